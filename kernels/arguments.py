@@ -1,0 +1,140 @@
+"""The arguments of one call, checked against the shapes and dtypes of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+class Signature(Protocol):
+    """What binding needs to know of an operation."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """Axis names of every array, in order."""
+
+    @property
+    def dtypes(self) -> Mapping[str, str]:
+        """Kinds of the arrays that are not floating."""
+
+    @property
+    def options(self) -> Mapping[str, Sequence[str]]:
+        """Choices of every keyword-only option."""
+
+
+class Bound(NamedTuple):
+    """Arrays in the operation's order, options with defaults filled in, size of every axis."""
+
+    arrays: tuple[Array, ...]
+    options: dict[str, str]
+    sizes: dict[str, int]
+
+
+def bind(signature: Signature, arrays: Sequence[Any], named: Mapping[str, Any]) -> Bound:
+    """Name the arguments of a call and check dtypes, dimensions, sizes and options.
+
+    Raises:
+        TypeError: an argument is missing, given twice, unknown, or of a wrong dtype.
+        ValueError: a number of dimensions or a size does not fit, an option is unknown.
+    """
+    options = choose_options(signature, {k: v for k, v in named.items() if k in signature.options})
+    rest = {k: v for k, v in named.items() if k not in signature.options}
+    given = _by_name(signature, arrays, rest)
+    checked = {name: _floating_or_integer(signature, name, v) for name, v in given.items()}
+    _agree_on_dtype(signature, checked)
+    return Bound(tuple(checked.values()), options, sizes_of(signature, checked))
+
+
+def choose_options(signature: Signature, given: Mapping[str, str]) -> dict[str, str]:
+    """Options with defaults filled in, each checked against its choices."""
+    chosen = {}
+    for name, choices in signature.options.items():
+        value = given.get(name, choices[0])
+        if value not in choices:
+            raise ValueError(
+                f"{signature.name}: {name}={value!r} is no choice; expected one of "
+                + ", ".join(repr(choice) for choice in choices)
+            )
+        chosen[name] = value
+    return chosen
+
+
+def sizes_of(signature: Signature, arrays: Mapping[str, Array]) -> dict[str, int]:
+    """Size of every axis, from arrays that must agree on them."""
+    sizes: dict[str, int] = {}
+    origin: dict[str, str] = {}
+    for name, array in arrays.items():
+        axes = signature.inputs[name].split()
+        if array.ndim != len(axes):
+            hint = "; add a row axis with x[None, :]" if array.ndim == len(axes) - 1 else ""
+            raise ValueError(
+                f"{signature.name}: {name} must have {len(axes)} dimensions "
+                f"({', '.join(axes)}), got shape {array.shape}{hint}"
+            )
+        for axis, size in zip(axes, array.shape, strict=True):
+            if sizes.setdefault(axis, size) != size:
+                raise ValueError(
+                    f"{signature.name}: {name} has {axis} {size} where {origin[axis]} has "
+                    f"{sizes[axis]}; expected {name} of shape ({', '.join(axes)})"
+                )
+            origin.setdefault(axis, name)
+    for axis, size in sizes.items():
+        if size == 0 and axis != "batch":
+            raise ValueError(
+                f"{signature.name}: {origin[axis]} has no {axis}; at least 1 is needed"
+            )
+    return sizes
+
+
+def _by_name(
+    signature: Signature, arrays: Sequence[Any], named: Mapping[str, Any]
+) -> dict[str, Any]:
+    call = f"{signature.name}({', '.join([*signature.inputs, *signature.options])})"
+    if len(arrays) > len(signature.inputs):
+        raise TypeError(f"{call} takes {len(signature.inputs)} arrays, got {len(arrays)}")
+    given = dict(zip(signature.inputs, arrays, strict=False))
+    for name, value in named.items():
+        if name not in signature.inputs:
+            raise TypeError(f"{call} has no argument {name!r}")
+        if name in given:
+            raise TypeError(f"{call}: {name} is given by position and by name")
+        given[name] = value
+    if missing := [name for name in signature.inputs if name not in given]:
+        raise TypeError(f"{call} is missing {', '.join(missing)}")
+    return {name: given[name] for name in signature.inputs}
+
+
+def _floating_or_integer(signature: Signature, name: str, value: Any) -> Array:
+    array = np.asarray(value)
+    if signature.dtypes.get(name) == "integer":
+        if array.dtype.kind not in "iu":
+            raise TypeError(
+                f"{signature.name}: {name} must be integers, got {array.dtype}; "
+                f"convert with {name}.astype('int64')"
+            )
+    elif array.dtype not in (np.float32, np.float64):
+        raise TypeError(
+            f"{signature.name}: {name} must be float32 or float64, got {array.dtype}; "
+            f"convert with {name}.astype('float32')"
+        )
+    return array
+
+
+def _agree_on_dtype(signature: Signature, arrays: Mapping[str, Array]) -> None:
+    floating = {n: a.dtype for n, a in arrays.items() if n not in signature.dtypes}
+    first, dtype = next(iter(floating.items()))
+    for name, other in floating.items():
+        if other != dtype:
+            raise TypeError(
+                f"{signature.name}: {name} is {other} while {first} is {dtype}; "
+                "give every array in one dtype"
+            )

@@ -1,0 +1,215 @@
+"""A loop body that numba compiles on its first call, never at import.
+
+The body is ordinary Python: ``for b in prange(batch)`` with ``prange = range`` in its module.
+The compiled copy of the body sees numba's ``prange`` and compiled copies of the functions of
+its module that it calls, so that one source serves as ``loop`` and as ``numba``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import importlib.util
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+Form = tuple[Any, ...]  # layout, dtype of the first array, options
+
+_LOCK = threading.RLock()
+_TBB_NAMES = {"darwin": "libtbb.12.dylib", "win32": "tbb12.dll"}
+
+
+class Compiled:
+    """``body`` compiled by numba: once per dtype for C order, once for any strides.
+
+    Two forms are enough: both take read-only arrays, and a call picks one by looking at its
+    arguments. A parallel kernel has the first form alone and copies strided arguments, because
+    a parallel form takes a second to compile. Options are compiled in as constants. Integer
+    arguments become int64 first, so that every integer dtype shares a form.
+    """
+
+    def __init__(
+        self,
+        body: Callable[..., Any],
+        *,
+        method: str,
+        parallel: bool = False,
+        fastmath: frozenset[str] | None = None,
+    ) -> None:
+        if not isinstance(body, FunctionType):
+            raise TypeError(f"compile=True needs a plain Python function, got {body!r}")
+        self.body = body
+        self.method = method
+        self.parallel = parallel
+        self.fastmath = fastmath
+        #: seconds spent compiling (or loading from numba's disk cache) so far
+        self.compile_s = 0.0
+        self._forms: dict[Form, Any] = {}
+        self._integers: tuple[int, ...] = ()
+        functools.update_wrapper(self, body)
+
+    def why_unavailable(self) -> str:
+        """Why this kernel cannot run here; empty where it can."""
+        if problem := why_unavailable(("numba",)):
+            return problem
+        return why_not_parallel() if self.parallel else ""
+
+    def __call__(self, *arrays: Any, **options: Any) -> Any:
+        """Run the form that fits the arguments, compiled now where it is new."""
+        layout = "C"
+        for array in arrays:
+            if not array.flags.c_contiguous:
+                layout = "A"
+        if layout == "A" and self.parallel:
+            arrays = tuple(np.ascontiguousarray(array) for array in arrays)
+            layout = "C"
+        form = (layout, arrays[0].dtype.char, *options.values())
+        compiled = self._forms.get(form)
+        if compiled is None:
+            compiled = self._compile(form, arrays, options)
+        if self._integers:
+            arrays = tuple(map(_as_int64, arrays))
+        return compiled(*arrays)
+
+    def _compile(self, form: Form, arrays: Sequence[Any], options: dict[str, Any]) -> Any:
+        import numba
+
+        with _LOCK:
+            if form in self._forms:
+                return self._forms[form]
+            start_s = time.perf_counter()
+            if self.parallel:
+                start_threads()
+            name = "_".join([self.method, *map(str, options.values())])
+            # options are the body's last parameters: as defaults they compile to constants
+            copy = _copy(self.body, name, tuple(options.values()), numba.prange, self._helper)
+            dispatcher = self._jit(copy, parallel=self.parallel)
+            types = [
+                numba.types.Array(
+                    numba.from_dtype(_as_int64(a).dtype), a.ndim, form[0], readonly=True
+                )
+                for a in arrays
+            ]
+            dispatcher.compile((*types, *map(numba.types.Omitted, options.values())))
+            dispatcher.disable_compile()
+            self._integers = tuple(i for i, a in enumerate(arrays) if a.dtype.kind in "iu")
+            self._forms[form] = dispatcher
+            self.compile_s += time.perf_counter() - start_s
+            return dispatcher
+
+    def _helper(self, function: FunctionType) -> Any:
+        return self._jit(function, parallel=False)
+
+    def _jit(self, function: FunctionType, *, parallel: bool) -> Any:
+        import numba
+
+        dispatcher = numba.njit(
+            parallel=parallel,
+            fastmath=set(self.fastmath) if self.fastmath else False,
+            error_model="numpy",  # a division by zero is infinity or NaN, as in NumPy
+            nogil=True,
+        )(function)
+        # a body typed into a prompt has no file to keep a cache beside
+        with contextlib.suppress(RuntimeError):
+            dispatcher.enable_caching()
+        return dispatcher
+
+
+def _as_int64(array: Any) -> Any:
+    """Integer arrays as int64, so that one compiled form serves every integer dtype."""
+    return array.astype(np.int64, copy=False) if array.dtype.kind in "iu" else array
+
+
+def _copy(
+    body: FunctionType,
+    name: str,
+    defaults: tuple[Any, ...],
+    prange: Any,
+    jit: Callable[[FunctionType], Any],
+) -> FunctionType:
+    """``body`` under another name, over globals in which ``prange`` is numba's.
+
+    The name is part of the key of numba's disk cache: without it the sequential and the
+    parallel form of one body would overwrite each other.
+    """
+    scope = dict(body.__globals__)
+    scope["prange"] = prange
+    for used in body.__code__.co_names:
+        helper = scope.get(used)
+        if isinstance(helper, FunctionType) and helper.__module__ == body.__module__:
+            scope[used] = jit(_copy(helper, name, helper.__defaults__ or (), prange, jit))
+    copy = FunctionType(body.__code__, scope, body.__name__, defaults or None, body.__closure__)
+    copy.__qualname__ = f"{body.__qualname__}.{name}"
+    copy.__module__ = body.__module__
+    return copy
+
+
+def why_unavailable(requires: Sequence[str]) -> str:
+    """Which of these imports is not installed, as a reason; empty where all are."""
+    for name in requires:
+        if importlib.util.find_spec(name) is None:
+            return f"{name} is not installed (pip install {name})"
+    return ""
+
+
+@functools.cache
+def tbb_library() -> str | None:
+    """Path of the TBB library, from the ``tbb`` wheel of this environment.
+
+    numba does not look into the environment for it, so it is loaded by path beforehand.
+    """
+    name = _TBB_NAMES.get(sys.platform, "libtbb.so.12")
+    data = Path(sysconfig.get_path("data"))
+    for folder in (data / "lib", data / "Library" / "bin", data / "bin"):
+        if (folder / name).is_file():
+            return str(folder / name)
+    return None
+
+
+def why_not_parallel() -> str:
+    """Why no parallel kernel may run here; empty where it may.
+
+    ``workqueue`` ends the process when two Python threads run parallel kernels at once, and
+    ``omp`` leaves threads spinning that slow the BLAS call after it by a factor of 25: both
+    would falsify comparisons. Only ``tbb`` does neither.
+    """
+    if tbb_library() is None:
+        return "no safe threading layer (pip install tbb)"
+    running = running_layer()
+    if running not in (None, "tbb"):
+        return f"no safe threading layer (numba runs on {running!r} in this process already)"
+    return ""
+
+
+def running_layer() -> str | None:
+    """numba's threading layer where one has started in this process, else None."""
+    numba = sys.modules.get("numba")
+    if numba is None:
+        return None
+    try:
+        return str(numba.threading_layer())
+    except ValueError:
+        return None
+
+
+def start_threads() -> None:
+    """Load TBB and have numba use it; must come before numba's first parallel call."""
+    import numba
+
+    with _LOCK:
+        if running_layer() is not None:
+            return
+        library = tbb_library()
+        if library is None:
+            raise ValueError(why_not_parallel())
+        ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+        numba.config.THREADING_LAYER = "tbb"  # type: ignore[attr-defined]  # set by numba at run time

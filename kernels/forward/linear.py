@@ -1,0 +1,111 @@
+"""The linear layer: logits or pre-activations from inputs, one row a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import draws, wide
+from kernels.registry import Operation
+
+Array = npt.NDArray[Any]
+prange = range  # the compiled copies see numba's
+
+
+def _reference(inputs: Array, weights: Array, bias: Array) -> Array:
+    return wide.matmul(inputs, weights.T) + bias
+
+
+def _scale(outputs: Array, inputs: Array, weights: Array, bias: Array) -> Array:
+    return np.abs(inputs) @ np.abs(weights).T + np.abs(bias)
+
+
+def _exact(
+    rng: np.random.Generator, dtype: np.dtype[Any], sizes: Mapping[str, int]
+) -> dict[str, Array]:
+    bound = draws.exact_bound(dtype, sizes["features"] + 1)
+    batch, features, units = sizes["batch"], sizes["features"], sizes["units"]
+    return {
+        "inputs": draws.integers(rng, (batch, features), dtype, bound),
+        "weights": draws.integers(rng, (units, features), dtype, bound),
+        "bias": draws.integers(rng, (units,), dtype, bound),
+    }
+
+
+linear = Operation(
+    name="linear",
+    formula="Z[b, u] = sum_f X[b, f] W[u, f] + bias[u]",
+    inputs={"inputs": "batch features", "weights": "units features", "bias": "units"},
+    outputs={"outputs": "batch units"},
+    sizes={"features": 784, "units": 128},
+    independent=("batch", "units"),
+    terms=lambda s: s["features"] + 1,
+    tied_limit=lambda terms: 4 + terms / 2,
+    flops=lambda s: 2 * s["batch"] * s["features"] * s["units"],
+    reference=_reference,
+    scale=_scale,
+    exact=_exact,
+    draw_input={"weights": draws.weights, "bias": draws.small},
+    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+)
+
+
+@linear.kernel("loop")
+@linear.kernel("numba", compile=True, fastmath=frozenset({"reassoc", "contract"}))
+@linear.kernel(
+    "numba_parallel", compile=True, parallel=True, fastmath=frozenset({"reassoc", "contract"})
+)
+def triple_loop(inputs: Array, weights: Array, bias: Array) -> Array:
+    """Three nested loops, one product and one sum at a time."""
+    # interpreted: about 100 ns an element; compiled, the inner loop becomes vector instructions
+    # once ``reassoc`` lets the sum be split over lanes
+    batch, features = inputs.shape
+    units = weights.shape[0]
+    outputs = np.empty((batch, units), inputs.dtype)
+    for b in prange(batch):
+        for u in range(units):
+            total = inputs.dtype.type(0)
+            for f in range(features):
+                total += inputs[b, f] * weights[u, f]
+            outputs[b, u] = total + bias[u]
+    return outputs
+
+
+@linear.kernel("sample_loop")
+def sample_loop(inputs: Array, weights: Array, bias: Array) -> Array:
+    """New over ``loop``: the two inner loops are one matrix-vector product per sample."""
+    # reads all weights again for every sample: bound by the cache they lie in
+    outputs = np.empty((inputs.shape[0], weights.shape[0]), inputs.dtype)
+    for b, sample in enumerate(inputs):
+        outputs[b] = np.dot(weights, sample) + bias
+    return outputs
+
+
+@linear.kernel("einsum")
+def einsum(inputs: Array, weights: Array, bias: Array) -> Array:
+    """New over ``sample_loop``: the whole batch in one call, in einsum's own C loop."""
+    # no BLAS: einsum without a path sums products one output at a time
+    outputs = np.einsum("bf,uf->bu", inputs, weights)
+    outputs += bias
+    return outputs
+
+
+@linear.kernel("einsum_path")
+def einsum_path(inputs: Array, weights: Array, bias: Array) -> Array:
+    """New over ``einsum``: the optimised path hands the contraction to BLAS."""
+    # looking for the path costs tens of microseconds, whatever the size
+    outputs = np.einsum("bf,uf->bu", inputs, weights, optimize=True)
+    outputs += bias
+    return outputs
+
+
+@linear.kernel("matmul")
+def matmul(inputs: Array, weights: Array, bias: Array) -> Array:
+    """New over ``einsum_path``: the GEMM asked for by its name, no path to look for."""
+    # reads B*F + U*F, writes B*U, then reads and writes B*U once more for the bias
+    outputs = np.matmul(inputs, weights.T)
+    outputs += bias
+    return outputs

@@ -1,0 +1,92 @@
+"""Softmax of every row; all kernels subtract the row's maximum first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.flops import EXP_FLOPS
+from kernels.registry import Operation
+
+Array = npt.NDArray[Any]
+prange = range  # the compiled copies see numba's
+
+
+def softmax_rows(logits: Array) -> Array:
+    """p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b]), in any precision."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def softmax_scale(probs: Array, logits: Array) -> Array:
+    """p (1 + gap + sum p gap): rounding of z - max is carried through the exponential."""
+    gap = logits.max(axis=1, keepdims=True) - logits
+    # where p is zero the product is zero, also for a gap that is infinite
+    weighted = np.where(probs > 0, probs * gap, 0)
+    return np.asarray(probs + weighted + probs * weighted.sum(axis=1, keepdims=True))
+
+
+softmax = Operation(
+    name="softmax",
+    formula="p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b])",
+    inputs={"logits": "batch classes"},
+    outputs={"probs": "batch classes"},
+    sizes={"classes": 10},
+    independent=("batch",),
+    terms=lambda s: s["classes"],
+    flops=lambda s: s["batch"] * s["classes"] * (4 + EXP_FLOPS),
+    reference=softmax_rows,
+    scale=softmax_scale,
+    nonfinite={"logits": (np.nan, np.inf, -np.inf)},
+)
+
+
+@softmax.kernel("loop")
+@softmax.kernel("numba", compile=True)
+@softmax.kernel("numba_parallel", compile=True, parallel=True)
+def loop(logits: Array) -> Array:
+    """Row by row: the maximum, the exponentials and their sum, the quotients."""
+    # compiled, the row stays in registers and first-level cache over its three passes
+    batch, classes = logits.shape
+    probs = np.empty((batch, classes), logits.dtype)
+    for b in prange(batch):
+        largest = logits[b, 0]
+        for c in range(classes):
+            largest = max(largest, logits[b, c])
+        total = logits.dtype.type(0)
+        for c in range(classes):
+            probs[b, c] = np.exp(logits[b, c] - largest)
+            total += probs[b, c]
+        for c in range(classes):
+            probs[b, c] /= total
+    return probs
+
+
+@softmax.kernel("ufunc")
+def ufunc(logits: Array) -> Array:
+    """New over ``loop``: each pass over the whole batch, in the one array of the result."""
+    # five passes over B*C: bound by the exponential while it fits a cache, by memory beyond
+    probs = np.subtract(logits, logits.max(axis=1, keepdims=True))
+    np.exp(probs, out=probs)
+    probs /= probs.sum(axis=1, keepdims=True)
+    return probs
+
+
+@softmax.kernel("einsum")
+def einsum(logits: Array) -> Array:
+    """New over ``ufunc``: einsum sums the rows, quicker than ``sum`` along a short axis."""
+    probs = np.subtract(logits, logits.max(axis=1, keepdims=True))
+    np.exp(probs, out=probs)
+    probs /= np.einsum("bc->b", probs)[:, None]
+    return probs
+
+
+@softmax.kernel("matmul")
+def matmul(logits: Array) -> Array:
+    """New over ``einsum``: the row sums are a matrix product with a column of ones."""
+    probs = np.subtract(logits, logits.max(axis=1, keepdims=True))
+    np.exp(probs, out=probs)
+    probs /= np.matmul(probs, np.ones((logits.shape[1], 1), logits.dtype))
+    return probs

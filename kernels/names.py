@@ -1,0 +1,48 @@
+"""Names are compared in one form, and a name nobody knows is answered with the nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+DTYPES = ("float32", "float64")
+
+
+def normalise(name: str) -> str:
+    """Lower case with underscores: ``Softmax-VJP`` is ``softmax_vjp``.
+
+    Raises:
+        TypeError: not a string, or an empty one.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise TypeError(f"a name must be a string that is not empty, got {name!r}")
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
+    """One line for a name nobody knows, with the nearest that somebody does."""
+    import difflib  # only a mistake pays for it
+
+    known = list(known)
+    near = difflib.get_close_matches(normalise(name), known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    return f"no {kind} {name!r}{where}; {hint}"
+
+
+def check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """float32 or float64 as a NumPy dtype.
+
+    Raises:
+        ValueError: any other dtype, with what is supported.
+    """
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        checked = None
+    if checked is None or checked.name not in DTYPES or not checked.isnative:
+        name = dtype if checked is None else checked.name
+        raise ValueError(f"dtype {name!r} is not supported; choose {' or '.join(DTYPES)}")
+    return checked
