@@ -10,13 +10,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import importlib.util
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -155,6 +152,8 @@ def _copy(
 
 def why_unavailable(requires: Sequence[str]) -> str:
     """Which of these imports is not installed, as a reason; empty where all are."""
+    import importlib.util
+
     for name in requires:
         if importlib.util.find_spec(name) is None:
             return f"{name} is not installed (pip install {name})"
@@ -167,6 +166,9 @@ def tbb_library() -> str | None:
 
     numba does not look into the environment for it, so it is loaded by path beforehand.
     """
+    import sysconfig
+    from pathlib import Path
+
     name = _TBB_NAMES.get(sys.platform, "libtbb.so.12")
     data = Path(sysconfig.get_path("data"))
     for folder in (data / "lib", data / "Library" / "bin", data / "bin"):

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws
-from kernels.arguments import Bound, bind
+from kernels.arguments import Bound, bind, choose_options
 from kernels.compiled import Compiled, why_unavailable
 from kernels.names import check_dtype, normalise, unknown
 
@@ -102,6 +102,8 @@ class Operation:
     scale: Function
     #: floating-point operations at these sizes; exp, log and tanh count EXP_FLOPS each
     flops: Callable[[Sizes], float]
+    #: whether ``scale`` asks for eps= too (where masks may flip, say)
+    scale_takes_eps: bool = False
     #: length of the longest sum, for limits
     terms: Callable[[Sizes], float] = lambda sizes: 0.0
     #: most units of rounding a right kernel may be off, on continuous draws
@@ -110,6 +112,8 @@ class Operation:
     tied_limit: Callable[[float], float] = lambda terms: 4 + 2 * terms**0.5
     #: axes along which a slice of the inputs gives that slice of the output
     independent: Sequence[str] = ()
+    #: options under which those axes are independent, where not under all: a mean rescales
+    independent_options: Mapping[str, str] = field(default_factory=dict)
     #: inputs for which every order of summation gives the same bits: exact(rng, dtype, sizes)
     exact: Callable[..., Mapping[str, Array]] | None = None
     #: options for which ``exact`` holds, where not for all
@@ -218,6 +222,10 @@ class Operation:
         """The arguments of a call by position or by name, checked; see ``kernels.arguments``."""
         return bind(self, arrays, named)
 
+    def choose_options(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Options with defaults filled in, each checked against its choices."""
+        return choose_options(self, given)
+
     def named(self, result: Any) -> Any:
         """One output as it is; several as a named tuple in the declared order."""
         if len(self.outputs) == 1:
@@ -274,12 +282,14 @@ class Operation:
         checked_dtype = check_dtype(dtype)
         chosen = self.all_sizes(batch, sizes)
         rng = np.random.default_rng(seed)
-        return {
-            name: self.draw_input.get(name, draws.normal)(
-                rng, tuple(chosen[a] for a in axes.split()), checked_dtype, chosen
-            )
-            for name, axes in self.inputs.items()
-        }
+        return {name: self.draw_one(name, rng, checked_dtype, chosen) for name in self.inputs}
+
+    def draw_one(
+        self, name: str, rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes
+    ) -> Array:
+        """One input, drawn from its distribution at these sizes."""
+        shape = tuple(sizes[axis] for axis in self.inputs[name].split())
+        return self.draw_input.get(name, draws.normal)(rng, shape, dtype, sizes)
 
     def __repr__(self) -> str:
         return f"<Operation {self.name}: {self.formula} [{', '.join(self._kernels)}]>"

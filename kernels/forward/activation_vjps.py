@@ -1,0 +1,171 @@
+"""Cotangent times Jacobian of the activations, from their outputs, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import draws
+from kernels.forward.activations import sigmoid_values
+from kernels.registry import Operation
+
+Array = npt.NDArray[Any]
+prange = range  # the compiled copies see numba's
+
+
+def _relu_outputs(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    sizes: Mapping[str, int],
+) -> Array:
+    return np.asarray(np.maximum(draws.normal(rng, shape, dtype, sizes), 0))
+
+
+def _tanh_outputs(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    sizes: Mapping[str, int],
+) -> Array:
+    return np.asarray(np.tanh(draws.normal(rng, shape, dtype, sizes)))
+
+
+def _sigmoid_outputs(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    sizes: Mapping[str, int],
+) -> Array:
+    return sigmoid_values(draws.normal(rng, shape, dtype, sizes))
+
+
+relu_vjp = Operation(
+    name="relu_vjp",
+    formula="dZ[b, f] = 0 where A[b, f] <= 0 else dA[b, f]",
+    inputs={"outputs": "batch features", "cotangent": "batch features"},
+    outputs={"dinputs": "batch features"},
+    sizes={"features": 128},
+    independent=("batch", "features"),
+    # nothing is rounded: results must be equal
+    limit=lambda terms: 0,
+    tied_limit=lambda terms: 0,
+    flops=lambda s: s["batch"] * s["features"],
+    reference=lambda outputs, cotangent: np.where(outputs <= 0, 0, cotangent),
+    scale=lambda dinputs, outputs, cotangent: np.zeros_like(dinputs),
+    draw_input={"outputs": _relu_outputs},
+    nonfinite={"cotangent": (np.nan,)},
+)
+
+
+@relu_vjp.kernel("loop")
+@relu_vjp.kernel("numba", compile=True)
+@relu_vjp.kernel("numba_parallel", compile=True, parallel=True)
+def relu_vjp_loop(outputs: Array, cotangent: Array) -> Array:
+    """A select an element, not a product: where the unit is off even NaN is dropped."""
+    # reads 2 B*F, writes B*F: bound by memory as soon as it is compiled
+    batch, features = outputs.shape
+    dinputs = np.empty((batch, features), outputs.dtype)
+    zero = outputs.dtype.type(0)
+    for b in prange(batch):
+        for f in range(features):
+            dinputs[b, f] = zero if outputs[b, f] <= zero else cotangent[b, f]
+    return dinputs
+
+
+@relu_vjp.kernel("ufunc")
+def relu_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
+    """New over ``loop``: a mask of the whole batch, then one select."""
+    # the mask is one byte an element, written and read once more
+    return np.where(outputs <= 0, outputs.dtype.type(0), cotangent)
+
+
+tanh_vjp = Operation(
+    name="tanh_vjp",
+    formula="dZ[b, f] = dA[b, f] (1 - A[b, f]^2)",
+    inputs={"outputs": "batch features", "cotangent": "batch features"},
+    outputs={"dinputs": "batch features"},
+    sizes={"features": 128},
+    independent=("batch", "features"),
+    limit=lambda terms: 4,
+    tied_limit=lambda terms: 4,
+    flops=lambda s: 3 * s["batch"] * s["features"],
+    reference=lambda outputs, cotangent: cotangent * (1 - outputs * outputs),
+    # near +-1 the subtraction cancels, so the square counts as well
+    scale=lambda dinputs, outputs, cotangent: np.abs(cotangent) * (1 + outputs * outputs),
+    draw_input={"outputs": _tanh_outputs},
+    nonfinite={"cotangent": (np.nan,)},
+)
+
+
+@tanh_vjp.kernel("loop")
+@tanh_vjp.kernel("numba", compile=True)
+@tanh_vjp.kernel("numba_parallel", compile=True, parallel=True)
+def tanh_vjp_loop(outputs: Array, cotangent: Array) -> Array:
+    """One square, one difference and one product an element."""
+    # reads 2 B*F, writes B*F: bound by memory as soon as it is compiled
+    batch, features = outputs.shape
+    dinputs = np.empty((batch, features), outputs.dtype)
+    one = outputs.dtype.type(1)
+    for b in prange(batch):
+        for f in range(features):
+            value = outputs[b, f]
+            dinputs[b, f] = (one - value * value) * cotangent[b, f]
+    return dinputs
+
+
+@tanh_vjp.kernel("ufunc")
+def tanh_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
+    """New over ``loop``: each step over the whole batch, in the one array of the result."""
+    # three passes, reads 4 B*F and writes 3 B*F
+    dinputs = np.square(outputs)
+    np.subtract(1, dinputs, out=dinputs)
+    dinputs *= cotangent
+    return np.asarray(dinputs)
+
+
+sigmoid_vjp = Operation(
+    name="sigmoid_vjp",
+    formula="dZ[b, f] = dA[b, f] A[b, f] (1 - A[b, f])",
+    inputs={"outputs": "batch features", "cotangent": "batch features"},
+    outputs={"dinputs": "batch features"},
+    sizes={"features": 128},
+    independent=("batch", "features"),
+    limit=lambda terms: 4,
+    tied_limit=lambda terms: 4,
+    flops=lambda s: 3 * s["batch"] * s["features"],
+    reference=lambda outputs, cotangent: cotangent * (outputs * (1 - outputs)),
+    # 1 - s is exact from 1/2 on and close to 1 below: nothing is lost
+    scale=lambda dinputs, outputs, cotangent: np.abs(cotangent * (outputs * (1 - outputs))),
+    draw_input={"outputs": _sigmoid_outputs},
+    nonfinite={"cotangent": (np.nan,)},
+)
+
+
+@sigmoid_vjp.kernel("loop")
+@sigmoid_vjp.kernel("numba", compile=True)
+@sigmoid_vjp.kernel("numba_parallel", compile=True, parallel=True)
+def sigmoid_vjp_loop(outputs: Array, cotangent: Array) -> Array:
+    """One difference and two products an element."""
+    # reads 2 B*F, writes B*F: bound by memory as soon as it is compiled
+    batch, features = outputs.shape
+    dinputs = np.empty((batch, features), outputs.dtype)
+    one = outputs.dtype.type(1)
+    for b in prange(batch):
+        for f in range(features):
+            value = outputs[b, f]
+            dinputs[b, f] = (one - value) * value * cotangent[b, f]
+    return dinputs
+
+
+@sigmoid_vjp.kernel("ufunc")
+def sigmoid_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
+    """New over ``loop``: each step over the whole batch, in the one array of the result."""
+    # three passes, reads 5 B*F and writes 3 B*F
+    dinputs = np.subtract(1, outputs)
+    dinputs *= outputs
+    dinputs *= cotangent
+    return dinputs

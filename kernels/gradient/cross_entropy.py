@@ -1,0 +1,139 @@
+"""Cross-entropy of logits and integer labels, summed or averaged over the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import draws
+from kernels.flops import EXP_FLOPS
+from kernels.forward.softmax import softmax_rows
+from kernels.labels import refuse_bad_labels
+from kernels.registry import Operation, Sizes
+
+Array = npt.NDArray[Any]
+
+#: beyond this distance to the maximum an exponential is exactly zero, in float64 as well
+_GAP = 1024
+
+
+def one_hot(labels: Array, logits: Array) -> Array:
+    """Y[b, c] = 1 where labels[b] == c else 0, shaped and typed like the logits."""
+    return np.equal(labels[:, None], np.arange(logits.shape[1])).astype(logits.dtype)
+
+
+def exact_logits(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
+    """Logits whose softmax is exactly one-hot, and whose losses are whole multiples of 1024.
+
+    Counted in units of 1024, the losses of the batch sum to less than 2^24 in float32 and 2^53
+    in float64, where single losses go beyond 2^24 so that a float32 in the middle shows.
+    """
+    batch, classes = sizes["batch"], sizes["classes"]
+    largest_sum = 2**24 - 1 if dtype == np.float32 else 2**53 - 1
+    bound = max(min(largest_sum // max(batch, 1), largest_sum // 4), 1)
+    below = rng.integers(1, bound + 1, (batch, classes))
+    below[np.arange(batch), rng.integers(0, classes, batch)] = 0
+    largest = rng.integers(-bound, bound + 1, (batch, 1))
+    return {
+        "logits": (largest - below).astype(dtype) * dtype.type(_GAP),
+        "labels": draws.labels(rng, (batch,), dtype, sizes),
+    }
+
+
+def _reference(logits: Array, labels: Array, *, reduction: str) -> Array:
+    largest = logits.max(axis=1)
+    lse = np.log(np.exp(logits - largest[:, None]).sum(axis=1))
+    label_logits = np.take_along_axis(logits, labels[:, None].astype(np.intp), axis=1)[:, 0]
+    return _reduced(lse + (largest - label_logits), reduction)
+
+
+def _scale(loss: Array, logits: Array, labels: Array, *, reduction: str) -> Array:
+    gap = logits.max(axis=1, keepdims=True) - logits
+    probs = softmax_rows(logits)
+    # where p is zero the product is zero, also for a gap that is infinite
+    weighted = np.where(probs > 0, probs * gap, 0).sum(axis=1)
+    label_gap = np.take_along_axis(gap, labels[:, None].astype(np.intp), axis=1)[:, 0]
+    return _reduced(1 + label_gap + np.log(np.exp(-gap).sum(axis=1)) + weighted, reduction)
+
+
+def _reduced(losses: Array, reduction: str) -> Array:
+    """Sum or mean as an array of no dimensions; the mean of nothing is NaN, silently."""
+    total = losses.sum()
+    if reduction == "mean":
+        total = total / len(losses) if len(losses) else np.nan
+    return np.asarray(total, losses.dtype)
+
+
+cross_entropy = Operation(
+    name="cross_entropy",
+    formula="L = sum_b (log sum_c exp(z[b, c] - max z[b]) + (max z[b] - z[b, label[b]])), / batch",
+    inputs={"logits": "batch classes", "labels": "batch"},
+    outputs={"loss": ""},
+    sizes={"classes": 10},
+    terms=lambda s: s["classes"] + s["batch"],
+    tied_limit=lambda terms: 4 + terms / 2,
+    flops=lambda s: s["batch"] * (s["classes"] * (3 + EXP_FLOPS) + EXP_FLOPS + 3),
+    reference=_reference,
+    scale=_scale,
+    exact=exact_logits,
+    exact_options={"reduction": "sum"},
+    draw_input={"labels": draws.labels},
+    dtypes={"labels": "integer"},
+    options={"reduction": ("mean", "sum")},
+    # -inf times a zero of a one-hot row is NaN where the loss is finite: not asked for
+    nonfinite={"logits": (np.nan, np.inf)},
+)
+
+
+@cross_entropy.kernel("loop")
+@cross_entropy.kernel("numba", compile=True)
+def loop(logits: Array, labels: Array, reduction: str) -> Array:
+    """Row by row: the maximum, the sum of the exponentials, and the label's distance."""
+    # reads B*C once, writes nothing but the loss: bound by the exponential
+    batch, classes = logits.shape
+    total = logits.dtype.type(0)
+    for b in range(batch):
+        label = labels[b]
+        if label < 0 or label >= classes:
+            raise ValueError("labels must lie in [0, classes): count classes from 0")
+        largest = logits[b, 0]
+        for c in range(classes):
+            largest = max(largest, logits[b, c])
+        powers = logits.dtype.type(0)
+        for c in range(classes):
+            powers += np.exp(logits[b, c] - largest)
+        # the difference first: adding log and maximum would lose the log beside a large maximum
+        total += np.log(powers) + (largest - logits[b, label])
+    if reduction == "mean":
+        total = total / logits.dtype.type(batch) if batch else logits.dtype.type(np.nan)
+    loss = np.empty((), logits.dtype)
+    loss[()] = total
+    return loss
+
+
+@cross_entropy.kernel("indexed", extra_elements=lambda s: s["batch"] * s["classes"])
+def indexed(logits: Array, labels: Array, *, reduction: str) -> Array:
+    """New over ``loop``: each step over the whole batch, the labels' entries picked by index."""
+    # five passes over B*C, in one temporary
+    refuse_bad_labels(labels, logits.shape[1])
+    largest = logits.max(axis=1)
+    powers = np.subtract(logits, largest[:, None])
+    np.exp(powers, out=powers)
+    losses = np.log(powers.sum(axis=1))
+    losses += largest - logits[np.arange(len(labels)), labels]
+    return _reduced(losses, reduction)
+
+
+@cross_entropy.kernel("einsum", extra_elements=lambda s: 2 * s["batch"] * s["classes"])
+def einsum(logits: Array, labels: Array, *, reduction: str) -> Array:
+    """New over ``indexed``: the labels' entries are products with one-hot rows, summed."""
+    # writes and reads B*C twice more than ``indexed``, for the one-hot rows
+    refuse_bad_labels(labels, logits.shape[1])
+    shifted = np.subtract(logits, logits.max(axis=1, keepdims=True))
+    gaps = np.einsum("bc,bc->b", one_hot(labels, logits), shifted)
+    np.exp(shifted, out=shifted)
+    losses = np.log(np.einsum("bc->b", shifted))
+    losses -= gaps
+    return _reduced(losses, reduction)

@@ -1,0 +1,107 @@
+"""The gradient of cross-entropy with respect to the logits: softmax minus one-hot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import draws
+from kernels.flops import EXP_FLOPS
+from kernels.forward.softmax import softmax_rows, softmax_scale
+from kernels.gradient.cross_entropy import exact_logits, one_hot
+from kernels.labels import refuse_bad_labels
+from kernels.registry import Operation
+
+Array = npt.NDArray[Any]
+prange = range  # the compiled copies see numba's
+
+
+def _reference(logits: Array, labels: Array, *, reduction: str) -> Array:
+    dlogits = softmax_rows(logits) - one_hot(labels, logits)
+    return np.asarray(dlogits / len(labels)) if reduction == "mean" else dlogits
+
+
+def _scale(dlogits: Array, logits: Array, labels: Array, *, reduction: str) -> Array:
+    scale = softmax_scale(softmax_rows(logits), logits) + one_hot(labels, logits)
+    return np.asarray(scale / len(labels)) if reduction == "mean" else scale
+
+
+cross_entropy_gradient = Operation(
+    name="cross_entropy_gradient",
+    formula="dZ[b, c] = (softmax(z[b])[c] - [c = label[b]]) / batch",
+    inputs={"logits": "batch classes", "labels": "batch"},
+    outputs={"dlogits": "batch classes"},
+    sizes={"classes": 10},
+    independent=("batch",),
+    independent_options={"reduction": "sum"},
+    terms=lambda s: s["classes"],
+    flops=lambda s: s["batch"] * (s["classes"] * (4 + EXP_FLOPS) + 1),
+    reference=_reference,
+    scale=_scale,
+    exact=exact_logits,
+    exact_options={"reduction": "sum"},
+    draw_input={"labels": draws.labels},
+    dtypes={"labels": "integer"},
+    options={"reduction": ("mean", "sum")},
+    nonfinite={"logits": (np.nan, np.inf, -np.inf)},
+)
+
+
+@cross_entropy_gradient.kernel("loop")
+@cross_entropy_gradient.kernel("numba", compile=True)
+@cross_entropy_gradient.kernel("numba_parallel", compile=True, parallel=True)
+def loop(logits: Array, labels: Array, reduction: str) -> Array:
+    """Row by row: softmax, then minus one on the label's entry."""
+    # compiled, the row stays in registers and first-level cache over its passes
+    batch, classes = logits.shape
+    one, count = logits.dtype.type(1), logits.dtype.type(batch)
+    # before the rows: a loop that threads share must not raise
+    for b in range(batch):
+        if labels[b] < 0 or labels[b] >= classes:
+            raise ValueError("labels must lie in [0, classes): count classes from 0")
+    dlogits = np.empty((batch, classes), logits.dtype)
+    for b in prange(batch):
+        largest = logits[b, 0]
+        for c in range(classes):
+            largest = max(largest, logits[b, c])
+        total = logits.dtype.type(0)
+        for c in range(classes):
+            dlogits[b, c] = np.exp(logits[b, c] - largest)
+            total += dlogits[b, c]
+        for c in range(classes):
+            dlogits[b, c] /= total
+        dlogits[b, labels[b]] -= one
+        if reduction == "mean":
+            for c in range(classes):
+                dlogits[b, c] /= count
+    return dlogits
+
+
+@cross_entropy_gradient.kernel("indexed")
+def indexed(logits: Array, labels: Array, *, reduction: str) -> Array:
+    """New over ``loop``: each step over the whole batch, the labels' entries by index."""
+    # five passes over B*C, six for the mean, in the one array of the result
+    refuse_bad_labels(labels, logits.shape[1])
+    dlogits = np.subtract(logits, logits.max(axis=1, keepdims=True))
+    np.exp(dlogits, out=dlogits)
+    dlogits /= dlogits.sum(axis=1, keepdims=True)
+    dlogits[np.arange(len(labels)), labels] -= 1
+    if reduction == "mean":
+        dlogits /= len(labels)
+    return dlogits
+
+
+@cross_entropy_gradient.kernel("einsum", extra_elements=lambda s: s["batch"] * s["classes"])
+def einsum(logits: Array, labels: Array, *, reduction: str) -> Array:
+    """New over ``indexed``: einsum sums the rows, and one-hot rows are taken away whole."""
+    # writes and reads B*C once more than ``indexed``, for the one-hot rows
+    refuse_bad_labels(labels, logits.shape[1])
+    dlogits = np.subtract(logits, logits.max(axis=1, keepdims=True))
+    np.exp(dlogits, out=dlogits)
+    dlogits /= np.einsum("bc->b", dlogits)[:, None]
+    dlogits -= one_hot(labels, logits)
+    if reduction == "mean":
+        dlogits /= len(labels)
+    return dlogits

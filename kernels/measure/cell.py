@@ -1,0 +1,274 @@
+"""One cell: every kernel of an operation at one size, checked, timed interleaved, ranked.
+
+The cell's rows are records (dicts): see ``RECORD_FIELDS``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kernels.measure.judging import Verdict
+from kernels.measure.memory import available_bytes, peak_extra_bytes
+from kernels.measure.predict import Prediction, predict
+from kernels.measure.ranking import Summary, rank
+from kernels.measure.roofline import Roofline
+from kernels.measure.sized import Question, exact_question, judge_output, timed_question
+from kernels.measure.timing import Timing, interleave, told
+from kernels.registry import Array, Kernel, Operation
+from kernels.units import bytes_text, seconds_text
+
+RECORD_FIELDS = (
+    "operation", "kernel", "sizes", "options", "dtype", "layout", "threads", "status", "reason",
+    "median_s", "low_s", "high_s", "samples", "samples_s", "calls_per_sample", "unstable",
+    "few_samples", "speedup", "speedup_predicted", "error", "limit", "gflops_per_s",
+    "gbytes_per_s", "roofline", "peak_bytes", "compile_s", "predicted_s", "winner", "tie",
+)  # fmt: skip
+
+#: measuring memory traces allocations, which makes a slow call much slower
+_TRACED_CALL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is compared: an operation at one size, with the inputs it is timed on."""
+
+    operation: Operation
+    arrays: Mapping[str, Array]
+    options: dict[str, str]
+    sizes: dict[str, int]
+    dtype: np.dtype[Any]
+    layout: str
+    threads: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a cell may cost: seconds in all, seconds a call, bytes of declared temporaries."""
+
+    budget_s: float
+    call_s: float
+    memory_bytes: int
+
+
+def run_cell(
+    cell: Cell,
+    verdicts: Mapping[str, Verdict],
+    known: dict[str, Prediction],
+    roofline: Roofline,
+    limits: Limits,
+) -> tuple[list[dict[str, Any]], float]:
+    """A record for every kernel of the operation, whatever became of it; seconds of timing.
+
+    ``known`` holds what calls took at smaller batches, and is brought up to date.
+    """
+    op = cell.operation
+    rows = {method: _blank(cell, kernel) for method, kernel in op.kernels.items()}
+    runnable = {}
+    for kernel in op:
+        row = rows[kernel.method]
+        _admit(cell, kernel, verdicts[kernel.method], known, limits, row)
+        if row["status"] == "ok":
+            runnable[kernel.method] = kernel
+    _ask_exactly(cell, runnable, known, rows)
+    runnable = {method: k for method, k in runnable.items() if rows[method]["status"] == "ok"}
+    timing_s = 0.0
+    if runnable:
+        began_s = time.perf_counter()
+        timing = _time(cell, runnable, known, limits)
+        timing_s = time.perf_counter() - began_s
+        _judge_timed(cell, timing, rows)
+        _rank(cell, timing, rows, known, roofline)
+    return list(rows.values()), timing_s
+
+
+def _blank(cell: Cell, kernel: Kernel) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(RECORD_FIELDS)
+    row.update(
+        operation=cell.operation.name, kernel=kernel.method, sizes=cell.sizes,
+        options=cell.options, dtype=cell.dtype.name, layout=cell.layout, threads=cell.threads,
+        status="ok", reason="", winner=False, tie=False, unstable=False, few_samples=False,
+        speedup_predicted=False, samples=0, samples_s=[],
+    )  # fmt: skip
+    row["compile_s"] = getattr(kernel.function, "compile_s", None)
+    return row
+
+
+def _admit(
+    cell: Cell,
+    kernel: Kernel,
+    verdict: Verdict,
+    known: dict[str, Prediction],
+    limits: Limits,
+    row: dict[str, Any],
+) -> None:
+    """Refuse a kernel that cannot run, is wrong, needs too much memory, or takes too long."""
+    if kernel.reason:
+        row.update(status="unavailable", reason=kernel.reason)
+        return
+    if not verdict.passed:
+        row.update(status="rejected", reason=verdict.reason)
+        row.update(error=verdict.error, limit=verdict.limit)
+        return
+    needed = kernel.temporary_bytes(cell.sizes, cell.dtype)
+    most = min(limits.memory_bytes, available_bytes() // 2)
+    if needed > most:
+        row.update(
+            status="skipped",
+            reason=f"needs {bytes_text(needed)} of temporaries, more than {bytes_text(most)}",
+        )
+        return
+    batch = cell.sizes.get("batch", 1)
+    try:
+        expected = predict(
+            kernel, cell.arrays, cell.options, batch, limits.call_s, known.get(kernel.method)
+        )
+    except Exception as problem:  # whatever a kernel raises is its result
+        row.update(status="failed", reason=told(problem))
+        return
+    known[kernel.method] = expected
+    row["predicted_s"] = expected.seconds
+    if expected.seconds > limits.call_s:
+        row.update(
+            status="skipped",
+            reason=f"about {seconds_text(expected.seconds)} at this size "
+            f"({seconds_text(expected.measured_s)} at batch {expected.measured_batch:,})",
+        )
+
+
+def _ask_exactly(
+    cell: Cell,
+    runnable: Mapping[str, Kernel],
+    known: Mapping[str, Prediction],
+    rows: Mapping[str, dict[str, Any]],
+) -> None:
+    """The exact probe at the timed size, in the same calls that memory is measured in."""
+    question = None
+    if runnable:
+        question = exact_question(cell.operation, cell.dtype, cell.sizes, cell.layout, cell.seed)
+    arrays = question.arrays if question else tuple(cell.arrays.values())
+    options = question.options if question else cell.options
+    for method, kernel in runnable.items():
+        made: list[object] = []
+        try:
+            with np.errstate(all="ignore"):
+                call = _bound(kernel, arrays, options, made)
+                if known[method].seconds <= _TRACED_CALL_S:
+                    call()  # what the first call sets up is no temporary
+                    made.clear()
+                    rows[method]["peak_bytes"] = peak_extra_bytes(call)
+                elif question:
+                    call()
+        except Exception as problem:  # whatever a kernel raises is its result
+            rows[method].update(status="failed", reason=told(problem))
+            continue
+        if question and made:
+            _judge(question, made[-1], rows[method])
+
+
+def _bound(
+    kernel: Kernel,
+    arrays: tuple[Array, ...],
+    options: Mapping[str, str],
+    made: list[object] | None = None,
+) -> Callable[[], object]:
+    """The call without arguments, as the clock will see it; ``made`` keeps what it returned."""
+    function = kernel.function
+    if made is not None:
+
+        def keep() -> object:
+            made.append(function(*arrays, **options))
+            return made[-1]
+
+        return keep
+    if options:
+        return lambda: function(*arrays, **options)
+    return lambda: function(*arrays)
+
+
+def _time(
+    cell: Cell,
+    runnable: Mapping[str, Kernel],
+    known: Mapping[str, Prediction],
+    limits: Limits,
+) -> Timing:
+    arrays = tuple(cell.arrays.values())
+    with np.errstate(all="ignore"):
+        return interleave(
+            {method: _bound(kernel, arrays, cell.options) for method, kernel in runnable.items()},
+            budget_s=limits.budget_s,
+            rng=np.random.default_rng([cell.seed, 17]),
+            expected_s={method: known[method].seconds for method in runnable},
+        )
+
+
+def _judge_timed(cell: Cell, timing: Timing, rows: Mapping[str, dict[str, Any]]) -> None:
+    """Judge what the last timed call of every kernel returned."""
+    question = timed_question(
+        cell.operation, tuple(cell.arrays.values()), cell.options, cell.dtype, cell.seed
+    )
+    for method, reason in timing.failures.items():
+        rows[method].update(status="failed", reason=reason)
+    for method, output in timing.outputs.items():
+        _judge(question, output, rows[method])
+
+
+def _judge(question: Question, output: object, row: dict[str, Any]) -> None:
+    units, reason = judge_output(question, output)
+    if not question.exact or reason:
+        row.update(error=units, limit=question.limit)
+    if reason:
+        row.update(status="rejected", reason=reason)
+
+
+def _rank(
+    cell: Cell,
+    timing: Timing,
+    rows: Mapping[str, dict[str, Any]],
+    known: dict[str, Prediction],
+    roofline: Roofline,
+) -> None:
+    """Fill in times of kernels that passed; those that did not stay without any."""
+    op = cell.operation
+    passed = {m: times for m, times in timing.samples.items() if rows[m]["status"] == "ok"}
+    ranking = rank(passed, op.baseline)
+    batch = cell.sizes.get("batch", 1)
+    for method, summary in ranking.summaries.items():
+        known[method] = Prediction(batch, batch, summary.median_s)
+        row = rows[method]
+        row.update(_times(summary), winner=method == ranking.winner, tie=method in ranking.ties)
+        row["samples_s"] = [None if math.isnan(s) else s for s in timing.samples[method]]
+        row["calls_per_sample"] = timing.calls_per_sample[method]
+        row.update(_rates(cell, summary.median_s, roofline))
+        row["compile_s"] = getattr(op[method].function, "compile_s", None)
+        if row["speedup"] is None and op.baseline in known:
+            row["speedup"] = known[op.baseline].seconds / summary.median_s
+            row["speedup_predicted"] = not known[op.baseline].measured
+
+
+def _times(summary: Summary) -> dict[str, Any]:
+    return {
+        "median_s": summary.median_s,
+        "low_s": summary.low_s,
+        "high_s": summary.high_s,
+        "samples": summary.count,
+        "unstable": summary.unstable,
+        "few_samples": summary.few,
+        "speedup": summary.speedup,
+    }
+
+
+def _rates(cell: Cell, median_s: float, roofline: Roofline) -> dict[str, Any]:
+    flops = cell.operation.flops(cell.sizes)
+    moved = sum(cell.operation.traffic_bytes(cell.sizes, cell.dtype))
+    return {
+        "gflops_per_s": flops / median_s / 1e9,
+        "gbytes_per_s": moved / median_s / 1e9,
+        "roofline": roofline.fraction(cell.operation, cell.sizes, cell.dtype, median_s),
+    }

@@ -1,0 +1,64 @@
+"""What a wrong output looks like, in words that name the fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.measure.error import Error, Truth
+from kernels.registry import Operation
+
+Array = npt.NDArray[Any]
+
+
+def describe(
+    operation: Operation, got: tuple[Array, ...], expected: Truth, found: Error, limit: float
+) -> str:
+    """The pattern of the wrong entries: all zeros, float32 inside, some rows only, one entry."""
+    name, axes = list(operation.outputs.items())[found.output]
+    y, reference = got[found.output], expected.outputs[found.output]
+    where = f"{name}{list(found.worst)}" if found.worst else name
+    value = (
+        f"{where} is {_number(y[found.worst])} where {_number(reference[found.worst])} was expected"
+    )
+    if not y.any() and reference.any():
+        return f"{name} is zero everywhere; {value}"
+    notes = []
+    if _float32_would_do(expected, found, limit):
+        notes.append("no more accurate than float32 arithmetic inside")
+    if note := _lines(found.units_everywhere > limit, axes.split()):
+        notes.append(note)
+    return "; ".join([*notes, value])
+
+
+def _number(value: Any) -> str:
+    return f"{float(value):.9g}"
+
+
+def _float32_would_do(expected: Truth, found: Error, limit: float) -> bool:
+    if expected.dtype != np.float64 or not np.isfinite(found.units):
+        return False
+    ratio = float(np.finfo(np.float32).eps / np.finfo(np.float64).eps)
+    return found.units <= max(limit, 1.0) * ratio
+
+
+def _lines(wrong: Array, axes: list[str]) -> str:
+    """Along which axis, and at which indices, everything wrong lies, if it is few of many."""
+    if not wrong.any():
+        return ""
+    for number, axis in enumerate(axes):
+        others = tuple(i for i in range(wrong.ndim) if i != number)
+        hit = np.flatnonzero(wrong.any(axis=others))
+        size = wrong.shape[number]
+        if 0 < len(hit) <= size // 2:
+            return f"wrong at {axis} {_ranges(hit)} of {size} only"
+    return ""
+
+
+def _ranges(hit: Array) -> str:
+    if len(hit) > 1 and hit[-1] - hit[0] == len(hit) - 1:
+        return f"{hit[0]} to {hit[-1]}"
+    shown = ", ".join(str(i) for i in hit[:4])
+    return f"{shown}, ... ({len(hit)} of them)" if len(hit) > 4 else shown

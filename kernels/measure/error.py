@@ -1,0 +1,111 @@
+"""The size of an error, in units of what rounding could have caused.
+
+    error = max |y - reference| / (eps(dtype) * scale + terms * eta)
+
+eta is the smallest subnormal: it keeps honest products of denormals from looking infinitely
+wrong. Where scale is zero the output must be equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import wide
+from kernels.registry import Operation
+
+Array = npt.NDArray[Any]
+
+
+class Truth(NamedTuple):
+    """What an operation should give for some inputs: outputs in wide precision, and scales."""
+
+    outputs: tuple[Array, ...]
+    scales: tuple[Array, ...]
+    terms: float
+    dtype: np.dtype[Any]
+
+
+class Error(NamedTuple):
+    """The largest error in units of rounding, and where: output number, index, wrong entries."""
+
+    units: float
+    output: int
+    worst: tuple[int, ...]
+    units_everywhere: Array
+
+
+def as_tuple(operation: Operation, result: Any) -> tuple[Any, ...]:
+    """One output or several as a tuple."""
+    return (result,) if len(operation.outputs) == 1 else tuple(result)
+
+
+def truth(
+    operation: Operation,
+    arrays: Sequence[Array],
+    options: dict[str, str],
+    dtype: np.dtype[Any],
+    sizes: dict[str, int],
+) -> Truth:
+    """The reference and its scale for these inputs."""
+    with np.errstate(all="ignore"):
+        wide_arrays = [wide.widen(a) for a in arrays]
+        outputs = as_tuple(operation, operation.reference(*wide_arrays, **options))
+        in_double = [a if a.dtype.kind in "iu" else a.astype(np.float64) for a in arrays]
+        narrow = tuple(np.asarray(o, np.float64) for o in outputs)
+        more: dict[str, Any] = {**options}
+        if operation.scale_takes_eps:
+            more["eps"] = float(np.finfo(dtype).eps)
+        single = narrow[0] if len(narrow) == 1 else narrow
+        scales = as_tuple(operation, operation.scale(single, *in_double, **more))
+    return Truth(
+        tuple(np.asarray(o) for o in outputs),
+        tuple(np.asarray(s, np.float64) for s in scales),
+        max(float(operation.terms(sizes)), 1.0),
+        dtype,
+    )
+
+
+def exact_truth(
+    operation: Operation, arrays: Sequence[Array], options: dict[str, str], dtype: np.dtype[Any]
+) -> Truth:
+    """The reference for whole numbers that no order of summation rounds: scale zero.
+
+    float64 is exact for them, in float64 kernels as well: no wider precision is needed.
+    """
+    with np.errstate(all="ignore"):
+        in_double = [
+            a if a.dtype.kind in "iu" else a.astype(np.float64, copy=False) for a in arrays
+        ]
+        outputs = as_tuple(operation, operation.reference(*in_double, **options))
+    outputs = tuple(np.asarray(o) for o in outputs)
+    return Truth(outputs, tuple(np.zeros((1,) * o.ndim) for o in outputs), 1.0, dtype)
+
+
+def error(got: Sequence[Array], expected: Truth) -> Error:
+    """The largest error of any output; infinite where finite masks differ."""
+    worst = Error(-1.0, 0, (), np.zeros(()))
+    info = np.finfo(expected.dtype)
+    eta = float(info.smallest_subnormal)
+    for number, (y, reference, scale) in enumerate(
+        zip(got, expected.outputs, expected.scales, strict=True)
+    ):
+        with np.errstate(all="ignore"):
+            difference = np.abs(y.astype(reference.dtype, copy=False) - reference)
+            units = np.asarray(
+                difference / (float(info.eps) * scale + expected.terms * eta), np.float64
+            )
+        finite = np.isfinite(reference)
+        # NaN and infinity count alike: what matters is that they come where they belong
+        units = np.where(
+            finite & np.isfinite(y), units, np.where(finite == np.isfinite(y), 0, np.inf)
+        )
+        units = np.where(np.isnan(units), np.where(difference == 0, 0, np.inf), units)
+        largest = float(units.max(initial=0.0))
+        if largest > worst.units:
+            where = np.unravel_index(int(units.argmax()), units.shape) if units.size else ()
+            worst = Error(largest, number, tuple(int(i) for i in where), units)
+    return worst

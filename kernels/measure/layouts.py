@@ -1,0 +1,56 @@
+"""Memory layouts that a kernel must accept, made from any array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.names import unknown
+
+Array = npt.NDArray[Any]
+
+
+def _sliced(array: Array) -> Array:
+    """Every second entry along every axis of an array whose other entries are poison."""
+    poison = np.nan if array.dtype.kind == "f" else -1 if array.dtype.kind == "i" else 0
+    padded = np.full([2 * n for n in array.shape], poison, array.dtype)
+    view = padded[tuple(slice(0, 2 * n, 2) for n in array.shape)]
+    view[...] = array
+    return view
+
+
+def _reversed(array: Array) -> Array:
+    """Negative strides along every axis."""
+    backwards = tuple(slice(None, None, -1) for _ in array.shape)
+    return np.ascontiguousarray(array[backwards])[backwards]
+
+
+def _readonly(array: Array) -> Array:
+    """C order, and nobody may write to it: a memory-mapped file, say."""
+    frozen = np.array(array, order="C")
+    frozen.flags.writeable = False
+    return frozen
+
+
+LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "sliced": _sliced,
+    "reversed": _reversed,
+    "readonly": _readonly,
+}
+
+
+def as_layout(array: Array, layout: str) -> Array:
+    """The same numbers in another memory layout: C, F, sliced, reversed or readonly.
+
+    Raises:
+        ValueError: no layout is called so.
+    """
+    names = {name.lower(): name for name in LAYOUTS}
+    if layout.lower() not in names:
+        raise ValueError(unknown("layout", layout, LAYOUTS))
+    return LAYOUTS[names[layout.lower()]](array)

@@ -1,0 +1,106 @@
+"""extra = peak during the call - before it - output: the memory of a kernel's temporaries."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+_CLEAR = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+#: resident memory moves by stacks and lazy counters: below this it says nothing
+_RESIDENT_NOISE = 1 << 20
+#: and a call is big enough for it to speak from here
+_RESIDENT_LEAST = 8 << 20
+#: outputs smaller than this cannot be told from the objects around them
+_TELLING_OUTPUT = 4096
+
+
+def peak_extra_bytes(call: Callable[[], object], output_bytes: int | None = None) -> int | None:
+    """Peak memory of one call beyond its inputs and its output, in bytes; None where unknown.
+
+    What NumPy and Python allocate is counted by tracemalloc, to the byte. What numba and BLAS
+    allocate is seen only as resident memory, and only on Linux, and only where a call takes
+    8 MiB or more: that count is good to about 1 MiB, less is told as 0. Of the two the greater
+    is given. Where not even the output was traced (a compiled kernel made it) and resident
+    memory cannot speak, the answer is None. What escapes: memory that a library took before
+    the call and keeps (BLAS's packing buffers), small temporaries of compiled code beside an
+    output that NumPy made.
+
+    The call runs once, and slower than without tracing: make it once beforehand, so that
+    compilation does not count, and take no times meanwhile. tracemalloc is stopped afterwards
+    if it was not on; the process's greatest resident size (VmHWM) starts anew.
+
+    Args:
+        call: takes no arguments and returns an array, or a tuple of arrays.
+        output_bytes: size of what it returns; taken from that itself where None.
+    """
+    tracing = tracemalloc.is_tracing()
+    _trim()
+    if not tracing:
+        tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        resident_before = _resident_restart()
+        output = call()
+        resident_peak = _status_bytes("VmHWM")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        if not tracing:
+            tracemalloc.stop()
+    out = _array_bytes(output) if output_bytes is None else output_bytes
+    traced = peak - before - out
+    resident = None
+    if resident_before is not None and resident_peak is not None:
+        taken = resident_peak - resident_before
+        if taken >= _RESIDENT_LEAST:
+            resident = taken - out if taken - out >= _RESIDENT_NOISE else 0
+    if traced < 0 and out >= _TELLING_OUTPUT:
+        return resident
+    return max(traced, resident or 0, 0)
+
+
+def available_bytes() -> int:
+    """Memory that can be given out without swapping, in bytes."""
+    return int(psutil.virtual_memory().available)
+
+
+def _array_bytes(output: object) -> int:
+    if isinstance(output, tuple):
+        return sum(map(_array_bytes, output))
+    return output.nbytes if isinstance(output, np.ndarray) else 0
+
+
+def _trim() -> None:
+    """Give freed memory back, so that using it again shows; glibc keeps up to 64 MiB."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def _resident_restart() -> int | None:
+    """Resident bytes now, the peak of them reset to that; None where it cannot be reset."""
+    try:
+        _CLEAR.write_text("5", encoding="ascii")
+    except OSError:
+        return None
+    return _status_bytes("VmRSS")
+
+
+def _status_bytes(key: str) -> int | None:
+    try:
+        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name == key:
+            return int(value.split()[0]) << 10  # "123 kB" means KiB
+    return None

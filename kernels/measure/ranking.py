@@ -1,0 +1,179 @@
+"""ratio[r] = sample_kernel[r] / sample_best[r]: medians, intervals, the winner and its ties.
+
+Intervals speak of this process alone: identical code in another process can differ by more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Samples = Mapping[str, Sequence[float]]
+
+#: fewer samples have no 95 % interval of the median: even their extremes, taken from 5
+#: samples, miss it in 2 / 2**5 = 6 % of all cases
+FEWEST_SAMPLES = 6
+#: a kernel whose ratio to the best may be below this is as fast as the best
+TIE_RATIO = 1.02
+#: an interval wider than this part of the median (10 % to either side) is unstable
+UNSTABLE_WIDTH = 0.20
+RESAMPLES = 4000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the samples of one kernel say; times in seconds per call."""
+
+    median_s: float
+    #: 95 % interval of the median; with ``few`` samples the least and the greatest of them
+    low_s: float
+    high_s: float
+    #: rounds the kernel took part in
+    count: int
+    #: too few samples for an interval
+    few: bool
+    #: the interval (with few samples: their spread) is wider than 20 % of the median; a
+    #: single sample shows no spread and is told by ``few`` alone
+    unstable: bool
+    #: median of baseline / kernel within rounds; None without a round in common
+    speedup: float | None
+    #: median of kernel / best within rounds and its 95 % interval, as above
+    ratio_to_best: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Who is fastest, and who is not told apart from it."""
+
+    summaries: Mapping[str, Summary]
+    winner: str | None
+    #: the winner and all that tie with it, simplest first; empty where it stands alone
+    ties: tuple[str, ...]
+
+
+def rank(
+    samples: Samples, baseline: str | None = None, rng: np.random.Generator | None = None
+) -> Ranking:
+    """The best median wins, and of those that tie with it the simplest.
+
+    A kernel ties where the lower 95 % bound of its median within-round ratio to the best is
+    below 1.02. The order of ``samples`` is the order of registration, simplest first.
+
+    Args and raises: as `summarise`.
+    """
+    summaries = summarise(samples, baseline, rng)
+    tied = tuple(
+        name
+        for name, summary in summaries.items()
+        if summary.ratio_low is not None and summary.ratio_low < TIE_RATIO
+    )
+    return Ranking(summaries, tied[0] if tied else None, tied if len(tied) > 1 else ())
+
+
+def summarise(
+    samples: Samples, baseline: str | None = None, rng: np.random.Generator | None = None
+) -> dict[str, Summary]:
+    """Median, interval and ratios of every kernel.
+
+    Args:
+        samples: name -> seconds per call, one a round, NaN where the kernel took no part.
+        baseline: the kernel speed-ups are measured against; they are None without it.
+        rng: draws the bootstrap's resamples; by default always the same.
+
+    Raises:
+        ValueError: a kernel has no sample, one that is not positive, or another number of
+            rounds than the first.
+    """
+    rounds = {name: _checked(name, times, samples) for name, times in samples.items()}
+    if not rounds:
+        return {}
+    bootstrap = _Bootstrap(np.random.default_rng(0) if rng is None else rng)
+    medians = {name: float(np.nanmedian(times)) for name, times in rounds.items()}
+    best = min(medians, key=medians.__getitem__)
+    summaries = {}
+    for name, times in rounds.items():
+        taken = _taken(times)
+        low_s, high_s = bootstrap.interval(taken)
+        ratios = _taken(times / rounds[best])
+        ratio_low, ratio_high = bootstrap.interval(ratios) if ratios.size else (None, None)
+        speedups = _taken(rounds[baseline] / times) if baseline in rounds else np.empty(0)
+        summaries[name] = Summary(
+            median_s=medians[name],
+            low_s=low_s,
+            high_s=high_s,
+            count=taken.size,
+            few=taken.size < FEWEST_SAMPLES,
+            unstable=high_s - low_s > UNSTABLE_WIDTH * medians[name],
+            speedup=_median(speedups),
+            ratio_to_best=_median(ratios),
+            ratio_low=ratio_low,
+            ratio_high=ratio_high,
+        )
+    return summaries
+
+
+class _Bootstrap:
+    """95 % percentile-bootstrap intervals of medians; kernels with as many samples share draws.
+
+    The median of a resample depends only on which sorted samples end up in its middle. The
+    k-th smallest of n uniform numbers is Beta(k, n + 1 - k), and given it the next one is the
+    smallest of n - k uniform above it: so the middle is drawn at once instead of resampling
+    n values and sorting them, at the same distribution and a hundredth of the time.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._middles: dict[int, tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]] = {}
+
+    def interval(self, values: Array) -> tuple[float, float]:
+        """Bounds of the median; the extremes where there are too few values."""
+        if values.size < FEWEST_SAMPLES:
+            return float(values.min()), float(values.max())
+        lower, upper = self._middle(values.size)
+        in_order = np.sort(values)
+        medians = (in_order[lower] + in_order[upper]) / 2
+        low, high = np.quantile(medians, (0.025, 0.975))
+        return float(low), float(high)
+
+    def _middle(self, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Ranks of the one or two samples in the middle of each resample."""
+        if n not in self._middles:
+            k = (n + 1) // 2
+            position = self._rng.beta(k, n + 1 - k, RESAMPLES)
+            following = position
+            if n % 2 == 0:
+                gap = self._rng.random(RESAMPLES) ** (1 / (n - k))
+                following = 1 - (1 - position) * gap
+            # n * position may round up to n itself
+            lower = np.minimum((n * position).astype(np.intp), n - 1)
+            upper = np.minimum((n * following).astype(np.intp), n - 1)
+            self._middles[n] = lower, upper
+        return self._middles[n]
+
+
+def _checked(name: str, times: Sequence[float], samples: Samples) -> Array:
+    array = np.asarray(times, np.float64)
+    taken = _taken(array)
+    rounds = len(next(iter(samples.values())))
+    if array.size != rounds:
+        raise ValueError(
+            f"samples of {name!r}: expected {rounds} rounds, as the first kernel has, "
+            f"got {array.size}; put NaN where a kernel took no part"
+        )
+    if not taken.size or not taken.min() > 0:
+        raise ValueError(f"samples of {name!r}: expected at least one, all above 0 seconds")
+    return array
+
+
+def _taken(times: Array) -> Array:
+    return times[~np.isnan(times)]
+
+
+def _median(values: Array) -> float | None:
+    return float(np.median(values)) if values.size else None

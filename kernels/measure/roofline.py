@@ -1,0 +1,230 @@
+"""best_s = max(flops / peak FLOP/s, bytes / bandwidth): what this machine could do at best.
+
+Both roofs are measured here and now, with what NumPy offers. FLOPs are the operation's, so
+that wasted arithmetic earns a kernel nothing; an exp, log or tanh counts
+``kernels.flops.EXP_FLOPS`` = 16 of them. Bytes are the compulsory traffic: every input read
+once, every output written once.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.measure.machine import limit_threads
+from kernels.registry import Operation
+
+Bytes = npt.NDArray[np.uint8]
+
+#: a working set beyond this is main memory's (or that of a huge cache) like any larger one
+_GREATEST_LOG2 = 28
+#: and one below this lies in the first cache, where calls cost more than traffic
+_LEAST_LOG2 = 16
+#: below this the overhead of calls and of handing work to threads outweighs the traffic
+_SMALL_BYTES = 1 << 20
+#: mixes of reads and writes are told apart by eighths
+_MIXES = 8
+#: a run of passes is at least this long
+_RUN_S = 1e-3
+#: measurements of a roof that a kernel seems to exceed
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """The roofs of one machine at one number of threads, measured when first asked for.
+
+    Make one per comparison and keep it no longer: a machine's speed drifts. A working set is
+    measured at the next lower power of two, with the next lower eighth of writes, because
+    smaller sets and fewer writes are not slower: a roof may be a little high, not low.
+    """
+
+    threads: int
+    #: dtype -> FLOP/s
+    peaks: dict[str, float] = field(default_factory=dict)
+    #: (log2 of the bytes, eighths of them written) -> bytes/s
+    bandwidths: dict[tuple[int, int], float] = field(default_factory=dict)
+
+    def best_s(self, operation: Operation, sizes: Mapping[str, int], dtype: Any) -> float:
+        """Least seconds that the operation could take at these sizes."""
+        read_bytes, write_bytes = operation.traffic_bytes(sizes, dtype)
+        total_bytes = read_bytes + write_bytes
+        if not total_bytes:
+            return 0.0
+        return max(
+            operation.flops(sizes) / self._peak(np.dtype(dtype)),
+            total_bytes / self._bandwidth(read_bytes, write_bytes),
+        )
+
+    def fraction(
+        self, operation: Operation, sizes: Mapping[str, int], dtype: Any, median_s: float
+    ) -> float:
+        """best_s / median_s: about 1 for a kernel that could not be faster here.
+
+        More than 1 says that a roof was measured while the machine was busy: it is measured
+        again, and the higher one kept. What is above 1 even then is told as it is.
+        """
+        for _ in range(_ATTEMPTS):
+            best_s = self.best_s(operation, sizes, dtype)
+            if best_s <= median_s:
+                break
+            self._raise_roofs(operation, sizes, np.dtype(dtype))
+        return self.best_s(operation, sizes, dtype) / median_s
+
+    def _raise_roofs(
+        self, operation: Operation, sizes: Mapping[str, int], dtype: np.dtype[Any]
+    ) -> None:
+        """Measure again what limits the operation; the higher value stays."""
+        flops_s = operation.flops(sizes) / self._peak(dtype)
+        if flops_s == self.best_s(operation, sizes, dtype):
+            again = peak_flops(dtype, self.threads)
+            self.peaks[dtype.name] = max(again, self.peaks[dtype.name])
+            return
+        key = _bucket(*operation.traffic_bytes(sizes, dtype))
+        again = _bucket_bandwidth(key, self.threads)
+        self.bandwidths[key] = max(again, self.bandwidths[key])
+
+    def _peak(self, dtype: np.dtype[Any]) -> float:
+        if dtype.name not in self.peaks:
+            self.peaks[dtype.name] = peak_flops(dtype, self.threads)
+        return self.peaks[dtype.name]
+
+    def _bandwidth(self, read_bytes: int, write_bytes: int) -> float:
+        key = _bucket(read_bytes, write_bytes)
+        if key not in self.bandwidths:
+            self.bandwidths[key] = _bucket_bandwidth(key, self.threads)
+        return self.bandwidths[key]
+
+
+def _bucket(read_bytes: int, write_bytes: int) -> tuple[int, int]:
+    """(log2 of the bytes, eighths of them written), both rounded down."""
+    total = read_bytes + write_bytes
+    log2 = min(max(total.bit_length() - 1, _LEAST_LOG2), _GREATEST_LOG2)
+    return log2, _MIXES * write_bytes // total
+
+
+def _bucket_bandwidth(key: tuple[int, int], threads: int) -> float:
+    log2, mix = key
+    written = (1 << log2) * mix // _MIXES
+    return bandwidth((1 << log2) - written, written, threads)
+
+
+def peak_flops(dtype: npt.DTypeLike, threads: int, budget_s: float = 0.2) -> float:
+    """2 n^3 / t, the best of several matrix products of n x n, in FLOP/s.
+
+    n doubles until a product takes 2 ms: long enough for all threads to be at work, short
+    enough to be repeated. The first product at each size is a warm-up. One thread has its
+    turn too: on a busy machine BLAS threads that wait for each other can be slower.
+    """
+    counts = {1, threads}
+    return max(_peak_flops(dtype, count, budget_s / len(counts)) for count in counts)
+
+
+def _peak_flops(dtype: npt.DTypeLike, threads: int, budget_s: float) -> float:
+    best = 0.0
+    with limit_threads(threads):
+        end_s = time.perf_counter() + budget_s
+        n, product_s = 128, 0.0
+        while product_s < 2e-3:
+            n *= 2
+            a = np.full((n, n), 0.5, dtype)
+            out = np.empty_like(a)
+            _product_s(a, out)
+            product_s = min(_product_s(a, out) for _ in range(3))
+            best = max(best, 2 * n**3 / product_s)
+        while time.perf_counter() < end_s:
+            best = max(best, 2 * n**3 / _product_s(a, out))
+    return best
+
+
+def _product_s(a: npt.NDArray[Any], out: npt.NDArray[Any]) -> float:
+    start_s = time.perf_counter()
+    np.matmul(a, a, out=out)
+    return time.perf_counter() - start_s
+
+
+def bandwidth(read_bytes: int, write_bytes: int, threads: int, budget_s: float = 0.05) -> float:
+    """(read + written) / t in bytes/s at this working set, the best of 1 thread and of all.
+
+    What is both read and written is copied, the rest of the reads goes through ``max`` and the
+    rest of the writes through ``fill``: of NumPy's functions those that wait for memory most.
+    Every run writes to a fresh output, as kernels must, and pays for its new pages where the
+    allocator takes them from the system. Short passes are repeated within a run, and what the
+    same calls cost on a byte each is taken off: no kernel pays NumPy's overhead for traffic.
+    Where runs outlast the budget three are made all the same: the first one on a virtual
+    machine may find memory that the host has not given it yet.
+    """
+    source = np.full(read_bytes, 1, np.uint8)
+    counts = {1}
+    if read_bytes + write_bytes >= _SMALL_BYTES:
+        counts.add(threads)
+    best_s = math.inf
+    for count in counts:
+        with ThreadPoolExecutor(count) as pool:
+            share_s = budget_s / len(counts)
+            best_s = min(best_s, _pass_s(pool, source, write_bytes, count, share_s))
+    return (read_bytes + write_bytes) / best_s
+
+
+def _pass_s(
+    pool: ThreadPoolExecutor, source: Bytes, write_bytes: int, threads: int, budget_s: float
+) -> float:
+    """Seconds of the fastest pass over the working set, less the overhead of its calls."""
+    sources = np.array_split(source, threads)
+    passes, runs, best_s = 1, 0, math.inf
+    end_s = time.perf_counter() + budget_s
+    while runs < 3 or time.perf_counter() < end_s:
+        targets = np.array_split(np.empty(write_bytes, np.uint8), threads)
+        start_s = time.perf_counter()
+        list(pool.map(_traverse, sources, targets, repeat(passes)))
+        run_s = time.perf_counter() - start_s
+        del targets
+        if run_s < _RUN_S and passes < 1 << 20:
+            passes *= 2
+            continue
+        runs += 1
+        best_s = min(best_s, run_s / passes)
+    if passes == 1:
+        return best_s
+    # both were measured at different moments: an overhead that looks like most of a pass is not
+    return best_s - min(_overhead_s(source.size, write_bytes), best_s / 2)
+
+
+def _overhead_s(read_bytes: int, write_bytes: int) -> float:
+    """Seconds that the calls of one pass take beside their traffic."""
+    passes = 200
+    both = min(read_bytes, write_bytes, 1)
+    source = np.ones(both + (read_bytes > write_bytes), np.uint8)
+    target = np.ones(both + (write_bytes > read_bytes), np.uint8)
+    best_s = math.inf
+    for _ in range(20):
+        start_s = time.perf_counter()
+        _traverse(source, target, passes)
+        best_s = min(best_s, time.perf_counter() - start_s)
+    return best_s / passes
+
+
+def _traverse(source: Bytes, target: Bytes, passes: int) -> None:
+    """Read all of the source and write all of the target, that many times, without the GIL."""
+    both = min(source.size, target.size)
+    copied, read = source[:both], source[both:]
+    written, filled = target[:both], target[both:]
+    # one call reads a small set many times, where many calls would show their overhead
+    at_once = passes if source.size + target.size < _SMALL_BYTES else 1
+    for _ in repeat(None, passes):
+        if both:
+            np.copyto(written, copied)
+        if at_once == 1 and read.size:
+            read.max()
+        if filled.size:
+            filled.fill(0)
+    if at_once > 1 and read.size:
+        np.broadcast_to(read, (at_once, read.size)).max()

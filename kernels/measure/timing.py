@@ -1,0 +1,227 @@
+"""sample = (clock after - clock before) / calls, kernels interleaved in random order each round.
+
+Drift of a noisy machine then hits all kernels of a round alike, and ratios formed within a
+round are fair where times taken minutes apart are not.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+
+import numpy as np
+
+Call = Callable[[], object]
+Clock = Callable[[], float]
+
+#: every kernel takes part in this many rounds before a slow one may leave
+FIRST_ROUNDS = 3
+#: contenders get this many rounds even where the budget is spent, up to OVERDRAFT budgets
+LEAST_ROUNDS = 7
+OVERDRAFT = 3.0
+#: more samples than this narrow an interval less than the next process shifts it
+MOST_ROUNDS = 300
+#: a median beyond this many times the best is out of the race
+LOSING_RATIO = 2.0
+#: fifty times the coarsest resolution of a performance counter (1 us)
+MIN_SAMPLE_S = 50e-6
+#: ends the search for a sample length where a clock stands still
+_MOST_CALLS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Raw samples of one cell. A kernel that failed is in ``failures`` and nowhere else."""
+
+    #: seconds per call, one entry a round, NaN where the kernel took no part
+    samples: Mapping[str, tuple[float, ...]]
+    #: calls in one sample, chosen in the warm-up
+    calls_per_sample: Mapping[str, int]
+    #: what the last timed call returned, to be checked again
+    outputs: Mapping[str, object]
+    #: what a kernel raised, as ``"ValueError: message"``
+    failures: Mapping[str, str]
+    rounds: int
+
+
+@dataclass
+class _Entrant:
+    """A kernel in the race: how it is called and what it has shown so far."""
+
+    call: Call
+    calls: int = 1
+    #: the fastest call seen, or what was expected before any was
+    call_s: float = math.inf
+    samples_s: list[float] = field(default_factory=list)
+    output: object = None
+
+    def timed(self, calls: int, clock: Clock) -> float:
+        """Seconds per call over that many calls, the collector off meanwhile."""
+        call = self.call
+        self.output = output = None  # one output at a time: released before the next is made
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            start_s = clock()
+            for _ in repeat(None, calls):
+                output = None
+                output = call()
+            stop_s = clock()
+        finally:
+            if collecting:
+                gc.enable()
+        self.output = output
+        call_s = (stop_s - start_s) / calls
+        self.call_s = min(self.call_s, call_s)
+        return call_s
+
+    def sample(self, share_s: float, clock: Clock) -> None:
+        """One more sample, after one untimed call unless a call is slow."""
+        if self.call_s <= share_s:
+            self.output = None
+            self.call()
+        self.samples_s.append(self.timed(self.calls, clock))
+
+    def round_s(self, share_s: float) -> float:
+        """What the next round will cost."""
+        return self.call_s * (self.calls + (self.call_s <= share_s))
+
+
+def interleave(
+    calls: Mapping[str, Call],
+    *,
+    budget_s: float,
+    rng: np.random.Generator,
+    expected_s: Mapping[str, float] | None = None,
+    clock: Clock = time.perf_counter,
+    min_sample_s: float = MIN_SAMPLE_S,
+    most_rounds: int = MOST_ROUNDS,
+) -> Timing:
+    """Time the calls against each other, in rounds, each in a fresh random order.
+
+    A sample follows one untimed call of the same kernel and repeats the call as often as the
+    warm-up found necessary to last ``min_sample_s``. Who takes part how long:
+
+    - A call is *slow* where it takes more than its share, ``budget_s / (2 max(3, kernels))``.
+      Slow calls get no untimed call, and no warm-up where ``expected_s`` says they are slow.
+    - Rounds 1 to 3: everyone. After them, whose median is beyond twice the best retires; a
+      slow kernel does so after its first sample.
+    - Rounds 4 to 7: the contenders, while three budgets last (slow ones from their second
+      sample on). From round 8: while the budget lasts, at most ``most_rounds``.
+    - The first sample of a slow call costs the budget nothing, or one hopeless loop would
+      leave the contenders without samples.
+
+    So every kernel has one sample at least, one that is not slow three, and no cell takes
+    longer than the warm-up, three budgets and one slow call each. The budget begins after the
+    warm-up, because a first call may compile. Releasing an output falls between samples where
+    a sample is one call, and into the sample where it is several.
+
+    Args:
+        calls: name -> call without arguments, in order of registration.
+        budget_s: seconds for the cell.
+        rng: decides the order within each round.
+        expected_s: seconds per call where known already, from the check or a smaller size.
+        clock: the only source of time, in seconds.
+        min_sample_s: a shorter sample would measure the clock.
+        most_rounds: end here, whatever is left of the budget.
+
+    Returns:
+        A `Timing`. What a call raises makes its kernel leave and is told in ``failures``.
+
+    Raises:
+        ValueError: the budget is not a positive number of seconds.
+    """
+    if not budget_s > 0:
+        raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
+    expected_s = expected_s or {}
+    share_s = budget_s / (2 * max(3, len(calls)))
+    entrants: dict[str, _Entrant] = {}
+    failures: dict[str, str] = {}
+
+    for name, call in calls.items():
+        try:
+            entrants[name] = _warmed_up(call, expected_s.get(name), share_s, min_sample_s, clock)
+        except Exception as problem:
+            failures[name] = told(problem)
+
+    start_s = clock()
+    free_s = 0.0
+    rounds = 0
+    racing = list(entrants)
+    while racing and rounds < most_rounds:
+        for place in rng.permutation(len(racing)):
+            name = racing[place]
+            called_s, free = clock(), not rounds and entrants[name].call_s > share_s
+            try:
+                entrants[name].sample(share_s, clock)
+            except Exception as problem:
+                failures[name] = told(problem)
+                del entrants[name]
+            free_s += (clock() - called_s) if free else 0.0
+        rounds += 1
+        racing = [name for name in racing if name in entrants]
+        if rounds <= LEAST_ROUNDS:
+            racing = _contenders(entrants, racing, rounds, share_s)
+        limit_s = budget_s * (OVERDRAFT if rounds < LEAST_ROUNDS else 1.0)
+        ahead_s = (
+            clock() - start_s - free_s + sum(entrants[name].round_s(share_s) for name in racing)
+        )
+        if ahead_s > limit_s:
+            # the first rounds are everyone's right, but for slow calls
+            sure = rounds < FIRST_ROUNDS
+            racing = [name for name in racing if sure and entrants[name].call_s <= share_s]
+
+    return Timing(
+        samples={
+            name: (*entrant.samples_s, *repeat(math.nan, rounds - len(entrant.samples_s)))
+            for name, entrant in entrants.items()
+        },
+        calls_per_sample={name: entrant.calls for name, entrant in entrants.items()},
+        outputs={name: entrant.output for name, entrant in entrants.items()},
+        failures=failures,
+        rounds=rounds,
+    )
+
+
+def _warmed_up(
+    call: Call, expected_s: float | None, share_s: float, min_sample_s: float, clock: Clock
+) -> _Entrant:
+    """An entrant that has compiled, touched its memory and chosen its calls per sample."""
+    entrant = _Entrant(call)
+    if expected_s is not None and expected_s > share_s:
+        entrant.call_s = expected_s
+        return entrant
+    sample_s = entrant.timed(1, clock)
+    if expected_s is None:
+        sample_s = entrant.timed(1, clock)  # the first call may have compiled
+    while sample_s < min_sample_s and entrant.calls < _MOST_CALLS:
+        # a quarter more than needed: later samples may be a little faster than this one
+        wanted = 1.25 * entrant.calls * min_sample_s / sample_s if sample_s > 0 else math.inf
+        entrant.calls = math.ceil(min(max(wanted, 2 * entrant.calls), 10 * entrant.calls))
+        sample_s = entrant.calls * entrant.timed(entrant.calls, clock)
+    return entrant
+
+
+def _contenders(
+    entrants: Mapping[str, _Entrant], racing: list[str], rounds: int, share_s: float
+) -> list[str]:
+    """Those of the race that are not clear losers, and those too new to be called so."""
+    median_s = {name: statistics.median(e.samples_s) for name, e in entrants.items()}
+    best_s = min(median_s.values(), default=0.0)
+    return [
+        name
+        for name in racing
+        if median_s[name] <= LOSING_RATIO * best_s
+        or (rounds < FIRST_ROUNDS and entrants[name].call_s <= share_s)
+    ]
+
+
+def told(problem: Exception) -> str:
+    """What a kernel raised, in one line: ``ValueError: message``."""
+    lines = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__

@@ -1,0 +1,214 @@
+"""compare(), the main job: check every kernel, time those that passed, rank them with ties."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from kernels.measure.cell import Cell, Limits, run_cell
+from kernels.measure.check import as_operations, check_small
+from kernels.measure.judging import Verdict
+from kernels.measure.layouts import LAYOUTS
+from kernels.measure.machine import limit_threads, machine
+from kernels.measure.predict import Prediction
+from kernels.measure.roofline import Roofline
+from kernels.measure.workload import Images, load_images, sizes_for, takes_images, workload
+from kernels.names import check_dtype, unknown
+from kernels.registry import Operation, operations
+from kernels.report.comparison import Comparison
+
+BATCHES = (1, 128, 10_000, 60_000)
+DTYPES = ("float32",)
+#: seconds of measuring by default, and the wall time that checks and compilation may bring it to
+BUDGET_S = 75.0
+_WALL_S = 108.0
+_CALL_S = 1.0
+MEMORY_BYTES = 1_000_000_000
+
+#: (part done between 0 and 1, what is being done)
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One operation in one dtype at all its batches, and what each part weighs in time."""
+
+    operation: Operation
+    dtype: Any
+    sizes: dict[str, int]
+    batches: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+def compare(
+    names: Operation | str | Iterable[Operation | str] | None = None,
+    batches: int | Iterable[int] = BATCHES,
+    dtypes: npt.DTypeLike | Iterable[npt.DTypeLike] = DTYPES,
+    threads: int | None = None,
+    budget_s: float | None = None,
+    *,
+    layout: str = "C",
+    seed: int = 0,
+    data: str | os.PathLike[str] | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+    progress: Progress | None = None,
+    **sizes: int,
+) -> Comparison:
+    """Check all kernels of these operations, time them on MNIST batches, and rank them.
+
+    Args:
+        names: operations or their names; all of them where None.
+        batches: rows per call.
+        dtypes: float32, float64 or both.
+        threads: of BLAS and numba; None takes all cores this process may use.
+        budget_s: seconds of measuring for all cells; None takes 75, less where checking and
+            compiling have taken long.
+        layout: memory order of all inputs: C, F, sliced, reversed or readonly.
+        seed: of everything that is drawn.
+        data: a folder with another image set in IDX format; None takes the shipped MNIST.
+        memory_bytes: most temporaries a kernel may declare before it is skipped.
+        progress: called with the part done and what is being done.
+        sizes: sizes of axes other than batch, ``classes=100`` say.
+
+    Returns:
+        A `Comparison`; after Ctrl-C one of the cells that were finished.
+
+    Raises:
+        ValueError: anything asked for that does not exist or does not fit.
+    """
+    start_s = time.perf_counter()
+    ops = list(operations.values()) if names is None else as_operations(names)
+    chosen_batches = check_batches(batches)
+    chosen_dtypes = [check_dtype(d) for d in _as_list(dtypes)]
+    layout = check_layout(layout)
+    if budget_s is not None and not budget_s > 0:
+        raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
+    images = load_images(data)  # type: ignore[arg-type]  # any path
+    plans = [_plan(op, d, chosen_batches, images, sizes) for d in chosen_dtypes for op in ops]
+    _refuse_too_large(plans, images)
+    settings = {
+        "batches": list(chosen_batches), "dtypes": [d.name for d in chosen_dtypes],
+        "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,
+        "data": images.source, "operations": [op.name for op in ops],
+    }  # fmt: skip
+    records: list[dict[str, Any]] = []
+    interrupted = False
+    told = progress or (lambda part, label: None)
+    with limit_threads(threads) as used:
+        clock = _Budget(plans, budget_s, start_s)
+        roofline = Roofline(used)
+        try:
+            for plan in plans:
+                told(clock.part_done, f"{plan.operation.name}: checking")
+                verdicts = _verdicts(plan, seed)
+                known: dict[str, Prediction] = {}
+                for batch, weight in zip(plan.batches, plan.weights, strict=True):
+                    told(clock.part_done, f"{plan.operation.name}: batch {batch:,}")
+                    cell = _cell(plan, batch, images, layout, used, seed)
+                    limits = Limits(clock.share_s(weight), clock.call_s, memory_bytes)
+                    rows, timing_s = run_cell(cell, verdicts, known, roofline, limits)
+                    records.extend(rows)
+                    clock.spent(weight, timing_s)
+        except KeyboardInterrupt:
+            interrupted = True
+        told(1.0, "interrupted" if interrupted else "done")
+        facts = {**machine(), "threads": used}
+    return Comparison(records, facts, settings, time.perf_counter() - start_s, interrupted)
+
+
+class _Budget:
+    """Shares out what is left of the seconds in proportion to what cells weigh."""
+
+    def __init__(self, plans: list[_Plan], budget_s: float | None, start_s: float) -> None:
+        self._weight = self._all = sum(sum(plan.weights) for plan in plans)
+        self._left_s = BUDGET_S if budget_s is None else budget_s
+        # asked for by name, a budget is kept whatever the wall clock says
+        self._deadline_s = start_s + _WALL_S if budget_s is None else float("inf")
+        self.call_s = min(_CALL_S, max(0.05, self._left_s / 20))
+
+    @property
+    def part_done(self) -> float:
+        return 1 - self._weight / self._all if self._all else 1.0
+
+    def share_s(self, weight: float) -> float:
+        left_s = min(self._left_s, self._deadline_s - time.perf_counter())
+        return max(0.02, left_s * weight / max(self._weight, weight))
+
+    def spent(self, weight: float, seconds: float) -> None:
+        self._left_s -= seconds
+        self._weight -= weight
+
+
+def check_batches(batches: int | Iterable[int]) -> tuple[int, ...]:
+    """Batches in ascending order without repeats.
+
+    Raises:
+        ValueError: one is no whole number from 0, or there is none.
+    """
+    given = [batches] if isinstance(batches, int) else list(batches)
+    for batch in given:
+        if isinstance(batch, bool) or int(batch) != batch or batch < 0:
+            raise ValueError(f"batch {batch!r}: expected a whole number from 0")
+    if not given:
+        raise ValueError("no batch was given; expected one or more, (1, 128) say")
+    return tuple(sorted({int(batch) for batch in given}))
+
+
+def check_layout(layout: str) -> str:
+    """The layout as it is spelt.
+
+    Raises:
+        ValueError: no layout is called so.
+    """
+    spelt = {name.lower(): name for name in LAYOUTS}
+    if layout.lower() not in spelt:
+        raise ValueError(unknown("layout", layout, LAYOUTS))
+    return spelt[layout.lower()]
+
+
+def _as_list(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, list | tuple | set) else [values]
+
+
+def _plan(
+    op: Operation, dtype: Any, batches: tuple[int, ...], images: Images, sizes: Mapping[str, int]
+) -> _Plan:
+    mine = {axis: size for axis, size in sizes.items() if axis in op.sizes}
+    full = sizes_for(op, images, mine)
+    own = batches if "batch" in op.axes else batches[:1]
+    weights = []
+    for batch in own:
+        at = op.all_sizes(batch, full)
+        # seconds that a good kernel would take, on any machine of these years
+        good_s = op.flops(at) / 1e11 + sum(op.traffic_bytes(at, dtype)) / 1e10
+        weights.append(0.25 + min(20 * good_s, 5.0))
+    return _Plan(op, dtype, full, own, tuple(weights))
+
+
+def _refuse_too_large(plans: list[_Plan], images: Images) -> None:
+    for plan in plans:
+        if takes_images(plan.operation) and plan.sizes["features"] == images.features:
+            largest = max(plan.batches)
+            if largest > len(images.pixels):
+                raise ValueError(
+                    f"batch {largest:,} is more than the {len(images.pixels):,} images of "
+                    f"{images.source}; use a smaller batch or more data (--data DIR)"
+                )
+
+
+def _verdicts(plan: _Plan, seed: int) -> dict[str, Verdict]:
+    op = plan.operation
+    return {v.method: v for v in check_small(op, op, plan.dtype, seed)}
+
+
+def _cell(plan: _Plan, batch: int, images: Images, layout: str, threads: int, seed: int) -> Cell:
+    op = plan.operation
+    arrays = workload(op, batch, plan.dtype, seed, images, plan.sizes, layout)
+    options = op.choose_options({})
+    sizes = op.bind(**arrays, **options).sizes
+    return Cell(op, arrays, options, sizes, plan.dtype, layout, threads, seed)

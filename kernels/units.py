@@ -1,0 +1,40 @@
+"""Numbers as people read them: 1.23 ms, 24.1 GB, about 2 h."""
+
+from __future__ import annotations
+
+import math
+
+
+def seconds_text(seconds: float) -> str:
+    """Three digits and a unit from ns to h: ``1.23 ms``."""
+    for limit, factor, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if seconds < limit:
+            return f"{_three(seconds * factor)} {unit}"
+    for limit, factor, unit in ((100.0, 1.0, "s"), (6000.0, 60.0, "min")):
+        if seconds < limit:
+            return f"{_three(seconds / factor)} {unit}"
+    return f"{_three(seconds / 3600)} h"
+
+
+def bytes_text(count: float) -> str:
+    """Three digits and a decimal unit: ``24.1 GB``."""
+    for limit, factor, unit in ((1e3, 1.0, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
+        if count < limit:
+            return f"{_three(count / factor)} {unit}"
+    return f"{_three(count / 1e9)} GB"
+
+
+def ratio_text(ratio: float) -> str:
+    """Two or three digits and a times sign: ``0.85x``, ``12x``, ``3,100x``."""
+    if ratio < 10:
+        return f"{ratio:.2g}x"
+    digits = max(0, math.floor(math.log10(ratio)) - 1)
+    return f"{round(ratio / 10**digits) * 10**digits:,}x"
+
+
+def _three(value: float) -> str:
+    if value >= 1000:
+        return f"{value:,.0f}"
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.3g}"
