@@ -1,6 +1,8 @@
 """einbench: alternative kernels for the same mathematics, checked, timed and chosen from."""
 
-# ruff: noqa: F401, I001 - imported because that registers their operations, in reading order
+# ruff: noqa: I001 - operations register when imported: the order is the reading order
+from typing import TYPE_CHECKING, Any
+
 import kernels.forward.linear
 import kernels.forward.activations
 import kernels.forward.activation_vjps
@@ -13,7 +15,56 @@ import kernels.gradient.bias
 import kernels.gradient.inputs
 import kernels.gradient.cross_entropy
 import kernels.gradient.cross_entropy_gradient
-import kernels.gradient.mlp
-from kernels.registry import operation, operations
+import kernels.gradient.mlp  # noqa: F401 - as those above
+from kernels.registry import Kernel, Operation, operation, operations
 
-__all__ = ["operation", "operations"]
+if TYPE_CHECKING:
+    from kernels import mnist
+    from kernels.choose.fastest import Choice, fastest
+    from kernels.measure.check import check
+    from kernels.measure.judging import Verdict
+    from kernels.pipeline import compare
+    from kernels.plugins import load_plugins
+    from kernels.report.comparison import Comparison
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Choice",
+    "Comparison",
+    "Kernel",
+    "Operation",
+    "Verdict",
+    "check",
+    "compare",
+    "fastest",
+    "load_plugins",
+    "mnist",
+    "operation",
+    "operations",
+]
+
+#: where the rest of the public names live: measuring imports more than calling a kernel needs
+_LATER = {
+    "Choice": "kernels.choose.fastest",
+    "Comparison": "kernels.report.comparison",
+    "Verdict": "kernels.measure.judging",
+    "check": "kernels.measure.check",
+    "compare": "kernels.pipeline",
+    "fastest": "kernels.choose.fastest",
+    "load_plugins": "kernels.plugins",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "mnist":
+        return import_module("kernels.mnist")
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'kernels' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -63,7 +63,7 @@ def loop(probs: Array, cotangent: Array) -> Array:
 
 @softmax_vjp.kernel("jacobian_einsum_identity", extra_elements=_two_jacobians)
 def jacobian_einsum_identity(probs: Array, cotangent: Array) -> Array:
-    """The Jacobian as two three-factor products with I and 1 - I, the batch its last axis.
+    """New over ``loop``: the Jacobian first, two products with I and 1 - I, the batch last.
 
     dZ[b, i] = sum_k J[i, k, b] g[b, k]
     """
