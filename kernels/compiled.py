@@ -87,8 +87,12 @@ class Compiled:
             if self.parallel:
                 start_threads()
             name = "_".join([self.method, *map(str, options.values())])
-            # options are the body's last parameters: as defaults they compile to constants
-            copy = _copy(self.body, name, tuple(options.values()), numba.prange, self._helper)
+            # options are the parameters after the arrays: as defaults they compile to constants,
+            # and so do parameters after those that have defaults of their own
+            after = self.body.__code__.co_argcount - len(arrays) - len(options)
+            own = (self.body.__defaults__ or ())[-after:] if after > 0 else ()
+            constants = (*options.values(), *own)
+            copy = _copy(self.body, name, constants, numba.prange, self._helper)
             dispatcher = self._jit(copy, parallel=self.parallel)
             types = [
                 numba.types.Array(
@@ -96,7 +100,7 @@ class Compiled:
                 )
                 for a in arrays
             ]
-            dispatcher.compile((*types, *map(numba.types.Omitted, options.values())))
+            dispatcher.compile((*types, *map(numba.types.Omitted, constants)))
             dispatcher.disable_compile()
             self._integers = tuple(i for i, a in enumerate(arrays) if a.dtype.kind in "iu")
             self._forms[form] = dispatcher
@@ -155,8 +159,12 @@ def why_unavailable(requires: Sequence[str]) -> str:
     import importlib.util
 
     for name in requires:
-        if importlib.util.find_spec(name) is None:
-            return f"{name} is not installed (pip install {name})"
+        try:
+            found = importlib.util.find_spec(name)
+        except ModuleNotFoundError:  # the package that ``name`` would lie in
+            found = None
+        if found is None:
+            return f"{name} is not installed (pip install {name.partition('.')[0]})"
     return ""
 
 

@@ -88,6 +88,7 @@ def compare(
     layout = check_layout(layout)
     if budget_s is not None and not budget_s > 0:
         raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
+    _refuse_unknown_axes(ops, sizes)
     images = load_images(data)  # type: ignore[arg-type]  # any path
     plans = [_plan(op, d, chosen_batches, images, sizes) for d in chosen_dtypes for op in ops]
     _refuse_too_large(plans, images)
@@ -188,6 +189,15 @@ def _plan(
         good_s = op.flops(at) / 1e11 + sum(op.traffic_bytes(at, dtype)) / 1e10
         weights.append(0.25 + min(20 * good_s, 5.0))
     return _Plan(op, dtype, full, own, tuple(weights))
+
+
+def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None:
+    for axis in sizes:
+        if not any(axis in op.sizes for op in ops):
+            known = {a: None for op in ops for a in op.sizes}
+            raise ValueError(
+                f"no operation asked for has an axis {axis!r}; axes: {', '.join(known)}"
+            )
 
 
 def _refuse_too_large(plans: list[_Plan], images: Images) -> None:

@@ -26,10 +26,33 @@ def bytes_text(count: float) -> str:
 
 def ratio_text(ratio: float) -> str:
     """Two or three digits and a times sign: ``0.85x``, ``12x``, ``3,100x``."""
+    if 0 < ratio < 0.001:
+        return "<0.001x"
     if ratio < 10:
         return f"{ratio:.2g}x"
     digits = max(0, math.floor(math.log10(ratio)) - 1)
     return f"{round(ratio / 10**digits) * 10**digits:,}x"
+
+
+def percent_text(fraction: float) -> str:
+    """At most four characters below 1000 %: ``<.1%``, ``1.5%``, ``38%``, ``100%``."""
+    percent = 100 * fraction
+    if 0 < percent < 0.1:
+        return "<.1%"
+    if 0 < percent < 9.95:
+        return f"{percent:.1f}%"
+    return f"{percent:.0f}%"
+
+
+def number_text(value: float) -> str:
+    """At most four characters below 1000: ``<.01``, ``0.53``, ``5.3``, ``56``, ``1,234``."""
+    if 0 < value < 0.01:
+        return "<.01"
+    if 0 < value < 0.995:
+        return f"{value:.2f}"
+    if 0 < value < 9.95:
+        return f"{value:.1f}"
+    return f"{value:,.0f}"
 
 
 def _three(value: float) -> str:

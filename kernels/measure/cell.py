@@ -30,8 +30,10 @@ RECORD_FIELDS = (
     "gbytes_per_s", "roofline", "peak_bytes", "compile_s", "predicted_s", "winner", "tie",
 )  # fmt: skip
 
-#: measuring memory traces allocations, which makes a slow call much slower
-_TRACED_CALL_S = 0.5
+#: measuring memory traces allocations, which makes interpreted loops several times slower:
+#: calls slower than this are not traced, and less slow ones where no call is due anyway
+_TRACED_CALL_S = 0.3
+_TRACED_EXTRA_CALL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -148,28 +150,27 @@ def _ask_exactly(
     known: Mapping[str, Prediction],
     rows: Mapping[str, dict[str, Any]],
 ) -> None:
-    """The exact probe at the timed size, in the same calls that memory is measured in."""
-    question = None
-    if runnable:
-        question = exact_question(cell.operation, cell.dtype, cell.sizes, cell.layout, cell.seed)
+    """The exact probe at the timed size, in the same call that memory is measured in."""
+    if not runnable:
+        return
+    question = exact_question(cell.operation, cell.dtype, cell.sizes, cell.layout, cell.seed)
     arrays = question.arrays if question else tuple(cell.arrays.values())
     options = question.options if question else cell.options
+    traced_s = _TRACED_CALL_S if question else _TRACED_EXTRA_CALL_S
     for method, kernel in runnable.items():
         made: list[object] = []
+        call = _bound(kernel, arrays, options, made)
         try:
             with np.errstate(all="ignore"):
-                call = _bound(kernel, arrays, options, made)
-                if known[method].seconds <= _TRACED_CALL_S:
-                    call()  # what the first call sets up is no temporary
-                    made.clear()
+                if known[method].seconds <= traced_s:
                     rows[method]["peak_bytes"] = peak_extra_bytes(call)
                 elif question:
                     call()
-        except Exception as problem:  # whatever a kernel raises is its result
+        except Exception as problem:
             rows[method].update(status="failed", reason=told(problem))
             continue
-        if question and made:
-            _judge(question, made[-1], rows[method])
+        if question:
+            _judge(question, made.pop(), rows[method])
 
 
 def _bound(

@@ -21,11 +21,11 @@ Array = npt.NDArray[Any]
 
 
 class Truth(NamedTuple):
-    """What an operation should give for some inputs: outputs in wide precision, and scales."""
+    """What an operation should give for some inputs, and what rounding could do to it."""
 
     outputs: tuple[Array, ...]
-    scales: tuple[Array, ...]
-    terms: float
+    #: eps * scale + terms * eta, shaped like the outputs or broadcasting to them
+    roundings: tuple[Array, ...]
     dtype: np.dtype[Any]
 
 
@@ -61,12 +61,10 @@ def truth(
             more["eps"] = float(np.finfo(dtype).eps)
         single = narrow[0] if len(narrow) == 1 else narrow
         scales = as_tuple(operation, operation.scale(single, *in_double, **more))
-    return Truth(
-        tuple(np.asarray(o) for o in outputs),
-        tuple(np.asarray(s, np.float64) for s in scales),
-        max(float(operation.terms(sizes)), 1.0),
-        dtype,
-    )
+        info = np.finfo(dtype)
+        least = max(float(operation.terms(sizes)), 1.0) * float(info.smallest_subnormal)
+        roundings = tuple(float(info.eps) * np.asarray(s, np.float64) + least for s in scales)
+    return Truth(tuple(np.asarray(o) for o in outputs), roundings, dtype)
 
 
 def exact_truth(
@@ -82,30 +80,31 @@ def exact_truth(
         ]
         outputs = as_tuple(operation, operation.reference(*in_double, **options))
     outputs = tuple(np.asarray(o) for o in outputs)
-    return Truth(outputs, tuple(np.zeros((1,) * o.ndim) for o in outputs), 1.0, dtype)
+    least = np.array(float(np.finfo(dtype).smallest_subnormal))
+    return Truth(outputs, (least,) * len(outputs), dtype)
 
 
 def error(got: Sequence[Array], expected: Truth) -> Error:
     """The largest error of any output; infinite where finite masks differ."""
     worst = Error(-1.0, 0, (), np.zeros(()))
-    info = np.finfo(expected.dtype)
-    eta = float(info.smallest_subnormal)
-    for number, (y, reference, scale) in enumerate(
-        zip(got, expected.outputs, expected.scales, strict=True)
-    ):
-        with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
+        for number, (y, reference, rounding) in enumerate(
+            zip(got, expected.outputs, expected.roundings, strict=True)
+        ):
             difference = np.abs(y.astype(reference.dtype, copy=False) - reference)
-            units = np.asarray(
-                difference / (float(info.eps) * scale + expected.terms * eta), np.float64
-            )
-        finite = np.isfinite(reference)
-        # NaN and infinity count alike: what matters is that they come where they belong
-        units = np.where(
-            finite & np.isfinite(y), units, np.where(finite == np.isfinite(y), 0, np.inf)
-        )
-        units = np.where(np.isnan(units), np.where(difference == 0, 0, np.inf), units)
-        largest = float(units.max(initial=0.0))
-        if largest > worst.units:
-            where = np.unravel_index(int(units.argmax()), units.shape) if units.size else ()
-            worst = Error(largest, number, tuple(int(i) for i in where), units)
+            units = np.asarray(difference / rounding, np.float64)
+            largest = float(units.max(initial=0.0))
+            if not np.isfinite(largest):  # NaN included: a maximum hands it on
+                units = _where_not_finite(units, difference, y, reference)
+                largest = float(units.max(initial=0.0))
+            if largest > worst.units:
+                where = np.unravel_index(int(units.argmax()), units.shape) if units.size else ()
+                worst = Error(largest, number, tuple(int(i) for i in where), units)
     return worst
+
+
+def _where_not_finite(units: Array, difference: Array, y: Array, reference: Array) -> Array:
+    """NaN and infinity count alike: what matters is that they come where they belong."""
+    finite = np.isfinite(reference)
+    units = np.where(finite & np.isfinite(y), units, np.where(finite == np.isfinite(y), 0, np.inf))
+    return np.where(np.isnan(units), np.where(difference == 0, 0, np.inf), units)

@@ -73,8 +73,8 @@ def pose(op: Operation, probe: Probe, dtype: np.dtype[Any]) -> Posed:
     if probe.judged == "nonfinite":
         # what rounding could do beside an infinity is not a number either: there, only whether
         # the result is finite is judged
-        scales = tuple(np.where(np.isfinite(s), s, np.inf) for s in expected.scales)
-        expected = expected._replace(scales=scales)
+        roundings = tuple(np.where(np.isfinite(r), r, np.inf) for r in expected.roundings)
+        expected = expected._replace(roundings=roundings)
     return Posed(probe, arrays, sizes, dtype, expected, limit)
 
 

@@ -24,13 +24,13 @@ _TELLING_OUTPUT = 4096
 def peak_extra_bytes(call: Callable[[], object], output_bytes: int | None = None) -> int | None:
     """Peak memory of one call beyond its inputs and its output, in bytes; None where unknown.
 
-    What NumPy and Python allocate is counted by tracemalloc, to the byte. What numba and BLAS
-    allocate is seen only as resident memory, and only on Linux, and only where a call takes
-    8 MiB or more: that count is good to about 1 MiB, less is told as 0. Of the two the greater
-    is given. Where not even the output was traced (a compiled kernel made it) and resident
-    memory cannot speak, the answer is None. What escapes: memory that a library took before
-    the call and keeps (BLAS's packing buffers), small temporaries of compiled code beside an
-    output that NumPy made.
+    What NumPy, Python and numba (through Python's allocator, its threads included) allocate
+    is counted by tracemalloc, to about 10 kB. What other libraries allocate is seen only as
+    resident memory, only on Linux, and only where a call takes 8 MiB or more: that count is
+    good to about 1 MiB, less is told as 0. Of the two the greater is given. Where not even the
+    output was traced and resident memory cannot speak, the answer is None. What escapes:
+    memory that a library took before the call and keeps (BLAS's packing buffers), and small
+    temporaries of such libraries beside an output that NumPy made.
 
     The call runs once, and slower than without tracing: make it once beforehand, so that
     compilation does not count, and take no times meanwhile. tracemalloc is stopped afterwards
@@ -45,12 +45,13 @@ def peak_extra_bytes(call: Callable[[], object], output_bytes: int | None = None
     if not tracing:
         tracemalloc.start()
     try:
+        resident_before = _resident_restart()
+        # reading files allocates too: between these two lines nothing but the call does
         tracemalloc.reset_peak()
         before, _ = tracemalloc.get_traced_memory()
-        resident_before = _resident_restart()
         output = call()
-        resident_peak = _status_bytes("VmHWM")
         _, peak = tracemalloc.get_traced_memory()
+        resident_peak = _status_bytes("VmHWM")
     finally:
         if not tracing:
             tracemalloc.stop()

@@ -52,13 +52,11 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
         return operation.draw(batch, dtype, int(rng.integers(2**31)), **chosen)
 
     yield Probe("random", "", draw(BATCH), options)
-    for layout, which in (
-        ("F", "Fortran-ordered"), ("sliced", "sliced"), ("reversed", "negative-stride"),
-        ("readonly", "read-only"),
-    ):  # fmt: skip
-        yield Probe(
-            f"{which} inputs", f"wrong on {which} inputs only", draw(BATCH), options, layout=layout
-        )
+    yield Probe(
+        "random again",
+        "right for the first inputs of a shape only: an earlier result comes back",
+        draw(BATCH), options,
+    )  # fmt: skip
     for name, values in _other_options(operation):
         yield Probe(f"option {name}", f"wrong for {name}", draw(BATCH), values)
     if "batch" in operation.axes:
@@ -67,18 +65,32 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
             yield Probe(f"batch {batch}", f"wrong for {what}", draw(batch), options)
         for _, values in _other_options(operation):
             yield Probe("batch 0", f"wrong for an empty batch, {values}", draw(0), values)
+    if len(small) > 1:
         yield Probe(
-            f"batch {MANY}", f"wrong in a batch of {MANY} but not of {BATCH}", draw(MANY), options
-        )
+            "square", "wrong where the weights are square",
+            draw(BATCH - 2, **dict.fromkeys(small, BATCH)), options,
+        )  # fmt: skip
     if "classes" in operation.axes:
         for classes in (1, 5):
             yield Probe(
                 f"classes {classes}", f"wrong for {classes} classes", draw(BATCH, classes=classes),
                 options,
             )  # fmt: skip
-    yield from exact_probes(operation, dtype, rng, [BATCH, MANY], small)
+    # what else is wrong comes first: only then is it the layout, or the number of rows
     yield from _hostile(operation, dtype, rng, options, draw)
     yield from _nonfinite(operation, rng, options, draw)
+    for layout, which in (
+        ("F", "Fortran-ordered"), ("sliced", "sliced"), ("reversed", "negative-stride"),
+        ("readonly", "read-only"),
+    ):  # fmt: skip
+        yield Probe(
+            f"{which} inputs", f"wrong on {which} inputs only", draw(BATCH), options, layout=layout
+        )
+    if "batch" in operation.axes:
+        yield Probe(
+            f"batch {MANY}", f"wrong in a batch of {MANY} but not of {BATCH}", draw(MANY), options
+        )
+    yield from exact_probes(operation, dtype, rng, [BATCH, MANY], small)
     yield from _labels(operation, options, draw)
 
 
@@ -128,18 +140,24 @@ def _hostile(
         return inputs
 
     if "logits" in floating:
+        for size, what in ((100.0, "89, where float32"), (800.0, "710, where float64")):
+            yield Probe(
+                f"logits near {size:.0f}",
+                f"wrong beyond {what} exponentials overflow: is the row's maximum subtracted, "
+                "and not added to a logarithm?",
+                changed(logits=partial(np.add, size)), options,
+            )  # fmt: skip
+        yield Probe(
+            "logits near 1,000,000",
+            "digits are lost beside a large maximum: is it added to a logarithm?",
+            changed(logits=partial(np.add, 1e6)), options,
+        )  # fmt: skip
         shifts = np.resize([30.0, -30.0, 200.0, -200.0, 1e4, -1e4], batch)[:, None]
         yield Probe(
             "rows shifted by 30, 200, 10,000",
             "wrong where rows lie apart: one maximum for all rows instead of each row's own",
             changed(logits=lambda z: z + shifts), options,
         )  # fmt: skip
-        for size, what in ((100.0, "89, where float32"), (800.0, "710, where float64")):
-            yield Probe(
-                f"logits near {size:.0f}",
-                f"wrong beyond {what} exponentials overflow: is the row's maximum subtracted?",
-                changed(logits=partial(np.add, size)), options,
-            )  # fmt: skip
         for size in (200.0, 1e4):
             yield Probe(
                 f"saturated logits, {size:.0f}", "wrong on saturated logits",
@@ -159,14 +177,21 @@ def _hostile(
             changed(probs=lambda p: np.eye(p.shape[1])[p.argmax(axis=1)]), options,
         )  # fmt: skip
         yield Probe(
-            "probabilities over decades", "wrong on probabilities close to zero",
-            changed(probs=lambda p: p * 10.0 ** rng.uniform(-12, 0, p.shape)), options,
-        )  # fmt: skip
-        yield Probe(
             "rows that do not sum to one", "wrong where rows do not sum to one",
             changed(probs=lambda p: 10 * p), options,
         )  # fmt: skip
+        yield Probe(
+            "probabilities over decades", "wrong on probabilities close to zero",
+            changed(probs=lambda p: p * 10.0 ** rng.uniform(-12, 0, p.shape)), options,
+        )  # fmt: skip
     if "inputs" in floating and not operation.draw_input.get("w1"):
+        for low, high, what in ((85, 105, "float32"), (700, 750, "float64")):
+            yield Probe(
+                f"inputs between {low} and {high}",
+                f"wrong where {what} exponentials overflow or become denormal",
+                changed(inputs=lambda x, a=low, b=high: np.sign(x) * rng.uniform(a, b, x.shape)),
+                options,
+            )  # fmt: skip
         yield Probe(
             "inputs up to 10,000", "wrong on large inputs",
             changed(inputs=lambda x: x * rng.choice([1.0, 30.0, 100.0, 800.0, 1e4], x.shape)),
@@ -224,6 +249,16 @@ def _nonfinite(
                 f"{value} in {name} does not come out where the mathematics puts it",
                 first, options, judged="nonfinite",
             )  # fmt: skip
+            # one entry may lie where a mask hides it
+            every = draw(BATCH)
+            rows = np.arange(BATCH)
+            for step in (1, 3):
+                every[name][rows, (step * rows) % array.shape[1]] = value
+            yield Probe(
+                f"{value} in every row of {name}",
+                f"{value} in {name} does not come out where the mathematics puts it",
+                every, options, judged="nonfinite",
+            )  # fmt: skip
 
 
 def _labels(
@@ -232,8 +267,9 @@ def _labels(
     for name, kind in operation.dtypes.items():
         if kind != "integer":
             continue
-        for integer in ("uint8", "int32"):
-            inputs = draw(BATCH)
+        # rows times classes overflow a byte
+        for integer, batch in (("uint8", MANY), ("int32", BATCH)):
+            inputs = draw(batch)
             inputs[name] = inputs[name].astype(integer)
             yield Probe(
                 f"{name} as {integer}", f"wrong where {name} are {integer}", inputs, options

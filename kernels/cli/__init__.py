@@ -1,0 +1,40 @@
+"""The einbench command: ``main`` is its entry point."""
+
+import click
+
+import kernels
+from kernels.cli.check import check
+from kernels.cli.compare import compare
+from kernels.cli.fastest import fastest
+from kernels.cli.listing import list_operations
+from kernels.cli.machine import machine
+from kernels.cli.outcome import OneLine
+
+__all__ = ["main"]
+
+
+@click.group(
+    cls=OneLine,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExamples:\n"
+    "  einbench compare --operation softmax --batch 1,128\n"
+    "  einbench check softmax_jacobian\n"
+    "  einbench fastest weight_gradient --batch 10_000",
+)
+@click.version_option(kernels.__version__, prog_name="einbench")
+@click.option("--plugins", is_flag=True, help="Load kernels that other packages ship first.")
+@click.pass_context
+def main(context: click.Context, plugins: bool) -> None:
+    """Alternative kernels for the same mathematics: checked, timed, ranked.
+
+    Exit status: 0 done, 1 a kernel was rejected, 2 wrong use, 130 interrupted.
+    """
+    if plugins:
+        kernels.load_plugins()
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for command in (compare, check, fastest, list_operations, machine):
+    main.add_command(command)

@@ -1,0 +1,150 @@
+"""``einbench check``: is every kernel right, and by how many units of rounding is it off?"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kernels.cli.outcome import REJECTED
+from kernels.cli.parameters import (
+    batch_option,
+    dtype_option,
+    json_option,
+    plugins_option,
+    seed_option,
+)
+from kernels.cli.progress import bar
+from kernels.cli.streams import console
+from kernels.cli.target import Target
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kernels.measure.judging import Verdict
+
+SCHEMA = "einbench.check/1"
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  einbench check\n"
+    "  einbench check softmax softmax_vjp --batch 10_000 --dtype float64"
+)
+@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@batch_option(128)
+@dtype_option
+@seed_option
+@json_option("the verdicts")
+@plugins_option
+def check(
+    operations: tuple[str, ...], batch: int, dtype: str, seed: int, json_path: str | None
+) -> int:
+    """Judge every kernel against a slow, wide reference on inputs that hurt.
+
+    Errors are in units of what rounding explains. Exit status 1 where a kernel is wrong; one
+    that cannot run here is not wrong.
+    """
+    from kernels.measure.check import check as judge
+    from kernels.measure.machine import machine
+    from kernels.names import check_dtype
+    from kernels.registry import operation
+    from kernels.registry import operations as known
+    from kernels.report.terminal import print_paragraph
+
+    ops = list(dict.fromkeys(map(operation, operations))) or list(known.values())
+    chosen = check_dtype(dtype)
+    target = Target.of(json_path)
+    verdicts: list[Verdict] = []
+    with bar() as progress:
+        for number, op in enumerate(ops):
+            if progress is not None:
+                progress(number / len(ops), op.name)
+            verdicts.extend(judge(op, batch=batch, dtype=chosen, seed=seed))
+    settings = {"batch": batch, "dtype": chosen.name, "seed": seed}
+    target.write(
+        {
+            "schema": SCHEMA,
+            "machine": machine(),
+            "settings": settings,
+            "verdicts": [_row(verdict) for verdict in verdicts],
+        }
+    )
+    out = console(target.tables)
+    _show(verdicts, out)
+    asked = f"{chosen.name}, batch {batch:,}, seed {seed}; errors in units of rounding"
+    print_paragraph(out, _count(verdicts), "bold red" if _wrong(verdicts) else "bold green")
+    print_paragraph(out, asked, "dim")
+    return REJECTED if _wrong(verdicts) else 0
+
+
+def _status(verdict: Verdict) -> str:
+    if verdict.passed:
+        return "passed"
+    return "FAILED" if verdict.kernel.available else "unavailable"
+
+
+def _wrong(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    return [verdict for verdict in verdicts if _status(verdict) == "FAILED"]
+
+
+def _row(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "operation": verdict.kernel.operation.name,
+        "kernel": verdict.method,
+        "passed": verdict.passed,
+        "available": verdict.kernel.available,
+        "error": verdict.error if math.isfinite(verdict.error) else None,
+        "limit": verdict.limit if math.isfinite(verdict.limit) else None,
+        "reason": verdict.reason,
+        "batch": verdict.batch,
+    }
+
+
+def _show(verdicts: Sequence[Verdict], out: Console) -> None:
+    from kernels.report.terminal import print_line
+
+    name = max(len(v.method) for v in verdicts)
+    heading = f"  {'kernel'.ljust(name)}  verdict         error   limit"
+    print_line(out, [(heading, "dim")])
+    shown = ""
+    styles = {"passed": "green", "FAILED": "bold white on red", "unavailable": "dim"}
+    for verdict in verdicts:
+        op, status = verdict.kernel.operation, _status(verdict)
+        if op.name != shown:
+            shown = op.name
+            print_line(out, [(op.name, "bold cyan")])
+        numbers = [_number(verdict.error), _number(verdict.limit)]
+        print_line(
+            out,
+            [
+                (f"  {verdict.method.ljust(name)}  ", ""),
+                (status, styles[status]),
+                (" " * (11 - len(status)), ""),
+                ("".join(f"  {number:>8}" for number in numbers)[2:], "dim"),
+            ],
+        )
+        if not verdict.passed:
+            indent = " " * 4
+            for line in textwrap.wrap(
+                verdict.reason, out.width, initial_indent=indent, subsequent_indent=indent
+            ):
+                print_line(out, [(line, "red" if status == "FAILED" else "dim")])
+    print_line(out, [])
+
+
+def _number(value: float) -> str:
+    from kernels.units import number_text
+
+    return number_text(value) if math.isfinite(value) else "-"
+
+
+def _count(verdicts: Sequence[Verdict]) -> str:
+    counts = dict.fromkeys(("passed", "FAILED", "unavailable"), 0)
+    for verdict in verdicts:
+        counts[_status(verdict)] += 1
+    told = [f"{n} {status}" for status, n in counts.items() if n or status == "passed"]
+    return f"{', '.join(told)} of {len(verdicts)} kernels"

@@ -1,0 +1,192 @@
+"""``einbench compare``: check every kernel, time those that pass, rank them, keep it all."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kernels.cli.outcome import INTERRUPTED, REJECTED
+from kernels.cli.parameters import (
+    axis_sizes,
+    plugins_option,
+    positive,
+    seed_option,
+    separate,
+    separate_batches,
+    threads_option,
+)
+from kernels.cli.progress import bar
+from kernels.cli.streams import console
+from kernels.cli.target import Target, refuse_unwritable
+
+if TYPE_CHECKING:
+    from kernels.registry import Operation
+    from kernels.report.comparison import Comparison
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  einbench compare\n"
+    "  einbench compare --operation softmax,relu --batch 1,128 --budget 10\n"
+    "  einbench compare --operation softmax --size classes=100 --json - | jq .machine"
+)
+@click.option(
+    "--operation", "names", multiple=True, callback=separate, metavar="NAME",
+    help="Operations to compare, by default all; several with commas.",
+)  # fmt: skip
+@click.option(
+    "--batch", "batches", multiple=True, callback=separate_batches, metavar="N",
+    help="Rows per call, by default 1, 128, 10_000 and 60_000.",
+)  # fmt: skip
+@click.option(
+    "--dtype", "dtypes", multiple=True, callback=separate, metavar="NAME",
+    help="float32 (the default), float64, or both.",
+)  # fmt: skip
+@click.option("--budget", type=positive, metavar="SECONDS", help="Of timing in all, by default 75.")
+@threads_option
+@click.option(
+    "--layout", default="C", show_default=True, metavar="NAME",
+    help="Memory order of the inputs: C, F, sliced, reversed or readonly.",
+)  # fmt: skip
+@click.option(
+    "--data", metavar="DIR", help="Folder with another image set in IDX format than MNIST."
+)
+@seed_option
+@click.option(
+    "--memory", type=positive, default=1.0, show_default=True, metavar="GB",
+    help="Most that a kernel's temporaries may take.",
+)  # fmt: skip
+@click.option(
+    "--size", "sizes", multiple=True, callback=axis_sizes, metavar="AXIS=N",
+    help="Size of an axis other than batch.",
+)  # fmt: skip
+@click.option(
+    "--json", "json_path", metavar="PATH",
+    help="Where to write all numbers, by default results/compare-TIME.json; - is stdout, and "
+    "tables go to stderr.",
+)  # fmt: skip
+@click.option("--picture", metavar="PATH.svg", help="Draw the tables to this file as well.")
+@plugins_option
+def compare(
+    names: tuple[str, ...],
+    batches: tuple[int, ...],
+    dtypes: tuple[str, ...],
+    budget: float | None,
+    threads: int | None,
+    layout: str,
+    data: str | None,
+    seed: int,
+    memory: float,
+    sizes: dict[str, int],
+    json_path: str | None,
+    picture: str | None,
+) -> int:
+    """Check all kernels, time those that are right, and say which is fastest.
+
+    Kernels take turns on real images, as often as the budget allows. Speed-ups are against the
+    baseline, the plain loop; kernels that cannot be told apart tie. Ctrl-C keeps what was
+    measured.
+    """
+    from kernels import pipeline
+
+    ops = _operations(names)
+    _refuse_unknown_axes(sizes, ops)
+    target = Target.of(json_path, _default_path())
+    _refuse_impossible(data, picture)
+    with bar() as progress:
+        comparison = pipeline.compare(
+            ops,
+            batches or pipeline.BATCHES,
+            dtypes or pipeline.DTYPES,
+            threads,
+            budget,
+            layout=layout,
+            seed=seed,
+            data=data,
+            memory_bytes=int(memory * 1e9),
+            progress=progress,
+            **sizes,
+        )
+    try:
+        target.write(comparison.document())
+    finally:
+        # printed even where the disk turned out to be full
+        _show(comparison, target)
+    _end(comparison, ops, target, picture)
+    if comparison.interrupted:
+        return INTERRUPTED
+    wrong = any(r["status"] in ("rejected", "failed") for r in comparison.records)
+    return REJECTED if wrong else 0
+
+
+def _operations(names: tuple[str, ...]) -> list[Operation]:
+    """Each operation once, all of them where none is named."""
+    from kernels.registry import operation, operations
+
+    return list(dict.fromkeys(map(operation, names))) or list(operations.values())
+
+
+def _refuse_unknown_axes(sizes: dict[str, int], ops: list[Operation]) -> None:
+    known = list(dict.fromkeys(axis for op in ops for axis in op.sizes))
+    for axis in sizes:
+        if axis not in known:
+            from kernels.names import unknown
+
+            where = " in any of these operations" if len(ops) > 1 else f" in {ops[0].name}"
+            raise ValueError(unknown("axis", axis, known, where))
+
+
+def _refuse_impossible(data: str | None, picture: str | None) -> None:
+    if data is not None and not Path(data).is_dir():
+        raise ValueError(
+            f"--data {data}: no such folder; expected one with the four IDX files of an image set"
+        )
+    if picture is not None:
+        if Path(picture).suffix.lower() != ".svg":
+            raise ValueError(f"--picture {picture}: expected a name that ends in .svg")
+        refuse_unwritable(Path(picture), "--picture")
+
+
+def _default_path() -> Path:
+    now = datetime.datetime.now(datetime.UTC)
+    return Path("results") / f"compare-{now:%Y%m%dT%H%M%SZ}.json"
+
+
+def _show(comparison: Comparison, target: Target) -> None:
+    from kernels.report.terminal import show
+
+    show(comparison, console(target.tables))
+
+
+def _end(comparison: Comparison, ops: list[Operation], target: Target, picture: str | None) -> None:
+    """The last lines: what was cut short, and where everything is."""
+    out = console(target.tables)
+    kept = "written to stdout" if target.stdout else f"kept in {target.path}"
+
+    def say(text: str, style: str = "") -> None:
+        out.print(text, style=style, markup=False, soft_wrap=True)
+
+    say("")
+    if picture is not None:
+        from kernels.report.terminal import picture as draw
+
+        say(f"picture: {draw(comparison, picture)}")
+    if comparison.interrupted:
+        measured = len({_cell_of(record) for record in comparison.records})
+        count = f"{measured} of {_asked(comparison, ops)} cells"
+        say(f"interrupted: {count} were measured and {kept}", "bold yellow")
+    else:
+        say(f"all numbers: {'stdout' if target.stdout else target.path}")
+
+
+def _cell_of(record: dict[str, Any]) -> tuple[Any, ...]:
+    return record["operation"], record["dtype"], record["sizes"].get("batch")
+
+
+def _asked(comparison: Comparison, ops: list[Operation]) -> int:
+    settings = comparison.settings
+    cells = sum(len(settings["batches"]) if "batch" in op.axes else 1 for op in ops)
+    return cells * len(settings["dtypes"])

@@ -1,0 +1,119 @@
+"""Options that several commands share, and what a value of each may be."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+Decorated = Callable[..., Any]
+
+
+def whole(least: int = 0, example: str = "128 or 10_000") -> Callable[[Any], int]:
+    """A whole number from ``least``; ``10_000`` is one."""
+
+    def number(value: Any) -> int:
+        with contextlib.suppress(ValueError):
+            if int(value) >= least:
+                return int(value)
+        raise click.BadParameter(f"{value!r} is no whole number from {least}; write {example}")
+
+    return number
+
+
+def positive(value: Any) -> float:
+    """A number above 0 that is not infinite."""
+    with contextlib.suppress(ValueError):
+        if 0 < float(value) < math.inf:
+            return float(value)
+    raise click.BadParameter(f"{value!r} is no number above 0; write 20 or 0.5")
+
+
+def separate(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> tuple[str, ...]:
+    """Values given one by one, separated by commas, or both; each once."""
+    parts = [part.strip() for value in values for part in value.split(",")]
+    if "" in parts:
+        raise click.BadParameter(
+            f"{','.join(values)!r} has an empty part; put one comma between two values"
+        )
+    return tuple(dict.fromkeys(parts))
+
+
+def separate_batches(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> tuple[int, ...]:
+    """Batches separated by commas; ``10,000`` is refused, not read as 10 and 0."""
+    parts = separate(context, parameter, values)
+    if any(len(part) > 1 and part.startswith("0") for part in parts):
+        raise click.BadParameter(
+            f"{','.join(values)!r}: a comma separates two batches; write 10000 or 10_000"
+        )
+    return tuple(map(whole(), parts))
+
+
+def axis_sizes(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, int]:
+    """``classes=100,features=64`` as a mapping."""
+    sizes = {}
+    for part in separate(context, parameter, values):
+        axis, equals, number = (piece.strip() for piece in part.partition("="))
+        if not equals or not axis:
+            raise click.BadParameter(f"{part!r} is no size; write axis=number, classes=100 say")
+        if axis == "batch":
+            raise click.BadParameter("batch has an option of its own: --batch")
+        sizes[axis] = whole(1, "10 or 1_000")(number)
+    return sizes
+
+
+def json_option(what: str = "the result") -> Decorated:
+    """``--json PATH``: where programs find what people read as a table."""
+    return click.option(
+        "--json", "json_path", metavar="PATH",
+        help=f"Write {what} as JSON to this file; - is stdout, and tables go to stderr.",
+    )  # fmt: skip
+
+
+def batch_option(default: int) -> Decorated:
+    """``--batch N`` for commands that take one."""
+    return click.option(
+        "--batch", type=whole(), default=default, show_default=True, metavar="N",
+        help="Rows per call.",
+    )  # fmt: skip
+
+
+dtype_option = click.option(
+    "--dtype", default="float32", show_default=True, metavar="NAME", help="float32 or float64."
+)
+seed_option = click.option(
+    "--seed",
+    type=whole(example="0 or 42"),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of all random inputs.",
+)
+threads_option = click.option(
+    "--threads", type=whole(1, "1 or 2"), metavar="N",
+    help="Of BLAS and numba; by default all cores this process may use.",
+)  # fmt: skip
+
+
+def load_on_request(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    """Load plugins before anything else is looked at: it may name their operations."""
+    if value:
+        from kernels.plugins import load_plugins
+
+        load_plugins()
+    return value
+
+
+plugins_option = click.option(
+    "--plugins", is_flag=True, is_eager=True, expose_value=False, callback=load_on_request,
+    help="Load kernels that other packages ship (entry points einbench.kernels).",
+)  # fmt: skip

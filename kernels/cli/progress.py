@@ -1,0 +1,39 @@
+"""A bar on stderr where somebody watches, nothing in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+from kernels.cli.streams import console
+
+
+@contextlib.contextmanager
+def bar() -> Iterator[Callable[[float, str], None] | None]:
+    """Yields what is to be called with the part done and what is being done; None in a pipe.
+
+    The bar is drawn when it is told of something and never by a thread of its own, which would
+    take time from the kernels that are being timed.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(
+        *columns, console=console(sys.stderr), auto_refresh=False, transient=True,
+        redirect_stdout=False, redirect_stderr=False,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("starting", total=1.0)
+
+        def told(part: float, label: str) -> None:
+            progress.update(task, completed=part, description=label, refresh=True)
+
+        yield told

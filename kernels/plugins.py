@@ -1,0 +1,51 @@
+"""Kernels that other packages ship, loaded on request and never by themselves.
+
+A package names a module, or a function without arguments, that registers its kernels::
+
+    [project.entry-points."einbench.kernels"]
+    fast = "theirs.kernels"
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+GROUP = "einbench.kernels"
+
+
+def load_plugins() -> list[str]:
+    """Load every entry point of the group ``einbench.kernels``.
+
+    A module registers kernels as it is imported; a function is called and registers them then.
+    What registered its kernels in this process already is not called again.
+
+    Returns:
+        ``distribution: entry point`` of each, in the order they were loaded.
+
+    Raises:
+        ValueError: a plugin fails; the message names its distribution and entry point.
+    """
+    from importlib.metadata import entry_points
+
+    loaded = []
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        distribution = point.dist.name if point.dist else "an unknown distribution"
+        try:
+            found = point.load()
+            if callable(found):
+                _call_once(found)
+        except Exception as problem:
+            raise ValueError(
+                f"plugin {point.name!r} ({point.value}) of {distribution} failed: "
+                f"{type(problem).__name__}: {problem}; uninstall or repair {distribution}, or "
+                "leave plugins out"
+            ) from problem
+        loaded.append(f"{distribution}: {point.name}")
+    return loaded
+
+
+@functools.cache
+def _call_once(register: Callable[[], object]) -> None:
+    """As modules run once: a second call would register the same names again."""
+    register()

@@ -1,0 +1,111 @@
+"""A comparison as HTML for a notebook: tables without scripts, styles or files from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from kernels.report.grid import Batch, Block, Cell, batch_text, blocks, spread_text
+from kernels.report.notes import LEGEND, Note, notes, wrong
+from kernels.report.provenance import cost_text, machine_text
+from kernels.report.summary import all_batches, row_names, win
+
+if TYPE_CHECKING:
+    from kernels.report.comparison import Comparison
+
+# colours that can be read on white and on black; all else is the page's own
+_GREEN, _RED, _AMBER = "#1a9850", "#d73027", "#b8860b"
+_TABLE = "border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums"
+_CELL = "text-align:right;padding:.25em .9em;border-top:1px solid #8886;vertical-align:top"
+_LEFT = _CELL.replace("right", "left", 1)
+_SMALL = "font-size:85%;opacity:.7"
+
+
+def as_html(comparison: Comparison) -> str:
+    """The whole report as one ``<div>``; a cell's tooltip tells its interval and its samples."""
+    grouped = blocks(comparison.records)
+    parts = [_block(block) for block in grouped]
+    parts.append(_summary(grouped) if grouped else "<p>No cell was measured.</p>")
+    parts.extend(_note(note) for note in wrong(grouped))
+    cost = cost_text(comparison.wall_s, comparison.settings, comparison.interrupted)
+    parts.append(f"<p>{escape(machine_text(comparison.machine))}<br>{escape(cost)}</p>")
+    if grouped:
+        parts.append(_legend())
+    return "<div>\n" + "\n".join(parts) + "\n</div>"
+
+
+def _block(block: Block) -> str:
+    title = f"<strong>{escape(block.operation)}</strong> <code>{escape(block.formula)}</code>"
+    setting = f'<div style="{_SMALL}">{escape(block.setting)}</div>'
+    rows = [
+        _th(kernel) + "".join(_record(block, kernel, batch) for batch in block.batches)
+        for kernel in block.kernels
+    ]
+    table = _table(["kernel", *map(batch_text, block.batches)], rows)
+    return f'<div style="margin-top:1.2em">{title}{setting}</div>\n{table}\n' + "\n".join(
+        map(_note, notes(block))
+    )
+
+
+def _record(block: Block, kernel: str, batch: Batch) -> str:
+    cell = block.cell(kernel, batch)
+    record = block.records.get((kernel, batch))
+    hint = escape(spread_text(record)) if record is not None else ""
+    return f'<td style="{_CELL}" title="{hint}">{_cell(cell, block.baseline)}</td>'
+
+
+def _cell(cell: Cell, baseline: str) -> str:
+    if cell.word:
+        wrong_here = cell.status in ("rejected", "failed")
+        style = f"background:{_RED};color:#fff;padding:0 .4em" if wrong_here else _SMALL
+        return f'<span style="{style}">{escape(cell.word)}</span>'
+    doubts = f'<span style="color:{_AMBER}">{escape(cell.doubts)}</span>'
+    time = f"{escape(cell.mark)} {escape(cell.time)}".strip()
+    if cell.mark:
+        weight = "bold" if cell.mark == "*" else "normal"
+        time = f'<span style="color:{_GREEN};font-weight:{weight}">{time}</span>'
+    speedup = "" if cell.speedup == "-" else f"{escape(cell.speedup)} {escape(baseline)}"
+    numbers = f"{cell.rate} GF/s, {cell.best} best, err {cell.error}"
+    small = f"{_SMALL};white-space:nowrap"
+    return f'{time}{doubts}<br>{speedup}<div style="{small}">{escape(numbers)}</div>'
+
+
+def _summary(grouped: Sequence[Block]) -> str:
+    batches = all_batches(grouped)
+    rows = []
+    for name, block in zip(row_names(grouped), grouped, strict=True):
+        cells = []
+        for batch in batches:
+            found = win(block, batch)
+            text = "-"
+            if found is not None:
+                text = f"<strong>{escape(found.kernel)}</strong> {escape(found.speedup)}"
+                text += "".join(f"<br>= {escape(other)}" for other in found.ties)
+            cells.append(f'<td style="{_CELL}">{text}</td>')
+        rows.append(_th(name) + "".join(cells))
+    return "<p><strong>Summary</strong></p>\n" + _table(
+        ["operation", *map(batch_text, batches)], rows
+    )
+
+
+def _table(headings: Sequence[str], rows: Sequence[str]) -> str:
+    first, *others = headings
+    head = f'<th style="{_LEFT}">{escape(first)}</th>'
+    head += "".join(f'<th style="{_CELL}">{escape(text)}</th>' for text in others)
+    body = "".join(f"<tr>{row}</tr>\n" for row in rows)
+    return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>'
+
+
+def _th(text: str) -> str:
+    return f'<th style="{_LEFT}">{escape(text)}</th>'
+
+
+def _note(note: Note) -> str:
+    style = f"color:{_RED};font-weight:bold" if note.alarming else _SMALL
+    return f'<div style="{style}">{escape(note.text)}</div>'
+
+
+def _legend() -> str:
+    lines = "<br>".join(f"<strong>{escape(m)}</strong> {escape(text)}" for m, text in LEGEND)
+    return f'<div style="{_SMALL}">{lines}</div>'

@@ -1,0 +1,163 @@
+"""What does not fit into a cell: ties by name, full reasons, compile time, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kernels.report.grid import (
+    TOO_LARGE,
+    TOO_SLOW,
+    Batch,
+    Block,
+    batch_text,
+    batches_text,
+    listed,
+)
+from kernels.units import bytes_text
+
+#: how a line about kernels of a status begins
+_OPENINGS = {
+    "rejected": "REJECTED",
+    "failed": "FAILED",
+    "unavailable": "unavailable",
+    "skipped": "skipped",
+}
+#: temporaries below this are the objects around any call
+_TELLING_BYTES = 100_000
+
+LEGEND = (
+    ("*", "the fastest kernel that passed the check: best median time of a call"),
+    ("=", "ties with it: their ratio may be below 1.02 (95 %); of those the simplest gets the *"),
+    ("±", "unstable: the 95 % interval of the median is wider than 20 % of it"),
+    ("?", "fewer than 6 samples: too few for an interval"),
+    ("12x", "12 times as fast as the baseline, the median of ratios within rounds"),
+    ("~", "the baseline was too slow to time here: predicted from a smaller batch"),
+    ("GF/s", "10^9 useful floating-point operations a second"),
+    ("best", "part of what this machine can do at best, by arithmetic or memory (roofline)"),
+    ("err", "largest error against a wider reference, in units of what rounding explains"),
+)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line under a table, and what it is about: tie, rejected, failed, skipped, ..."""
+
+    about: str
+    text: str
+
+    @property
+    def alarming(self) -> bool:
+        """Whether a kernel is wrong."""
+        return self.about in ("rejected", "failed")
+
+
+def notes(block: Block) -> list[Note]:
+    """Everything a reader of the table must know, wrong kernels first."""
+    found = [note for status in ("rejected", "failed") for note in _reasons(block, status)]
+    found += _ties(block)
+    found += _too_slow(block)
+    found += _too_large(block)
+    found += [note for status in ("skipped", "unavailable") for note in _reasons(block, status)]
+    found += _compiled(block)
+    found += _temporaries(block)
+    return found
+
+
+def wrong(blocks: list[Block]) -> list[Note]:
+    """One line for each kernel that was rejected or failed anywhere, for the end."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for block in blocks:
+        for (kernel, _), record in block.records.items():
+            if record["status"] in ("rejected", "failed"):
+                reasons = found.setdefault((record["status"], block.operation, kernel), [])
+                reasons.append(str(record.get("reason")))
+    return [
+        Note(status, f"{status.upper()} {operation}[{kernel}]: {reasons[0]}")
+        for (status, operation, kernel), reasons in found.items()
+    ]
+
+
+def _ties(block: Block) -> list[Note]:
+    together: dict[tuple[str, ...], list[Batch]] = {}
+    for batch in block.batches:
+        if len(tied := block.tied(batch)) > 1:
+            together.setdefault(tied, []).append(batch)
+    return [
+        Note("tie", f"{batches_text(batches)}: {listed(tied)} tie; the simplest is marked *")
+        for tied, batches in together.items()
+    ]
+
+
+def _too_slow(block: Block) -> list[Note]:
+    """Predicted times stand in the cells; here, what they were predicted from."""
+    sources: dict[tuple[str, str], None] = {}
+    for (kernel, _), record in block.records.items():
+        if record["status"] == "skipped" and (found := TOO_SLOW.match(_reason(record))):
+            sources[kernel, found[2]] = None
+    if not sources:
+        return []
+    told = ", ".join(f"{kernel} (from {source})" for kernel, source in sources)
+    return [Note("skipped", f"skipped as too slow, the time predicted: {told}")]
+
+
+def _too_large(block: Block) -> list[Note]:
+    """What is needed stands in the cells; here, what is allowed."""
+    kernels: dict[str, dict[str, None]] = {}
+    for (kernel, _), record in block.records.items():
+        if record["status"] == "skipped" and (found := TOO_LARGE.match(_reason(record))):
+            kernels.setdefault(found[2], {})[kernel] = None
+    return [
+        Note("skipped", f"skipped, needing more than {allowed} of temporaries: {listed([*names])}")
+        for allowed, names in kernels.items()
+    ]
+
+
+def _reasons(block: Block, status: str) -> list[Note]:
+    """Kernels and batches of one reason in one line."""
+    places: dict[str, dict[str, list[Batch]]] = {}
+    for (kernel, batch), record in block.records.items():
+        reason = _reason(record)
+        told = status == "skipped" and (TOO_SLOW.match(reason) or TOO_LARGE.match(reason))
+        if record["status"] == status and not told:
+            places.setdefault(reason, {}).setdefault(kernel, []).append(batch)
+    found = []
+    for reason, kernels in places.items():
+        together: dict[tuple[Batch, ...], list[str]] = {}
+        for kernel, batches in kernels.items():
+            together.setdefault(tuple(batches), []).append(kernel)
+        where = "; ".join(
+            listed(names) + ("" if batches == block.batches else f" at {batches_text(batches)}")
+            for batches, names in together.items()
+        )
+        found.append(Note(status, f"{_OPENINGS[status]} {where}: {reason}"))
+    return found
+
+
+def _compiled(block: Block) -> list[Note]:
+    longest = {
+        kernel: max(_number(block, kernel, batch, "compile_s") for batch in block.batches)
+        for kernel in block.kernels
+    }
+    told = [f"{kernel} {seconds:.2f} s" for kernel, seconds in longest.items() if seconds > 0]
+    return [Note("compiled", f"compiled before timing: {', '.join(told)}")] if told else []
+
+
+def _temporaries(block: Block) -> list[Note]:
+    """Memory beyond inputs and output, at the largest batch where any is worth telling."""
+    for batch in reversed(block.batches):
+        sizes = {kernel: _number(block, kernel, batch, "peak_bytes") for kernel in block.kernels}
+        told = [f"{k} {bytes_text(size)}" for k, size in sizes.items() if size >= _TELLING_BYTES]
+        if told:
+            return [Note("memory", f"temporaries at {batch_text(batch)}: {', '.join(told)}")]
+    return []
+
+
+def _number(block: Block, kernel: str, batch: Batch, field: str) -> float:
+    record: Mapping[str, Any] = block.records.get((kernel, batch), {})
+    return float(record.get(field) or 0.0)
+
+
+def _reason(record: Mapping[str, Any]) -> str:
+    return str(record.get("reason") or "no reason was given")

@@ -1,0 +1,174 @@
+"""Medians, their intervals, and who wins or ties."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels.measure.ranking import FEWEST_SAMPLES, Ranking, rank, summarise
+
+SECONDS = st.floats(1e-7, 10.0)
+NAN = math.nan
+
+
+def noisy(median_s: float, rounds: int = 60, spread: float = 0.02, seed: int = 1) -> list[float]:
+    rng = np.random.default_rng(seed)
+    return list(median_s * np.exp(spread * rng.standard_normal(rounds)))
+
+
+def test_the_best_median_wins_alone() -> None:
+    result = rank({"loop": noisy(3.0, seed=1), "fast": noisy(1.0, seed=2)})
+    assert result.winner == "fast"
+    assert result.ties == ()
+
+
+def test_the_simplest_of_those_not_told_apart_wins() -> None:
+    samples = {"simple": noisy(1.005, seed=1), "clever": noisy(1.0, seed=2)}
+    result = rank(samples)
+    assert result.summaries["clever"].median_s < result.summaries["simple"].median_s
+    assert result.winner == "simple"
+    assert result.ties == ("simple", "clever")
+
+
+@pytest.mark.parametrize(("ratio", "tied"), [(1.015, True), (1.03, False)])
+def test_a_tie_is_a_lower_bound_below_two_percent(ratio: float, tied: bool) -> None:
+    best = noisy(1.0, spread=0.3)
+    samples = {"other": [ratio * s for s in best], "best": best}
+    assert (rank(samples).ties == ("other", "best")) is tied
+
+
+def test_ties_are_judged_within_rounds_not_across_a_drift() -> None:
+    # each drifts by a factor of four, so that their intervals overlap by far
+    drift = np.linspace(1.0, 4.0, 80)
+    samples = {"a": list(1.1 * drift), "b": list(drift)}
+    result = rank(samples)
+    assert result.summaries["a"].low_s < result.summaries["b"].high_s
+    assert result.winner == "b"
+    assert result.ties == ()
+
+
+def test_the_speedup_is_the_median_ratio_within_common_rounds() -> None:
+    samples = {"loop": [10.0, 22.0, 30.0, NAN, NAN], "fast": [1.0, 2.0, 3.0, 9.0, 9.0]}
+    summaries = summarise(samples, "loop")
+    assert summaries["fast"].speedup == pytest.approx(10.0)
+    assert summaries["loop"].speedup == 1.0
+    assert summaries["fast"].count == 5
+    assert summaries["loop"].count == 3
+
+
+def test_without_a_round_in_common_there_is_no_speedup_and_no_tie() -> None:
+    result = rank({"loop": [1.0, NAN], "fast": [NAN, 1.0]}, "loop")
+    # equal medians: the first is the best
+    assert result.winner == "loop"
+    fast = result.summaries["fast"]
+    assert (fast.speedup, fast.ratio_to_best, fast.ratio_low) == (None, None, None)
+
+
+@pytest.mark.parametrize("baseline", [None, "not timed"])
+def test_without_a_baseline_there_is_no_speedup(baseline: str | None) -> None:
+    assert summarise({"a": noisy(1.0)}, baseline)["a"].speedup is None
+
+
+def test_few_samples_are_told_by_their_extremes() -> None:
+    few = summarise({"a": [3.0, 1.0, 2.0]})["a"]
+    assert (few.low_s, few.median_s, few.high_s, few.few) == (1.0, 2.0, 3.0, True)
+    assert not summarise({"a": noisy(1.0, FEWEST_SAMPLES)})["a"].few
+
+
+@pytest.mark.parametrize(
+    ("samples", "unstable"),
+    [
+        ([1.0], False),
+        ([1.0, 1.19], False),
+        ([1.0, 1.3], True),
+        (noisy(1.0, 40, spread=0.05), False),
+        (noisy(1.0, 7, spread=0.5), True),
+        (noisy(1.0, 4000, spread=0.5), False),  # wide samples, a narrow median
+    ],
+)
+def test_an_interval_of_more_than_ten_percent_to_either_side_is_unstable(
+    samples: list[float], unstable: bool
+) -> None:
+    assert summarise({"a": samples})["a"].unstable is unstable
+
+
+@pytest.mark.parametrize("n", [9, 10, 31, 100])
+def test_intervals_cover_the_true_median_about_nineteen_times_in_twenty(n: int) -> None:
+    rng = np.random.default_rng(n)
+    # skewed as times are: a floor and a tail
+    draws = 1 + rng.exponential(0.2, (1500, n))
+    summaries = summarise({str(i): list(row) for i, row in enumerate(draws)}, None, rng)
+    true_s = 1 + 0.2 * math.log(2)
+    covered = np.mean([s.low_s <= true_s <= s.high_s for s in summaries.values()])
+    assert 0.90 <= covered <= 0.985
+
+
+@pytest.mark.parametrize("n", [6, 7, 50, 151])
+def test_the_interval_is_that_of_resampling_by_hand(n: int) -> None:
+    values = np.random.default_rng(n).gamma(2.0, size=n)
+    rng = np.random.default_rng(0)
+    medians = np.median(rng.choice(values, (20_000, n)), axis=1)
+    summary = summarise({"a": list(values)})["a"]
+    # no more than 2.5 % lie beyond a bound, and no less lie beyond the next value
+    for beyond in (medians < summary.low_s, medians > summary.high_s):
+        assert np.mean(beyond) < 0.035
+    middle = (summary.high_s - summary.low_s) * 1e-9
+    for beyond in (medians <= summary.low_s + middle, medians >= summary.high_s - middle):
+        assert np.mean(beyond) > 0.015
+
+
+def test_the_same_samples_give_the_same_interval() -> None:
+    samples = {"a": noisy(1.0), "b": noisy(1.1)}
+    assert summarise(samples) == summarise(samples)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 12).flatmap(
+        lambda rounds: st.lists(
+            st.lists(SECONDS, min_size=rounds, max_size=rounds), min_size=1, max_size=4
+        )
+    )
+)
+def test_whatever_the_samples_numbers_are_in_order(lists: list[list[float]]) -> None:
+    samples = {f"k{i}": times for i, times in enumerate(lists)}
+    result = rank(samples, "k0")
+    best_s = min(s.median_s for s in result.summaries.values())
+    assert result.winner is not None
+    assert result.ties == () or (result.winner == result.ties[0] and len(result.ties) > 1)
+    for name, summary in result.summaries.items():
+        assert min(samples[name]) <= summary.low_s <= summary.median_s * (1 + 1e-12)
+        assert summary.median_s * (1 - 1e-12) <= summary.high_s <= max(samples[name])
+        assert summary.ratio_low is not None
+        assert summary.ratio_high is not None
+        assert summary.ratio_low <= summary.ratio_high
+        if summary.median_s == best_s and not result.ties:
+            assert result.winner == name
+
+
+@settings(deadline=None)
+@given(st.floats(1e-3, 1e3))
+def test_another_unit_of_time_changes_no_ranking(unit: float) -> None:
+    samples = {"a": noisy(1.0, seed=1), "b": noisy(1.01, seed=2), "c": noisy(2.0, seed=3)}
+    scaled = {name: [unit * s for s in times] for name, times in samples.items()}
+    one, other = rank(samples), rank(scaled)
+    assert (one.winner, one.ties) == (other.winner, other.ties)
+
+
+def test_nothing_to_rank_has_no_winner() -> None:
+    assert rank({}) == Ranking({}, None, ())
+
+
+@pytest.mark.parametrize("times", [[], [NAN], [0.0], [-1.0, 1.0]])
+def test_samples_that_are_none_are_refused(times: list[float]) -> None:
+    with pytest.raises(ValueError, match="samples of 'a': expected at least one, all above 0"):
+        summarise({"a": times})
+
+
+def test_samples_of_another_number_of_rounds_are_refused() -> None:
+    with pytest.raises(ValueError, match="samples of 'b': expected 2 rounds"):
+        summarise({"a": [1.0, 1.0], "b": [1.0]})

@@ -1,0 +1,65 @@
+"""Peers are optional: without one its tests are skipped, unless they are asked for.
+
+EINBENCH_REQUIRE_PEERS=1 (``make test-peers`` sets it) makes a missing peer a failure.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kernels
+from kernels.measure.error import as_tuple, error, truth
+
+#: small enough for interpreted loops
+SIZES = {"features": 7, "units": 5, "hidden1": 6, "hidden2": 5, "classes": 4}
+BATCH = 5
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    peer = item.path.stem.removeprefix("test_")
+    if importlib.util.find_spec(peer) is not None:
+        return
+    reason = f"{peer} is not installed (pip install 'einbench[peers]')"
+    if os.environ.get("EINBENCH_REQUIRE_PEERS") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def _agree_with(
+    name: str, dtype: str, peer: Callable[..., Any], options: Mapping[str, str], slack: float
+) -> None:
+    """Every kernel gives what the peer gives for the same drawn inputs, within rounding.
+
+    The peer is given the arrays in the kernel's dtype, and rounds as the kernel does: its error
+    and the kernel's add up, so the limit is that of the operation times ``slack``.
+    """
+    op = kernels.operation(name)
+    arrays = op.draw(BATCH, dtype, seed=23, **{axis: SIZES[axis] for axis in op.sizes})
+    outputs = tuple(np.asarray(o) for o in as_tuple(op, peer(**arrays, **options)))
+    assert {o.dtype for o in outputs} == {np.dtype(dtype)}, "the peer computes in another dtype"
+    bound = op.bind(**arrays, **options)
+    rounding = truth(op, bound.arrays, bound.options, np.dtype(dtype), bound.sizes)
+    expected = rounding._replace(outputs=tuple(o.astype(np.float64) for o in outputs))
+    limit = slack * op.limit(max(float(op.terms(bound.sizes)), 1.0))
+    for number in range(len(outputs)):
+        zeros = [np.zeros_like(o) if n == number else o for n, o in enumerate(outputs)]
+        assert error(zeros, expected).units > 10 * limit, "zeros would pass"
+    asked = [kernel for kernel in op if kernel.available]
+    assert asked
+    for kernel in asked:
+        found = error(as_tuple(op, kernel(**arrays, **options)), expected)
+        assert found.units <= limit, (
+            f"{kernel}: {found.units:.3g} units of rounding apart, limit {limit:.3g}"
+        )
+
+
+@pytest.fixture(scope="session")
+def agree_with() -> Callable[..., None]:
+    """agree_with(operation, dtype, peer, options, slack) holds every kernel against the peer."""
+    return _agree_with

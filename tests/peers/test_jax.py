@@ -1,0 +1,145 @@
+"""Every operation against JAX: forwards as it computes them, gradients by grad, vjp, jacobian."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kernels
+from kernels.registry import Operation
+
+if importlib.util.find_spec("jax"):
+    import jax
+    import jax.numpy as jnp
+
+Array = np.ndarray[Any, Any]
+
+#: XLA's vector exp and tanh are off by a few units themselves
+SLACK = 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _double_precision() -> Iterator[None]:
+    """JAX computes everything in float32 unless told otherwise."""
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+def linear(inputs: Any, weights: Any, bias: Any = 0) -> Any:
+    return inputs @ weights.T + bias
+
+
+def losses(logits: Any, labels: Any) -> Any:
+    log_probs = jax.nn.log_softmax(logits, axis=1)
+    return -jnp.take_along_axis(log_probs, labels[:, None], axis=1)[:, 0]
+
+
+def cross_entropy(logits: Any, labels: Any, reduction: str) -> Any:
+    return getattr(losses(logits, labels), reduction)()
+
+
+def layers(inputs: Any, w1: Any, b1: Any, w2: Any, b2: Any, w3: Any, b3: Any) -> tuple[Any, ...]:
+    y1 = linear(inputs, w1, b1)
+    o1 = jax.nn.relu(y1)
+    y2 = linear(o1, w2, b2)
+    o2 = jax.nn.relu(y2)
+    y3 = linear(o2, w3, b3)
+    return y1, o1, y2, o2, y3, jax.nn.softmax(y3, axis=1)
+
+
+def pulled_back(function: Callable[[Any], Any], inverse: Callable[[Any], Any]) -> Any:
+    """A peer for a VJP from outputs: inputs that give them, forward, then jax.vjp back."""
+
+    def peer(cotangent: Array, **outputs: Array) -> Array:
+        (given,) = outputs.values()
+        _, vjp = jax.vjp(function, inverse(jnp.asarray(given, jnp.float64)))
+        (pulled,) = vjp(jnp.asarray(cotangent, jnp.float64))
+        return np.asarray(pulled).astype(given.dtype)
+
+    return peer
+
+
+def softmax_jacobian(probs: Array) -> Array:
+    rows = jnp.log(jnp.asarray(probs, jnp.float64))
+    return np.asarray(jax.vmap(jax.jacobian(jax.nn.softmax))(rows)).astype(probs.dtype)
+
+
+def weight_gradient(inputs: Array, dlogits: Array) -> Any:
+    anywhere = jnp.ones((dlogits.shape[1], inputs.shape[1]), inputs.dtype)
+    return jax.grad(lambda w: (linear(inputs, w) * dlogits).sum())(anywhere)
+
+
+def bias_gradient(dlogits: Array) -> Any:
+    anywhere = jnp.ones(dlogits.shape[1], dlogits.dtype)
+    return jax.grad(lambda bias: ((jnp.zeros_like(dlogits) + bias) * dlogits).sum())(anywhere)
+
+
+def input_gradient(dlogits: Array, weights: Array) -> Any:
+    anywhere = jnp.ones((len(dlogits), weights.shape[1]), weights.dtype)
+    return jax.grad(lambda x: (linear(x, weights) * dlogits).sum())(anywhere)
+
+
+def cross_entropy_gradient(logits: Array, labels: Array, reduction: str) -> Any:
+    return jax.grad(cross_entropy)(jnp.asarray(logits), labels, reduction)
+
+
+def mlp_gradients(inputs: Array, labels: Array, **parameters: Array) -> Any:
+    def loss(p: dict[str, Any]) -> Any:
+        return losses(layers(inputs, **p)[4], labels).sum()
+
+    gradients = jax.grad(loss)({name: jnp.asarray(a) for name, a in parameters.items()})
+    return tuple(gradients[name] for name in ("w1", "b1", "w2", "b2", "w3", "b3"))
+
+
+def forward(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A peer that is given JAX arrays, in the operation's order."""
+    return lambda **arrays: function(*(jnp.asarray(a) for a in arrays.values()))
+
+
+def peers() -> dict[str, Callable[..., Any]]:
+    return {
+        "linear": forward(linear),
+        "relu": forward(jax.nn.relu),
+        "tanh": forward(jnp.tanh),
+        "sigmoid": forward(jax.nn.sigmoid),
+        "softmax": forward(lambda logits: jax.nn.softmax(logits, axis=1)),
+        "mlp_forward": forward(lambda *a: layers(*a)[-1]),
+        "mlp_intermediates": forward(layers),
+        "relu_vjp": pulled_back(jax.nn.relu, lambda a: jnp.where(a > 0, a, -1.0)),
+        "tanh_vjp": pulled_back(jnp.tanh, jnp.arctanh),
+        "sigmoid_vjp": pulled_back(jax.nn.sigmoid, lambda s: jnp.log(s / (1 - s))),
+        "softmax_vjp": pulled_back(lambda z: jax.nn.softmax(z, axis=1), jnp.log),
+        "softmax_jacobian": softmax_jacobian,
+        "weight_gradient": weight_gradient,
+        "bias_gradient": bias_gradient,
+        "input_gradient": input_gradient,
+        "cross_entropy": cross_entropy,
+        "cross_entropy_gradient": cross_entropy_gradient,
+        "mlp_gradients": mlp_gradients,
+    }
+
+
+CASES = [
+    pytest.param(op, dict(zip(op.options, chosen, strict=True)), id="-".join([op.name, *chosen]))
+    for op in kernels.operations.values()
+    for chosen in product(*op.options.values())
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("op", "options"), CASES)
+def test_every_kernel_gives_what_jax_gives(
+    op: Operation, options: dict[str, str], dtype: str, agree_with: Callable[..., None]
+) -> None:
+    agree_with(op.name, dtype, peers()[op.name], options, SLACK)
+
+
+def test_every_operation_is_held_against_jax() -> None:
+    assert set(peers()) == set(kernels.operations)

@@ -1,0 +1,154 @@
+"""Every operation against PyTorch: forwards as it computes them, gradients by its autograd."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kernels
+from kernels.registry import Operation
+
+if importlib.util.find_spec("torch"):
+    import torch
+    import torch.nn.functional as F  # noqa: N812 - its usual name
+
+Array = np.ndarray[Any, Any]
+Tensor = Any
+
+PARAMETERS = ("w1", "b1", "w2", "b2", "w3", "b3")
+#: the peer's rounding and the kernel's
+SLACK = 2
+
+
+def leaf(array: Array) -> Tensor:
+    return torch.from_numpy(array.copy()).requires_grad_()
+
+
+def numpy_of(*tensors: Tensor) -> Any:
+    arrays = tuple(t.detach().numpy() for t in tensors)
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def forward(function: Callable[..., Tensor]) -> Callable[..., Any]:
+    """A peer from a function of tensors, which come in the operation's order."""
+
+    def peer(**arrays: Array) -> Any:
+        result = function(*(torch.from_numpy(a) for a in arrays.values()))
+        return numpy_of(*(result if isinstance(result, tuple) else (result,)))
+
+    return peer
+
+
+def pulled_back(function: Callable[[Tensor], Tensor], inverse: Callable[[Tensor], Tensor]) -> Any:
+    """A peer for a VJP from outputs: inputs that give them, forward, then autograd back."""
+
+    def peer(cotangent: Array, **outputs: Array) -> Array:
+        (given,) = outputs.values()
+        before = inverse(torch.from_numpy(given.astype(np.float64)))
+        z = before.requires_grad_()
+        function(z).backward(torch.from_numpy(cotangent.astype(np.float64)))
+        return z.grad.numpy().astype(given.dtype)
+
+    return peer
+
+
+def softmax_jacobian(probs: Array) -> Array:
+    rows = torch.from_numpy(np.log(probs.astype(np.float64)))
+    one = torch.func.jacrev(lambda z: F.softmax(z, dim=-1))
+    return torch.func.vmap(one)(rows).numpy().astype(probs.dtype)
+
+
+def weight_gradient(inputs: Array, dlogits: Array) -> Array:
+    w = leaf(np.ones((dlogits.shape[1], inputs.shape[1]), inputs.dtype))
+    F.linear(torch.from_numpy(inputs), w).backward(torch.from_numpy(dlogits))
+    return w.grad.numpy()
+
+
+def bias_gradient(dlogits: Array) -> Array:
+    bias = leaf(np.ones(dlogits.shape[1], dlogits.dtype))
+    x = torch.ones((len(dlogits), 1), dtype=bias.dtype)
+    w = torch.ones((dlogits.shape[1], 1), dtype=bias.dtype)
+    F.linear(x, w, bias).backward(torch.from_numpy(dlogits))
+    return bias.grad.numpy()
+
+
+def input_gradient(dlogits: Array, weights: Array) -> Array:
+    x = leaf(np.ones((len(dlogits), weights.shape[1]), weights.dtype))
+    F.linear(x, torch.from_numpy(weights)).backward(torch.from_numpy(dlogits))
+    return x.grad.numpy()
+
+
+def cross_entropy_gradient(logits: Array, labels: Array, reduction: str) -> Array:
+    z = leaf(logits)
+    F.cross_entropy(z, torch.from_numpy(labels), reduction=reduction).backward()
+    return z.grad.numpy()
+
+
+def layers(
+    inputs: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, w3: Tensor, b3: Tensor
+) -> tuple[Tensor, ...]:
+    y1 = F.linear(inputs, w1, b1)
+    o1 = F.relu(y1)
+    y2 = F.linear(o1, w2, b2)
+    o2 = F.relu(y2)
+    y3 = F.linear(o2, w3, b3)
+    return y1, o1, y2, o2, y3, F.softmax(y3, dim=1)
+
+
+def mlp_gradients(inputs: Array, labels: Array, **parameters: Array) -> Any:
+    leaves = {name: leaf(array) for name, array in parameters.items()}
+    y3 = layers(torch.from_numpy(inputs), **leaves)[4]
+    F.cross_entropy(y3, torch.from_numpy(labels), reduction="sum").backward()
+    return tuple(leaves[name].grad.numpy() for name in PARAMETERS)
+
+
+def cross_entropy(logits: Array, labels: Array, reduction: str) -> Array:
+    loss = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels), reduction=reduction)
+    return loss.numpy()
+
+
+def peers() -> dict[str, Callable[..., Any]]:
+    return {
+        "linear": forward(F.linear),
+        "relu": forward(F.relu),
+        "tanh": forward(torch.tanh),
+        "sigmoid": forward(torch.sigmoid),
+        "softmax": forward(lambda logits: F.softmax(logits, dim=1)),
+        "mlp_forward": forward(lambda *a: layers(*a)[-1]),
+        "mlp_intermediates": forward(layers),
+        "relu_vjp": pulled_back(F.relu, lambda a: torch.where(a > 0, a, -1.0)),
+        "tanh_vjp": pulled_back(torch.tanh, torch.atanh),
+        "sigmoid_vjp": pulled_back(torch.sigmoid, torch.logit),
+        "softmax_vjp": pulled_back(lambda z: F.softmax(z, dim=1), torch.log),
+        "softmax_jacobian": softmax_jacobian,
+        "weight_gradient": weight_gradient,
+        "bias_gradient": bias_gradient,
+        "input_gradient": input_gradient,
+        "cross_entropy": cross_entropy,
+        "cross_entropy_gradient": cross_entropy_gradient,
+        "mlp_gradients": mlp_gradients,
+    }
+
+
+CASES = [
+    pytest.param(op, dict(zip(op.options, chosen, strict=True)), id="-".join([op.name, *chosen]))
+    for op in kernels.operations.values()
+    for chosen in product(*op.options.values())
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("op", "options"), CASES)
+def test_every_kernel_gives_what_pytorch_gives(
+    op: Operation, options: dict[str, str], dtype: str, agree_with: Callable[..., None]
+) -> None:
+    agree_with(op.name, dtype, peers()[op.name], options, SLACK)
+
+
+def test_every_operation_is_held_against_pytorch() -> None:
+    assert set(peers()) == set(kernels.operations)

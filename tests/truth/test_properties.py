@@ -1,0 +1,124 @@
+"""Shapes, dtypes, layouts and values nobody thought of: every kernel gives what it should.
+
+Hypothesis draws one case; every kernel of the operation is judged on it as the check does:
+error against the reference, inputs untouched, output in new memory of the right shape and
+dtype, and the same bits on a second call.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import kernels
+from kernels.measure.judging import judge, pose
+from kernels.measure.layouts import LAYOUTS
+from kernels.measure.probes import Probe
+from kernels.registry import Operation
+
+Array = np.ndarray[Any, Any]
+
+LABEL_DTYPES = ("int64", "int32", "int8", "uint8", "uint64")
+EXAMPLES = 100
+
+# what each input may hold where not any number that products and sums keep finite
+PROBABILITIES = st.one_of(st.just(0.0), st.just(1.0), st.floats(2.0**-20, 1.0, width=32))
+BOUNDED = {
+    "probs": PROBABILITIES,
+    "outputs of tanh_vjp": st.floats(-1, 1, width=32),
+    "outputs of sigmoid_vjp": st.floats(0, 1, width=32),
+    "logits": st.floats(-(2.0**60), 2.0**60, width=32),
+    # a Jacobian of probabilities holds products down to 1e-12: no products of denormals with
+    # large numbers, which honest kernels round to nothing
+    "cotangent of softmax_vjp": st.integers(-(2**20), 2**20).map(lambda n: n / 1024),
+}  # fmt: skip
+# through three layers an underflow early may meet a large weight late: whole fractions
+FRACTIONS = st.integers(-4096, 4096).map(lambda n: n / 1024)
+ANYTHING = {
+    "float32": st.floats(-(2.0**40), 2.0**40, width=32),
+    "float64": st.floats(-(2.0**300), 2.0**300, width=64),
+}
+
+
+def elements(op: Operation, name: str, dtype: str) -> st.SearchStrategy[float]:
+    if op.name.startswith("mlp"):
+        return FRACTIONS
+    for key in (f"{name} of {op.name}", name):
+        if key in BOUNDED:
+            return BOUNDED[key]
+    return ANYTHING[dtype]
+
+
+@st.composite
+def cases(draw: st.DrawFn, op: Operation) -> tuple[Probe, np.dtype[Any]]:
+    """One probe of any sizes, dtype, layout, options and values."""
+    dtype = draw(st.sampled_from(["float32", "float64"]))
+    sizes = {
+        axis: draw(st.integers(0 if axis == "batch" else 1, 6), label=axis) for axis in op.axes
+    }
+    inputs = {}
+    for name, axes in op.inputs.items():
+        shape = tuple(sizes[axis] for axis in axes.split())
+        if op.dtypes.get(name) == "integer":
+            kind = draw(st.sampled_from(LABEL_DTYPES))
+            classes = st.integers(0, sizes["classes"] - 1)
+            inputs[name] = draw(hnp.arrays(kind, shape, elements=classes))
+        else:
+            inputs[name] = draw(hnp.arrays(dtype, shape, elements=elements(op, name, dtype)))
+    options = {name: draw(st.sampled_from(list(c))) for name, c in op.options.items()}
+    judged = "tied"
+    nonfinite = [(n, v) for n, values in op.nonfinite.items() for v in values if inputs[n].size]
+    if nonfinite and draw(st.integers(0, 2), label="one in three is not finite") == 2:
+        name, value = draw(st.sampled_from(nonfinite))
+        inputs[name].flat[draw(st.integers(0, inputs[name].size - 1))] = value
+        judged = "nonfinite"
+    layout = draw(st.sampled_from(list(LAYOUTS)))
+    return Probe("drawn", "", inputs, options, judged=judged, layout=layout), np.dtype(dtype)
+
+
+@pytest.mark.parametrize("op", list(kernels.operations.values()), ids=lambda op: op.name)
+def test_every_kernel_gives_what_the_mathematics_says_for_inputs_nobody_chose(
+    op: Operation,
+) -> None:
+    available = [kernel for kernel in op if kernel.available]
+    assert available
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize="CI" in os.environ,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(cases(op))
+    def every_kernel_is_right(case: tuple[Probe, np.dtype[Any]]) -> None:
+        probe, dtype = case
+        posed = pose(op, probe, dtype)
+        failures = [
+            str(v) for v in (judge(kernel, [posed]) for kernel in available) if not v.passed
+        ]
+        assert not failures, "\n".join(failures)
+
+    every_kernel_is_right()
+
+
+@pytest.mark.parametrize("op", list(kernels.operations.values()), ids=lambda op: op.name)
+def test_the_reference_of_a_drawn_case_is_not_all_zeros(op: Operation) -> None:
+    """Otherwise the property above would hold for a kernel that returns zeros."""
+    found = []
+
+    @settings(max_examples=20, deadline=None, derandomize=True, database=None)
+    @given(cases(op))
+    def collect(case: tuple[Probe, np.dtype[Any]]) -> None:
+        posed = pose(op, case[0], case[1])
+        assert posed.expected is not None
+        found.append(any(output.any() for output in posed.expected.outputs))
+
+    collect()
+    assert any(found)
