@@ -187,8 +187,16 @@ def _quota_cores() -> int | None:
     return None if quota == "max" else -(-int(quota) // int(period))
 
 
+def _scipys(path: str) -> bool:
+    # NumPy's own is called libscipy_openblas too: the folder tells them apart
+    return any(part in ("scipy", "scipy.libs") for part in Path(path).parts)
+
+
 def _blas() -> list[dict[str, Any]]:
-    """The BLAS libraries in this process; what NumPy was built with where none is told."""
+    """NumPy's BLAS, as this process has loaded it; what it was built with where that is unknown.
+
+    SciPy brings a copy of its own, which numba's ``np.dot`` calls and no kernel here does.
+    """
     libraries = [
         {
             "vendor": library["internal_api"],
@@ -198,7 +206,7 @@ def _blas() -> list[dict[str, Any]]:
             "architecture": library.get("architecture"),
         }
         for library in threadpoolctl.threadpool_info()
-        if library["user_api"] == "blas"
+        if library["user_api"] == "blas" and not _scipys(library.get("filepath", ""))
     ]
     if libraries:
         return libraries

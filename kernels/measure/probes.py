@@ -189,7 +189,7 @@ def _hostile(
             yield Probe(
                 f"inputs between {low} and {high}",
                 f"wrong where {what} exponentials overflow or become denormal",
-                changed(inputs=lambda x, a=low, b=high: np.sign(x) * rng.uniform(a, b, x.shape)),
+                changed(inputs=partial(_between, rng, low, high)),
                 options,
             )  # fmt: skip
         yield Probe(
@@ -219,6 +219,10 @@ def _hostile(
         "denormals", "wrong on denormal inputs",
         changed(**{floating[0]: lambda x: x * tiny}), options, judged="tied",
     )  # fmt: skip
+
+
+def _between(rng: np.random.Generator, low: float, high: float, array: Array) -> Array:
+    return np.sign(array) * rng.uniform(low, high, array.shape)
 
 
 def _saturated(size: float, array: Array) -> Array:

@@ -19,6 +19,8 @@ Samples = Mapping[str, Sequence[float]]
 FEWEST_SAMPLES = 6
 #: a kernel whose ratio to the best may be below this is as fast as the best
 TIE_RATIO = 1.02
+#: and one whose median ratio is beyond this is slower, however wide its interval
+TIE_MEDIAN_RATIO = 1.10
 #: an interval wider than this part of the median (10 % to either side) is unstable
 UNSTABLE_WIDTH = 0.20
 RESAMPLES = 4000
@@ -63,7 +65,9 @@ def rank(
     """The best median wins, and of those that tie with it the simplest.
 
     A kernel ties where the lower 95 % bound of its median within-round ratio to the best is
-    below 1.02. The order of ``samples`` is the order of registration, simplest first.
+    below 1.02, and its median below 1.10: an interval as wide as that, around a larger median,
+    shows a disturbed measurement and no tie. The order of ``samples`` is the order of
+    registration, simplest first.
 
     Args and raises: as `summarise`.
     """
@@ -71,7 +75,10 @@ def rank(
     tied = tuple(
         name
         for name, summary in summaries.items()
-        if summary.ratio_low is not None and summary.ratio_low < TIE_RATIO
+        if summary.ratio_low is not None
+        and summary.ratio_to_best is not None
+        and summary.ratio_low < TIE_RATIO
+        and summary.ratio_to_best < TIE_MEDIAN_RATIO
     )
     return Ranking(summaries, tied[0] if tied else None, tied if len(tied) > 1 else ())
 
