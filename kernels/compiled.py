@@ -146,6 +146,8 @@ def _copy(
     scope["prange"] = prange
     for used in body.__code__.co_names:
         helper = scope.get(used)
+        if helper is body:
+            raise TypeError(f"{body.__name__} calls itself, which cannot be compiled: write a loop")
         if isinstance(helper, FunctionType) and helper.__module__ == body.__module__:
             scope[used] = jit(_copy(helper, name, helper.__defaults__ or (), prange, jit))
     copy = FunctionType(body.__code__, scope, body.__name__, defaults or None, body.__closure__)

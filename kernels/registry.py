@@ -145,6 +145,8 @@ class Operation:
                 f"operation {self.name}: no default size for axes {sorted(missing)}; "
                 "name them in sizes={...}"
             )
+        if not set(self.inputs) - set(self.dtypes):
+            raise ValueError(f"operation {self.name}: one input at least must be floating")
         object.__setattr__(self, "name", normalise(self.name))
         object.__setattr__(self, "_result_type", namedtuple(self.name, tuple(self.outputs)))
         if self.name in _OPERATIONS:
@@ -179,8 +181,10 @@ class Operation:
         key = normalise(method)
         # decorators are evaluated from the top and applied from the bottom: the place in the
         # order is taken now, so that stacked ones read as they stand; compiled ones come last
-        place = (compile, parallel, len(self._places))
-        self._places.setdefault(key, place)
+        last = max((place[2] for place in self._places.values()), default=-1)
+        place = (compile, parallel, last + 1)
+        if key not in self._kernels:
+            self._places[key] = place
 
         def register(function: Function) -> Function:
             if key in self._kernels:

@@ -1,0 +1,147 @@
+"""README and CONTRIBUTING hold: their code runs, their commands exist, their steps work."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kernels
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"(?:<!-- (?P<note>[^\n]*) -->\n)?```(?P<language>\w+)\n(?P<body>.*?)```", re.S)
+
+
+def blocks(document: str) -> list[tuple[str, str, str]]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return [(m["note"] or "", m["language"], m["body"]) for m in BLOCK.finditer(text)]
+
+
+def run(argv: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_the_readmes_own_kernel_is_rejected_for_the_reason_it_tells(capsys):
+    own_kernel = next(body for _, kind, body in blocks("README.md") if "@op.kernel" in body)
+    try:
+        exec(own_kernel, {})
+    finally:
+        kernels.operation("softmax_jacobian").remove("outer")
+    said = next(line for line in capsys.readouterr().out.splitlines() if "[outer]" in line)
+    assert "empty batch" in said
+    assert "need at least one array to stack" in said
+
+
+def test_the_readmes_correction_of_it_passes():
+    own_kernel = next(body for _, kind, body in blocks("README.md") if "@op.kernel" in body)
+    corrected = own_kernel.replace(
+        "jacobian = np.stack([-np.multiply.outer(p, p) for p in probs])",
+        "jacobian = np.empty((*probs.shape, probs.shape[1]), probs.dtype)\n"
+        "    for p, rows in zip(probs, jacobian): np.multiply.outer(p, -p, out=rows)",
+    )
+    assert corrected != own_kernel
+    op = kernels.operation("softmax_jacobian")
+    try:
+        exec(corrected, {})
+        (verdict,) = [v for v in kernels.check(op) if v.method == "outer"]
+    finally:
+        op.remove("outer")
+    assert verdict.passed, verdict.reason
+
+
+def test_the_readmes_fastest_runs_and_explains_itself(capsys):
+    fastest = next(body for _, kind, body in blocks("README.md") if "kernels.fastest" in body)
+    exec(fastest, {})
+    assert "softmax_vjp" in capsys.readouterr().out
+
+
+def test_every_make_target_a_document_names_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    for document in ("README.md", "CONTRIBUTING.md"):
+        named = re.findall(r"`?make ([a-z-]+)", (ROOT / document).read_text(encoding="utf-8"))
+        assert named
+        assert set(named) <= targets
+
+
+def test_every_local_file_a_document_links_to_exists():
+    for document in ("README.md", "CONTRIBUTING.md", "results/README.md"):
+        folder = (ROOT / document).parent
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (folder / target).exists(), f"{document} links to {target}"
+
+
+def test_the_readme_counts_what_is_there():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    operations = list(kernels.operations.values())
+    assert f"{sum(len(op.kernels) for op in operations)} such kernels" in text
+    assert f"{len(operations)} operations" in text
+
+
+@pytest.fixture(scope="module")
+def contributed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package to which CONTRIBUTING's first step has been applied."""
+    folder = tmp_path_factory.mktemp("contributed")
+    shutil.copytree(
+        Path(kernels.__file__).parent,
+        folder / "kernels",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    appended = 0
+    for note, _, body in blocks("CONTRIBUTING.md"):
+        if note.startswith("append to "):
+            with (folder / note.removeprefix("append to ")).open("a", encoding="utf-8") as file:
+                file.write(f"\n\n{body}")
+            appended += 1
+    assert appended == 1
+    return folder
+
+
+def commands() -> list[str]:
+    return [
+        line
+        for note, _, body in blocks("CONTRIBUTING.md")
+        if note == "run"
+        for line in body.strip().splitlines()
+    ]
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("einbench ")])
+def test_a_step_of_contributing_runs_and_shows_the_new_kernel(command, contributed, tmp_path):
+    argv = [sys.executable, "-m", "kernels.cli", *shlex.split(command)[1:]]
+    if "compare" in argv:
+        argv += ["--json", str(tmp_path / "comparison.json")]
+    done = run(argv, PYTHONPATH=str(contributed))
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "outer" in done.stdout
+
+
+def test_the_new_kernel_is_tested_without_a_new_test(contributed):
+    (command,) = [c for c in commands() if c.startswith("make test")]
+    selection = re.search(r'ARGS="(.*)"', command)
+    assert selection is not None
+    done = run(
+        [
+            *(sys.executable, "-m", "pytest", "--collect-only", "-q"),
+            *("-p", "no:cacheprovider", "-p", "no:xdist", *shlex.split(selection[1])),
+        ],
+        PYTHONPATH=str(contributed),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    tested = [line for line in done.stdout.splitlines() if "outer" in line]
+    assert any("right_kernels" in line for line in tested)
+    assert any("truth" in line for line in tested)
