@@ -19,19 +19,20 @@ from typing import Any
 
 import numpy as np
 
-Form = tuple[Any, ...]  # layout, dtype of the first array, options
+Form = tuple[Any, ...]  # dtype of the first array, options
 
 _LOCK = threading.RLock()
 _TBB_NAMES = {"darwin": "libtbb.12.dylib", "win32": "tbb12.dll"}
 
 
 class Compiled:
-    """``body`` compiled by numba: once per dtype for C order, once for any strides.
+    """``body`` compiled by numba, once per dtype: for read-only arrays in C order.
 
-    Two forms are enough: both take read-only arrays, and a call picks one by looking at its
-    arguments. A parallel kernel has the first form alone and copies strided arguments, because
-    a parallel form takes a second to compile. Options are compiled in as constants. Integer
-    arguments become int64 first, so that every integer dtype shares a form.
+    A call with other arguments copies those first. A second form for any strides was tried: it
+    doubled the time to compile, and in loops that sum products it ran twenty times slower than
+    the copy and the first form together, for it must gather what vector instructions load.
+    Options are compiled in as constants. Integer arguments become int64, so that every integer
+    dtype shares a form.
     """
 
     def __init__(
@@ -62,14 +63,13 @@ class Compiled:
 
     def __call__(self, *arrays: Any, **options: Any) -> Any:
         """Run the form that fits the arguments, compiled now where it is new."""
-        layout = "C"
+        in_order = True
         for array in arrays:
             if not array.flags.c_contiguous:
-                layout = "A"
-        if layout == "A" and self.parallel:
-            arrays = tuple(np.ascontiguousarray(array) for array in arrays)
-            layout = "C"
-        form = (layout, arrays[0].dtype.char, *options.values())
+                in_order = False
+        if not in_order:
+            arrays = tuple(np.asarray(array, order="C") for array in arrays)
+        form = (arrays[0].dtype.char, *options.values())
         compiled = self._forms.get(form)
         if compiled is None:
             compiled = self._compile(form, arrays, options)
@@ -95,9 +95,7 @@ class Compiled:
             copy = _copy(self.body, name, constants, numba.prange, self._helper)
             dispatcher = self._jit(copy, parallel=self.parallel)
             types = [
-                numba.types.Array(
-                    numba.from_dtype(_as_int64(a).dtype), a.ndim, form[0], readonly=True
-                )
+                numba.types.Array(numba.from_dtype(_as_int64(a).dtype), a.ndim, "C", readonly=True)
                 for a in arrays
             ]
             dispatcher.compile((*types, *map(numba.types.Omitted, constants)))

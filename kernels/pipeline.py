@@ -26,8 +26,14 @@ BATCHES = (1, 128, 10_000, 60_000)
 DTYPES = ("float32",)
 #: seconds of measuring by default, and the wall time that checks and compilation may bring it to
 BUDGET_S = 75.0
-_WALL_S = 108.0
+_WALL_S = 105.0
 _CALL_S = 1.0
+#: every cell gets this much, however late it is
+_LEAST_S = 0.05
+#: seconds beside timing that a cell of weight 1 takes, before any has shown it, and for how
+#: much weight of cells that guess counts
+_OVERHEAD_S = 1.2
+_PRIOR = 5.0
 MEMORY_BYTES = 1_000_000_000
 
 #: (part done between 0 and 1, what is being done)
@@ -123,13 +129,19 @@ def compare(
 
 
 class _Budget:
-    """Shares out what is left of the seconds in proportion to what cells weigh."""
+    """Shares out what is left of the seconds in proportion to what cells weigh.
+
+    Compiling, checking and exact probes take about as long as timing. What they took so far
+    says what they will take, and only the rest of the wall time is there for the clock.
+    """
 
     def __init__(self, plans: list[_Plan], budget_s: float | None, start_s: float) -> None:
         self._weight = self._all = sum(sum(plan.weights) for plan in plans)
         self._left_s = BUDGET_S if budget_s is None else budget_s
+        self._start_s = start_s
         # asked for by name, a budget is kept whatever the wall clock says
-        self._deadline_s = start_s + _WALL_S if budget_s is None else float("inf")
+        self._wall_s = _WALL_S if budget_s is None else float("inf")
+        self._timed_s = 0.0
         self.call_s = min(_CALL_S, max(0.05, self._left_s / 20))
 
     @property
@@ -137,10 +149,16 @@ class _Budget:
         return 1 - self._weight / self._all if self._all else 1.0
 
     def share_s(self, weight: float) -> float:
-        left_s = min(self._left_s, self._deadline_s - time.perf_counter())
-        return max(0.02, left_s * weight / max(self._weight, weight))
+        """Seconds of timing for a cell of that weight."""
+        gone_s = time.perf_counter() - self._start_s
+        done = self._all - self._weight
+        rate = (gone_s - self._timed_s + _OVERHEAD_S * _PRIOR) / (done + _PRIOR)
+        left_s = min(self._left_s, self._wall_s - gone_s - rate * self._weight)
+        return max(_LEAST_S, left_s * weight / max(self._weight, weight))
 
     def spent(self, weight: float, seconds: float) -> None:
+        """A cell is done, and took so many seconds of timing."""
+        self._timed_s += seconds
         self._left_s -= seconds
         self._weight -= weight
 

@@ -79,12 +79,12 @@ def test_every_layout_gives_what_c_order_gives(kernel: Kernel, dtype: str) -> No
         arrays = {name: as_layout(array, layout) for name, array in drawn.items()}
         found = error(as_tuple(op, kernel(**arrays)), expected)
         assert found.units <= op.limit(max(op.terms(bound.sizes), 1)), layout
-    forms = {form[0] for form in kernel.function._forms if form[1] == np.dtype(dtype).char}
-    assert forms == ({"C"} if kernel.function.parallel else {"C", "A"})
+    forms = [form for form in kernel.function._forms if form[0] == np.dtype(dtype).char]
+    assert len(forms) == 1
 
 
 @pytest.mark.parametrize("parallel", [False, True])
-def test_two_forms_a_dtype_serve_every_layout_and_integer_dtype(parallel: bool) -> None:
+def test_one_form_a_dtype_serves_every_layout_and_integer_dtype(parallel: bool) -> None:
     if parallel and compiled.why_not_parallel():
         pytest.skip(compiled.why_not_parallel())
     body = Compiled(scaled, method="numba", parallel=parallel)
@@ -97,14 +97,15 @@ def test_two_forms_a_dtype_serve_every_layout_and_integer_dtype(parallel: bool) 
                 result = body(values, labels, choice="twice")
                 assert result.dtype == dtype
                 np.testing.assert_array_equal(result, 2 * VALUES + LABELS[:, None])
-    assert len(body._forms) == (2 if parallel else 4)
+    assert len(body._forms) == 2
 
 
-def test_one_strided_argument_among_others_is_enough_for_the_strided_form() -> None:
+def test_arguments_that_are_copied_stay_as_they_were() -> None:
     body = Compiled(scaled, method="numba")
-    body(np.asfortranarray(VALUES), LABELS, choice="twice")
-    body(VALUES, LABELS[::-1], choice="twice")
-    assert [form[0] for form in body._forms] == ["A"]
+    strided = np.asfortranarray(VALUES)
+    before = strided.copy()
+    body(strided, LABELS[::-1], choice="twice")
+    np.testing.assert_array_equal(strided, before)
 
 
 def test_options_are_compiled_in_and_never_mixed_up() -> None:
@@ -129,7 +130,7 @@ def test_compile_time_grows_with_the_first_call_of_a_form_alone() -> None:
     assert first_s > 0
     body(VALUES, LABELS, choice="twice")
     assert body.compile_s == first_s
-    body(VALUES.T[:3, :3], LABELS, choice="twice")
+    body(VALUES, LABELS, choice="half")
     assert body.compile_s > first_s
 
 

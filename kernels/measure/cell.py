@@ -30,10 +30,11 @@ RECORD_FIELDS = (
     "gbytes_per_s", "roofline", "peak_bytes", "compile_s", "predicted_s", "winner", "tie",
 )  # fmt: skip
 
-#: measuring memory traces allocations, which makes interpreted loops several times slower:
-#: calls slower than this are not traced, and less slow ones where no call is due anyway
-_TRACED_CALL_S = 0.3
-_TRACED_EXTRA_CALL_S = 0.05
+#: tracing allocations makes interpreted loops several times slower: slower calls than this are
+#: measured by resident memory alone, which is enough for the sizes that take so long
+_TRACED_CALL_S = 0.02
+#: where no exact probe is due, memory is not worth a call slower than this
+_EXTRA_CALL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -156,16 +157,15 @@ def _ask_exactly(
     question = exact_question(cell.operation, cell.dtype, cell.sizes, cell.layout, cell.seed)
     arrays = question.arrays if question else tuple(cell.arrays.values())
     options = question.options if question else cell.options
-    traced_s = _TRACED_CALL_S if question else _TRACED_EXTRA_CALL_S
     for method, kernel in runnable.items():
         made: list[object] = []
         call = _bound(kernel, arrays, options, made)
         try:
             with np.errstate(all="ignore"):
-                if known[method].seconds <= traced_s:
-                    rows[method]["peak_bytes"] = peak_extra_bytes(call)
-                elif question:
-                    call()
+                if question or known[method].seconds <= _EXTRA_CALL_S:
+                    rows[method]["peak_bytes"] = peak_extra_bytes(
+                        call, traced=known[method].seconds <= _TRACED_CALL_S
+                    )
         except Exception as problem:
             rows[method].update(status="failed", reason=told(problem))
             continue

@@ -21,7 +21,9 @@ _RESIDENT_LEAST = 8 << 20
 _TELLING_OUTPUT = 4096
 
 
-def peak_extra_bytes(call: Callable[[], object], output_bytes: int | None = None) -> int | None:
+def peak_extra_bytes(
+    call: Callable[[], object], output_bytes: int | None = None, *, traced: bool = True
+) -> int | None:
     """Peak memory of one call beyond its inputs and its output, in bytes; None where unknown.
 
     What NumPy, Python and numba (through Python's allocator, its threads included) allocate
@@ -39,7 +41,11 @@ def peak_extra_bytes(call: Callable[[], object], output_bytes: int | None = None
     Args:
         call: takes no arguments and returns an array, or a tuple of arrays.
         output_bytes: size of what it returns; taken from that itself where None.
+        traced: count with tracemalloc, which makes interpreted loops several times slower;
+            without it, resident memory alone speaks.
     """
+    if not traced:
+        return _resident_extra_bytes(call, output_bytes)
     tracing = tracemalloc.is_tracing()
     _trim()
     if not tracing:
@@ -56,15 +62,27 @@ def peak_extra_bytes(call: Callable[[], object], output_bytes: int | None = None
         if not tracing:
             tracemalloc.stop()
     out = _array_bytes(output) if output_bytes is None else output_bytes
-    traced = peak - before - out
-    resident = None
-    if resident_before is not None and resident_peak is not None:
-        taken = resident_peak - resident_before
-        if taken >= _RESIDENT_LEAST:
-            resident = taken - out if taken - out >= _RESIDENT_NOISE else 0
-    if traced < 0 and out >= _TELLING_OUTPUT:
+    counted = peak - before - out
+    resident = _told_by_residence(resident_before, resident_peak, out)
+    if counted < 0 and out >= _TELLING_OUTPUT:
         return resident
-    return max(traced, resident or 0, 0)
+    return max(counted, resident or 0, 0)
+
+
+def _resident_extra_bytes(call: Callable[[], object], output_bytes: int | None) -> int | None:
+    _trim()
+    before = _resident_restart()
+    output = call()
+    peak = _status_bytes("VmHWM")
+    out = _array_bytes(output) if output_bytes is None else output_bytes
+    return _told_by_residence(before, peak, out)
+
+
+def _told_by_residence(before: int | None, peak: int | None, out: int) -> int | None:
+    if before is None or peak is None or peak - before < _RESIDENT_LEAST:
+        return None
+    extra = peak - before - out
+    return extra if extra >= _RESIDENT_NOISE else 0
 
 
 def available_bytes() -> int:

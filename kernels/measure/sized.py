@@ -18,7 +18,7 @@ from kernels.registry import Operation
 Array = npt.NDArray[Any]
 
 #: operations of the reference that a cell may cost: float64 runs on BLAS, longdouble does not
-_AFFORDABLE_FLOPS = {"float32": 2e9, "float64": 1e8}
+_AFFORDABLE_FLOPS = {"float32": 1e9, "float64": 1e8}
 
 
 @dataclass(frozen=True)

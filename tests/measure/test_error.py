@@ -37,7 +37,7 @@ def test_the_reference_rounded_once_is_half_a_unit_off_at_most(op, dtype):
 @DTYPES
 @OPERATIONS
 def test_zeros_are_far_beyond_every_limit(op, dtype):
-    expected, arrays, options = small(op, dtype)
+    expected, _, _ = small(op, dtype)
     zeros = tuple(np.zeros(o.shape, dtype) for o in expected.outputs)
     limit = max(op.limit(7.0), op.tied_limit(7.0), 4)
     assert error(zeros, expected).units > 1000 * limit
@@ -72,7 +72,7 @@ def test_one_unit_of_rounding_off_is_an_error_of_one_and_is_located():
 def test_the_worst_of_several_outputs_is_found():
     right, wrong = np.ones(3), np.ones(2)
     expected = Truth((right, wrong), (np.full(3, 1e-7), np.full(2, 1e-7)), np.dtype("float32"))
-    found = error((right, wrong + [0, 1]), expected)
+    found = error((right, np.array([1.0, 2.0])), expected)
     assert (found.output, found.worst) == (1, (1,))
 
 

@@ -53,5 +53,5 @@ def test_between_the_entries_of_a_slice_lies_poison(dtype, poison):
 
 def test_names_are_found_in_any_case_and_unknown_ones_are_refused():
     assert as_layout(numbers((4, 3)), "f").flags.f_contiguous
-    with pytest.raises(ValueError, match="no layout 'slicde'.*sliced"):
+    with pytest.raises(ValueError, match=r"no layout 'slicde'.*sliced"):
         as_layout(numbers((4, 3)), "slicde")

@@ -52,7 +52,7 @@ def script(name: str) -> Any:
 @pytest.mark.parametrize("name", ["softmax_vjp", "bias_gradient", "relu"])
 def test_check_judges_every_kernel_in_order_and_at_the_batch_asked_for(name, dtype):
     op = kernels.operation(name)
-    verdicts = check(op, batch=1000, dtype=dtype, **{a: 7 for a in op.sizes})
+    verdicts = check(op, batch=1000, dtype=dtype, **dict.fromkeys(op.sizes, 7))
     assert [v.method for v in verdicts] == list(op.kernels)
     for verdict in verdicts:
         assert verdict.passed or verdict.reason.startswith("unavailable"), str(verdict)
