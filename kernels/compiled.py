@@ -140,9 +140,13 @@ def _copy(
     The name is part of the key of numba's disk cache: without it the sequential and the
     parallel form of one body would overwrite each other.
     """
+    import dis
+
     scope = dict(body.__globals__)
     scope["prange"] = prange
-    for used in body.__code__.co_names:
+    # co_names would hold attributes too: the ``zeros`` of ``np.zeros`` is no global
+    loaded = (i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL")
+    for used in dict.fromkeys(loaded):
         helper = scope.get(used)
         if helper is body:
             raise TypeError(f"{body.__name__} calls itself, which cannot be compiled: write a loop")

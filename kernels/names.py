@@ -43,6 +43,6 @@ def check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     except TypeError:
         checked = None
     if checked is None or checked.name not in DTYPES or not checked.isnative:
-        name = dtype if checked is None else checked.name
+        name = checked.name if checked is not None and checked.names is None else dtype
         raise ValueError(f"dtype {name!r} is not supported; choose {' or '.join(DTYPES)}")
     return checked

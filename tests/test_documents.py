@@ -27,7 +27,8 @@ def run(argv: list[str], **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         argv,
         cwd=ROOT,
-        env={**os.environ, **environment},
+        # the checkout's kernels/ must not shadow the copy
+        env={**os.environ, "PYTHONSAFEPATH": "1", **environment},
         capture_output=True,
         text=True,
         timeout=300,

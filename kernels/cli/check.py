@@ -12,7 +12,7 @@ import click
 from kernels.cli.outcome import REJECTED
 from kernels.cli.parameters import (
     batch_option,
-    dtype_option,
+    dtypes_option,
     json_option,
     plugins_option,
     seed_option,
@@ -32,16 +32,20 @@ SCHEMA = "einbench.check/1"
 @click.command(
     epilog="\b\nExamples:\n"
     "  einbench check\n"
-    "  einbench check softmax softmax_vjp --batch 10_000 --dtype float64"
+    "  einbench check softmax softmax_vjp --batch 10_000 --dtype float32,float64"
 )
 @click.argument("operations", nargs=-1, metavar="[OPERATION]...")
 @batch_option(128)
-@dtype_option
+@dtypes_option
 @seed_option
 @json_option("the verdicts")
 @plugins_option
 def check(
-    operations: tuple[str, ...], batch: int, dtype: str, seed: int, json_path: str | None
+    operations: tuple[str, ...],
+    batch: int,
+    dtypes: tuple[str, ...],
+    seed: int,
+    json_path: str | None,
 ) -> int:
     """Judge every kernel against a slow, wide reference on inputs that hurt.
 
@@ -56,15 +60,16 @@ def check(
     from kernels.report.terminal import print_paragraph
 
     ops = list(dict.fromkeys(map(operation, operations))) or list(known.values())
-    chosen = check_dtype(dtype)
+    chosen = [check_dtype(dtype).name for dtype in dtypes or ("float32",)]
     target = Target.of(json_path)
     verdicts: list[Verdict] = []
     with bar() as progress:
         for number, op in enumerate(ops):
             if progress is not None:
                 progress(number / len(ops), op.name)
-            verdicts.extend(judge(op, batch=batch, dtype=chosen, seed=seed))
-    settings = {"batch": batch, "dtype": chosen.name, "seed": seed}
+            for dtype in chosen:
+                verdicts.extend(judge(op, batch=batch, dtype=dtype, seed=seed))
+    settings = {"batch": batch, "dtypes": chosen, "seed": seed}
     target.write(
         {
             "schema": SCHEMA,
@@ -75,7 +80,7 @@ def check(
     )
     out = console(target.tables)
     _show(verdicts, out)
-    asked = f"{chosen.name}, batch {batch:,}, seed {seed}; errors in units of rounding"
+    asked = f"{' and '.join(chosen)}, batch {batch:,}, seed {seed}; errors in units of rounding"
     print_paragraph(out, _count(verdicts), "bold red" if _wrong(verdicts) else "bold green")
     print_paragraph(out, asked, "dim")
     return REJECTED if _wrong(verdicts) else 0
@@ -95,6 +100,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
     return {
         "operation": verdict.kernel.operation.name,
         "kernel": verdict.method,
+        "dtype": verdict.dtype,
         "passed": verdict.passed,
         "available": verdict.kernel.available,
         "error": verdict.error if math.isfinite(verdict.error) else None,
@@ -113,10 +119,11 @@ def _show(verdicts: Sequence[Verdict], out: Console) -> None:
     shown = ""
     styles = {"passed": "green", "FAILED": "bold white on red", "unavailable": "dim"}
     for verdict in verdicts:
-        op, status = verdict.kernel.operation, _status(verdict)
-        if op.name != shown:
-            shown = op.name
-            print_line(out, [(op.name, "bold cyan")])
+        status = _status(verdict)
+        group = f"{verdict.kernel.operation.name} {verdict.dtype}"
+        if group != shown:
+            shown = group
+            print_line(out, [(group, "bold cyan")])
         numbers = [_number(verdict.error), _number(verdict.limit)]
         print_line(
             out,

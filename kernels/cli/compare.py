@@ -11,6 +11,7 @@ import click
 from kernels.cli.outcome import INTERRUPTED, REJECTED
 from kernels.cli.parameters import (
     axis_sizes,
+    dtypes_option,
     plugins_option,
     positive,
     seed_option,
@@ -41,10 +42,7 @@ if TYPE_CHECKING:
     "--batch", "batches", multiple=True, callback=separate_batches, metavar="N",
     help="Rows per call, by default 1, 128, 10_000 and 60_000.",
 )  # fmt: skip
-@click.option(
-    "--dtype", "dtypes", multiple=True, callback=separate, metavar="NAME",
-    help="float32 (the default), float64, or both.",
-)  # fmt: skip
+@dtypes_option
 @click.option("--budget", type=positive, metavar="SECONDS", help="Of timing in all, by default 75.")
 @threads_option
 @click.option(

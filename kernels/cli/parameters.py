@@ -87,6 +87,11 @@ def batch_option(default: int) -> Decorated:
     )  # fmt: skip
 
 
+dtypes_option = click.option(
+    "--dtype", "dtypes", multiple=True, callback=separate, metavar="NAME",
+    help="float32 (the default), float64, or both.",
+)  # fmt: skip
+
 dtype_option = click.option(
     "--dtype", default="float32", show_default=True, metavar="NAME", help="float32 or float64."
 )

@@ -136,6 +136,7 @@ mlp_gradients = Operation(
         "db3": "classes",
     },
     sizes=mlp.SIZES,
+    terms=lambda s: s["batch"],
     limit=lambda terms: 4,
     tied_limit=lambda terms: 4,
     flops=lambda s: (

@@ -84,7 +84,7 @@ def _check_sized(
                 Probe(
                     f"random, batch {affordable}",
                     f"right on small draws, wrong at batch {affordable}",
-                    drawn, op.choose_options({}),
+                    drawn, op.choose_options({}), again=True,
                 ),
                 *probes.exact_probes(op, dtype, rng, [affordable], asked),
             ]  # fmt: skip

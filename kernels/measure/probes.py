@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -33,7 +33,8 @@ class Probe:
     #: continuous | tied | exact | nonfinite | refuse
     judged: str = "continuous"
     layout: str = "C"
-    sizes: dict[str, int] = field(default_factory=dict)
+    #: whether to call again on the same inputs, and then on others in the same arrays
+    again: bool = False
 
 
 def small_sizes(operation: Operation) -> dict[str, int]:
@@ -51,11 +52,11 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
         chosen = {**small, **sizes}
         return operation.draw(batch, dtype, int(rng.integers(2**31)), **chosen)
 
-    yield Probe("random", "", draw(BATCH), options)
+    yield Probe("random", "", draw(BATCH), options, again=True)
     yield Probe(
         "random again",
         "right for the first inputs of a shape only: an earlier result comes back",
-        draw(BATCH), options,
+        draw(BATCH), options, again=True,
     )  # fmt: skip
     for name, values in _other_options(operation):
         yield Probe(f"option {name}", f"wrong for {name}", draw(BATCH), values)
@@ -88,8 +89,9 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
         )
     if "batch" in operation.axes:
         yield Probe(
-            f"batch {MANY}", f"wrong in a batch of {MANY} but not of {BATCH}", draw(MANY), options
-        )
+            f"batch {MANY}", f"wrong in a batch of {MANY} but not of {BATCH}", draw(MANY), options,
+            again=True,
+        )  # fmt: skip
     yield from exact_probes(operation, dtype, rng, [BATCH, MANY], small)
     yield from _labels(operation, options, draw)
 

@@ -89,8 +89,9 @@ def judge_output(question: Question, result: Any) -> tuple[float, str]:
     if found.units <= question.limit:
         return found.units, ""
     kind = "not equal where every sum is exact" if question.exact else "wrong"
+    at = f" (batch {question.sizes['batch']:,})" if "batch" in question.sizes else ""
     said = describe(op, part, question.expected, found, question.limit)
-    return found.units, f"{kind} at the timed size: {said}"
+    return found.units, f"{kind} at the timed size: {said}{at}"
 
 
 def _choose(

@@ -172,7 +172,7 @@ def sigmoid_of_the_output(outputs, cotangent):
     return again * (1 - again) * cotangent
 
 
-@wrong("sigmoid_vjp", "an earlier result comes back", factory=True)
+@wrong("sigmoid_vjp", "returns an earlier result", factory=True)
 def remembers_by_shape():
     results = {}
 

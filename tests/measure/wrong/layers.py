@@ -262,3 +262,19 @@ def forgets_a_unit_from_the_hundredth_call():
         return dlogits[:, :last] @ weights[:last]
 
     return kernel
+
+
+@wrong(
+    "linear", "returns an earlier result for arrays that hold other numbers by now", factory=True
+)
+def remembers_by_identity():
+    """Training changes weights in place: the array is the same, its numbers are not."""
+    seen = {}
+
+    def kernel(inputs, weights, bias):
+        key = (id(inputs), id(weights), id(bias))
+        if key not in seen:
+            seen[key] = (inputs @ weights.T + bias, inputs, weights, bias)
+        return seen[key][0].copy()
+
+    return kernel
