@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 
+#: from here on, three digits would round up to the next unit's 1
+_ROUNDED = 0.9995
+
 
 def seconds_text(seconds: float) -> str:
     """Three digits and a unit from ns to h: ``1.23 ms``."""
     for limit, factor, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
-        if seconds < limit:
+        if seconds < limit * _ROUNDED:
             return f"{_three(seconds * factor)} {unit}"
     for limit, factor, unit in ((100.0, 1.0, "s"), (6000.0, 60.0, "min")):
-        if seconds < limit:
+        if seconds < limit * _ROUNDED:
             return f"{_three(seconds / factor)} {unit}"
     return f"{_three(seconds / 3600)} h"
 
@@ -19,7 +22,7 @@ def seconds_text(seconds: float) -> str:
 def bytes_text(count: float) -> str:
     """Three digits and a decimal unit: ``24.1 GB``."""
     for limit, factor, unit in ((1e3, 1.0, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
-        if count < limit:
+        if count < limit * _ROUNDED:
             return f"{_three(count / factor)} {unit}"
     return f"{_three(count / 1e9)} GB"
 

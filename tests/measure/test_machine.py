@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +175,16 @@ def test_threads_that_are_not_there_are_refused(n: int, monkeypatch: pytest.Monk
     with pytest.raises(ValueError, match="threads=") as caught, limit_threads(n):
         pass
     assert str(caught.value) == f"threads={n!r}: expected 1 to 2, the cores this process may use"
+
+
+def test_scipys_blas_is_not_taken_for_numpys():
+    """Both are called libscipy_openblas: the folder tells them apart."""
+    code = (
+        "from kernels.measure.machine import machine\n"
+        "before = machine()\n"
+        "import scipy.linalg\n"
+        "after = machine()\n"
+        "assert before['blas'] == after['blas'], after['blas']\n"
+        "assert before['fingerprint'] == after['fingerprint']\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

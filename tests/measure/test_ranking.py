@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.measure.ranking import FEWEST_SAMPLES, Ranking, rank, summarise
+from kernels.measure.ranking import FEWEST_SAMPLES, TIE_RATIO, Ranking, rank, summarise
 
 SECONDS = st.floats(1e-7, 10.0)
 NAN = math.nan
@@ -172,3 +172,13 @@ def test_samples_that_are_none_are_refused(times: list[float]) -> None:
 def test_samples_of_another_number_of_rounds_are_refused() -> None:
     with pytest.raises(ValueError, match="samples of 'b': expected 2 rounds"):
         summarise({"a": [1.0, 1.0], "b": [1.0]})
+
+
+def test_a_median_far_from_the_best_is_no_tie_however_wide_its_interval():
+    """Samples in two heaps, as threads that wait for each other make them."""
+    quick = [1.0] * 9
+    torn = [1.0, 1.0, 1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0]
+    ranking = rank({"torn": torn, "quick": quick})
+    assert ranking.summaries["torn"].ratio_low < TIE_RATIO
+    assert ranking.winner == "quick"
+    assert ranking.ties == ()
