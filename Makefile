@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# test processes; each also uses BLAS and numba threads
+JOBS ?= 2
 
 # the folder kernels/ must not shadow the installed package of that name
 export PYTHONSAFEPATH := 1
@@ -27,7 +29,7 @@ machine: $(VENV)/.installed  ## what a number from this machine was taken with
 	@$(BIN)/einbench machine $(ARGS)
 
 test: $(VENV)/.test  ## all tests but those against PyTorch and JAX (ARGS="-k softmax")
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers $(ARGS)

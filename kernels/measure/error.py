@@ -92,6 +92,10 @@ def error(got: Sequence[Array], expected: Truth) -> Error:
         for number, (y, reference, rounding) in enumerate(
             zip(got, expected.outputs, expected.roundings, strict=True)
         ):
+            if rounding.ndim == 0 and np.array_equal(y, reference):
+                # exact, as nearly always: no need to subtract 60,000 rows
+                worst = worst if worst.units >= 0 else Error(0.0, number, (), np.zeros(()))
+                continue
             difference = np.abs(y.astype(reference.dtype, copy=False) - reference)
             units = np.asarray(difference / rounding, np.float64)
             largest = float(units.max(initial=0.0))
