@@ -87,29 +87,30 @@ def exact_truth(
 
 def error(got: Sequence[Array], expected: Truth) -> Error:
     """The largest error of any output; infinite where finite masks differ."""
-    worst = Error(-1.0, 0, (), np.zeros(()))
+    largest, number, everywhere = -1.0, 0, np.zeros(())
     with np.errstate(all="ignore"):
-        for number, (y, reference, rounding) in enumerate(
+        for i, (y, reference, rounding) in enumerate(
             zip(got, expected.outputs, expected.roundings, strict=True)
         ):
             if rounding.ndim == 0 and np.array_equal(y, reference):
-                # exact, as nearly always: no need to subtract 60,000 rows
-                worst = worst if worst.units >= 0 else Error(0.0, number, (), np.zeros(()))
-                continue
-            difference = np.abs(y.astype(reference.dtype, copy=False) - reference)
-            units = np.asarray(difference / rounding, np.float64)
-            largest = float(units.max(initial=0.0))
-            if not np.isfinite(largest):  # NaN included: a maximum hands it on
-                units = _where_not_finite(units, difference, y, reference)
-                largest = float(units.max(initial=0.0))
-            if largest > worst.units:
-                where = np.unravel_index(int(units.argmax()), units.shape) if units.size else ()
-                worst = Error(largest, number, tuple(int(i) for i in where), units)
-    return worst
+                units = np.zeros(())  # exact, as nearly always: no need to subtract 60,000 rows
+            else:
+                units = _units(y, reference, rounding)
+            most = float(units.max(initial=0.0))
+            if most > largest:
+                largest, number, everywhere = most, i, units
+    where = np.unravel_index(int(everywhere.argmax()), everywhere.shape) if everywhere.size else ()
+    return Error(largest, number, tuple(int(i) for i in where), everywhere)
 
 
-def _where_not_finite(units: Array, difference: Array, y: Array, reference: Array) -> Array:
-    """NaN and infinity count alike: what matters is that they come where they belong."""
+def _units(y: Array, reference: Array, rounding: Array) -> Array:
+    difference = np.asarray(y - reference)
+    np.abs(difference, out=difference)
+    units = difference / rounding
+    if np.isfinite(units.max(initial=0.0)):
+        return units
+    # NaN and infinity count alike: what matters is that they come where they belong
     finite = np.isfinite(reference)
-    units = np.where(finite & np.isfinite(y), units, np.where(finite == np.isfinite(y), 0, np.inf))
+    alike = np.where(finite == np.isfinite(y), 0, np.inf)
+    units = np.where(finite & np.isfinite(y), units, alike)
     return np.where(np.isnan(units), np.where(difference == 0, 0, np.inf), units)
