@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import os
 import sys
 import threading
 import time
@@ -59,6 +60,8 @@ class Compiled:
         """Why this kernel cannot run here; empty where it can."""
         if problem := why_unavailable(("numba",)):
             return problem
+        if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+            return "numba's compiler is switched off (unset NUMBA_DISABLE_JIT)"
         return why_not_parallel() if self.parallel else ""
 
     def __call__(self, *arrays: Any, **options: Any) -> Any:
@@ -206,11 +209,12 @@ def why_not_parallel() -> str:
 
 def running_layer() -> str | None:
     """numba's threading layer where one has started in this process, else None."""
-    numba = sys.modules.get("numba")
-    if numba is None:
+    if "numba" not in sys.modules:
         return None
+    import numba  # waits where another thread is in the middle of importing it
+
     try:
-        return str(numba.threading_layer())
+        return str(numba.threading_layer())  # type: ignore[attr-defined]  # numba has no stubs
     except ValueError:
         return None
 

@@ -213,10 +213,9 @@ def _plan(
 def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None:
     for axis in sizes:
         if not any(axis in op.sizes for op in ops):
-            known = {a: None for op in ops for a in op.sizes}
-            raise ValueError(
-                f"no operation asked for has an axis {axis!r}; axes: {', '.join(known)}"
-            )
+            axes = dict.fromkeys(a for op in ops for a in op.sizes)
+            known = (*axes, "budget_s", "dtypes", "batches", "threads", "memory_bytes", "layout")
+            raise ValueError(unknown("axis or argument", axis, known))
 
 
 def _refuse_too_large(plans: list[_Plan], images: Images) -> None:

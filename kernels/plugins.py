@@ -35,7 +35,7 @@ def load_plugins() -> list[str]:
             found = point.load()
             if callable(found):
                 _call_once(found)
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             raise ValueError(
                 f"plugin {point.name!r} ({point.value}) of {distribution} failed: "
                 f"{type(problem).__name__}: {problem}; uninstall or repair {distribution}, or "

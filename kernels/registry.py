@@ -179,6 +179,8 @@ class Operation:
             ValueError: the operation has a kernel of that name already.
         """
         key = normalise(method)
+        if isinstance(requires, str):
+            raise TypeError(f"requires={requires!r}: expected a tuple of names, ({requires!r},)")
         # decorators are evaluated from the top and applied from the bottom: the place in the
         # order is taken now, so that stacked ones read as they stand; compiled ones come last
         last = max((place[2] for place in self._places.values()), default=-1)
@@ -187,6 +189,10 @@ class Operation:
             self._places[key] = place
 
         def register(function: Function) -> Function:
+            if not callable(function):
+                raise TypeError(
+                    f"operation {self.name}: kernel {key!r} must be a function, got {function!r}"
+                )
             if key in self._kernels:
                 raise ValueError(
                     f"operation {self.name} has a kernel {key!r} already: choose another name, "

@@ -265,3 +265,18 @@ def test_plugins_are_loaded_on_request_and_their_faults_are_told(tmp_path):
         assert finished.returncode == 2
         (line,) = finished.stderr.splitlines()
         assert "plugin 'a' (nothing_here) of theirs failed" in line
+
+
+def test_a_second_ctrl_c_does_not_lose_what_the_first_one_kept(tmp_path):
+    document = tmp_path / "comparison.json"
+    argv = [sys.executable, "-m", "kernels.cli", "compare", "--batch", "1,128,1000"]
+    argv += ["--json", str(document)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(7)
+        for _ in range(4):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    if document.exists():  # a machine too slow to finish one cell in time has nothing to keep
+        assert json.loads(document.read_text(encoding="utf-8"))["interrupted"]

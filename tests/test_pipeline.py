@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +160,8 @@ def test_threads_are_set_recorded_and_put_back():
         ({"threads": 0}, "threads=0: expected 1 to"),
         ({"threads": 9999}, "threads=9999: expected 1 to"),
         ({"budget_s": 0}, "budget_s=0: expected more than 0"),
-        ({"names": "relu", "classes": 3}, "no operation asked for has an axis 'classes'"),
+        ({"names": "relu", "classes": 3}, "no axis or argument 'classes'"),
+        ({"names": "relu", "budget": 3}, "no axis or argument 'budget'; did you mean budget_s"),
     ],
 )
 def test_wrong_use_is_refused_in_one_line_before_anything_runs(wrong, message):
@@ -273,3 +275,56 @@ def test_the_same_seed_draws_the_same_inputs():
     for name in op.inputs:
         np.testing.assert_array_equal(first[name], again[name])
         assert not np.array_equal(first[name], other[name])
+
+
+def test_a_kernel_that_writes_to_its_inputs_at_the_timed_size_is_rejected_and_spoils_nothing():
+    """Small draws do not show it; timed inputs are read-only, so that siblings keep theirs."""
+    op = kernels.operation("relu")
+
+    @op.kernel("destroys_a_hundred")
+    def destroys_a_hundred(inputs):
+        if len(inputs) == 100:
+            inputs[...] = 0
+        return np.maximum(inputs, 0)
+
+    try:
+        comparison = kernels.compare(op, batches=100, budget_s=0.3)
+    finally:
+        op.remove("destroys_a_hundred")
+    (wrong,) = rows(comparison, kernel="destroys_a_hundred")
+    assert wrong["status"] == "rejected"
+    assert wrong["reason"].startswith("changes its inputs at the timed size")
+    assert {r["status"] for r in comparison.records if r is not wrong} == {"ok"}
+
+
+def test_a_kernel_that_leaves_python_is_a_failed_kernel_and_no_success():
+    op = kernels.operation("relu")
+
+    @op.kernel("leaves")
+    def leaves(inputs):
+        raise SystemExit(0)
+
+    try:
+        verdicts = kernels.check(op, batch=3)
+    finally:
+        op.remove("leaves")
+    assert [v.method for v in verdicts if not v.passed] == ["leaves"]
+    assert "SystemExit" in verdicts[-1].reason or any("SystemExit" in v.reason for v in verdicts)
+
+
+def test_a_kernel_that_grows_beyond_its_prediction_is_skipped():
+    op = kernels.operation("relu")
+
+    @op.kernel("sleeps_when_large")
+    def sleeps_when_large(inputs):
+        if len(inputs) > 500:
+            time.sleep(0.3)
+        return np.maximum(inputs, 0)
+
+    try:
+        comparison = kernels.compare(op, batches=1000, budget_s=0.5)
+    finally:
+        op.remove("sleeps_when_large")
+    (slow,) = rows(comparison, kernel="sleeps_when_large")
+    assert slow["status"] == "skipped"
+    assert "at this size" in slow["reason"]

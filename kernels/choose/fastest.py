@@ -10,6 +10,7 @@ import numpy as np
 
 from kernels.measure.cell import Cell, Limits, run_cell
 from kernels.measure.check import check_small
+from kernels.measure.layouts import read_only
 from kernels.measure.machine import limit_threads
 from kernels.measure.roofline import Roofline
 from kernels.names import unknown
@@ -70,7 +71,7 @@ def fastest(
         raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
     op = operation(op_or_name)
     bound = op.bind(*inputs, **named)
-    arrays: Mapping[str, Array] = dict(zip(op.inputs, bound.arrays, strict=True))
+    arrays: Mapping[str, Array] = dict(zip(op.inputs, map(read_only, bound.arrays), strict=True))
     floating = next(a for name, a in arrays.items() if name not in op.dtypes)
     with limit_threads(threads) as used:
         verdicts = {v.method: v for v in check_small(op, op, floating.dtype, seed=0)}

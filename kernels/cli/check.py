@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kernels.cli.outcome import REJECTED
+from kernels.cli.outcome import INTERRUPTED, REJECTED
 from kernels.cli.parameters import (
     batch_option,
     dtypes_option,
@@ -63,13 +63,21 @@ def check(
     chosen = [check_dtype(dtype).name for dtype in dtypes or ("float32",)]
     target = Target.of(json_path)
     verdicts: list[Verdict] = []
-    with bar() as progress:
-        for number, op in enumerate(ops):
-            if progress is not None:
-                progress(number / len(ops), op.name)
-            for dtype in chosen:
-                verdicts.extend(judge(op, batch=batch, dtype=dtype, seed=seed))
-    settings = {"batch": batch, "dtypes": chosen, "seed": seed}
+    interrupted = False
+    try:
+        with bar() as progress:
+            for number, op in enumerate(ops):
+                if progress is not None:
+                    progress(number / len(ops), op.name)
+                for dtype in chosen:
+                    verdicts.extend(judge(op, batch=batch, dtype=dtype, seed=seed))
+    except KeyboardInterrupt:
+        if not verdicts:
+            raise
+        interrupted = True
+    settings = {
+        "batch": batch, "dtypes": chosen, "seed": seed, "interrupted": interrupted
+    }  # fmt: skip
     target.write(
         {
             "schema": SCHEMA,
@@ -79,10 +87,14 @@ def check(
         }
     )
     out = console(target.tables)
-    _show(verdicts, out)
+    _show(verdicts, out, batch)
     asked = f"{' and '.join(chosen)}, batch {batch:,}, seed {seed}; errors in units of rounding"
     print_paragraph(out, _count(verdicts), "bold red" if _wrong(verdicts) else "bold green")
     print_paragraph(out, asked, "dim")
+    if interrupted:
+        judged = len({v.kernel.operation.name for v in verdicts})
+        print_paragraph(out, f"interrupted: {judged} of {len(ops)} operations were checked", "bold")
+        return INTERRUPTED
     return REJECTED if _wrong(verdicts) else 0
 
 
@@ -110,7 +122,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _show(verdicts: Sequence[Verdict], out: Console) -> None:
+def _show(verdicts: Sequence[Verdict], out: Console, batch: int) -> None:
     from kernels.report.terminal import print_line
 
     name = max(len(v.method) for v in verdicts)
@@ -132,6 +144,7 @@ def _show(verdicts: Sequence[Verdict], out: Console) -> None:
                 (status, styles[status]),
                 (" " * (11 - len(status)), ""),
                 ("".join(f"  {number:>8}" for number in numbers)[2:], "dim"),
+                (_smaller(verdict, batch), "dim"),
             ],
         )
         if not verdict.passed:
@@ -141,6 +154,13 @@ def _show(verdicts: Sequence[Verdict], out: Console) -> None:
             ):
                 print_line(out, [(line, "red" if status == "FAILED" else "dim")])
     print_line(out, [])
+
+
+def _smaller(verdict: Verdict, batch: int) -> str:
+    """At what batch a kernel was checked that is too slow, or too large, for the one asked for."""
+    if not verdict.passed or verdict.batch >= batch:
+        return ""
+    return f"  at batch {verdict.batch:,}"
 
 
 def _number(value: float) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from kernels.cli.interrupt import first_only
 from kernels.cli.streams import spell_out_for_narrow_encodings
 from kernels.names import unknown
 
@@ -58,7 +59,8 @@ class OneLine(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command asked for; what the library refuses is wrong use."""
         try:
-            status = super().invoke(ctx)
+            with first_only():
+                status = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
             _stop_writing()

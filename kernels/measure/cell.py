@@ -79,7 +79,7 @@ def run_cell(
         _admit(cell, kernel, verdicts[kernel.method], known, limits, row)
         if row["status"] == "ok":
             runnable[kernel.method] = kernel
-    _ask_exactly(cell, runnable, known, rows)
+    _ask_exactly(cell, runnable, known, limits, rows)
     runnable = {method: k for method, k in runnable.items() if rows[method]["status"] == "ok"}
     timing_s = 0.0
     if runnable:
@@ -132,8 +132,8 @@ def _admit(
         expected = predict(
             kernel, cell.arrays, cell.options, batch, limits.call_s, known.get(kernel.method)
         )
-    except Exception as problem:  # whatever a kernel raises is its result
-        row.update(status="failed", reason=told(problem))
+    except (Exception, SystemExit) as problem:  # whatever a kernel raises is its result
+        row.update(_failure(told(problem)))
         return
     known[kernel.method] = expected
     row["predicted_s"] = expected.seconds
@@ -145,10 +145,18 @@ def _admit(
         )
 
 
+def _failure(reason: str) -> dict[str, Any]:
+    """Timed inputs are read-only: a kernel that raises at that writes to its inputs."""
+    if "read-only" in reason:
+        return {"status": "rejected", "reason": f"changes its inputs at the timed size: {reason}"}
+    return {"status": "failed", "reason": reason}
+
+
 def _ask_exactly(
     cell: Cell,
     runnable: Mapping[str, Kernel],
-    known: Mapping[str, Prediction],
+    known: dict[str, Prediction],
+    limits: Limits,
     rows: Mapping[str, dict[str, Any]],
 ) -> None:
     """The exact probe at the timed size, in the same call that memory is measured in."""
@@ -160,15 +168,27 @@ def _ask_exactly(
     for method, kernel in runnable.items():
         made: list[object] = []
         call = _bound(kernel, arrays, options, made)
+        began_s = time.perf_counter()
         try:
             with np.errstate(all="ignore"):
                 if question or known[method].seconds <= _EXTRA_CALL_S:
                     rows[method]["peak_bytes"] = peak_extra_bytes(
                         call, traced=known[method].seconds <= _TRACED_CALL_S
                     )
-        except Exception as problem:
-            rows[method].update(status="failed", reason=told(problem))
+        except (Exception, SystemExit) as problem:
+            rows[method].update(_failure(told(problem)))
             continue
+        took_s = time.perf_counter() - began_s
+        if took_s > limits.call_s and took_s > 5 * known[method].seconds:
+            # small batches did not show how it grows, or tracing slowed it: ask without
+            began_s = time.perf_counter()
+            call()
+            took_s = time.perf_counter() - began_s
+            if took_s > limits.call_s:
+                batch = known[method].batch
+                known[method] = Prediction(batch, batch, took_s)
+                reason = f"about {seconds_text(took_s)} at this size"
+                rows[method].update(status="skipped", reason=reason)
         if question:
             _judge(question, made.pop(), rows[method])
 
@@ -215,7 +235,7 @@ def _judge_timed(cell: Cell, timing: Timing, rows: Mapping[str, dict[str, Any]])
         cell.operation, tuple(cell.arrays.values()), cell.options, cell.dtype, cell.seed
     )
     for method, reason in timing.failures.items():
-        rows[method].update(status="failed", reason=reason)
+        rows[method].update(_failure(reason))
     for method, output in timing.outputs.items():
         _judge(question, output, rows[method])
 

@@ -93,7 +93,7 @@ def _check_sized(
         yield (
             sized
             if not sized.passed or closeness(sized) > closeness(verdict)
-            else Verdict(kernel, True, verdict.error, verdict.limit, "", affordable)
+            else Verdict(kernel, True, verdict.error, verdict.limit, "", affordable, dtype.name)
         )
 
 

@@ -104,7 +104,12 @@ def closeness(verdict: Verdict) -> float:
 def _answer(kernel: Kernel, posed: Posed) -> Verdict:
     """Run a kernel on one probe and judge everything about its answer."""
     asked = _refusal if posed.probe.judged == "refuse" else _fault
+    pristine = {name: array.copy() for name, array in posed.arrays.items()}
     units, reason = asked(kernel, posed)
+    # a kernel that writes to its inputs must not spoil the question for the others
+    for name, array in posed.arrays.items():
+        if array.flags.writeable:
+            array[...] = pristine[name]
     if reason and posed.probe.exposes:
         reason = f"{posed.probe.exposes}: {reason}"
     batch = posed.sizes.get("batch", 0)
@@ -116,7 +121,7 @@ def _refusal(kernel: Kernel, posed: Posed) -> tuple[float, str]:
         kernel.function(*posed.arrays.values(), **posed.probe.options)
     except (ValueError, IndexError):
         return 0.0, ""
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         return np.inf, f"raises {type(problem).__name__}, expected ValueError"
     return np.inf, "no error was raised"
 
@@ -137,7 +142,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
             result = call()
     except RuntimeWarning as problem:
         return np.inf, f"warns: {problem}"
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         return np.inf, f"raises {told(problem)}"
     if reason := contract.form(op, result, posed.dtype, posed.sizes):
         return np.inf, reason
@@ -156,7 +161,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
             or contract.changed(arrays, before)
             or _on_other_numbers(kernel, posed, call)
         )
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         reason = f"a second call raises {told(problem)}"
     return found.units, reason
 

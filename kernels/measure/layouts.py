@@ -54,3 +54,10 @@ def as_layout(array: Array, layout: str) -> Array:
     if layout.lower() not in names:
         raise ValueError(unknown("layout", layout, LAYOUTS))
     return LAYOUTS[names[layout.lower()]](array)
+
+
+def read_only(array: Array) -> Array:
+    """The same memory, which nobody may write to through this view."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -5,6 +5,7 @@ Intervals speak of this process alone: identical code in another process can dif
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ class Summary:
     #: the interval (with few samples: their spread) is wider than 20 % of the median; a
     #: single sample shows no spread and is told by ``few`` alone
     unstable: bool
-    #: median of baseline / kernel within rounds; None without a round in common
+    #: median of baseline / kernel within rounds, of medians where those are few; None without any
     speedup: float | None
     #: median of kernel / best within rounds and its 95 % interval, as above
     ratio_to_best: float | None
@@ -117,7 +118,7 @@ def summarise(
             count=taken.size,
             few=taken.size < FEWEST_SAMPLES,
             unstable=high_s - low_s > UNSTABLE_WIDTH * medians[name],
-            speedup=_median(speedups),
+            speedup=_speedup(speedups, medians.get(baseline or "", math.nan) / medians[name]),
             ratio_to_best=_median(ratios),
             ratio_low=ratio_low,
             ratio_high=ratio_high,
@@ -180,6 +181,17 @@ def _checked(name: str, times: Sequence[float], samples: Samples) -> Array:
 
 def _taken(times: Array) -> Array:
     return times[~np.isnan(times)]
+
+
+def _speedup(within_rounds: Array, of_medians: float) -> float | None:
+    """The median of ratios within rounds; with few rounds in common, the ratio of medians.
+
+    A slow baseline takes part in a round or three: their luck would decide, and a kernel could
+    come out with a smaller speed-up than one it beats.
+    """
+    if within_rounds.size >= FEWEST_SAMPLES:
+        return float(np.median(within_rounds))
+    return of_medians if within_rounds.size else None
 
 
 def _median(values: Array) -> float | None:

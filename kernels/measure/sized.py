@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kernels.measure import contract
 from kernels.measure.diagnosis import describe
 from kernels.measure.error import Truth, as_tuple, error, exact_truth, truth
-from kernels.measure.layouts import as_layout
+from kernels.measure.layouts import as_layout, read_only
 from kernels.registry import Operation
 
 Array = npt.NDArray[Any]
@@ -45,7 +45,7 @@ def exact_question(
         return None
     options = op.choose_options(op.exact_options)
     drawn = op.exact(np.random.default_rng([seed, 11]), dtype, sizes)
-    arrays = tuple(as_layout(drawn[name], layout) for name in op.inputs)
+    arrays = tuple(read_only(as_layout(drawn[name], layout)) for name in op.inputs)
     expected = exact_truth(op, arrays, options, dtype)
     return Question(op, arrays, options, dict(sizes), dtype, expected, 0.0, {}, exact=True)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import math
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ LEAST_ROUNDS = 7
 OVERDRAFT = 3.0
 #: more samples than this narrow an interval less than the next process shifts it
 MOST_ROUNDS = 300
-#: a median beyond this many times the best is out of the race
+#: a fastest call beyond this many times the best's is out of the race
 LOSING_RATIO = 2.0
 #: fifty times the coarsest resolution of a performance counter (1 us)
 MIN_SAMPLE_S = 50e-6
@@ -109,8 +108,9 @@ def interleave(
 
     - A call is *slow* where it takes more than its share, ``budget_s / (2 max(3, kernels))``.
       Slow calls get no untimed call, and no warm-up where ``expected_s`` says they are slow.
-    - Rounds 1 to 3: everyone. After them, whose median is beyond twice the best retires; a
-      slow kernel does so after its first sample.
+    - Rounds 1 to 3: everyone. After them, whose fastest call is beyond twice the best's retires,
+      but only after round 7 where its seven rounds cost no more than two shares; a slow kernel
+      retires after its first sample.
     - Rounds 4 to 7: the contenders, while three budgets last (slow ones from their second
       sample on). From round 8: while the budget lasts, at most ``most_rounds``.
     - The first sample of a slow call costs the budget nothing, or one hopeless loop would
@@ -146,7 +146,7 @@ def interleave(
     for name, call in calls.items():
         try:
             entrants[name] = _warmed_up(call, expected_s.get(name), share_s, min_sample_s, clock)
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             failures[name] = told(problem)
 
     start_s = clock()
@@ -159,7 +159,7 @@ def interleave(
             called_s, free = clock(), not rounds and entrants[name].call_s > share_s
             try:
                 entrants[name].sample(share_s, clock)
-            except Exception as problem:
+            except (Exception, SystemExit) as problem:
                 failures[name] = told(problem)
                 del entrants[name]
             free_s += (clock() - called_s) if free else 0.0
@@ -210,18 +210,25 @@ def _warmed_up(
 def _contenders(
     entrants: Mapping[str, _Entrant], racing: list[str], rounds: int, share_s: float
 ) -> list[str]:
-    """Those of the race that are not clear losers, and those too new to be called so."""
-    median_s = {name: statistics.median(e.samples_s) for name, e in entrants.items()}
-    best_s = min(median_s.values(), default=0.0)
-    return [
-        name
-        for name in racing
-        if median_s[name] <= LOSING_RATIO * best_s
-        or (rounds < FIRST_ROUNDS and entrants[name].call_s <= share_s)
-    ]
+    """Those of the race that are not clear losers, and those too new or too cheap to leave.
+
+    Fastest calls are compared, not medians: threads that wait for each other can spoil three
+    samples in a row of what is the fastest kernel.
+    """
+    best_s = min((entrant.call_s for entrant in entrants.values()), default=0.0)
+
+    def stays(entrant: _Entrant) -> bool:
+        if entrant.call_s <= LOSING_RATIO * best_s:
+            return True
+        if rounds < FIRST_ROUNDS and entrant.call_s <= share_s:
+            return True
+        cheap = LEAST_ROUNDS * entrant.round_s(share_s) <= 2 * share_s
+        return rounds < LEAST_ROUNDS and cheap
+
+    return [name for name in racing if stays(entrants[name])]
 
 
-def told(problem: Exception) -> str:
+def told(problem: BaseException) -> str:
     """What a kernel raised, in one line: ``ValueError: message``."""
     lines = str(problem).strip().splitlines()
     return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__

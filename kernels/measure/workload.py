@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import mnist
-from kernels.measure.layouts import as_layout
+from kernels.measure.layouts import as_layout, read_only
 from kernels.registry import Operation
 
 Array = npt.NDArray[Any]
@@ -39,6 +39,8 @@ class Images:
 def load_images(folder: str | Path | None) -> Images:
     """The MNIST that ships with the package, or any set in IDX format."""
     images, labels = mnist.load(folder).train
+    if not images.size:
+        raise ValueError(f"no images in {folder}: expected one training image at least")
     pixels = images.reshape(len(images), -1)
     return Images(pixels, labels, "MNIST" if folder is None else str(folder))
 
@@ -67,7 +69,7 @@ def workload(
     sizes: Mapping[str, int],
     layout: str = "C",
 ) -> dict[str, Array]:
-    """Inputs by name. Pixels are scaled to [0, 1]; what is no image is drawn from the seed.
+    """Read-only inputs by name: pixels scaled to [0, 1], and what is no image drawn.
 
     Raises:
         ValueError: the batch is larger than the data.
@@ -89,7 +91,7 @@ def workload(
         array = real.get(name)
         if array is None:
             array = operation.draw_one(name, rng, dtype, full)
-        arrays[name] = as_layout(array, layout)
+        arrays[name] = read_only(as_layout(array, layout))
     return arrays
 
 

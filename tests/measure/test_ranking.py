@@ -52,12 +52,19 @@ def test_ties_are_judged_within_rounds_not_across_a_drift() -> None:
 
 
 def test_the_speedup_is_the_median_ratio_within_common_rounds() -> None:
-    samples = {"loop": [10.0, 22.0, 30.0, NAN, NAN], "fast": [1.0, 2.0, 3.0, 9.0, 9.0]}
-    summaries = summarise(samples, "loop")
+    loop = [10.0, 22.0, 30.0, 40.0, 55.0, 60.0, 70.0, NAN, NAN]
+    fast = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 90.0, 90.0]
+    summaries = summarise({"loop": loop, "fast": fast}, "loop")
     assert summaries["fast"].speedup == pytest.approx(10.0)
     assert summaries["loop"].speedup == 1.0
-    assert summaries["fast"].count == 5
-    assert summaries["loop"].count == 3
+    assert summaries["fast"].count == 9
+    assert summaries["loop"].count == 7
+
+
+def test_with_few_common_rounds_the_speedup_is_the_ratio_of_medians() -> None:
+    """One cold sample of the winner beside the loop's only one must not halve its speed-up."""
+    samples = {"loop": [340.0, NAN, NAN, NAN], "fast": [3.0, 0.6, 0.6, 0.6]}
+    assert summarise(samples, "loop")["fast"].speedup == pytest.approx(340 / 0.6)
 
 
 def test_without_a_round_in_common_there_is_no_speedup_and_no_tie() -> None:

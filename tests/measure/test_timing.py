@@ -132,12 +132,27 @@ def test_a_clock_that_stands_still_does_not_hang(bench: Bench) -> None:
 
 
 def test_a_clear_loser_retires_after_three_rounds_and_keeps_its_samples(bench: Bench) -> None:
-    calls = {"slow": bench.kernel("slow", 3e-3), "fast": bench.kernel("fast", 1e-3)}
+    calls = {"slow": bench.kernel("slow", 3e-2), "fast": bench.kernel("fast", 1e-3)}
     result = bench.time(calls, 0.5)
     assert counted(result, "slow") == 3
     assert not any(map(math.isnan, result.samples["slow"][:3]))
     assert all(map(math.isnan, result.samples["slow"][3:]))
     assert counted(result, "fast") == result.rounds == len(result.samples["slow"]) > 100
+
+
+def test_a_loser_that_costs_little_has_enough_samples_for_an_interval(bench: Bench) -> None:
+    calls = {"slow": bench.kernel("slow", 3e-3), "fast": bench.kernel("fast", 1e-3)}
+    assert counted(bench.time(calls, 0.5), "slow") == 7
+
+
+def test_three_spoilt_samples_do_not_drop_a_kernel_that_was_once_fast(bench: Bench) -> None:
+    """Threads that wait for each other spoil samples in a row; the warm-up was quick."""
+    calls = {
+        "torn": bench.kernel("torn", *[1e-3] * 3, *[9e-2] * 6, 1e-3),
+        "steady": bench.kernel("steady", 2e-3),
+    }
+    result = bench.time(calls, 2.0)
+    assert counted(result, "torn") == result.rounds > 20
 
 
 def test_a_kernel_within_twice_the_best_stays(bench: Bench) -> None:
