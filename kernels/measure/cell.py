@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,14 @@ from kernels.measure.memory import available_bytes, peak_extra_bytes
 from kernels.measure.predict import Prediction, predict
 from kernels.measure.ranking import Summary, rank
 from kernels.measure.roofline import Roofline
-from kernels.measure.sized import Question, exact_question, judge_output, timed_question
+from kernels.measure.sized import (
+    Answer,
+    Question,
+    answer,
+    exact_question,
+    judge_answer,
+    timed_question,
+)
 from kernels.measure.timing import Timing, interleave, told
 from kernels.registry import Array, Kernel, Operation
 from kernels.units import bytes_text, seconds_text
@@ -83,10 +91,13 @@ def run_cell(
     runnable = {method: k for method, k in runnable.items() if rows[method]["status"] == "ok"}
     timing_s = 0.0
     if runnable:
+        question = timed_question(
+            op, tuple(cell.arrays.values()), cell.options, cell.dtype, cell.seed
+        )
         began_s = time.perf_counter()
-        timing = _time(cell, runnable, known, limits)
+        timing = _time(cell, question, runnable, known, limits)
         timing_s = time.perf_counter() - began_s
-        _judge_timed(cell, timing, rows)
+        _judge_timed(question, timing, rows)
         _rank(cell, timing, rows, known, roofline)
     return list(rows.values()), timing_s
 
@@ -190,7 +201,7 @@ def _ask_exactly(
                 reason = f"about {seconds_text(took_s)} at this size"
                 rows[method].update(status="skipped", reason=reason)
         if question:
-            _judge(question, made.pop(), rows[method])
+            _judge(question, answer(question, made.pop()), rows[method])
 
 
 def _bound(
@@ -215,6 +226,7 @@ def _bound(
 
 def _time(
     cell: Cell,
+    question: Question,
     runnable: Mapping[str, Kernel],
     known: Mapping[str, Prediction],
     limits: Limits,
@@ -226,22 +238,21 @@ def _time(
             budget_s=limits.budget_s,
             rng=np.random.default_rng([cell.seed, 17]),
             expected_s={method: known[method].seconds for method in runnable},
+            keep=partial(answer, question),
         )
 
 
-def _judge_timed(cell: Cell, timing: Timing, rows: Mapping[str, dict[str, Any]]) -> None:
+def _judge_timed(question: Question, timing: Timing, rows: Mapping[str, dict[str, Any]]) -> None:
     """Judge what the last timed call of every kernel returned."""
-    question = timed_question(
-        cell.operation, tuple(cell.arrays.values()), cell.options, cell.dtype, cell.seed
-    )
     for method, reason in timing.failures.items():
         rows[method].update(_failure(reason))
-    for method, output in timing.outputs.items():
-        _judge(question, output, rows[method])
+    for method, kept in timing.outputs.items():
+        assert isinstance(kept, Answer)  # noqa: S101 - what ``keep`` made of the output
+        _judge(question, kept, rows[method])
 
 
-def _judge(question: Question, output: object, row: dict[str, Any]) -> None:
-    units, reason = judge_output(question, output)
+def _judge(question: Question, given: Answer, row: dict[str, Any]) -> None:
+    units, reason = judge_answer(question, given)
     if not question.exact or reason:
         row.update(error=units, limit=question.limit)
     if reason:

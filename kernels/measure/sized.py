@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,23 +75,38 @@ def timed_question(
     return Question(op, tuple(arrays), options, sizes, dtype, expected, limit, kept)
 
 
-def judge_output(question: Question, result: Any) -> tuple[float, str]:
-    """Error in units of rounding of a kernel's output, and why it is wrong; empty if right."""
+class Answer(NamedTuple):
+    """Of a kernel's output, what is judged: a broken contract, or the slice that is kept."""
+
+    problem: str
+    parts: tuple[Array, ...]
+
+
+def answer(question: Question, result: Any) -> Answer:
+    """Check the form of a whole output and keep the slice: all outputs of a cell are large."""
     op = question.operation
     if problem := contract.form(op, result, question.dtype, question.sizes):
-        return np.inf, problem
-    outputs = as_tuple(op, result)
-    part = tuple(
-        _slice(output, axes, question.kept)
-        for output, axes in zip(outputs, op.outputs.values(), strict=True)
-    )
-    found = error(part, question.expected)
+        return Answer(problem, ())
+    outputs = zip(as_tuple(op, result), op.outputs.values(), strict=True)
+    return Answer("", tuple(_slice(output, axes, question.kept) for output, axes in outputs))
+
+
+def judge_answer(question: Question, given: Answer) -> tuple[float, str]:
+    """Error in units of rounding of a kernel's output, and why it is wrong; empty if right."""
+    if given.problem:
+        return np.inf, given.problem
+    found = error(given.parts, question.expected)
     if found.units <= question.limit:
         return found.units, ""
     kind = "not equal where every sum is exact" if question.exact else "wrong"
     at = f" (batch {question.sizes['batch']:,})" if "batch" in question.sizes else ""
-    said = describe(op, part, question.expected, found, question.limit)
+    said = describe(question.operation, given.parts, question.expected, found, question.limit)
     return found.units, f"{kind} at the timed size: {said}{at}"
+
+
+def judge_output(question: Question, result: Any) -> tuple[float, str]:
+    """`judge_answer` of the `answer` that an output gives."""
+    return judge_answer(question, answer(question, result))
 
 
 def _choose(

@@ -41,7 +41,7 @@ class Timing:
     samples: Mapping[str, tuple[float, ...]]
     #: calls in one sample, chosen in the warm-up
     calls_per_sample: Mapping[str, int]
-    #: what the last timed call returned, to be checked again
+    #: what is kept of what the last timed call returned, to be checked again
     outputs: Mapping[str, object]
     #: what a kernel raised, as ``"ValueError: message"``
     failures: Mapping[str, str]
@@ -53,6 +53,7 @@ class _Entrant:
     """A kernel in the race: how it is called and what it has shown so far."""
 
     call: Call
+    keep: Callable[[object], object]
     calls: int = 1
     #: the fastest call seen, or what was expected before any was
     call_s: float = math.inf
@@ -74,7 +75,7 @@ class _Entrant:
         finally:
             if collecting:
                 gc.enable()
-        self.output = output
+        self.output = self.keep(output)
         call_s = (stop_s - start_s) / calls
         self.call_s = min(self.call_s, call_s)
         return call_s
@@ -100,6 +101,7 @@ def interleave(
     clock: Clock = time.perf_counter,
     min_sample_s: float = MIN_SAMPLE_S,
     most_rounds: int = MOST_ROUNDS,
+    keep: Callable[[object], object] = lambda output: output,
 ) -> Timing:
     """Time the calls against each other, in rounds, each in a fresh random order.
 
@@ -129,6 +131,7 @@ def interleave(
         clock: the only source of time, in seconds.
         min_sample_s: a shorter sample would measure the clock.
         most_rounds: end here, whatever is left of the budget.
+        keep: what to keep of an output, called when the clock has stopped; all of it by default.
 
     Returns:
         A `Timing`. What a call raises makes its kernel leave and is told in ``failures``.
@@ -145,7 +148,9 @@ def interleave(
 
     for name, call in calls.items():
         try:
-            entrants[name] = _warmed_up(call, expected_s.get(name), share_s, min_sample_s, clock)
+            entrants[name] = _warmed_up(
+                _Entrant(call, keep), expected_s.get(name), share_s, min_sample_s, clock
+            )
         except (Exception, SystemExit) as problem:
             failures[name] = told(problem)
 
@@ -189,10 +194,9 @@ def interleave(
 
 
 def _warmed_up(
-    call: Call, expected_s: float | None, share_s: float, min_sample_s: float, clock: Clock
+    entrant: _Entrant, expected_s: float | None, share_s: float, min_sample_s: float, clock: Clock
 ) -> _Entrant:
     """An entrant that has compiled, touched its memory and chosen its calls per sample."""
-    entrant = _Entrant(call)
     if expected_s is not None and expected_s > share_s:
         entrant.call_s = expected_s
         return entrant
