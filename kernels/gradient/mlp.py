@@ -55,8 +55,32 @@ def _reference(
     return _backward(wide.matmul, inputs, o1, o2, d3, w2, w3)
 
 
-def _scale(
-    outputs: Six,
+def _scale(outputs: Six, inputs: Array, *rest: Array, eps: float) -> Six:
+    """Root-mean-square errors in units of eps, d the gradient at a pre-activation:
+
+    Ed3 = Ep + |d3|;  Eg = sqrt(Ed^2 W^2) + sqrt(n) |d| |W|;
+    Ed  = on Eg + ambiguous |g| / eps;
+    EdW = sqrt(batch) |d|^T |o| + sqrt((Ed^2)^T o^2 + (d^2)^T Eo^2).
+
+    The sums over the batch are taken block by block, for 60,000 rows of all that is carried
+    would be more than a gigabyte.
+    """
+    w1, b1, w2, b2, w3, b3, labels = rest
+    batch = len(labels)
+    blocks = (
+        _block_sums(inputs[rows], w1, b1, w2, b2, w3, b3, labels[rows], eps=eps)
+        for rows in (slice(i, i + _ROWS) for i in range(0, max(batch, 1), _ROWS))
+    )
+    sums = next(blocks)
+    for block in blocks:
+        sums = [(a + c, b + d) for (a, b), (c, d) in zip(sums, block, strict=True)]
+    dw1, db1, dw2, db2, dw3, db3 = (
+        np.sqrt(batch) * rounded + np.sqrt(squared) for rounded, squared in sums
+    )
+    return dw1, db1, dw2, db2, dw3, db3
+
+
+def _block_sums(
     inputs: Array,
     w1: Array,
     b1: Array,
@@ -67,13 +91,8 @@ def _scale(
     labels: Array,
     *,
     eps: float,
-) -> Six:
-    """Root-mean-square errors in units of eps, d the gradient at a pre-activation:
-
-    Ed3 = Ep + |d3|;  Eg = sqrt(Ed^2 W^2) + sqrt(n) |d| |W|;
-    Ed  = on Eg + ambiguous |g| / eps;
-    EdW = sqrt(batch) |d|^T |o| + sqrt((Ed^2)^T o^2 + (d^2)^T Eo^2).
-    """
+) -> list[tuple[Array, Array]]:
+    """For every gradient, sum |d| |o| and the sum of squared errors over some rows."""
     forward = forward_rounding(inputs, w1, b1, w2, b2, w3, b3, eps=eps)
     o1, o2, _, d3 = forward.values
     d3[np.arange(len(labels)), labels] -= 1
@@ -84,11 +103,14 @@ def _scale(
     g1 = d2 @ w2
     e1 = _carried_back(d2, e2, w2, o1, g1, forward.ambiguous1, eps)
     d1 = np.where(o1 <= 0, 0, g1)
-    return (
-        *_summed(d1, e1, inputs, None),
-        *_summed(d2, e2, o1, forward.o1),
-        *_summed(d3, e3, o2, forward.o2),
-    )
+    sums = []
+    for d, e, o, eo in ((d1, e1, inputs, None), (d2, e2, o1, forward.o1), (d3, e3, o2, forward.o2)):
+        squared = np.square(e).T @ np.square(o)
+        if eo is not None:
+            squared += np.square(d).T @ np.square(eo)
+        sums.append((np.abs(d).T @ np.abs(o), squared))
+        sums.append((np.abs(d).sum(axis=0), np.square(e).sum(axis=0)))
+    return sums
 
 
 def _carried_back(
@@ -97,21 +119,6 @@ def _carried_back(
     carried = np.sqrt(np.square(e) @ np.square(weights))
     rounded = np.sqrt(weights.shape[0]) * (np.abs(d) @ np.abs(weights))
     return np.where(o > 0, carried + rounded, 0) + np.where(ambiguous, np.abs(g) / eps, 0)
-
-
-def _summed(d: Array, e: Array, o: Array, eo: Array | None) -> tuple[Array, Array]:
-    """Errors of dW = d^T o and db = sum d, by blocks of rows to spare memory."""
-    rounded = np.zeros((d.shape[1], o.shape[1]))
-    squared = np.zeros_like(rounded)
-    for start in range(0, d.shape[0], _ROWS):
-        rows = slice(start, start + _ROWS)
-        rounded += np.abs(d[rows]).T @ np.abs(o[rows])
-        squared += np.square(e[rows]).T @ np.square(o[rows])
-        if eo is not None:
-            squared += np.square(d[rows]).T @ np.square(eo[rows])
-    root = np.sqrt(d.shape[0])
-    bias = root * np.abs(d).sum(axis=0) + np.sqrt(np.square(e).sum(axis=0))
-    return root * rounded + np.sqrt(squared), bias
 
 
 def _exact(
