@@ -253,12 +253,12 @@ def stops_a_term_early(dlogits, weights):
 
 
 @wrong("input_gradient", "wrong at the timed size", caught="compare", factory=True)
-def forgets_a_unit_from_the_hundredth_call():
+def forgets_a_unit_from_the_eighth_call():
     calls = {}
 
     def kernel(dlogits, weights):
         calls[dlogits.shape] = calls.get(dlogits.shape, 0) + 1
-        last = None if calls[dlogits.shape] < 100 else -1
+        last = None if calls[dlogits.shape] < 8 or len(dlogits) != 8 else -1
         return dlogits[:, :last] @ weights[:last]
 
     return kernel

@@ -104,13 +104,14 @@ def fails_on_the_second_call():
 
 
 @wrong("softmax", "the timed size", caught="compare", factory=True)
-def wrong_from_the_hundredth_call():
+def wrong_from_the_eighth_call():
     calls = {}
 
     def kernel(logits):
         calls[logits.shape] = calls.get(logits.shape, 0) + 1
         probs = rows(logits)
-        return probs if calls[logits.shape] < 100 else np.ones_like(probs) / logits.shape[1]
+        right = calls[logits.shape] < 8 or len(logits) != 8
+        return probs if right else np.ones_like(probs) / logits.shape[1]
 
     return kernel
 
@@ -118,12 +119,13 @@ def wrong_from_the_hundredth_call():
 @wrong(
     "softmax", "wrong at the timed size: probs is NaN everywhere", caught="compare", factory=True
 )
-def nan_from_the_hundredth_call():
+def nan_from_the_eighth_call():
     calls = {}
 
     def kernel(logits):
         calls[logits.shape] = calls.get(logits.shape, 0) + 1
-        return rows(logits) if calls[logits.shape] < 100 else np.full_like(logits, np.nan)
+        right = calls[logits.shape] < 8 or len(logits) != 8
+        return rows(logits) if right else np.full_like(logits, np.nan)
 
     return kernel
 
