@@ -186,20 +186,20 @@ def _ask_exactly(
                     rows[method]["peak_bytes"] = peak_extra_bytes(
                         call, traced=known[method].seconds <= _TRACED_CALL_S
                     )
+                took_s = time.perf_counter() - began_s
+                if took_s > limits.call_s and took_s > 5 * known[method].seconds:
+                    # small batches did not show how it grows, or tracing slowed it: ask without
+                    began_s = time.perf_counter()
+                    call()
+                    took_s = time.perf_counter() - began_s
+                    if took_s > limits.call_s:
+                        batch = known[method].batch
+                        known[method] = Prediction(batch, batch, took_s)
+                        reason = f"about {seconds_text(took_s)} at this size"
+                        rows[method].update(status="skipped", reason=reason)
         except (Exception, SystemExit) as problem:
             rows[method].update(_failure(told(problem)))
             continue
-        took_s = time.perf_counter() - began_s
-        if took_s > limits.call_s and took_s > 5 * known[method].seconds:
-            # small batches did not show how it grows, or tracing slowed it: ask without
-            began_s = time.perf_counter()
-            call()
-            took_s = time.perf_counter() - began_s
-            if took_s > limits.call_s:
-                batch = known[method].batch
-                known[method] = Prediction(batch, batch, took_s)
-                reason = f"about {seconds_text(took_s)} at this size"
-                rows[method].update(status="skipped", reason=reason)
         if question:
             _judge(question, answer(question, made.pop()), rows[method])
 

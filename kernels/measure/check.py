@@ -109,8 +109,11 @@ def _affordable_batch(
     while True:
         inputs = op.draw(tried, dtype, seed, **sizes)
         start_s = time.perf_counter()
-        with np.errstate(all="ignore"):
-            kernel.function(*inputs.values(), **options)
+        try:
+            with np.errstate(all="ignore"):
+                kernel.function(*inputs.values(), **options)
+        except (Exception, SystemExit):
+            return tried  # where it raises it is judged, and told
         call_s = time.perf_counter() - start_s
         fits = not too_large(kernel, batch, sizes, dtype)
         if fits and call_s * batch / tried <= PATIENCE_S:

@@ -29,3 +29,36 @@ def test_every_verdict_tells_its_precision_and_largest_batch():
     for verdict in kernels.check("relu", batch=9, dtype="float64"):
         assert verdict.dtype == "float64"
         assert verdict.batch == 9
+
+
+def test_a_kernel_that_raises_at_a_larger_batch_only_is_told_and_ends_nothing():
+    op = kernels.operation("relu")
+
+    @op.kernel("gives_up_at_ten")
+    def gives_up_at_ten(inputs):
+        if len(inputs) == 10:
+            raise MemoryError("ten is too many")
+        return np.maximum(inputs, 0)
+
+    try:
+        verdicts = {v.method: v for v in kernels.check(op, batch=10)}
+    finally:
+        op.remove("gives_up_at_ten")
+    assert "MemoryError: ten is too many" in verdicts.pop("gives_up_at_ten").reason
+    assert all(v.passed for v in verdicts.values())
+
+
+def test_a_kernel_that_raises_while_its_batch_is_looked_for_is_judged_where_it_raised():
+    op = kernels.operation("relu")
+
+    @op.kernel("one_is_too_few")
+    def one_is_too_few(inputs):
+        if inputs.shape == (1, 128):
+            raise ValueError("one row is too few")
+        return np.maximum(inputs, 0)
+
+    try:
+        verdicts = {v.method: v for v in kernels.check(op, batch=64)}
+    finally:
+        op.remove("one_is_too_few")
+    assert "one row is too few" in verdicts["one_is_too_few"].reason
