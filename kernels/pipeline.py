@@ -13,11 +13,18 @@ import numpy.typing as npt
 from kernels.measure.cell import Cell, Limits, run_cell
 from kernels.measure.check import as_operations, check_small
 from kernels.measure.judging import Verdict
-from kernels.measure.layouts import LAYOUTS
+from kernels.measure.layouts import check_layout
 from kernels.measure.machine import limit_threads, machine
 from kernels.measure.predict import Prediction
 from kernels.measure.roofline import Roofline
-from kernels.measure.workload import Images, load_images, sizes_for, takes_images, workload
+from kernels.measure.workload import (
+    Images,
+    load_images,
+    refuse_too_large,
+    sizes_for,
+    takes_images,
+    workload,
+)
 from kernels.names import check_dtype, unknown
 from kernels.registry import Operation, operations
 from kernels.report.comparison import Comparison
@@ -179,18 +186,6 @@ def check_batches(batches: int | Iterable[int]) -> tuple[int, ...]:
     return tuple(sorted({int(batch) for batch in given}))
 
 
-def check_layout(layout: str) -> str:
-    """The layout as it is spelt.
-
-    Raises:
-        ValueError: no layout is called so.
-    """
-    spelt = {name.lower(): name for name in LAYOUTS}
-    if layout.lower() not in spelt:
-        raise ValueError(unknown("layout", layout, LAYOUTS))
-    return spelt[layout.lower()]
-
-
 def _as_list(values: Any) -> list[Any]:
     return list(values) if isinstance(values, list | tuple | set) else [values]
 
@@ -221,12 +216,7 @@ def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None
 def _refuse_too_large(plans: list[_Plan], images: Images) -> None:
     for plan in plans:
         if takes_images(plan.operation) and plan.sizes["features"] == images.features:
-            largest = max(plan.batches)
-            if largest > len(images.pixels):
-                raise ValueError(
-                    f"batch {largest:,} is more than the {len(images.pixels):,} images of "
-                    f"{images.source}; use a smaller batch or more data (--data DIR)"
-                )
+            refuse_too_large(max(plan.batches), images)
 
 
 def _verdicts(plan: _Plan, seed: int) -> dict[str, Verdict]:

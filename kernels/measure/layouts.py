@@ -44,16 +44,25 @@ LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
 }
 
 
+def check_layout(layout: str) -> str:
+    """The layout as it is spelt.
+
+    Raises:
+        ValueError: no layout is called so.
+    """
+    spelt = {name.lower(): name for name in LAYOUTS}
+    if layout.lower() not in spelt:
+        raise ValueError(unknown("layout", layout, LAYOUTS))
+    return spelt[layout.lower()]
+
+
 def as_layout(array: Array, layout: str) -> Array:
     """The same numbers in another memory layout: C, F, sliced, reversed or readonly.
 
     Raises:
         ValueError: no layout is called so.
     """
-    names = {name.lower(): name for name in LAYOUTS}
-    if layout.lower() not in names:
-        raise ValueError(unknown("layout", layout, LAYOUTS))
-    return LAYOUTS[names[layout.lower()]](array)
+    return LAYOUTS[check_layout(layout)](array)
 
 
 def read_only(array: Array) -> Array:

@@ -55,6 +55,19 @@ def sizes_for(operation: Operation, images: Images, sizes: Mapping[str, int]) ->
     }
 
 
+def refuse_too_large(batch: int, images: Images) -> None:
+    """Raise where there are fewer images than rows are asked for.
+
+    Raises:
+        ValueError: the batch is larger than the data.
+    """
+    if batch > len(images.pixels):
+        raise ValueError(
+            f"batch {batch:,} is more than the {len(images.pixels):,} images of "
+            f"{images.source}; use a smaller batch or more data (--data DIR)"
+        )
+
+
 def takes_images(operation: Operation) -> bool:
     """Whether an operation's inputs are images: rows of features beside weights or gradients."""
     return operation.inputs.get("inputs") == "batch features" and len(operation.inputs) > 1
@@ -76,11 +89,7 @@ def workload(
     """
     real: dict[str, Array] = {}
     if takes_images(operation) and sizes["features"] == images.features:
-        if batch > len(images.pixels):
-            raise ValueError(
-                f"batch {batch:,} is more than the {len(images.pixels):,} images of "
-                f"{images.source}; use a smaller batch or more data (--data DIR)"
-            )
+        refuse_too_large(batch, images)
         real["inputs"] = np.divide(images.pixels[:batch], 255, dtype=dtype)
         if "labels" in operation.inputs and sizes["classes"] >= images.classes:
             real["labels"] = images.labels[:batch].astype(np.int64)
