@@ -1,0 +1,117 @@
+"""``einbench gate``: is a commit slower than another one, beyond what noise can do?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kernels.cli.outcome import INTERRUPTED, complain
+from kernels.cli.parameters import (
+    dtype_option,
+    json_option,
+    separate,
+    separate_batches,
+    threads_option,
+    whole,
+)
+from kernels.cli.progress import bar
+from kernels.cli.streams import console
+from kernels.cli.target import Target, refuse_unwritable
+
+if TYPE_CHECKING:
+    from kernels.gate.revision import Repository, Revision
+
+#: beside the repository's own files: environments, unfinished runs, and the lock
+FOLDER = ".gate"
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  einbench gate main\n"
+    "  einbench gate v0.1.0 HEAD --operation softmax_vjp,linear --batch 128\n"
+    "  einbench gate main HEAD --json gate.json --summary summary.md"
+)
+@click.argument("base")
+@click.argument("head", default="HEAD")
+@click.option(
+    "--operation", "names", multiple=True, callback=separate, metavar="NAME",
+    help="Operations to measure, by default all; several with commas.",
+)  # fmt: skip
+@click.option(
+    "--batch", "batches", multiple=True, callback=separate_batches, metavar="N",
+    help="Rows per call, by default 1 and 128.",
+)  # fmt: skip
+@dtype_option
+@click.option(
+    "--launches", type=whole(7, "7 or 15"), default=7, show_default=True, metavar="N",
+    help="Fresh processes of each commit; up to three times as many where undecided.",
+)  # fmt: skip
+@threads_option
+@json_option("every cell")
+@click.option("--summary", metavar="PATH", help="Append the tables as Markdown to this file.")
+def gate(
+    base: str,
+    head: str,
+    names: tuple[str, ...],
+    batches: tuple[int, ...],
+    dtype: str,
+    launches: int,
+    threads: int | None,
+    json_path: str | None,
+    summary: str | None,
+) -> int:
+    """Measure commit BASE against commit HEAD, side by side, and name what became slower.
+
+    Both are installed in environments of their own, every kernel is checked, and fresh processes
+    of both take turns. Exit status: 0 no regression, 1 a regression or a wrong kernel, 2 something
+    could not be measured. Interrupted, the same command goes on where it stopped.
+    """
+    import filelock
+
+    from kernels.gate.gate import Settings
+    from kernels.gate.gate import gate as run
+    from kernels.gate.revision import Repository
+    from kernels.gate.settings import thresholds
+    from kernels.measure.machine import limit_threads
+    from kernels.names import check_dtype, normalise
+    from kernels.report.gate import document, markdown, show
+
+    repository = Repository(Path.cwd())
+    before, after = repository.revision(base), repository.revision(head)
+    limits = thresholds(repository.read(after, "pyproject.toml"))
+    target = Target.of(json_path)
+    if summary is not None:
+        refuse_unwritable(Path(summary), "--summary")
+    with limit_threads(threads) as used:
+        settings = Settings(
+            tuple(map(normalise, names)), batches or (1, 128), check_dtype(dtype).name,
+            launches, used,
+        )  # fmt: skip
+    folder = repository.top / FOLDER
+    folder.mkdir(exist_ok=True)
+    _warn_of_changes(repository, after)
+    try:
+        with filelock.FileLock(folder / "lock", timeout=0), bar() as progress:
+            outcome = run(repository, before, after, settings, limits, folder, progress)
+    except filelock.Timeout:
+        raise ValueError(
+            f"another gate is running in {repository.top.name}: two at once would measure each "
+            "other; wait for it"
+        ) from None
+    except KeyboardInterrupt:
+        complain("interrupted; what was measured is kept, and the same command goes on from there")
+        return INTERRUPTED
+    target.write(document(outcome))
+    if summary is not None:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(markdown(outcome))
+    show(outcome, console(target.tables))
+    return outcome.status
+
+
+def _warn_of_changes(repository: Repository, head: Revision) -> None:
+    """What is not committed is not measured: say so where somebody may think it is."""
+    if repository.changed and repository.revision("HEAD").commit == head.commit:
+        click.echo("einbench: note: changes that are not committed are not measured", err=True)

@@ -1,0 +1,301 @@
+"""gate(): is head slower than base? Both built, checked, measured side by side, asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kernels.gate.environment import BuildError, build
+from kernels.gate.estimate import Estimate, estimate
+from kernels.gate.inventory import (
+    Inventory,
+    as_inventory,
+    choose_schedules,
+    refuse_unknown,
+    sort_out,
+    take_inventory,
+)
+from kernels.gate.pair import Cell, Schedule, Start, measure_pair
+from kernels.gate.partner import CellError, LaunchError, Partner
+from kernels.gate.revision import Repository, Revision
+from kernels.gate.settings import Thresholds
+from kernels.gate.state import State
+from kernels.measure.machine import machine, usable_threads
+
+#: what neither passes nor fails
+UNMEASURED = ("missing", "failed")
+REGRESSED = ("regression", "wrong")
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured, and how often."""
+
+    operations: tuple[str, ...] = ()
+    batches: tuple[int, ...] = (1, 128)
+    dtype: str = "float32"
+    #: fresh launches of each commit; undecided cells get up to three times as many
+    launches: int = 7
+    #: of numba's parallel kernels; BLAS runs on one
+    threads: int = field(default_factory=usable_threads)
+
+    @property
+    def most_launches(self) -> int:
+        """The end of asking again."""
+        return 3 * self.launches
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one cell."""
+
+    cell: Cell
+    #: ok, regression, unconfirmed, unclear, faster, wrong, missing, failed, left_out, new, ...
+    status: str
+    reason: str = ""
+    threshold: float | None = None
+    first: Estimate | None = None
+    #: the second, independent measurement of a suspect
+    second: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the gate found; ``problem`` says why nothing could be measured."""
+
+    base: Revision
+    head: Revision
+    settings: Settings
+    thresholds: Thresholds
+    machine: Mapping[str, Any]
+    findings: Sequence[Finding] = ()
+    versions: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    problem: str = ""
+    #: pairs of launches that an interrupted run had left
+    resumed: int = 0
+
+    def of(self, *statuses: str) -> list[Finding]:
+        """The findings of these statuses."""
+        return [finding for finding in self.findings if finding.status in statuses]
+
+    @property
+    def status(self) -> int:
+        """0 no regression, 1 a regression or a wrong kernel, 2 something was not measured."""
+        if self.of(*REGRESSED):
+            return 1
+        measured = any(finding.first is not None for finding in self.findings)
+        return 2 if self.problem or self.of(*UNMEASURED) or not measured else 0
+
+
+def gate(
+    repository: Repository,
+    base: Revision,
+    head: Revision,
+    settings: Settings,
+    thresholds: Thresholds,
+    folder: Path,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Measure two commits side by side; an interrupted run goes on where it stopped.
+
+    A kernel regresses where its time over all launches exceeds base's by the operation's
+    threshold, with the whole interval and by more than the floor, and does so again in a second
+    measurement with launches of its own.
+
+    Args:
+        repository: where both commits are.
+        base: what is compared with.
+        head: what is judged.
+        settings: what to measure, and how often.
+        thresholds: how much slower is too slow.
+        folder: where environments and unfinished runs are kept.
+        progress: called with the part done and what is being done.
+
+    Raises:
+        ValueError: an operation is asked for that neither commit has.
+    """
+    told = progress or (lambda part, label: None)
+    facts = {**machine(), "threads": settings.threads}
+    outcome = partial(Outcome, base, head, settings, thresholds, facts)
+    key = {
+        "base": base.commit, "head": head.commit, **asdict(settings),
+        "thresholds": asdict(thresholds), "machine": facts["fingerprint"],
+    }  # fmt: skip
+    state = State(folder / "unfinished", key)
+    try:
+        starts = _build(repository, (base, head), settings, folder, state, told)
+        inventories = _inventories(starts, settings, state, told)
+        refuse_unknown(settings.operations, *inventories)
+        run = _Run(starts, settings, thresholds, state, told)
+        findings = run.judge_all(*inventories)
+    except (BuildError, CellError, LaunchError) as problem:
+        state.finish()
+        return outcome(problem=str(problem))
+    state.finish()
+    versions = {"base": inventories[0].versions, "head": inventories[1].versions}
+    return outcome(findings=findings, versions=versions, resumed=run.resumed)
+
+
+def _build(
+    repository: Repository,
+    revisions: Sequence[Revision],
+    settings: Settings,
+    folder: Path,
+    state: State,
+    told: Progress,
+) -> list[Start]:
+    starts: list[Start] = []
+    for place, (side, revision) in enumerate(zip(("base", "head"), revisions, strict=True)):
+        told(0.02 + 0.05 * place, f"{side}: installing {revision.short}")
+        python = build(repository, revision, side, folder / "env")
+        log = state.folder / f"{side}.log"
+        starts.append(partial(Partner, side, python, log, settings.threads))
+    return starts
+
+
+def _inventories(
+    starts: Sequence[Start], settings: Settings, state: State, told: Progress
+) -> list[Inventory]:
+    """Both commits checked at once: nothing is timed meanwhile."""
+    told(0.12, "checking both")
+
+    def take(side: str, start: Start) -> Inventory:
+        plain = state.load(f"inventory-{side}")
+        if plain is None:
+            batch = max(settings.batches)
+            plain = take_inventory(start, settings.operations, batch, settings.dtype)
+            state.save(f"inventory-{side}", plain)
+        return as_inventory(plain)
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(take, ("base", "head"), starts))
+
+
+class _Run:
+    """The measuring: what was launched so far, and what it says."""
+
+    def __init__(
+        self,
+        starts: Sequence[Start],
+        settings: Settings,
+        thresholds: Thresholds,
+        state: State,
+        told: Progress,
+    ) -> None:
+        self._starts = starts
+        self._settings = settings
+        self._thresholds = thresholds
+        self._state = state
+        self._told = told
+        self._schedules: dict[Cell, Schedule] = {}
+        self.resumed = 0
+
+    def judge_all(self, base: Inventory, head: Inventory) -> list[Finding]:
+        """A finding for every cell of both commits."""
+        settings = self._settings
+        cells, others = sort_out(base, head, settings.batches, settings.dtype)
+        findings = [Finding(cell, status, reason) for cell, status, reason in others]
+        findings += self._leave_out(cells)
+        first, failed = self._measure("first", list(self._schedules), (0.2, 0.8))
+        suspects = [cell for cell, found in first.items() if found.slower(*self._limits(cell))]
+        second, failed_again = self._measure("second", suspects, (0.8, 1.0))
+        failed.update(failed_again)
+        findings += failed.values()
+        findings += [
+            self._finding(cell, found, second.get(cell))
+            for cell, found in first.items()
+            if cell not in failed
+        ]
+        return findings
+
+    def _limits(self, cell: Cell) -> tuple[float, float]:
+        return self._thresholds.of(cell.operation), self._thresholds.floor_s
+
+    def _finding(self, cell: Cell, first: Estimate, second: Estimate | None) -> Finding:
+        limits = self._limits(cell)
+        if second is not None:
+            status = "regression" if second.slower(*limits) else "unconfirmed"
+        elif first.undecided(*limits):
+            status = "unclear"
+        else:
+            status = "faster" if first.faster(*limits) else "ok"
+        return Finding(cell, status, "", limits[0], first, second)
+
+    def _leave_out(self, cells: Sequence[Cell]) -> list[Finding]:
+        """Choose how each cell is sampled; those that are too slow say so."""
+        kept = self._state.load("schedules")
+        if kept is None:
+            chosen = choose_schedules(
+                self._starts[0],
+                cells,
+                lambda done: self._told(0.15 + 0.05 * done / len(cells), "choosing samples"),
+            )
+            kept = [one if isinstance(one, str) else asdict(one) for one in chosen]
+            self._state.save("schedules", kept)
+        left_out = []
+        for cell, one in zip(cells, kept, strict=True):
+            if isinstance(one, str):
+                left_out.append(Finding(cell, "left_out", one))
+            else:
+                self._schedules[cell] = Schedule(**one)
+        return left_out
+
+    def _measure(
+        self, stage: str, cells: Sequence[Cell], span: tuple[float, float]
+    ) -> tuple[dict[Cell, Estimate], dict[Cell, Finding]]:
+        """Launch pairs until every cell is decided, or has had its most; and what failed."""
+        launches: dict[Cell, list[Mapping[str, Any]]] = {cell: [] for cell in cells}
+        failed: dict[Cell, Finding] = {}
+        least, most = self._settings.launches, self._settings.most_launches
+        number = 0
+        racing = list(cells)
+        while racing and number < most:
+            # what is still undecided takes far less than the least number of launches did
+            part = span[0] + (span[1] - span[0]) * min(number / (least + 1), 1.0)
+            label = f"{stage} measurement, launch {number + 1}"
+            for record in self._pair(stage, number, racing, (part, label)):
+                cell = Cell(*(record[name] for name in ("operation", "kernel", "batch", "dtype")))
+                if "problem" in record:
+                    failed[cell] = _failure(cell, record)
+                else:
+                    launches[cell].append(record)
+            number += 1
+            estimates = {c: estimate(taken) for c, taken in launches.items() if c not in failed}
+            racing = [cell for cell in racing if cell not in failed]
+            if number >= least:
+                racing = [c for c in racing if estimates[c].undecided(*self._limits(c))]
+        return {c: estimate(taken) for c, taken in launches.items() if c not in failed}, failed
+
+    def _pair(
+        self, stage: str, number: int, cells: Sequence[Cell], done: tuple[float, str]
+    ) -> list[dict[str, Any]]:
+        """One launch of each commit, kept on disk as soon as it is over."""
+        name = f"{stage}-{number:02}"
+        records: list[dict[str, Any]] | None = self._state.load(name)
+        if records is not None:
+            self.resumed += 1
+            return records
+        self._told(*done)
+        asked = [(cell, self._schedules[cell]) for cell in cells]
+        try:
+            records = measure_pair(self._starts, asked, np.random.default_rng())
+        except LaunchError:
+            # once may be the machine, out of memory for a moment; twice is the commit
+            records = measure_pair(self._starts, asked, np.random.default_rng())
+        self._state.save(name, records)
+        return records
+
+
+def _failure(cell: Cell, record: Mapping[str, Any]) -> Finding:
+    """What a kernel that passed the check did when it was to be timed."""
+    if record.get("wrong") and record["side"] == "head":
+        return Finding(cell, "wrong", record["problem"])
+    return Finding(cell, "failed", f"{record['side']}: {record['problem']}")

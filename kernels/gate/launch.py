@@ -1,0 +1,162 @@
+"""One fresh launch of a commit: answers requests on stdin, a JSON line each, until stdin ends.
+
+This file is run by the interpreter of the commit's own environment, whatever commit that is: it
+imports nothing of the suite but its public names, and nothing else that is not Python's own.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+Reply = dict[str, Any]
+
+
+class Launch:
+    """What this process measures: one cell at a time, its inputs made once and kept."""
+
+    def __init__(self, kernels: Any) -> None:
+        self._kernels = kernels
+        self._drawn: tuple[Any, tuple[Any, ...]] = (None, ())
+        self._call: Callable[[], Any] = lambda: None
+        self._first: tuple[Any, ...] = ()
+        self._parallel = False
+        self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+    def facts(self) -> Reply:
+        """The versions that a difference may come from, and every kernel there is."""
+        found = [
+            {
+                "operation": op.name, "kernel": kernel.method, "reason": kernel.reason,
+                "batched": any("batch" in axes.split() for axes in op.inputs.values()),
+            }
+            for op in self._kernels.operations.values()
+            for kernel in op.kernels.values()
+        ]  # fmt: skip
+        return {"kernels": found, "versions": _versions()}
+
+    def check(self, operation: str, batch: int, dtype: str) -> Reply:
+        """Why each rejected kernel of an operation is wrong; empty for the right ones."""
+        verdicts = self._kernels.check(operation, batch=batch, dtype=dtype)
+        return {"wrong": {v.kernel.method: "" if v.passed else v.reason for v in verdicts}}
+
+    def probe(self, operation: str, kernel: str, batch: int, dtype: str, limit_s: float) -> Reply:
+        """Seconds of a call, or of a smaller batch's call scaled up where that is beyond limit."""
+        rows = min(batch, 1)
+        while True:
+            call_s = self.ready(operation, kernel, rows, dtype)["call_s"]
+            expected_s = call_s * max(batch, 1) / max(rows, 1)
+            if rows == batch or expected_s > limit_s < 10 * call_s:
+                return {"call_s": expected_s}
+            # overhead makes a prediction too high, never too low: one below the limit is sure
+            rows = batch if expected_s <= limit_s else min(batch, 10 * max(rows, 1))
+
+    def ready(self, operation: str, kernel: str, batch: int, dtype: str) -> Reply:
+        """Draw, compile, touch memory; seconds of the second call."""
+        op = self._kernels.operation(operation)
+        if self._drawn[0] != (operation, batch, dtype):
+            drawn = op.draw(**_batch(op, batch), dtype=dtype)
+            self._drawn = (operation, batch, dtype), tuple(drawn.values())
+        function, arrays = op.kernels[kernel].function, self._drawn[1]
+        options = {name: choices[0] for name, choices in op.options.items()}
+        self._call = lambda: function(*arrays, **options)
+        self._parallel = getattr(function, "parallel", False)
+        self._stay_on(self._cores)
+        self._first = _bits(self._call())
+        return {"call_s": self.sample(1)["call_s"]}
+
+    def sample(self, calls: int, turn: int = 0) -> Reply:
+        """Seconds per call over that many calls, after one that is not timed.
+
+        Both commits take a turn on the same core, for a core may be busier than the next one.
+        """
+        call = self._call
+        if self._cores and not self._parallel:
+            self._stay_on([self._cores[turn % len(self._cores)]])
+        clock = time.perf_counter
+        if calls > 1:
+            call()
+        gc.disable()
+        try:
+            start_s = clock()
+            for _ in repeat(None, calls):
+                call()
+            stop_s = clock()
+        finally:
+            gc.enable()
+        return {"call_s": (stop_s - start_s) / calls}
+
+    def _stay_on(self, cores: list[int]) -> None:
+        # threads that a kernel starts stay where this one is allowed to be when it starts them
+        if cores:
+            os.sched_setaffinity(0, cores)
+
+    def same(self) -> Reply:
+        """Whether the kernel still gives, to the bit, what it gave at first."""
+        return {"same": _bits(self._call()) == self._first}
+
+
+def _batch(op: Any, batch: int) -> dict[str, int]:
+    return {"batch": batch} if any("batch" in a.split() for a in op.inputs.values()) else {}
+
+
+def _bits(result: Any) -> tuple[bytes, ...]:
+    outputs = result if isinstance(result, tuple) else (result,)
+    return tuple(output.tobytes() for output in outputs)
+
+
+def _versions() -> dict[str, str | None]:
+    from importlib import metadata
+
+    found: dict[str, str | None] = {"python": sys.version.split()[0]}
+    for name in ("numpy", "numba", "llvmlite", "scipy", "tbb"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _import_installed() -> Any:
+    """The package of this environment, and no other that happens to be in the way."""
+    import kernels
+
+    if not Path(kernels.__file__).resolve().is_relative_to(Path(sys.prefix).resolve()):
+        raise ImportError(f"kernels was found in {kernels.__file__}, not in this environment")
+    return kernels
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    # what kernels print must not get among the answers
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def say(reply: Reply) -> None:
+        answers.write(json.dumps(reply) + "\n")
+        answers.flush()
+
+    try:
+        launch = Launch(_import_installed())
+    except Exception as problem:  # an old or broken commit: told, not thrown
+        say({"problem": f"{type(problem).__name__}: {problem}"})
+        return
+    say({})
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            say(getattr(launch, request.pop("do"))(**request))
+        except (Exception, SystemExit) as problem:  # whatever a kernel raises is its result
+            said = str(problem).strip().splitlines()
+            say({"problem": ": ".join([type(problem).__name__, *said[:1]])})
+
+
+if __name__ == "__main__":
+    main()

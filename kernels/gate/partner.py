@@ -1,0 +1,138 @@
+"""The gate's end of one launch: a process to ask, with patience that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_LAUNCH = Path(__file__).with_name("launch.py")
+#: BLAS runs on one thread: its threads wait for each other where another process takes a core,
+#: and one such wait is longer than any regression. numba's parallel kernels get all of theirs.
+_BLAS_THREADS = ("OPENBLAS", "OMP", "MKL", "BLIS", "VECLIB_MAXIMUM")
+_PATIENCE_S = 120.0
+#: importing NumPy and the suite, on a machine that does something else meanwhile
+_START_S = 120.0
+
+
+class LaunchError(Exception):
+    """A launch did not start, died, or gave no answer in time."""
+
+
+class CellError(Exception):
+    """A kernel raised; the launch goes on."""
+
+
+class Partner:
+    """A process of one commit's environment; use it in a ``with`` block, it ends with it."""
+
+    def __init__(self, side: str, python: Path, log: Path, threads: int) -> None:
+        self.side = side
+        self._log = log
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            # an interpreter's settings are the caller's, not the commit's
+            if not name.startswith(("PYTHON", "VIRTUAL_ENV"))
+        }
+        environment.update(
+            {f"{name}_NUM_THREADS": "1" for name in _BLAS_THREADS}, NUMBA_NUM_THREADS=str(threads)
+        )
+        self._stderr = log.open("ab")
+        # -I: neither the checkout's kernels/ nor PYTHONPATH shadows the installed package
+        self._process = subprocess.Popen(  # noqa: S603 - the environment's own interpreter
+            [str(python), "-I", str(_LAUNCH)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            cwd=log.parent,
+            env=environment,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,  # Ctrl-C is for the gate, which ends its launches itself
+        )
+        self._answers: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._patience_s = _START_S
+        self._asked = "to start"
+        try:
+            self._answer()
+        except CellError as problem:
+            self.close()
+            raise LaunchError(f"{self.side} could not be started: {problem}") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, do: str, *, patience_s: float = _PATIENCE_S, **fields: Any) -> Mapping[str, Any]:
+        """The answer to one request.
+
+        Raises:
+            CellError: the kernel raised, as the message says.
+            LaunchError: no answer came in time, or the process has died.
+        """
+        self._patience_s = patience_s
+        self._asked = f"{do} {' '.join(map(str, fields.values()))}".strip()
+        stdin = self._process.stdin
+        assert stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            stdin.write(json.dumps({"do": do, **fields}) + "\n")
+            stdin.flush()
+        except (BrokenPipeError, ValueError):
+            raise LaunchError(self._obituary()) from None
+        return self._answer()
+
+    def close(self) -> None:
+        """End the process, politely where it listens."""
+        process = self._process
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+        try:
+            process.wait(0.5 if process.poll() is None else 0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._stderr.close()
+
+    def __enter__(self) -> Partner:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in self._process.stdout:
+            self._answers.put(line)
+        self._answers.put(None)
+
+    def _answer(self) -> Mapping[str, Any]:
+        try:
+            line = self._answers.get(timeout=self._patience_s)
+        except queue.Empty:
+            self._process.kill()
+            raise LaunchError(
+                f"{self.side} gave no answer within {self._patience_s:.0f} s ({self._asked})"
+            ) from None
+        if line is None:
+            raise LaunchError(self._obituary())
+        reply: Mapping[str, Any] = json.loads(line)
+        if "problem" in reply:
+            raise CellError(str(reply["problem"]))
+        return reply
+
+    def _obituary(self) -> str:
+        status = self._process.wait()
+        said = self._last_words()
+        return f"{self.side} died with status {status} ({self._asked}); its last words: {said}"
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else "none"

@@ -1,0 +1,69 @@
+"""The gate's table in pyproject.toml: how much slower is too slow, operation by operation.
+
+[tool.einbench.gate]
+threshold = 1.08        # ratio head / base beyond which a kernel is a suspect
+floor_s = 2e-7          # and seconds per call that it must have lost at least
+
+[tool.einbench.gate.thresholds]
+tanh = 1.20             # an operation with a threshold of its own
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+THRESHOLD = 1.08
+FLOOR_S = 2e-7
+_KEYS = ("threshold", "floor_s", "thresholds")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What counts as slower."""
+
+    default: float = THRESHOLD
+    floor_s: float = FLOOR_S
+    by_operation: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, operation: str) -> float:
+        """The ratio beyond which a kernel of this operation is a suspect."""
+        return self.by_operation.get(operation, self.default)
+
+
+def thresholds(pyproject: str | None) -> Thresholds:
+    """The table of a pyproject.toml, defaults for what it leaves out.
+
+    Raises:
+        ValueError: the table holds something it should not.
+    """
+    if pyproject is None:
+        return Thresholds()
+    try:
+        document = tomllib.loads(pyproject)
+    except tomllib.TOMLDecodeError as problem:
+        raise ValueError(f"pyproject.toml: {problem}") from None
+    table = document.get("tool", {}).get("einbench", {}).get("gate", {})
+    where = "pyproject.toml [tool.einbench.gate]"
+    for key in table:
+        if key not in _KEYS:
+            near = difflib.get_close_matches(key, _KEYS, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{where}: unknown key {key!r}{meant} Known: {', '.join(_KEYS)}")
+    own = table.get("thresholds", {})
+    if not isinstance(own, dict):
+        raise ValueError(f"{where}: thresholds must be a table, operation = ratio")
+    return Thresholds(
+        _number(table.get("threshold", THRESHOLD), f"{where}: threshold", above=1.0),
+        _number(table.get("floor_s", FLOOR_S), f"{where}: floor_s", above=-1e-300),
+        {name: _number(v, f"{where}.thresholds: {name}", above=1.0) for name, v in own.items()},
+    )
+
+
+def _number(value: object, what: str, above: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > above:
+        expected = "a ratio above 1, 1.1 say" if above == 1.0 else "seconds from 0"
+        raise ValueError(f"{what} = {value!r}: expected {expected}")
+    return float(value)

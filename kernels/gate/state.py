@@ -1,0 +1,40 @@
+"""What an unfinished gate has measured so far, on disk: the same command goes on from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kernels.report.comparison import write_whole
+
+
+class State:
+    """A folder of JSON parts; it is there only while a gate is unfinished."""
+
+    def __init__(self, folder: Path, key: Mapping[str, Any]) -> None:
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        #: another base, head, setting or machine has another folder
+        self.folder = folder / digest[:16]
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def load(self, part: str) -> Any:
+        """A part as it was saved; None where it was not, or is no JSON any more."""
+        try:
+            return json.loads(self._path(part).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def save(self, part: str, value: Any) -> None:
+        """Keep a part, whole or not at all."""
+        write_whole(self._path(part), json.dumps(value))
+
+    def finish(self) -> None:
+        """Forget: the next gate of these commits starts anew."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, part: str) -> Path:
+        return self.folder / f"{part}.json"
