@@ -6,6 +6,7 @@ import kernels
 from kernels.cli.check import check
 from kernels.cli.compare import compare
 from kernels.cli.fastest import fastest
+from kernels.cli.gate import gate
 from kernels.cli.listing import list_operations
 from kernels.cli.machine import machine
 from kernels.cli.outcome import OneLine
@@ -36,5 +37,5 @@ def main(context: click.Context, plugins: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (compare, check, fastest, list_operations, machine):
+for command in (compare, check, fastest, gate, list_operations, machine):
     main.add_command(command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,11 +14,10 @@ from kernels.gate.environment import BuildError, build
 from kernels.gate.estimate import Estimate, estimate
 from kernels.gate.inventory import (
     Inventory,
-    as_inventory,
     choose_schedules,
     refuse_unknown,
     sort_out,
-    take_inventory,
+    take_inventories,
 )
 from kernels.gate.pair import Cell, Schedule, Start, measure_pair
 from kernels.gate.partner import CellError, LaunchError, Partner
@@ -164,19 +162,16 @@ def _build(
 def _inventories(
     starts: Sequence[Start], settings: Settings, state: State, told: Progress
 ) -> list[Inventory]:
-    """Both commits checked at once: nothing is timed meanwhile."""
-    told(0.12, "checking both")
-
-    def take(side: str, start: Start) -> Inventory:
-        plain = state.load(f"inventory-{side}")
-        if plain is None:
-            batch = max(settings.batches)
-            plain = take_inventory(start, settings.operations, batch, settings.dtype)
-            state.save(f"inventory-{side}", plain)
-        return as_inventory(plain)
-
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(take, ("base", "head"), starts))
+    plain = state.load("inventories")
+    if plain is None:
+        told(0.1, "starting both")
+        with starts[0]() as base, starts[1]() as head:
+            plain = take_inventories(
+                (base, head), settings.operations, max(settings.batches), settings.dtype,
+                lambda part, name: told(0.1 + 0.05 * part, f"checking {name}"),
+            )  # fmt: skip
+        state.save("inventories", plain)
+    return [Inventory(**one) for one in plain]
 
 
 class _Run:

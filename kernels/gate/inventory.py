@@ -20,60 +20,70 @@ SLOWEST_CALL_S = 0.05
 
 @dataclass(frozen=True)
 class Inventory:
-    """The kernels of one commit by operation: why each cannot run or is wrong, empty if right."""
+    """The kernels of one commit, ``{operation: {method: ...}}``, and what their times mean."""
 
+    #: why each cannot run; empty where it can
     reasons: Mapping[str, Mapping[str, str]]
+    #: why each is wrong; empty where it is right
     wrong: Mapping[str, Mapping[str, str]]
-    batched: Mapping[str, bool]
+    #: operation -> inputs, sizes and options that it is timed with
+    problems: Mapping[str, Mapping[str, Any]]
     versions: Mapping[str, str | None]
 
+    def batched(self, operation: str) -> bool:
+        """Whether an operation has a batch axis."""
+        axes = self.problems[operation]["inputs"].values()
+        return any("batch" in names.split() for names in axes)
 
-def take_inventory(
-    start: Start,
+
+def take_inventories(
+    partners: Sequence[Partner],
     names: Sequence[str],
     batch: int,
     dtype: str,
-    told: Callable[[str], None] = lambda operation: None,
-) -> dict[str, Any]:
+    told: Callable[[float, str], None],
+) -> list[dict[str, Any]]:
     """Every kernel of these operations (of all where none is named), each one checked.
 
-    Returns plain data for `as_inventory`, so that it can be kept on disk.
+    Both commits check an operation at the same time: nothing is timed meanwhile.
+
+    Returns:
+        The fields of an `Inventory` for each partner, as plain data that can be kept on disk.
 
     Raises:
-        LaunchError: the commit cannot be imported, or the check ends its process.
+        LaunchError: the check ends a commit's process, or does not end.
     """
-    with start() as partner:
-        facts = partner.ask("facts")
-        reasons: dict[str, dict[str, str]] = {}
-        batched: dict[str, bool] = {}
-        for one in facts["kernels"]:
-            if not names or one["operation"] in names:
-                reasons.setdefault(one["operation"], {})[one["kernel"]] = one["reason"]
-                batched[one["operation"]] = one["batched"]
-        wrong = {}
-        for operation, methods in reasons.items():
-            told(operation)
-            wrong[operation] = _check(partner, operation, batch, dtype, methods)
+    found = [_listed(partner.ask("facts"), names) for partner in partners]
+    operations = list(dict.fromkeys(name for one in found for name in one["reasons"]))
+    for done, operation in enumerate(operations):
+        told(done / len(operations), operation)
+        sides = [side for side in (0, 1) if operation in found[side]["reasons"]]
+        for side in sides:
+            partners[side].send("check", operation=operation, batch=batch, dtype=dtype)
+        for side in sides:
+            methods = found[side]["reasons"][operation]
+            found[side]["wrong"][operation] = _checked(partners[side], methods)
+    return found
+
+
+def _listed(facts: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """An inventory in which nothing is checked yet."""
+    reasons: dict[str, dict[str, str]] = {}
+    for one in facts["kernels"]:
+        if not names or one["operation"] in names:
+            reasons.setdefault(one["operation"], {})[one["kernel"]] = one["reason"]
     return {
-        "reasons": reasons, "wrong": wrong, "batched": batched, "versions": facts["versions"],
+        "reasons": reasons, "wrong": {},
+        "problems": {name: facts["problems"][name] for name in reasons},
+        "versions": facts["versions"],
     }  # fmt: skip
 
 
-def as_inventory(plain: Mapping[str, Any]) -> Inventory:
-    """What `take_inventory` returned, by name."""
-    return Inventory(plain["reasons"], plain["wrong"], plain["batched"], plain["versions"])
-
-
-def _check(
-    partner: Partner, operation: str, batch: int, dtype: str, methods: Iterable[str]
-) -> dict[str, str]:
+def _checked(partner: Partner, methods: Iterable[str]) -> dict[str, str]:
     try:
-        found = partner.ask(
-            "check", patience_s=_CHECK_S, operation=operation, batch=batch, dtype=dtype
-        )
+        return dict(partner.answer(_CHECK_S)["wrong"])
     except CellError as problem:
         return dict.fromkeys(methods, f"the check itself failed: {problem}")
-    return dict(found["wrong"])
 
 
 def refuse_unknown(names: Iterable[str], base: Inventory, head: Inventory) -> None:
@@ -101,7 +111,7 @@ def sort_out(
     others: list[tuple[Cell, str, str]] = []
     for operation in dict.fromkeys([*base.reasons, *head.reasons]):
         ours, theirs = base.reasons.get(operation, {}), head.reasons.get(operation, {})
-        batched = (head if theirs else base).batched[operation]
+        batched = (head if theirs else base).batched(operation)
         for method in dict.fromkeys([*ours, *theirs]):
             sizes: Sequence[int | None] = batches if batched else [None]
             mine = [Cell(operation, method, batch, dtype) for batch in sizes]
@@ -133,9 +143,21 @@ def _compare(operation: str, method: str, base: Inventory, head: Inventory) -> t
         return "new", "not in base: nothing to compare with"
     if before:
         return "new", f"could not run in base: {before}"
+    if base.problems[operation] != head.problems[operation]:
+        return "missing", f"another problem: {_change(base, head, operation)}"
     if was_wrong := base.wrong[operation].get(method, ""):
         return "repaired", f"wrong in base: {was_wrong}"
     return "", ""
+
+
+def _change(base: Inventory, head: Inventory, operation: str) -> str:
+    """What base and head do not agree on in an operation."""
+    before, after = base.problems[operation], head.problems[operation]
+    return ", ".join(
+        f"{key} {before[key]} in base, {after[key]} in head"
+        for key in before
+        if before[key] != after.get(key)
+    )
 
 
 def choose_schedules(

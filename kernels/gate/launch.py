@@ -31,16 +31,22 @@ class Launch:
         self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
     def facts(self) -> Reply:
-        """The versions that a difference may come from, and every kernel there is."""
-        found = [
-            {
-                "operation": op.name, "kernel": kernel.method, "reason": kernel.reason,
-                "batched": any("batch" in axes.split() for axes in op.inputs.values()),
-            }
-            for op in self._kernels.operations.values()
-            for kernel in op.kernels.values()
-        ]  # fmt: skip
-        return {"kernels": found, "versions": _versions()}
+        """Every kernel there is, what it is timed on, and versions that may make a difference."""
+        operations = self._kernels.operations
+        return {
+            "kernels": [
+                {"operation": op.name, "kernel": kernel.method, "reason": kernel.reason}
+                for op in operations.values()
+                for kernel in op.kernels.values()
+            ],
+            "problems": {
+                op.name: {
+                    "inputs": dict(op.inputs), "sizes": dict(op.sizes), "options": _options(op),
+                }
+                for op in operations.values()
+            },
+            "versions": _versions(),
+        }  # fmt: skip
 
     def check(self, operation: str, batch: int, dtype: str) -> Reply:
         """Why each rejected kernel of an operation is wrong; empty for the right ones."""
@@ -65,7 +71,7 @@ class Launch:
             drawn = op.draw(**_batch(op, batch), dtype=dtype)
             self._drawn = (operation, batch, dtype), tuple(drawn.values())
         function, arrays = op.kernels[kernel].function, self._drawn[1]
-        options = {name: choices[0] for name, choices in op.options.items()}
+        options = _options(op)
         self._call = lambda: function(*arrays, **options)
         self._parallel = getattr(function, "parallel", False)
         self._stay_on(self._cores)
@@ -105,6 +111,10 @@ class Launch:
 
 def _batch(op: Any, batch: int) -> dict[str, int]:
     return {"batch": batch} if any("batch" in a.split() for a in op.inputs.values()) else {}
+
+
+def _options(op: Any) -> dict[str, Any]:
+    return {name: choices[0] for name, choices in op.options.items()}
 
 
 def _bits(result: Any) -> tuple[bytes, ...]:

@@ -59,10 +59,9 @@ class Partner:
         )
         self._answers: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
-        self._patience_s = _START_S
         self._asked = "to start"
         try:
-            self._answer()
+            self.answer(_START_S)
         except CellError as problem:
             self.close()
             raise LaunchError(f"{self.side} could not be started: {problem}") from None
@@ -70,23 +69,41 @@ class Partner:
             self.close()
             raise
 
-    def ask(self, do: str, *, patience_s: float = _PATIENCE_S, **fields: Any) -> Mapping[str, Any]:
-        """The answer to one request.
+    def ask(self, do: str, **fields: Any) -> Mapping[str, Any]:
+        """Send a request and wait for its answer; raises as `answer` does."""
+        self.send(do, **fields)
+        return self.answer()
+
+    def send(self, do: str, **fields: Any) -> None:
+        """Send a request; `answer` must be called before the next one."""
+        self._asked = f"{do} {' '.join(map(str, fields.values()))}".strip()
+        stdin = self._process.stdin
+        assert stdin is not None  # noqa: S101 - it is a pipe
+        # where the process is gone, its answer says so
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            stdin.write(json.dumps({"do": do, **fields}) + "\n")
+            stdin.flush()
+
+    def answer(self, patience_s: float = _PATIENCE_S) -> Mapping[str, Any]:
+        """What the process answers.
 
         Raises:
             CellError: the kernel raised, as the message says.
             LaunchError: no answer came in time, or the process has died.
         """
-        self._patience_s = patience_s
-        self._asked = f"{do} {' '.join(map(str, fields.values()))}".strip()
-        stdin = self._process.stdin
-        assert stdin is not None  # noqa: S101 - it is a pipe
         try:
-            stdin.write(json.dumps({"do": do, **fields}) + "\n")
-            stdin.flush()
-        except (BrokenPipeError, ValueError):
-            raise LaunchError(self._obituary()) from None
-        return self._answer()
+            line = self._answers.get(timeout=patience_s)
+        except queue.Empty:
+            self._process.kill()
+            raise LaunchError(
+                f"{self.side} gave no answer within {patience_s:.0f} s ({self._asked})"
+            ) from None
+        if line is None:
+            raise LaunchError(self._obituary())
+        reply: Mapping[str, Any] = json.loads(line)
+        if "problem" in reply:
+            raise CellError(str(reply["problem"]))
+        return reply
 
     def close(self) -> None:
         """End the process, politely where it listens."""
@@ -112,21 +129,6 @@ class Partner:
         for line in self._process.stdout:
             self._answers.put(line)
         self._answers.put(None)
-
-    def _answer(self) -> Mapping[str, Any]:
-        try:
-            line = self._answers.get(timeout=self._patience_s)
-        except queue.Empty:
-            self._process.kill()
-            raise LaunchError(
-                f"{self.side} gave no answer within {self._patience_s:.0f} s ({self._asked})"
-            ) from None
-        if line is None:
-            raise LaunchError(self._obituary())
-        reply: Mapping[str, Any] = json.loads(line)
-        if "problem" in reply:
-            raise CellError(str(reply["problem"]))
-        return reply
 
     def _obituary(self) -> str:
         status = self._process.wait()

@@ -1,0 +1,114 @@
+"""Commits in which something is wrong on purpose: slowed kernels, a renamed one, a wrong one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+#: appended to kernels/__init__.py: a call takes so many times its own time, on any machine
+_SLOWED = """
+
+def _slow_down() -> None:
+    import dataclasses
+    import time
+
+    def slowed(kernel, factor):
+        body = kernel.function
+
+        def call(*arrays, **options):
+            clock = time.perf_counter
+            start_s = clock()
+            result = body(*arrays, **options)
+            end_s = start_s + factor * (clock() - start_s)
+            while clock() < end_s:
+                pass
+            return result
+
+        call.parallel = getattr(body, "parallel", False)
+        call.__doc__ = body.__doc__
+        return dataclasses.replace(kernel, function=call)
+
+    for name, method in {planted!r}:
+        kernels_of = operations[name]._kernels
+        kernels_of[method] = slowed(kernels_of[method], {factor!r})
+
+
+_slow_down()
+"""
+
+_RENAMED = """
+
+def _rename() -> None:
+    kernels_of = operations[{name!r}]._kernels
+    import dataclasses
+
+    kernel = kernels_of.pop({method!r})
+    kernels_of["{method}_renamed"] = dataclasses.replace(kernel, method="{method}_renamed")
+
+
+_rename()
+"""
+
+#: faster than any right kernel: it computes nothing
+_WRONG = """
+
+def _spoil() -> None:
+    import dataclasses
+
+    import numpy as np
+
+    kernels_of = operations[{name!r}]._kernels
+
+    def zeros(*arrays, **options):
+        return np.zeros_like(arrays[0])
+
+    kernels_of[{method!r}] = dataclasses.replace(kernels_of[{method!r}], function=zeros)
+
+
+_spoil()
+"""
+
+
+def plant_slowdown(clone: Path, kernels: Sequence[tuple[str, str]], factor: float) -> str:
+    """A commit in which these kernels take ``factor`` times as long; its hash."""
+    return _plant(
+        clone,
+        _SLOWED.replace("{planted!r}", repr(list(kernels))).replace("{factor!r}", repr(factor)),
+        f"{len(kernels)} kernels take {factor} times as long",
+    )
+
+
+def plant_rename(clone: Path, name: str, method: str) -> str:
+    """A commit in which a kernel has another name; its hash."""
+    return _plant(clone, _RENAMED.format(name=name, method=method), f"{name}[{method}] renamed")
+
+
+def plant_wrong(clone: Path, name: str, method: str) -> str:
+    """A commit in which a kernel returns zeros, at once; its hash."""
+    return _plant(clone, _WRONG.format(name=name, method=method), f"{name}[{method}] is wrong")
+
+
+def _plant(clone: Path, code: str, subject: str) -> str:
+    """Commit ``code`` on top of what the clone has checked out, and leave that as it was."""
+    file = clone / "kernels" / "__init__.py"
+    before = file.read_text(encoding="utf-8")
+    file.write_text(before + code, encoding="utf-8")
+    # the same hash every time, so that a study that goes on finds its environments again
+    date = git(clone, "show", "--no-patch", "--format=%cI", "HEAD")
+    os.environ["GIT_AUTHOR_DATE"] = os.environ["GIT_COMMITTER_DATE"] = date
+    identity = ("-c", "user.name=einbench", "-c", "user.email=einbench@localhost")
+    git(clone, *identity, "commit", "--quiet", "--no-verify", "--all", "--message", subject)
+    commit = git(clone, "rev-parse", "HEAD")
+    git(clone, "reset", "--quiet", "--hard", "HEAD^")
+    return commit
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git prints, run in a folder."""
+    done = subprocess.run(  # noqa: S603 - git itself, never through a shell
+        ["git", "-C", str(folder), *arguments],  # noqa: S607 - the user's git
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
