@@ -41,6 +41,10 @@ class Estimate:
         """Beyond the threshold, but not with the whole interval."""
         return self.ratio > threshold >= self.low and self.head_s - self.base_s > floor_s
 
+    def open(self, threshold: float) -> bool:
+        """The threshold lies within the interval: more launches may decide."""
+        return self.low <= threshold < self.high
+
     def faster(self, threshold: float, floor_s: float) -> bool:
         """What `slower` would say with both commits exchanged."""
         return self.high < 1 / threshold and self.base_s - self.head_s > floor_s

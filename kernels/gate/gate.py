@@ -265,8 +265,11 @@ class _Run:
             number += 1
             estimates = {c: estimate(taken) for c, taken in launches.items() if c not in failed}
             racing = [cell for cell in racing if cell not in failed]
-            if number >= least:
+            if number == least:
                 racing = [c for c in racing if estimates[c].undecided(*self._limits(c))]
+            elif number > least:
+                # a median that dips below the threshold for a moment decides nothing
+                racing = [c for c in racing if estimates[c].open(self._limits(c)[0])]
         return {c: estimate(taken) for c, taken in launches.items() if c not in failed}, failed
 
     def _pair(

@@ -1,0 +1,86 @@
+"""What can be compared, and what neither passes nor fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from kernels.gate.inventory import Inventory, refuse_unknown, sort_out
+
+PROBLEM = {"inputs": {"x": "batch units"}, "sizes": {"units": 3}, "options": {}}
+
+
+def inventory(reasons, wrong=None, problem=PROBLEM):
+    return Inventory(
+        {"op": reasons} if reasons else {},
+        {"op": {**dict.fromkeys(reasons, ""), **(wrong or {})}},
+        {"op": problem} if reasons else {},
+        {},
+    )
+
+
+def sorted_out(base, head):
+    cells, others = sort_out(base, head, (1, 128), "float32")
+    return cells, {cell.kernel: (status, reason) for cell, status, reason in others}
+
+
+def test_kernels_of_both_are_compared_at_every_batch():
+    both = inventory({"loop": "", "einsum": ""})
+    cells, others = sorted_out(both, both)
+    assert [(c.kernel, c.batch) for c in cells] == [
+        ("loop", 1), ("loop", 128), ("einsum", 1), ("einsum", 128),
+    ]  # fmt: skip
+    assert not others
+
+
+def test_an_operation_without_a_batch_is_compared_once():
+    alone = inventory({"loop": ""}, problem={**PROBLEM, "inputs": {"x": "units"}})
+    cells, _ = sorted_out(alone, alone)
+    assert [cell.batch for cell in cells] == [None]
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "status", "said"),
+    [
+        ({"k": ""}, {"renamed": ""}, "missing", "head has renamed"),
+        ({"k": ""}, {}, "missing", "no operation op"),
+        ({"k": ""}, {"k": "no tbb"}, "missing", "cannot run in head: no tbb"),
+        ({}, {"k": ""}, "new", "not in base"),
+        ({"k": "no tbb"}, {"k": ""}, "new", "could not run in base: no tbb"),
+        ({"k": "no tbb"}, {"k": "no tbb"}, "unavailable", "no tbb"),
+    ],
+)
+def test_a_kernel_that_one_commit_lacks(base, head, status, said):
+    cells, others = sorted_out(inventory(base), inventory(head))
+    assert not cells
+    found, reason = others["k"]
+    assert found == status
+    assert said in reason
+
+
+def test_a_wrong_kernel_of_head_is_wrong_even_where_it_is_new_or_was_wrong_before():
+    bad = {"k": "zeros"}
+    for base in (inventory({"k": ""}), inventory({"k": ""}, bad), inventory({"loop": ""})):
+        cells, others = sorted_out(base, inventory({"k": ""}, bad))
+        assert not [cell for cell in cells if cell.kernel == "k"]
+        assert others["k"] == ("wrong", "zeros")
+
+
+def test_a_kernel_that_was_wrong_in_base_alone_is_repaired_and_not_compared():
+    _, others = sorted_out(inventory({"k": ""}, {"k": "zeros"}), inventory({"k": ""}))
+    assert others["k"][0] == "repaired"
+
+
+def test_another_size_is_another_problem_and_not_a_slower_kernel():
+    larger = inventory({"k": ""}, problem={**PROBLEM, "sizes": {"units": 300}})
+    cells, others = sorted_out(inventory({"k": ""}), larger)
+    assert not cells
+    assert others["k"] == (
+        "missing", "another problem: sizes {'units': 3} in base, {'units': 300} in head",
+    )  # fmt: skip
+
+
+def test_an_operation_that_neither_has_is_refused():
+    both = inventory({"k": ""})
+    refuse_unknown(["op"], both, both)
+    with pytest.raises(ValueError, match="'opp'"):
+        refuse_unknown(["opp"], both, both)

@@ -1,0 +1,52 @@
+"""The gate's table in pyproject.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import kernels
+from kernels.gate.settings import FLOOR_S, THRESHOLD, Thresholds, thresholds
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def table(body):
+    return thresholds(f"[tool.einbench.gate]\n{body}")
+
+
+def test_an_operation_has_its_own_threshold_and_the_others_the_default():
+    found = table("threshold = 1.2\nfloor_s = 1e-6\nthresholds = {tanh = 1.5}")
+    assert (found.of("tanh"), found.of("relu"), found.floor_s) == (1.5, 1.2, 1e-6)
+
+
+@pytest.mark.parametrize("text", [None, "", "[project]\nname='x'", "[tool.einbench]\n"])
+def test_what_says_nothing_leaves_the_defaults(text):
+    assert thresholds(text) == Thresholds(THRESHOLD, FLOOR_S, {})
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("threshhold = 1.2", "did you mean threshold?"),
+        ("threshold = 0.9", "ratio above 1"),
+        ("threshold = 1", "ratio above 1"),
+        ("threshold = true", "ratio above 1"),
+        ("threshold = '1.2'", "ratio above 1"),
+        ("floor_s = -1", "seconds from 0"),
+        ("thresholds = 3", "must be a table"),
+        ("thresholds = {relu = 0.5}", "relu"),
+        ("threshold = ", "pyproject.toml"),
+    ],
+)
+def test_a_wrong_entry_is_named(body, said):
+    with pytest.raises(ValueError, match=r"pyproject\.toml") as caught:
+        table(body)
+    assert said in str(caught.value)
+
+
+def test_the_projects_own_table_names_operations_that_exist():
+    found = thresholds((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(found.by_operation) <= set(kernels.operations)
+    assert found.default > 1
