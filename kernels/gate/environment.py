@@ -59,10 +59,13 @@ def _run(argv: list[str], revision: Revision, log: Path, out: object) -> None:
         env=environment, check=False, cwd=log.parent,
     )  # fmt: skip
     if done.returncode:
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        errors = [line.strip() for line in lines if line.lstrip().lower().startswith("error")]
-        said = (errors or lines or ["nothing"])[-1].strip()
-        raise BuildError(f"{revision.short} could not be installed: {said} (all of it: {log})")
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
+        errors = [line for line in lines if line.lstrip().lower().startswith("error")]
+        # pip's own failures are headed so, and end with what happened
+        said = [line for line in errors if line.strip() != "ERROR: Exception:"] or lines
+        raise BuildError(
+            f"{revision.short} could not be installed: {said[-1].strip()} (log: {log})"
+        )
 
 
 def _prune(folder: Path) -> None:

@@ -58,7 +58,8 @@ class Partner:
             start_new_session=True,  # Ctrl-C is for the gate, which ends its launches itself
         )
         self._answers: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self._asked = "to start"
         try:
             self.answer(_START_S)
@@ -116,6 +117,7 @@ class Partner:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._listener.join()
         self._stderr.close()
 
     def __enter__(self) -> Partner:
@@ -126,8 +128,9 @@ class Partner:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        for line in self._process.stdout:
-            self._answers.put(line)
+        with self._process.stdout as answers:
+            for line in answers:
+                self._answers.put(line)
         self._answers.put(None)
 
     def _obituary(self) -> str:

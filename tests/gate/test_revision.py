@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from kernels.gate.revision import Repository
 
-IDENTITY = ("-c", "user.name=n", "-c", "user.email=n@localhost")
-
-
-def git(folder, *arguments):
-    done = subprocess.run(
-        ["git", "-C", str(folder), *IDENTITY, *arguments],  # noqa: S607 - the user's git
-        capture_output=True,
-        check=True,
-    )
-    return done.stdout.decode().strip()
-
 
 @pytest.fixture
-def repository(tmp_path):
-    top = tmp_path / "project"
-    top.mkdir()
-    git(top, "init", "--quiet", "--initial-branch=main")
-    (top / "file.txt").write_text("one")
-    git(top, "add", ".")
-    git(top, "commit", "--quiet", "--message", "first of two")
-    (top / "file.txt").write_text("two")
-    git(top, "commit", "--quiet", "--all", "--message", "second")
-    return Repository(top)
+def repository(project):
+    return Repository(project.top)
 
 
 def test_a_revision_is_a_commit_with_its_subject(repository):
@@ -58,9 +37,9 @@ def test_what_is_no_commit_is_refused_with_advice(repository, name):
         repository.revision(name)
 
 
-def test_a_shallow_clone_says_how_to_get_the_rest(repository, tmp_path):
+def test_a_shallow_clone_says_how_to_get_the_rest(repository, project, tmp_path):
     shallow = tmp_path / "shallow"
-    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository.top}", str(shallow))
+    project("clone", "--quiet", "--depth=1", f"file://{repository.top}", str(shallow))
     with pytest.raises(ValueError, match="git fetch --unshallow"):
         Repository(shallow).revision(repository.revision("main^").commit)
 
