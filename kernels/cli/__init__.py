@@ -5,6 +5,7 @@ import click
 import kernels
 from kernels.cli.check import check
 from kernels.cli.compare import compare
+from kernels.cli.export import export
 from kernels.cli.fastest import fastest
 from kernels.cli.gate import gate
 from kernels.cli.listing import list_operations
@@ -37,5 +38,5 @@ def main(context: click.Context, plugins: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (compare, check, fastest, gate, list_operations, machine):
+for command in (compare, check, export, fastest, gate, list_operations, machine):
     main.add_command(command)

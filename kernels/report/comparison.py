@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import os
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = "einbench.comparison/1"
+
+
+def _now() -> str:
+    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,14 @@ class Comparison:
     wall_s: float = 0.0
     #: stopped before its end: the records are those of the cells that were finished
     interrupted: bool = False
+    #: when it ended, ISO 8601 in UTC
+    date: str = field(default_factory=_now)
 
     def document(self) -> dict[str, Any]:
         """Everything as plain data for JSON; NaN and infinity become null."""
         return {
             "schema": SCHEMA,
+            "date": self.date,
             "machine": _plain(self.machine),
             "settings": _plain(self.settings),
             "wall_s": self.wall_s,
@@ -41,22 +49,17 @@ class Comparison:
         return write_whole(Path(path), json.dumps(self.document(), indent=1, allow_nan=False))
 
     def to_pandas(self) -> Any:
-        """One row a record, sizes and options as columns of their own.
+        """The tidy table of `einbench export`: one row a record, the columns always the same.
+
+        Sizes but batch, and options, are JSON text; a fact that is not known is missing.
 
         Raises:
             ImportError: pandas is not installed; the message says how to get it.
         """
-        try:
-            import pandas as pd
-        except ImportError as problem:
-            raise ImportError(
-                "to_pandas() needs pandas: pip install 'einbench[pandas]'"
-            ) from problem
-        rows = []
-        for record in self.records:
-            flat = {k: v for k, v in record.items() if k not in ("sizes", "options", "samples_s")}
-            rows.append({**flat, **record["sizes"], **record["options"]})
-        return pd.DataFrame(rows)
+        from kernels.records.einbench_file import comparison_rows
+        from kernels.records.write import as_pandas
+
+        return as_pandas(comparison_rows(self.document()))
 
     def __str__(self) -> str:
         from kernels.report.terminal import as_text
@@ -69,13 +72,13 @@ class Comparison:
         return as_html(self)
 
 
-def write_whole(path: Path, text: str) -> Path:
-    """Write to a temporary name beside the target and move it into place."""
+def write_whole(path: Path, content: str | bytes) -> Path:
+    """Write to a temporary name beside the target and move it into place; text as UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)  # mkstemp makes files that only their owner reads

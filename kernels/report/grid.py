@@ -160,14 +160,15 @@ def _block(rows: Sequence[Record]) -> Block:
         formula=formula,
         baseline=baseline or _measured_against(rows),
         dtype=str(first.get("dtype")),
-        setting=_setting(first),
+        setting=setting_text(first),
         batches=tuple(dict.fromkeys(batch for _, batch in placed)),
         kernels=tuple(dict.fromkeys(kernel for kernel, _ in placed)),
         records=placed,
     )
 
 
-def _setting(record: Record) -> str:
+def setting_text(record: Record) -> str:
+    """``classes 10 · float32 · C order · 2 threads``, without the batch."""
     sizes = [f"{axis} {n:,}" for axis, n in _sizes(record).items() if axis != "batch"]
     options = [f"{name} {choice}" for name, choice in (record.get("options") or {}).items()]
     layout, threads = record.get("layout"), record.get("threads")

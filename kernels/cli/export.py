@@ -1,0 +1,86 @@
+"""``einbench export``: saved results, whoever took them, as one tidy table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kernels.cli.saved import read_saved
+from kernels.cli.target import refuse_unwritable
+
+if TYPE_CHECKING:
+    from kernels.records.read import Reading
+
+FORMATS = ("csv", "json", "parquet")
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  einbench export\n"
+    "  einbench export results/asv .benchmarks --output table.parquet\n"
+    "  einbench export run.json --format json | jq '.records[].median_s'"
+)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option(
+    "--format", "form", metavar="csv|json|parquet",
+    help="By default what the name of --output ends in, else csv.",
+)  # fmt: skip
+@click.option(
+    "--output", metavar="FILE", help="Where to write the table, whole or not at all; else stdout."
+)
+def export(paths: tuple[str, ...], form: str | None, output: str | None) -> int:
+    """Put asv results, pytest-benchmark JSON and saved comparisons into one table.
+
+    PATHs are files, or folders with JSON anywhere below, by default results. One row is one
+    kernel at one batch, dtype, commit and machine. A file that is broken or foreign is named on
+    stderr and skipped; exit status 2 where nothing could be read.
+    """
+    chosen = _format(form, output)
+    if chosen == "parquet":
+        from kernels.records.write import pyarrow
+
+        pyarrow()
+    if output is not None:
+        refuse_unwritable(Path(output), "--output")
+    reading = read_saved(paths or ("results",))
+    content = _content(reading, chosen)
+    if output is None:
+        click.echo(content, nl=False)
+    else:
+        _write(Path(output), content)
+        rows = len(reading.rows)
+        click.echo(f"{rows:,} row{'s' * (rows != 1)} in {output}", err=True)
+    return 0
+
+
+def _format(asked: str | None, output: str | None) -> str:
+    from kernels.names import unknown
+
+    suffix = Path(output).suffix.lower().lstrip(".") if output else ""
+    chosen = asked or (suffix if suffix in FORMATS else "csv")
+    if chosen not in FORMATS:
+        raise ValueError(unknown("format", chosen, FORMATS))
+    if chosen == "parquet" and output is None:
+        raise ValueError("parquet is no text for a terminal or a pipe: name a file with --output")
+    return chosen
+
+
+def _content(reading: Reading, form: str) -> bytes:
+    from kernels.records import write
+
+    if form == "csv":
+        return write.as_csv(reading.rows)
+    if form == "json":
+        return write.as_json(reading.rows, reading.machines)
+    return write.as_parquet(reading.rows, reading.machines)
+
+
+def _write(path: Path, content: bytes) -> None:
+    from kernels.report.comparison import write_whole
+
+    if path.exists() and not path.is_file():  # /dev/null or a pipe: never replaced by a file
+        path.write_bytes(content)
+    else:
+        write_whole(path, content)

@@ -1,0 +1,127 @@
+"""``einbench fastest --from``: the winners that saved results name, and nothing is timed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kernels.cli.saved import read_saved
+from kernels.cli.streams import console
+from kernels.cli.target import Target
+from kernels.names import normalise, unknown
+from kernels.records.choice import Cell, cells
+from kernels.records.columns import Row
+
+SCHEMA = "einbench.winners/1"
+_SHARED = (
+    "operation", "batch", "dtype", "layout", "threads", "sizes", "options", "machine",
+    "machine_fingerprint", "cpu", "commit", "commit_date", "environment", "harness", "file",
+)  # fmt: skip
+
+
+def answer(
+    sources: Sequence[str],
+    operation: str | None,
+    batches: Sequence[int],
+    dtypes: Sequence[str],
+    machine: str | None,
+    commit: str | None,
+    json_path: str | None,
+) -> int:
+    """Print who won each cell, machine by machine; 1 where no kernel won any."""
+    from kernels.report.terminal import print_line
+    from kernels.report.winners import winner_lines
+
+    target = Target.of(json_path)
+    reading = read_saved(sources)
+    rows = _narrowed(reading.rows, ", ".join(sources), operation, batches, dtypes, machine, commit)
+    found = cells(rows)
+    target.write(
+        {
+            "schema": SCHEMA,
+            "machine": reading.machines or None,
+            "winners": [_plain(cell) for cell in found],
+        }
+    )
+    out = console(target.tables)
+    for line in winner_lines(found, out.width):
+        print_line(out, line)
+    return 0 if any(cell.winner for cell in found) else 1
+
+
+def _narrowed(
+    rows: list[Row],
+    source: str,
+    operation: str | None,
+    batches: Sequence[int],
+    dtypes: Sequence[str],
+    machine: str | None,
+    commit: str | None,
+) -> list[Row]:
+    """Rows that are asked for; what is not there is answered with what is."""
+    where = f" in {source}"
+    if machine is not None:
+        rows = _of_machine(rows, machine, where)
+    if commit is not None:
+        rows = _of_commit(rows, commit, where)
+    if operation is not None:
+        rows = _of(rows, "operation", [normalise(operation)], operation, where)
+    for dtype in dtypes:
+        _of(rows, "dtype", [normalise(dtype)], dtype, where)
+    if dtypes:
+        rows = [row for row in rows if row["dtype"] in map(normalise, dtypes)]
+    for batch in batches:
+        # an operation without batches has one size, whatever is asked for
+        if not any(row["batch"] in (batch, None) for row in rows):
+            known = sorted({row["batch"] for row in rows})
+            raise ValueError(f"no batch {batch}{where}; known: {', '.join(f'{n}' for n in known)}")
+    if batches:
+        rows = [row for row in rows if row["batch"] is None or row["batch"] in batches]
+    return rows
+
+
+def _of(rows: list[Row], column: str, wanted: list[str], asked: str, where: str) -> list[Row]:
+    kept = [row for row in rows if row[column] in wanted]
+    if not kept:
+        raise ValueError(unknown(column, asked, _known(rows, [column]), where))
+    return kept
+
+
+def _of_machine(rows: list[Row], asked: str, where: str) -> list[Row]:
+    columns = ("machine", "machine_fingerprint", "cpu")
+    name = asked.strip().casefold()
+    kept = [row for row in rows if name in [str(row[c]).casefold() for c in columns if row[c]]]
+    if not kept:
+        raise ValueError(unknown("machine", asked, _known(rows, columns), where))
+    return kept
+
+
+def _of_commit(rows: list[Row], asked: str, where: str) -> list[Row]:
+    start = asked.strip().lower()
+    kept = [row for row in rows if start and (row["commit"] or "").lower().startswith(start)]
+    if not kept:
+        known = [name[:8] for name in _known(rows, ["commit"])] or ["none"]
+        raise ValueError(f"no commit {asked!r}{where}; known: {', '.join(known)}")
+    if len(named := {row["commit"].removesuffix("-dirty") for row in kept}) > 1:
+        raise ValueError(f"commit {asked!r} may be any of {', '.join(sorted(named))}")
+    return kept
+
+
+def _known(rows: Iterable[Row], columns: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(row[c] for row in rows for c in columns if row[c]))
+
+
+def _plain(cell: Cell) -> dict[str, Any]:
+    winner, following = cell.winner, cell.runner_up
+    return {
+        **{name: cell.facts[name] for name in _SHARED},
+        "kernel": winner["kernel"] if winner else None,
+        "median_s": winner["median_s"] if winner else None,
+        "baseline": cell.baseline or None,
+        "speedup": cell.speedup,
+        "speedup_predicted": cell.speedup_predicted,
+        "ties": list(cell.ties),
+        "runner_up": following["kernel"] if following else None,
+        "runner_up_s": following["median_s"] if following else None,
+        "unchecked": list(cell.unchecked),
+    }

@@ -1,0 +1,98 @@
+"""Rows from what einbench itself saved: comparisons, `fastest --json`, and exports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kernels.records.columns import Row, mapping, sequence, text
+from kernels.records.dates import from_iso, from_name
+from kernels.records.found import Found
+from kernels.records.jsonfile import Unreadable
+
+HARNESS = "einbench"
+COMPARISONS = ("einbench.comparison/1", "einbench.fastest/1")
+EXPORT = "einbench.export/1"
+_OTHERS = {
+    "einbench.check": "verdicts without times",
+    "einbench.list": "a list of kernels without times",
+    "einbench.machine": "a machine without times",
+    "einbench.gate": "a gate's verdicts on two commits, not times of one",
+    "einbench.winners": "winners, not the times they won with; read the files it names",
+}
+
+
+def is_einbench(document: Mapping[str, Any]) -> bool:
+    """It says so."""
+    schema = document.get("schema")
+    return isinstance(schema, str) and schema.startswith("einbench.")
+
+
+def rows(document: Mapping[str, Any], file: str | None) -> Found:
+    """One row a record.
+
+    Raises:
+        Unreadable: another document of ours, or one of a newer einbench.
+    """
+    schema = str(text(document.get("schema")))
+    if schema not in (*COMPARISONS, EXPORT):
+        _refuse(schema)
+    if not isinstance(document.get("records"), list):
+        raise Unreadable(f"{schema} without records")
+    found = Found()
+    if schema == EXPORT:
+        found.machines = [m for m in sequence(document.get("machine")) if isinstance(m, dict)]
+        for record in document["records"]:
+            found.add(mapping(record))
+        return found
+    machine = mapping(document.get("machine"))
+    found.machines = [dict(machine)] if machine else []
+    shared = {
+        **machine_facts(machine), "harness": HARNESS, "file": file,
+        "date": from_iso(document.get("date")) or from_name(file or ""),
+    }  # fmt: skip
+    for record in document["records"]:
+        found.add(_facts(mapping(record)) | shared)
+    return found
+
+
+def comparison_rows(document: Mapping[str, Any]) -> list[Row]:
+    """Rows of a comparison that is at hand and was read from nowhere."""
+    return rows(document, None).rows
+
+
+def machine_facts(machine: Mapping[str, Any]) -> dict[str, Any]:
+    """What einbench records of a machine, by column."""
+    cpu = text(machine.get("cpu"))
+    libraries = [mapping(library) for library in sequence(machine.get("blas"))]
+    named = [f"{text(b.get('vendor')) or 'BLAS'} {text(b.get('version')) or ''}" for b in libraries]
+    return {
+        "machine": cpu,
+        "machine_fingerprint": text(machine.get("fingerprint")),
+        "cpu": cpu,
+        "python": text(machine.get("python")),
+        "numpy": text(machine.get("numpy")),
+        "numba": text(machine.get("numba")),
+        "blas": " and ".join(sorted({name.strip() for name in named})) or None,
+    }
+
+
+def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
+    few = record.get("few_samples") is True or record.get("low_s") is None
+    return {
+        **record,
+        "batch": mapping(record.get("sizes")).get("batch"),
+        "confidence": None if few else 0.95,
+        # 0 samples is how a record says that there is no time
+        "samples": record.get("samples") or None,
+    }
+
+
+def _refuse(schema: str) -> None:
+    family = schema.partition("/")[0]
+    for known in (*COMPARISONS, EXPORT):
+        if known.startswith(f"{family}/"):
+            raise Unreadable(f"{schema} is of another einbench: this one reads {known}")
+    if family in _OTHERS:
+        raise Unreadable(f"{schema} holds {_OTHERS[family]}")
+    raise Unreadable(f"{schema}: nothing this einbench knows")

@@ -1,0 +1,101 @@
+"""Rows from pytest-benchmark's JSON: ``--benchmark-json``, and what it saves by itself.
+
+The file tells of every benchmark that was timed, also where the test failed afterwards: only
+the error in ``extra_info`` says that a kernel was right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from kernels.records.columns import mapping, number, sequence, text
+from kernels.records.dates import from_iso
+from kernels.records.einbench_file import machine_facts
+from kernels.records.found import Found
+from kernels.records.interval import median_interval
+from kernels.records.jsonfile import Unreadable
+
+HARNESS = "pytest-benchmark"
+#: columns that a suite of ours writes into extra_info
+_EXTRA = (
+    "operation", "kernel", "batch", "dtype", "layout", "threads", "sizes", "options", "status",
+    "reason", "error", "limit", "gflops_per_s", "gbytes_per_s", "roofline", "speedup",
+    "speedup_predicted", "peak_bytes", "compile_s", "predicted_s", "unstable", "few_samples",
+)  # fmt: skip
+
+
+def is_pytest_benchmark(document: Mapping[str, Any]) -> bool:
+    """It has what every file of pytest-benchmark has."""
+    return isinstance(document.get("benchmarks"), list) and "machine_info" in document
+
+
+def rows(document: Mapping[str, Any], file: str) -> Found:
+    """One row a benchmark whose ``extra_info`` names an operation and a kernel.
+
+    Raises:
+        Unreadable: none does.
+    """
+    machine = mapping(document.get("machine_info"))
+    ours = mapping(machine.get("einbench"))
+    shared = {
+        **_machine(machine, ours), "harness": HARNESS, "file": file,
+        "date": from_iso(document.get("datetime")),
+        **_commit(mapping(document.get("commit_info"))),
+    }  # fmt: skip
+    found = Found(machines=[dict(ours)] if ours else [])
+    for benchmark in map(mapping, document["benchmarks"]):
+        extra = mapping(benchmark.get("extra_info"))
+        if text(extra.get("operation")) and text(extra.get("kernel")):
+            found.add(_facts(extra, mapping(benchmark.get("stats"))) | shared)
+        else:
+            found.foreign.append(text(benchmark.get("name")) or "one without a name")
+    if not found.rows:
+        raise Unreadable("pytest-benchmark's, but none of its benchmarks names a kernel")
+    return found
+
+
+def _facts(extra: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name: extra.get(name) for name in _EXTRA}
+    facts["batch"] = extra.get("batch", mapping(extra.get("sizes")).get("batch"))
+    times = [t for t in map(number, sequence(stats.get("data"))) if t is not None and t > 0]
+    facts |= {"median_s": stats.get("median"), "samples": stats.get("rounds")}
+    facts["calls_per_sample"] = stats.get("iterations")
+    if interval := median_interval(times):
+        facts |= {"low_s": interval[0], "high_s": interval[1], "confidence": 0.95}
+    if facts["status"] is None:
+        facts |= _verdict(extra, stats)
+    return facts
+
+
+def _verdict(extra: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, Any]:
+    error, limit = extra.get("error"), number(extra.get("limit"))
+    if isinstance(error, float) and not math.isfinite(error):
+        return {"status": "rejected", "reason": "its error is not finite"}
+    units = number(error)
+    if units is not None and limit is not None and units > limit:
+        return {"status": "rejected", "reason": "its error is beyond the limit"}
+    if number(stats.get("median")) is None:
+        return {"status": "failed", "reason": "no time in this file"}
+    return {"status": "ok"}
+
+
+def _machine(machine: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """einbench's facts, where there are none pytest-benchmark's; the host's name is not taken."""
+    facts = machine_facts(ours)
+    cpu = text(mapping(machine.get("cpu")).get("brand_raw"))
+    facts["machine"] = facts["machine"] or cpu
+    facts["cpu"] = facts["cpu"] or cpu
+    facts["python"] = facts["python"] or text(machine.get("python_version"))
+    return facts
+
+
+def _commit(told: Mapping[str, Any]) -> dict[str, Any]:
+    commit = text(told.get("id"))
+    if commit is None or commit in ("unversioned", "unknown"):
+        return {}
+    return {
+        "commit": commit + ("-dirty" if told.get("dirty") is True else ""),
+        "commit_date": from_iso(told.get("time")),
+    }

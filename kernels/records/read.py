@@ -1,0 +1,117 @@
+"""Any mix of asv results, pytest-benchmark JSON and saved comparisons as one tidy table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kernels.records import asv_file, einbench_file, pytest_benchmark_file
+from kernels.records.columns import NAMES, Row, mapping, plain, text
+from kernels.records.found import Found
+from kernels.records.jsonfile import Unreadable, found, load
+
+_COMPANIONS = ("machine.json", "benchmarks.json")
+
+
+@dataclass
+class Reading:
+    """Rows in the order of the files, the machines they name, and what was not read."""
+
+    rows: list[Row] = field(default_factory=list)
+    machines: list[dict[str, Any]] = field(default_factory=list)
+    #: ``path: what is wrong with it; skipped``, each a line
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, path: str, problem: str, fate: str = "; skipped") -> None:
+        """Keep a line on a file."""
+        self.warnings.append(f"{text(path)}: {problem}{fate}")
+
+
+def read(paths: Iterable[str | os.PathLike[str]]) -> Reading:
+    """Everything that files, and the ``*.json`` below folders, tell of kernels.
+
+    A file that is broken, half-written, foreign or of a newer format is named in ``warnings``
+    and skipped. Rows of an export that is read together with its sources appear once.
+
+    Raises:
+        OSError: a path that was named does not exist or cannot be looked at.
+    """
+    reading = Reading()
+    sources: list[Found] = []
+    exports: list[Found] = []
+    companions = _Companions()
+    for path in found(paths, reading.warn):
+        try:
+            document = load(path)
+            read_file, is_export = _rows(document, path, companions)
+        except Unreadable as problem:
+            reading.warn(str(path), str(problem))
+            continue
+        if read_file is None:
+            continue
+        for note in read_file.notes():
+            reading.warn(str(path), note, "")
+        (exports if is_export else sources).append(read_file)
+    _collect(reading, sources, exports)
+    return reading
+
+
+def _rows(document: Any, path: Path, companions: _Companions) -> tuple[Found | None, bool]:
+    """What a file holds, None for a companion of others; and whether it is an export."""
+    if not isinstance(document, dict):
+        raise Unreadable("JSON, but no results: not an object")
+    if einbench_file.is_einbench(document):
+        is_export = document["schema"] == einbench_file.EXPORT
+        return einbench_file.rows(document, str(path)), is_export
+    if asv_file.is_asv(document):
+        machine = companions.load(path.parent / _COMPANIONS[0])
+        benchmarks = companions.load(path.parent.parent / _COMPANIONS[1])
+        return asv_file.rows(document, str(path), machine, benchmarks), False
+    if pytest_benchmark_file.is_pytest_benchmark(document):
+        return pytest_benchmark_file.rows(document, str(path)), False
+    if asv_file.is_companion(document):
+        return None, False
+    raise Unreadable("neither einbench's, asv's nor pytest-benchmark's")
+
+
+class _Companions:
+    """The files beside asv's results, each read once; a broken one is told where it is met."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, Mapping[str, Any]] = {}
+
+    def load(self, path: Path) -> Mapping[str, Any]:
+        if path not in self._known:
+            try:
+                self._known[path] = mapping(load(path))
+            except Unreadable:
+                self._known[path] = {}
+        return self._known[path]
+
+
+def _collect(reading: Reading, sources: list[Found], exports: list[Found]) -> None:
+    for read_file in sources:
+        reading.rows.extend(read_file.rows)
+    known = {_content(row) for row in reading.rows} if exports else set()
+    for read_file in exports:
+        for row in read_file.rows:
+            content = _content(row)
+            if content not in known:
+                known.add(content)
+                reading.rows.append(row)
+    told: dict[str, dict[str, Any]] = {}
+    for read_file in (*sources, *exports):
+        for machine in map(plain, read_file.machines):
+            told.setdefault(json.dumps(machine, sort_keys=True), machine)
+    reading.machines = list(told.values())
+
+
+def _content(row: Row) -> bytes:
+    """All of a row but where it was read: the same file has another name from another folder."""
+    values = [row[name] for name in NAMES if name != "file"]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()

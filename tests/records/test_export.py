@@ -1,0 +1,159 @@
+"""`einbench export`: one table on stdout or in a file, and a line for all that is not in it."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from kernels.records.columns import NAMES
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def results(samples, tmp_path):
+    """A folder with a comparison and with files that are none."""
+    folder = tmp_path / "results"
+    samples.comparison(samples.record("loop", 1.0)).to_json(folder / "a.json")
+    samples.write(folder / "foreign.json", {"name": "somebody's"})
+    (folder / "half.json").write_text('{"schema":', encoding="utf-8")
+    return folder
+
+
+def lines(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_without_arguments_results_come_as_csv_and_the_rest_is_named(results, einbench):
+    finished = einbench("export")
+    assert finished.status == 0
+    assert [row["file"] for row in lines(finished.out)] == ["results/a.json"]
+    assert finished.told == [
+        "einbench: warning: results/foreign.json: "
+        "neither einbench's, asv's nor pytest-benchmark's; skipped",
+        "einbench: warning: results/half.json: "
+        "not JSON at line 1, column 11 (Expecting value); skipped",
+    ]
+
+
+def test_files_and_folders_mix_and_a_file_named_twice_counts_once(results, recorded, einbench):
+    finished = einbench("export", results / "a.json", recorded, results)
+    assert finished.status == 0
+    assert len(lines(finished.out)) == 1 + 16
+
+
+@pytest.mark.parametrize(
+    ("args", "begins"),
+    [
+        (["--output", "a.json"], b"{"),
+        (["--output", "a.csv"], b"operation,"),
+        (["--output", "a.txt"], b"operation,"),
+        (["--output", "a.csv", "--format", "json"], b"{"),
+        (["--output", "new/folder/a.JSON"], b"{"),
+    ],
+)
+def test_the_format_is_what_is_asked_for_or_what_the_name_ends_in(
+    results, einbench, tmp_path, args, begins
+):
+    finished = einbench("export", results / "a.json", *args)
+    assert (finished.status, finished.out) == (0, "")
+    assert finished.told == [f"1 row in {args[1]}"]
+    assert (tmp_path / args[1]).read_bytes().startswith(begins)
+
+
+def test_json_on_stdout_has_schema_and_machine(results, samples, einbench):
+    document = json.loads(einbench("export", results, "--format", "json").out)
+    assert (document["schema"], document["machine"]) == ("einbench.export/1", [samples.MACHINE])
+    assert tuple(document["records"][0]) == NAMES
+
+
+def test_parquet_is_written_to_a_file(results, einbench, tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow is an optional extra")
+    import pyarrow.parquet as pq
+
+    assert einbench("export", "--output", "a.parquet").status == 0
+    assert pq.read_table(tmp_path / "a.parquet").column_names == list(NAMES)
+
+
+def test_parquet_without_pyarrow_is_one_line_that_says_how_to_get_it(
+    results, einbench, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    finished = einbench("export", "--output", "a.parquet")
+    assert finished.status == 2
+    assert finished.told == [
+        "einbench: error: parquet needs pyarrow: pip install 'einbench[parquet]'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["absent.json"], "absent.json: No such file"),
+        (["--format", "xml"], "no format 'xml'; known: csv, json, parquet"),
+        (["--format", "parquet"], "name a file with --output"),
+        (["--output", "results"], "it is a folder; choose another file with --output"),
+        (["--output", "results/a.json/b.csv"], "cannot write results/a.json/b.csv"),
+        (["empty"], "no times in empty; expected asv results"),
+    ],
+)
+def test_wrong_use_is_one_line(results, einbench, tmp_path, args, told):
+    (tmp_path / "empty").mkdir()
+    finished = einbench("export", *args)
+    assert (finished.status, finished.out) == (2, "")
+    (line,) = finished.told
+    assert line.startswith("einbench: error: ")
+    assert told in line
+
+
+def test_where_nothing_could_be_read_the_status_is_2_and_no_file_is_made(
+    results, einbench, tmp_path
+):
+    finished = einbench("export", results / "half.json", "--output", "a.csv")
+    assert finished.status == 2
+    assert [line.split(": ")[1] for line in finished.told] == ["warning", "error"]
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_an_output_is_replaced_whole_or_not_at_all(results, einbench, tmp_path, monkeypatch):
+    target = tmp_path / "a.csv"
+    target.write_text("before", encoding="utf-8")
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", interrupted)
+        assert einbench("export", results, "--output", "a.csv").status == 130
+    assert target.read_text(encoding="utf-8") == "before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "results"]
+    assert einbench("export", results, "--output", "a.csv").status == 0
+    assert target.read_text(encoding="utf-8").startswith("operation,")
+
+
+def test_an_export_in_the_folder_it_came_from_changes_nothing(results, einbench):
+    first = einbench("export", results).out
+    assert einbench("export", results, "--output", results / "all.json").status == 0
+    assert einbench("export", results).out == first
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such pipes")
+def test_a_reader_that_leaves_gets_no_traceback(results, recorded):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kernels.cli", "export", recorded], env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )  # fmt: skip
+    process.stdout.close()
+    with process.stderr as stderr:
+        assert stderr.read() == ""
+    assert process.wait(60) == 141
