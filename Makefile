@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test test-peers lint format check machine picture clean
+.PHONY: help compare test bench-ci gate gate-study history history-quick history-newest publish test-peers lint format check machine picture clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,45 @@ machine: $(VENV)/.installed  ## what a number from this machine was taken with
 
 test: $(VENV)/.test  ## all tests but those against PyTorch and JAX (ARGS="-k softmax")
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+bench-ci: $(VENV)/.bench  ## every kernel on pytest-benchmark's clock, under 5 minutes (ARGS="-k softmax")
+	@mkdir -p results
+	$(BIN)/python -m pytest benchmarks/ci --benchmark-json=results/bench-ci.json $(ARGS)
+
+# what `make gate` compares: the commit before is the default
+BASE ?= HEAD^
+HEAD ?= HEAD
+
+gate: $(VENV)/.installed  ## is HEAD slower than BASE, beyond noise? about 4 minutes (BASE=main)
+	@$(BIN)/einbench gate $(BASE) $(HEAD) $(ARGS)
+
+gate-study: $(VENV)/.installed  ## how often the gate is right: 42 gates, about 90 minutes
+	$(BIN)/python benchmarks/gate/study.py results/gate-study.json
+
+# commits that `make history` measures, as git rev-list takes them
+RANGE ?= HEAD~3..HEAD
+# asv's environment with the pinned versions; asked for when a target runs, not before
+PINNED = $(BIN)/python benchmarks/environments.py pinned
+
+history-quick: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last commit, few cells (3 minutes), and what changed in it
+	EINBENCH_PROFILE=quick $(BIN)/asv run --environment "$$($(PINNED))" --skip-existing-successful 'HEAD^!' $(ARGS)
+	@echo; echo "Commits only are measured, not what lies uncommitted beside them. The commit before:"
+	@$(BIN)/asv compare --only-changed 'HEAD^' HEAD || echo "To have one: make history RANGE='HEAD^^!'"
+	@echo "Next: .venv/bin/asv show HEAD, make history RANGE=A..B, make history-newest, make publish"
+
+history: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last 3 commits, up to 30 minutes each (RANGE=A..B)
+	EINBENCH_PROFILE=regular $(BIN)/asv run --environment "$$($(PINNED))" --skip-existing-successful '$(RANGE)' $(ARGS)
+	@echo "Next: .venv/bin/asv compare A B, .venv/bin/asv show A, make publish"
+
+history-newest: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: did the newest NumPy and numba make kernels faster? (ARGS="--bench einsum")
+	@$(BIN)/python benchmarks/environments.py refresh
+	$(BIN)/asv run 'HEAD^!' $(ARGS)
+	@$(BIN)/python benchmarks/environments.py compare HEAD
+
+publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their scripts come from public CDNs)
+	EINBENCH_PROFILE=thorough $(BIN)/asv run --bench just-discover 'HEAD^!'
+	$(BIN)/asv publish
+	@echo "Next: .venv/bin/asv preview"
 
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers $(ARGS)
@@ -63,6 +102,15 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt $(SOURCES)
 
 $(VENV)/.test: $(VENV)/.installed
 	@$(INSTALL) '.[test]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.installed
+	@$(INSTALL) '.[bench]'
+	@touch $@
+
+# asv asks about the machine once, in the home folder; --yes answers
+$(VENV)/.asv-machine: $(VENV)/.bench
+	@test -f "$$HOME/.asv-machine.json" || $(BIN)/asv machine --yes
 	@touch $@
 
 $(VENV)/.lint: $(BIN)/python pyproject.toml constraints.txt

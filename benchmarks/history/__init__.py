@@ -1,0 +1,5 @@
+"""asv's suites: every operation and kernel of the checkout, over the commits of the repository.
+
+`operations` makes the benchmarks, `profiles` says how much of them is measured, `listing` where
+their names come from, `facts` what is checked once a commit before anything is timed.
+"""

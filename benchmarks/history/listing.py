@@ -1,0 +1,57 @@
+"""The names in the suite: operations and kernels of the checkout that the suite lies in.
+
+asv hands a cell to its process as the number of a parameter combination, which only means the
+same in every commit if the list is the same. So the list never comes from the commit that is
+measured: there, a kernel the commit lacks would shift all after it to another one's place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+_PRINT_NAMES = """
+import json, kernels
+print(json.dumps([[o.name, "batch" in o.axes, list(o.kernels)]
+                  for o in kernels.operations.values()]))
+"""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One operation by name, with the names of its kernels, simplest first."""
+
+    operation: str
+    #: whether it takes batches; one that does not is measured at one size
+    batched: bool
+    kernels: tuple[str, ...]
+
+
+@cache
+def listed(checkout: Path = CHECKOUT) -> tuple[Listed, ...]:
+    """Every operation of a checkout, in reading order.
+
+    Another process imports it: this one measures the installed package of the same name.
+
+    Raises:
+        RuntimeError: the checkout's package cannot be imported; the message says why.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONSAFEPATH": "1"}
+    finished = subprocess.run(  # noqa: S603 - this interpreter and a fixed program
+        [sys.executable, "-c", _PRINT_NAMES],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if finished.returncode:
+        told = finished.stderr.strip().splitlines() or ["no reason given"]
+        raise RuntimeError(f"the kernels of the checkout cannot be listed: {told[-1]}")
+    return tuple(
+        Listed(operation, batched, tuple(kernels))
+        for operation, batched, kernels in json.loads(finished.stdout)
+    )

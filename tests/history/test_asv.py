@@ -1,0 +1,112 @@
+"""asv itself over the suites: `asv check`, and one tiny `asv run` from end to end."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+
+import kernels
+
+from .conftest import ROOT
+from .test_configuration import relaxed
+
+pytest.importorskip("asv", reason="asv is not installed")
+
+
+@pytest.fixture
+def asv(tmp_path):
+    """asv with results, environments and the file about the machine in a temporary folder."""
+    configuration = relaxed(ROOT / "asv.conf.json")
+    configuration["repo"] = str(tmp_path / "repository")
+    configuration["benchmark_dir"] = str(ROOT / configuration["benchmark_dir"])
+    configuration |= {"results_dir": "results", "env_dir": "env"}
+    (tmp_path / "asv.conf.json").write_text(json.dumps(configuration), encoding="utf-8")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.example", "-C", "repository"]
+    for command in (["git", "init", "-q", "repository"], [*git, "commit", "-q", "--allow-empty"]):
+        message = ["-m", "one"] if "commit" in command else []
+        subprocess.run([*command, *message], cwd=tmp_path, check=True)
+
+    def run(*arguments, **variables):
+        # asv drops PYTHONPATH, which here stands for the installed package
+        environment = os.environ | {
+            "HOME": str(tmp_path),
+            "EINBENCH_PROFILE": "quick",
+            "ASV_PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            **variables,
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "asv", *arguments],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    run("machine", "--yes")
+    return run
+
+
+def test_asv_check_finds_no_problems(asv):
+    finished = asv("check", "--environment", "existing:same")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "No problems found" in finished.stdout
+
+
+def test_asv_shows_the_line_about_an_unknown_profile(asv):
+    finished = asv("check", "--environment", "existing:same", EINBENCH_PROFILE="fast")
+    assert finished.returncode != 0
+    assert "EINBENCH_PROFILE=fast: no such profile; choose quick" in (
+        finished.stdout + finished.stderr
+    )
+
+
+def test_asv_run_stores_what_it_measured_of_the_installed_package(asv, tmp_path):
+    """Against a stub of ``kernels.compare``: the real one takes half a minute to compile all."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(STUB, encoding="utf-8")
+    path = f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    finished = asv(
+        "run", "--environment", "existing:same", "--set-commit-hash", "HEAD",
+        "--bench", r"^relu\..*\(.(loop|ufunc).,", ASV_PYTHONPATH=path, PYTHONPATH=path,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    (file,) = [f for f in (tmp_path / "results").rglob("*.json") if "existing" in f.name]
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    rows = {
+        name: dict(zip(stored["result_columns"], row, strict=False))
+        for name, row in stored["results"].items()
+    }
+    assert set(rows) == {f"relu.{n}" for n in ("time_kernel", "track_error", "track_roofline")}
+    kernel, batch, dtype = rows["relu.time_kernel"]["params"]
+    assert kernel == [repr(name) for name in kernels.operation("relu").kernels]
+    assert (batch, dtype) == (["1", "128"], ["'float32'"])
+    loop, other = rows["relu.time_kernel"]["result"][:2], rows["relu.time_kernel"]["result"][2:4]
+    assert all(math.isnan(value) for value in loop), "the stub says that it was rejected"
+    assert all(value > 0 for value in other)
+    assert rows["relu.track_error"]["result"][:4] == [1000.0, 1000.0, 1.0, 1.0]
+    assert rows["relu.track_roofline"]["result"][2] == 0.5
+    assert rows["relu.time_kernel"]["version"] == "1"
+
+
+STUB = """
+import sys
+from types import SimpleNamespace
+import kernels
+
+
+def compare(names, batches, dtypes, budget_s):
+    fact = {"median_s": 1e-5, "roofline": 0.5}
+    wrong = {"status": "rejected", "reason": "planted", "error": 1000.0} | fact
+    right = {"status": "ok", "reason": "", "error": 1.0} | fact
+    return SimpleNamespace(records=[
+        (wrong if kernel.method == "loop" else right)
+        | {"operation": op.name, "kernel": kernel.method, "sizes": {"batch": b}, "dtype": d}
+        for op in kernels.operations.values() for kernel in op for b in batches for d in dtypes
+    ])
+
+
+kernels.compare = compare
+"""
