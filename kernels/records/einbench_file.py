@@ -8,7 +8,7 @@ from typing import Any
 from kernels.records.columns import Row, mapping, sequence, text
 from kernels.records.dates import from_iso, from_name
 from kernels.records.found import Found
-from kernels.records.jsonfile import Unreadable
+from kernels.records.jsonfile import NoTimes, Unreadable
 
 HARNESS = "einbench"
 COMPARISONS = ("einbench.comparison/1", "einbench.fastest/1")
@@ -18,6 +18,7 @@ _OTHERS = {
     "einbench.list": "a list of kernels without times",
     "einbench.machine": "a machine without times",
     "einbench.gate": "a gate's verdicts on two commits, not times of one",
+    "einbench.gate-study": "how often the gate is right",
     "einbench.winners": "winners, not the times they won with; read the files it names",
 }
 
@@ -94,5 +95,5 @@ def _refuse(schema: str) -> None:
         if known.startswith(f"{family}/"):
             raise Unreadable(f"{schema} is of another einbench: this one reads {known}")
     if family in _OTHERS:
-        raise Unreadable(f"{schema} holds {_OTHERS[family]}")
+        raise NoTimes(f"{schema} holds {_OTHERS[family]}")
     raise Unreadable(f"{schema}: nothing this einbench knows")

@@ -19,6 +19,10 @@ class Unreadable(Exception):  # noqa: N818 - the file's state, not a mistake of 
     """Why a file was skipped, in words that follow its name."""
 
 
+class NoTimes(Unreadable):
+    """A document of the suite's own that holds none: nothing to warn of where nobody named it."""
+
+
 def found(
     paths: Iterable[str | os.PathLike[str]], warn: Callable[[str, str], None]
 ) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from typing import Any
 from kernels.records import asv_file, einbench_file, pytest_benchmark_file
 from kernels.records.columns import NAMES, Row, mapping, plain, text
 from kernels.records.found import Found
-from kernels.records.jsonfile import Unreadable, found, load
+from kernels.records.jsonfile import NoTimes, Unreadable, found, load
 
 _COMPANIONS = ("machine.json", "benchmarks.json")
 
@@ -36,19 +36,24 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> Reading:
     """Everything that files, and the ``*.json`` below folders, tell of kernels.
 
     A file that is broken, half-written, foreign or of a newer format is named in ``warnings``
-    and skipped. Rows of an export that is read together with its sources appear once.
+    and skipped; the suite's own documents without times only where they were named. Rows of an export that is read together with its sources appear once.
 
     Raises:
         OSError: a path that was named does not exist or cannot be looked at.
     """
     reading = Reading()
+    named = dict.fromkeys(map(Path, paths))
     sources: list[Found] = []
     exports: list[Found] = []
     companions = _Companions()
-    for path in found(paths, reading.warn):
+    for path in found(named, reading.warn):
         try:
             document = load(path)
             read_file, is_export = _rows(document, path, companions)
+        except NoTimes as problem:
+            if path in named:
+                reading.warn(str(path), str(problem))
+            continue
         except Unreadable as problem:
             reading.warn(str(path), str(problem))
             continue

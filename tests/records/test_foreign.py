@@ -20,8 +20,6 @@ FOREIGN = {
     "deep.json": ("[" * 100_000, "nested too deeply"),
     "digits.json": ('{"a": ' + "9" * 5000 + "}", "thousands of digits"),
     "newer.json": ('{"schema": "einbench.comparison/2", "records": []}', "another einbench"),
-    "check.json": ('{"schema": "einbench.check/1"}', "verdicts without times"),
-    "gate.json": ('{"schema": "einbench.gate/1"}', "a gate's verdicts"),
     "odd.json": ('{"schema": "einbench.poetry/1"}', "nothing this einbench knows"),
     "bare.json": ('{"schema": "einbench.comparison/1"}', "without records"),
     "asv3.json": ('{"commit_hash": "a", "env_name": "b", "results": {}, "version": 3}', "format 3"),
@@ -46,6 +44,16 @@ def test_a_broken_or_foreign_file_is_named_and_the_rest_is_read(samples, tmp_pat
     assert warning.startswith(f"{tmp_path / name}: ")
     assert problem in warning
     assert warning.endswith("; skipped")
+
+
+def test_the_suites_own_documents_without_times_are_named_where_somebody_asked_for_them(tmp_path):
+    schemas = {"check": "verdicts without times", "gate": "a gate's verdicts"}
+    for schema, problem in schemas.items():
+        file = tmp_path / f"{schema}.json"
+        file.write_text(f'{{"schema": "einbench.{schema}/1"}}', encoding="utf-8")
+        (warning,) = read([file]).warnings
+        assert problem in warning
+    assert not read([tmp_path]).warnings
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such files there")
