@@ -36,7 +36,8 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> Reading:
     """Everything that files, and the ``*.json`` below folders, tell of kernels.
 
     A file that is broken, half-written, foreign or of a newer format is named in ``warnings``
-    and skipped; the suite's own documents without times only where they were named. Rows of an export that is read together with its sources appear once.
+    and skipped; the suite's own documents without times are named only where they were asked
+    for. Rows of an export that is read together with its sources appear once.
 
     Raises:
         OSError: a path that was named does not exist or cannot be looked at.
