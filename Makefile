@@ -43,7 +43,7 @@ gate: $(VENV)/.installed  ## is HEAD slower than BASE, beyond noise? about 4 min
 	@$(BIN)/einbench gate $(BASE) $(HEAD) $(ARGS)
 
 gate-study: $(VENV)/.installed  ## how often the gate is right: 42 gates, about 90 minutes
-	$(BIN)/python benchmarks/gate/study.py results/gate-study.json
+	@cd benchmarks && PYTHONSAFEPATH= ../$(BIN)/python -m gate.study ../results/gate-study.json $(ARGS)
 
 # commits that `make history` measures, as git rev-list takes them
 RANGE ?= HEAD~3..HEAD
@@ -73,10 +73,11 @@ publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their script
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers $(ARGS)
 
-lint: $(VENV)/.lint  ## formatter, linter and type check, changing nothing
+lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	cd benchmarks && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml --explicit-package-bases .
 
 format: $(VENV)/.lint  ## format, and mend what the linter can
 	$(BIN)/ruff format .

@@ -1,6 +1,6 @@
 """How often the gate is right: the same commit against itself, and commits with known faults.
 
-    python benchmarks/gate/study.py results/gate-study.json
+    make gate-study
 
 Twenty runs of a commit against itself must find nothing. In commits where one kernel of each of
 six operations is slowed by 1.3, then by 1.15, it must find these and no others, ten times each.
@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import plants
-
 from kernels.report.comparison import write_whole
 
+from . import plants
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 SCHEMA = "einbench.gate-study/1"
 SAME = 20
 TRIES = 10
@@ -54,13 +55,19 @@ class Try:
         return f"{self.kind}-{self.number:02}"
 
 
-def main() -> None:
-    """Run what is still missing of the study, and print what is known so far."""
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "results/gate-study.json").resolve()
+def main(arguments: list[str]) -> None:
+    """Run what is still missing of the study, unless ``--summary`` alone is asked for."""
+    target = Path(next(a for a in arguments if a != "--summary"))
     document = _load(target)
+    if "--summary" not in arguments:
+        _study(document, target)
+    print("\n".join(summary(document)))
+
+
+def _study(document: dict[str, Any], target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="gate-study-") as temporary:
         clone = Path(temporary) / "clone"
-        plants.git(Path.cwd(), "clone", "--quiet", ".", str(clone))
+        plants.git(CHECKOUT, "clone", "--quiet", ".", str(clone))
         document.setdefault("commit", plants.git(clone, "rev-parse", "HEAD"))
         plants.git(clone, "checkout", "--quiet", "--detach", document["commit"])
         _share_environments(clone)
@@ -68,8 +75,7 @@ def main() -> None:
             if one.name not in document["runs"]:
                 document["runs"][one.name] = _run(clone, one, document)
                 write_whole(target, json.dumps(document, indent=1) + "\n")
-                print(one.name, json.dumps(document["runs"][one.name]), flush=True)
-    print("\n".join(summary(document)))
+                print(one.name, "status", document["runs"][one.name]["status"], flush=True)
 
 
 def _load(target: Path) -> dict[str, Any]:
@@ -85,7 +91,7 @@ def _load(target: Path) -> dict[str, Any]:
 
 def _share_environments(clone: Path) -> None:
     """Environments outlive the clone: a study that was stopped builds none of them twice."""
-    shared = Path.cwd() / ".gate" / "study"
+    shared = CHECKOUT / ".gate" / "study"
     shared.mkdir(parents=True, exist_ok=True)
     (clone / ".gate").symlink_to(shared)
 
@@ -114,6 +120,8 @@ def _run(clone: Path, one: Try, document: dict[str, Any]) -> dict[str, Any]:
     load = os.getloadavg()[0]
     done = subprocess.run(  # noqa: S603 - this interpreter and the gate itself
         argv, cwd=clone, capture_output=True, text=True, check=False,
+        # the installed gate, not the clone's folder of the same name
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
     )  # fmt: skip
     if done.returncode not in (0, 1, 2) or not output.exists():
         sys.exit(f"{one.name}: the gate ended with {done.returncode}: {done.stderr}")
@@ -178,8 +186,4 @@ def _found(document: dict[str, Any], runs: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    if "--summary" in sys.argv:
-        path = Path(next(arg for arg in sys.argv[1:] if arg != "--summary"))
-        print("\n".join(summary(json.loads(path.read_text(encoding="utf-8")))))
-    else:
-        main()
+    main(sys.argv[1:])

@@ -1,0 +1,53 @@
+"""The gate's study counts what the gate found, and what it should have found."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+SLOWED = [["relu", "loop"], ["tanh", "ufunc"]]
+
+
+def found(*kernels, status=1):
+    told = [
+        {"operation": operation, "kernel": kernel, "batch": batch, "status": "regression"}
+        for operation, kernel in kernels
+        for batch in (1, 128)
+    ]
+    return {"status": status, "cells": 4, "told": told}
+
+
+def summary(tmp_path, runs):
+    file = tmp_path / "study.json"
+    file.write_text(json.dumps({"slowed": SLOWED, "runs": runs}), encoding="utf-8")
+    # without the safe path, the folder it is run in is where its package is found
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
+    done = subprocess.run(
+        [sys.executable, "-m", "gate.study", str(file), "--summary"],
+        cwd=BENCHMARKS, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def test_a_kernel_that_was_not_found_and_one_that_was_not_slowed_are_counted(tmp_path):
+    (line,) = summary(
+        tmp_path,
+        {
+            "slowed-1.3-00": found(*SLOWED),
+            "slowed-1.3-01": found(SLOWED[0], ["linear", "matmul"]),
+            "slowed-1.3-02": found(status=0),
+        },
+    )
+    assert "slowed-1.3: 3 runs, statuses [1, 1, 0]" in line
+    assert "all of them found in 1 of 3 runs" in line
+    assert "relu[loop] 2, tanh[ufunc] 1" in line
+    assert line.endswith("others 1")
+
+
+def test_a_false_alarm_is_counted(tmp_path):
+    (line,) = summary(tmp_path, {"same-00": found(status=0), "same-01": found(["relu", "loop"])})
+    assert "statuses [0, 1]; 2 regressions in 8 cells" in line
