@@ -12,13 +12,13 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SLOWED = [["relu", "loop"], ["tanh", "ufunc"]]
 
 
-def found(*kernels, status=1):
+def found(*kernels, status=1, operations=()):
     told = [
         {"operation": operation, "kernel": kernel, "batch": batch, "status": "regression"}
         for operation, kernel in kernels
         for batch in (1, 128)
     ]
-    return {"status": status, "cells": 4, "told": told}
+    return {"status": status, "cells": 4, "told": told, "operations": list(operations)}
 
 
 def summary(tmp_path, runs):
@@ -40,11 +40,12 @@ def test_a_kernel_that_was_not_found_and_one_that_was_not_slowed_are_counted(tmp
             "slowed-1.3-00": found(*SLOWED),
             "slowed-1.3-01": found(SLOWED[0], ["linear", "matmul"]),
             "slowed-1.3-02": found(status=0),
+            "slowed-1.3-03": found(SLOWED[1], operations=["tanh"]),
         },
     )
-    assert "slowed-1.3: 3 runs, statuses [1, 1, 0]" in line
-    assert "all of them found in 1 of 3 runs" in line
-    assert "relu[loop] 2, tanh[ufunc] 1" in line
+    assert "slowed-1.3: 4 runs, statuses [1, 1, 0, 1]" in line
+    assert "all that was slowed found in 2 of 4 tries" in line
+    assert "relu[loop] 2 of 3, tanh[ufunc] 2 of 4" in line
     assert line.endswith("others 1")
 
 
