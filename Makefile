@@ -60,7 +60,7 @@ history: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last 3 commits, up to 
 	EINBENCH_PROFILE=regular $(BIN)/asv run --environment "$$($(PINNED))" --skip-existing-successful '$(RANGE)' $(ARGS)
 	@echo "Next: .venv/bin/asv compare A B, .venv/bin/asv show A, make publish"
 
-history-newest: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: did the newest NumPy and numba make kernels faster? (ARGS="--bench einsum")
+history-newest: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: is anything faster with the newest NumPy and numba? (ARGS="--bench einsum")
 	@$(BIN)/python benchmarks/environments.py refresh
 	$(BIN)/asv run 'HEAD^!' $(ARGS)
 	@$(BIN)/python benchmarks/environments.py compare HEAD
