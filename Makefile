@@ -40,7 +40,7 @@ BASE ?= HEAD^
 HEAD ?= HEAD
 
 gate: $(VENV)/.installed  ## is HEAD slower than BASE, beyond noise? about 4 minutes (BASE=main)
-	@$(BIN)/einbench gate $(BASE) $(HEAD) $(ARGS)
+	@$(BIN)/einbench gate "$(BASE)" "$(HEAD)" $(ARGS)
 
 gate-study: $(VENV)/.installed  ## how often the gate is right: 42 gates, about 90 minutes
 	@cd benchmarks && PYTHONSAFEPATH= ../$(BIN)/python -m gate.study ../results/gate-study.json $(ARGS)
@@ -50,13 +50,14 @@ RANGE ?= HEAD~3..HEAD
 # asv's environment with the pinned versions; asked for when a target runs, not before
 PINNED = $(BIN)/python benchmarks/environments.py pinned
 
-history-quick: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last commit, few cells (3 minutes), and what changed in it
-	EINBENCH_PROFILE=quick $(BIN)/asv run --environment "$$($(PINNED))" --skip-existing-successful 'HEAD^!' $(ARGS)
-	@echo; echo "Commits only are measured, not what lies uncommitted beside them. The commit before:"
-	@$(BIN)/asv compare --only-changed 'HEAD^' HEAD || echo "To have one: make history RANGE='HEAD^^!'"
+history-quick: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last two commits, few cells (3 minutes each), and what changed
+	EINBENCH_PROFILE=quick $(BIN)/asv run --environment "$$($(PINNED))" --skip-existing-successful 'HEAD~2..HEAD' $(ARGS)
+	@echo; echo "Commits only are measured, not what lies uncommitted beside them. What changed:"
+	@$(BIN)/asv compare --only-changed 'HEAD^' HEAD
 	@echo "Next: .venv/bin/asv show HEAD, make history RANGE=A..B, make history-newest, make publish"
 
 history: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last 3 commits, up to 30 minutes each (RANGE=A..B)
+	@git rev-list --count $(RANGE) > /dev/null || { echo "RANGE=$(RANGE): no such commits; write RANGE=A..B"; exit 2; }
 	EINBENCH_PROFILE=regular $(BIN)/asv run --environment "$$($(PINNED))" --skip-existing-successful '$(RANGE)' $(ARGS)
 	@echo "Next: .venv/bin/asv compare A B, .venv/bin/asv show A, make publish"
 
@@ -88,7 +89,7 @@ picture: $(VENV)/.installed  ## draw the README's table anew
 		--json results/readme-table.json --picture results/readme-table.svg
 
 clean:  ## remove everything made here but results
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .gate .asv .benchmarks build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from kernels.cli.target import Target, refuse_unwritable
 
 if TYPE_CHECKING:
     from kernels.gate.revision import Repository, Revision
+    from kernels.gate.settings import Thresholds
 
 #: beside the repository's own files: environments, unfinished runs, and the lock
 FOLDER = ".gate"
@@ -81,6 +83,7 @@ def gate(
     repository = Repository(Path.cwd())
     before, after = repository.revision(base), repository.revision(head)
     limits = thresholds(repository.read(after, "pyproject.toml"))
+    notes = _changed_limits(limits, repository, before)
     target = Target.of(json_path)
     if summary is not None:
         refuse_unwritable(Path(summary), "--summary")
@@ -101,14 +104,33 @@ def gate(
             "other; wait for it"
         ) from None
     except KeyboardInterrupt:
-        complain("interrupted; what was measured is kept, and the same command goes on from there")
+        kept = any((folder / "unfinished").glob("*/first-*.json"))
+        complain(
+            "interrupted; finished launches are kept, and the same command goes on from there"
+            if kept
+            else "interrupted before anything was measured"
+        )
         return INTERRUPTED
+    outcome = dataclasses.replace(outcome, notes=notes)
     target.write(document(outcome))
     if summary is not None:
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(markdown(outcome))
     show(outcome, console(target.tables))
     return outcome.status
+
+
+def _changed_limits(limits: Thresholds, repository: Repository, base: Revision) -> tuple[str, ...]:
+    """A commit brings the thresholds that it is judged by: said where they are not base's."""
+    from kernels.gate.settings import thresholds
+
+    try:
+        before = thresholds(repository.read(base, "pyproject.toml"))
+    except ValueError:
+        return ()
+    if before == limits:
+        return ()
+    return (f"thresholds are head's, and not as in base: {before} -> {limits}",)
 
 
 def _warn_of_changes(repository: Repository, head: Revision) -> None:

@@ -13,8 +13,10 @@ from pathlib import Path
 from kernels.gate.revision import Repository, Revision
 
 #: built environments that are kept, the newest ones: each takes some hundred megabytes
-_KEPT = 6
+_KEPT = 4
 _MARK = "einbench-complete"
+#: lines in which pip says that there was an error, and not which
+_WRAPPERS = ("subprocess-exited-with-error", "metadata-generation-failed", "ERROR: Exception:")
 
 
 class BuildError(Exception):
@@ -60,12 +62,9 @@ def _run(argv: list[str], revision: Revision, log: Path, out: object) -> None:
     )  # fmt: skip
     if done.returncode:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
-        errors = [line for line in lines if line.lstrip().lower().startswith("error")]
-        # pip's own failures are headed so, and end with what happened
-        said = [line for line in errors if line.strip() != "ERROR: Exception:"] or lines
-        raise BuildError(
-            f"{revision.short} could not be installed: {said[-1].strip()} (log: {log})"
-        )
+        errors = [line.strip(" \u2570\u2500>|") for line in lines if "error:" in line.lower()]
+        said = [line for line in errors if not any(w in line for w in _WRAPPERS)] or lines
+        raise BuildError(f"{revision.short} could not be installed: {said[-1]} (log: {log})")
 
 
 def _prune(folder: Path) -> None:

@@ -16,13 +16,18 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 RESAMPLES = 4000
-#: of all intervals, how many hold the ratio
+#: nominal: of seven launches, 89 % of such intervals hold the ratio, of many nearly 95 %. What
+#: keeps false alarms away is that all of it is asked a second time
 LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """How much slower head is, over a number of launches; times in seconds per call."""
+    """How much slower head is, over a number of launches; times in seconds per call.
+
+    ``head_s`` is ``ratio * base_s``: the median of head's own times knows nothing of which
+    launches were disturbed.
+    """
 
     ratio: float
     low: float
@@ -33,9 +38,7 @@ class Estimate:
 
     def slower(self, threshold: float, floor_s: float) -> bool:
         """Beyond the threshold with the whole interval, and by more than the floor."""
-        return (
-            self.ratio > threshold and self.low > threshold and self.head_s - self.base_s > floor_s
-        )
+        return self.low > threshold and self.head_s - self.base_s > floor_s
 
     def undecided(self, threshold: float, floor_s: float) -> bool:
         """Beyond the threshold, but not with the whole interval."""
@@ -64,14 +67,9 @@ def estimate(launches: Sequence[Mapping[str, Any]], seed: int = 0) -> Estimate:
         raise ValueError("no launch to estimate from; expected one at least")
     ratios = np.array([np.median(np.divide(one["head_s"], one["base_s"])) for one in launches])
     low, high = interval(ratios, seed)
-    return Estimate(
-        ratio=float(np.median(ratios)),
-        low=low,
-        high=high,
-        base_s=_typical_s(launches, "base_s"),
-        head_s=_typical_s(launches, "head_s"),
-        launches=len(launches),
-    )
+    ratio = float(np.median(ratios))
+    base_s = float(np.median([np.median(one["base_s"]) for one in launches]))
+    return Estimate(ratio, low, high, base_s, ratio * base_s, len(launches))
 
 
 def interval(values: Array, seed: int = 0) -> tuple[float, float]:
@@ -80,7 +78,3 @@ def interval(values: Array, seed: int = 0) -> tuple[float, float]:
     drawn = values[rng.integers(values.size, size=(RESAMPLES, values.size))]
     low, high = np.quantile(np.median(drawn, axis=1), ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return float(low), float(high)
-
-
-def _typical_s(launches: Sequence[Mapping[str, Any]], side: str) -> float:
-    return float(np.median([np.median(one[side]) for one in launches]))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kernels import __version__
 from kernels.gate.environment import BuildError, build
 from kernels.gate.estimate import Estimate, estimate
 from kernels.gate.inventory import (
@@ -79,6 +80,8 @@ class Outcome:
     problem: str = ""
     #: pairs of launches that an interrupted run had left
     resumed: int = 0
+    #: what else is to be said
+    notes: tuple[str, ...] = ()
 
     def of(self, *statuses: str) -> list[Finding]:
         """The findings of these statuses."""
@@ -118,13 +121,13 @@ def gate(
         progress: called with the part done and what is being done.
 
     Raises:
-        ValueError: an operation is asked for that neither commit has.
+        ValueError: an operation is asked for, or has a threshold, that neither commit has.
     """
     told = progress or (lambda part, label: None)
     facts = {**machine(), "threads": settings.threads}
     outcome = partial(Outcome, base, head, settings, thresholds, facts)
     key = {
-        "base": base.commit, "head": head.commit, **asdict(settings),
+        "version": __version__, "base": base.commit, "head": head.commit, **asdict(settings),
         "thresholds": asdict(thresholds), "machine": facts["fingerprint"],
     }  # fmt: skip
     state = State(folder / "unfinished", key)
@@ -132,11 +135,15 @@ def gate(
         starts = _build(repository, (base, head), settings, folder, state, told)
         inventories = _inventories(starts, settings, state, told)
         refuse_unknown(settings.operations, *inventories)
+        thresholds.refuse_unknown(name for one in inventories for name in one.operations)
         run = _Run(starts, settings, thresholds, state, told)
         findings = run.judge_all(*inventories)
     except (BuildError, CellError, LaunchError) as problem:
-        state.finish()
+        # what was measured is kept: the next try may be luckier, and goes on from there
         return outcome(problem=str(problem))
+    except ValueError:
+        state.finish()
+        raise
     state.finish()
     versions = {"base": inventories[0].versions, "head": inventories[1].versions}
     return outcome(findings=findings, versions=versions, resumed=run.resumed)

@@ -22,6 +22,8 @@ SLOWEST_CALL_S = 0.05
 class Inventory:
     """The kernels of one commit, ``{operation: {method: ...}}``, and what their times mean."""
 
+    #: all operations there are, those that nobody asked for as well
+    operations: Sequence[str]
     #: why each cannot run; empty where it can
     reasons: Mapping[str, Mapping[str, str]]
     #: why each is wrong; empty where it is right
@@ -29,6 +31,8 @@ class Inventory:
     #: operation -> inputs, sizes and options that it is timed with
     problems: Mapping[str, Mapping[str, Any]]
     versions: Mapping[str, str | None]
+    #: operation -> why its check itself did not work
+    unchecked: Mapping[str, str]
 
     def batched(self, operation: str) -> bool:
         """Whether an operation has a batch axis."""
@@ -61,8 +65,10 @@ def take_inventories(
         for side in sides:
             partners[side].send("check", operation=operation, batch=batch, dtype=dtype)
         for side in sides:
-            methods = found[side]["reasons"][operation]
-            found[side]["wrong"][operation] = _checked(partners[side], methods)
+            try:
+                found[side]["wrong"][operation] = partners[side].answer(_CHECK_S)["wrong"]
+            except CellError as problem:
+                found[side]["unchecked"][operation] = str(problem)
     return found
 
 
@@ -73,17 +79,10 @@ def _listed(facts: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
         if not names or one["operation"] in names:
             reasons.setdefault(one["operation"], {})[one["kernel"]] = one["reason"]
     return {
-        "reasons": reasons, "wrong": {},
+        "operations": list(facts["problems"]), "reasons": reasons, "wrong": {}, "unchecked": {},
         "problems": {name: facts["problems"][name] for name in reasons},
         "versions": facts["versions"],
     }  # fmt: skip
-
-
-def _checked(partner: Partner, methods: Iterable[str]) -> dict[str, str]:
-    try:
-        return dict(partner.answer(_CHECK_S)["wrong"])
-    except CellError as problem:
-        return dict.fromkeys(methods, f"the check itself failed: {problem}")
 
 
 def refuse_unknown(names: Iterable[str], base: Inventory, head: Inventory) -> None:
@@ -92,7 +91,7 @@ def refuse_unknown(names: Iterable[str], base: Inventory, head: Inventory) -> No
     Raises:
         ValueError: with the nearest names there are.
     """
-    known = dict.fromkeys([*base.reasons, *head.reasons])
+    known = dict.fromkeys([*base.operations, *head.operations])
     for name in names:
         if name not in known:
             raise ValueError(unknown("operation", name, known, " in either commit"))
@@ -136,8 +135,10 @@ def _compare(operation: str, method: str, base: Inventory, head: Inventory) -> t
         if before:
             return "unavailable", after
         return "missing", f"cannot run in head: {after}"
-    wrong = head.wrong[operation].get(method, "")
-    if wrong:
+    for side, inventory in (("base", base), ("head", head)):
+        if operation in inventory.unchecked:
+            return "failed", f"the check itself failed in {side}: {inventory.unchecked[operation]}"
+    if wrong := head.wrong[operation].get(method, ""):
         return "wrong", wrong
     if before is None:
         return "new", "not in base: nothing to compare with"

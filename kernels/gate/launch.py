@@ -55,14 +55,14 @@ class Launch:
 
     def probe(self, operation: str, kernel: str, batch: int, dtype: str, limit_s: float) -> Reply:
         """Seconds of a call, or of a smaller batch's call scaled up where that is beyond limit."""
-        rows = min(batch, 1)
+        tried = min(batch, 1)
         while True:
-            call_s = self.ready(operation, kernel, rows, dtype)["call_s"]
-            expected_s = call_s * max(batch, 1) / max(rows, 1)
-            if rows == batch or expected_s > limit_s < 10 * call_s:
+            call_s = self.ready(operation, kernel, tried, dtype)["call_s"]
+            expected_s = call_s * max(batch, 1) / max(tried, 1)
+            if tried == batch or expected_s > limit_s < 10 * call_s:
                 return {"call_s": expected_s}
             # overhead makes a prediction too high, never too low: one below the limit is sure
-            rows = batch if expected_s <= limit_s else min(batch, 10 * max(rows, 1))
+            tried = batch if expected_s <= limit_s else min(batch, 10 * max(tried, 1))
 
     def ready(self, operation: str, kernel: str, batch: int, dtype: str) -> Reply:
         """Draw, compile, touch memory; seconds of the second call."""

@@ -135,8 +135,8 @@ class Partner:
 
     def _obituary(self) -> str:
         status = self._process.wait()
-        said = self._last_words()
-        return f"{self.side} died with status {status} ({self._asked}); its last words: {said}"
+        told = f"{self.side} died with status {status} ({self._asked})"
+        return f"{told}; its last words: {self._last_words()} (log: {self._log})"
 
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()

@@ -34,9 +34,8 @@ class Repository:
             raise ValueError("git is not installed; the gate measures commits of a git repository")
         found = _git(folder, "rev-parse", "--show-toplevel")
         if found.returncode:
-            raise ValueError(
-                f"{folder} is in no git repository; run the gate in a clone of the project"
-            )
+            said = found.stderr.decode("utf-8", "replace").strip()
+            raise ValueError(f"no git repository here, run the gate in a clone; git says: {said}")
         self.top = Path(found.stdout.decode().strip())
 
     def revision(self, asked: str) -> Revision:
@@ -76,8 +75,10 @@ class Repository:
 
     @property
     def changed(self) -> bool:
-        """Whether there are changes that no commit holds, and the gate does not see."""
-        return bool(_git(self.top, "status", "--porcelain", "--untracked-files=no").stdout.strip())
+        """Whether there are changes that no commit holds, new kernels among them."""
+        tracked = _git(self.top, "status", "--porcelain", "--untracked-files=no")
+        new = _git(self.top, "status", "--porcelain", "--", "kernels")
+        return bool(tracked.stdout.strip() or new.stdout.strip())
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
+
+from kernels.names import unknown
 
 THRESHOLD = 1.08
 FLOOR_S = 2e-7
+_WHERE = "pyproject.toml [tool.einbench.gate]"
 _KEYS = ("threshold", "floor_s", "thresholds")
 
 
@@ -32,6 +36,17 @@ class Thresholds:
         """The ratio beyond which a kernel of this operation is a suspect."""
         return self.by_operation.get(operation, self.default)
 
+    def refuse_unknown(self, operations: Iterable[str]) -> None:
+        """Raise where a threshold is for an operation that there is not.
+
+        Raises:
+            ValueError: with the nearest names there are.
+        """
+        known = list(dict.fromkeys(operations))
+        for name in self.by_operation:
+            if name not in known:
+                raise ValueError(f"{_WHERE}.thresholds: {unknown('operation', name, known)}")
+
 
 def thresholds(pyproject: str | None) -> Thresholds:
     """The table of a pyproject.toml, defaults for what it leaves out.
@@ -45,25 +60,28 @@ def thresholds(pyproject: str | None) -> Thresholds:
         document = tomllib.loads(pyproject)
     except tomllib.TOMLDecodeError as problem:
         raise ValueError(f"pyproject.toml: {problem}") from None
-    table = document.get("tool", {}).get("einbench", {}).get("gate", {})
-    where = "pyproject.toml [tool.einbench.gate]"
+    table = document
+    for key in ("tool", "einbench", "gate"):
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise ValueError(f"{_WHERE}: {key} = {table!r}, expected a table")
     for key in table:
         if key not in _KEYS:
             near = difflib.get_close_matches(key, _KEYS, 1)
             meant = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{where}: unknown key {key!r}{meant} Known: {', '.join(_KEYS)}")
+            raise ValueError(f"{_WHERE}: unknown key {key!r}{meant} Known: {', '.join(_KEYS)}")
     own = table.get("thresholds", {})
     if not isinstance(own, dict):
-        raise ValueError(f"{where}: thresholds must be a table, operation = ratio")
+        raise ValueError(f"{_WHERE}: thresholds must be a table, operation = ratio")
     return Thresholds(
-        _number(table.get("threshold", THRESHOLD), f"{where}: threshold", above=1.0),
-        _number(table.get("floor_s", FLOOR_S), f"{where}: floor_s", above=-1e-300),
-        {name: _number(v, f"{where}.thresholds: {name}", above=1.0) for name, v in own.items()},
+        _number(table.get("threshold", THRESHOLD), f"{_WHERE}: threshold", above=1.0),
+        _number(table.get("floor_s", FLOOR_S), f"{_WHERE}: floor_s", above=-1e-300),
+        {name: _number(v, f"{_WHERE}.thresholds: {name}", above=1.0) for name, v in own.items()},
     )
 
 
 def _number(value: object, what: str, above: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > above:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < inf:
         expected = "a ratio above 1, 1.1 say" if above == 1.0 else "seconds from 0"
         raise ValueError(f"{what} = {value!r}: expected {expected}")
     return float(value)

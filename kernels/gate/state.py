@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kernels.report.comparison import write_whole
+
+#: a machine of three days ago is another machine
+_KEPT_S = 3 * 86_400
 
 
 class State:
@@ -19,6 +23,7 @@ class State:
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         #: another base, head, setting or machine has another folder
         self.folder = folder / digest[:16]
+        _forget_old(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def load(self, part: str) -> Any:
@@ -38,3 +43,10 @@ class State:
 
     def _path(self, part: str) -> Path:
         return self.folder / f"{part}.json"
+
+
+def _forget_old(folder: Path) -> None:
+    """Runs that nobody went on with."""
+    for old in folder.glob("*"):
+        if time.time() - old.stat().st_mtime > _KEPT_S:
+            shutil.rmtree(old, ignore_errors=True)

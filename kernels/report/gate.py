@@ -90,6 +90,8 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "head": _side(outcome.head, outcome.versions.get("head")),
         "status": outcome.status,
         "problem": outcome.problem,
+        "resumed": outcome.resumed,
+        "notes": list(outcome.notes),
         "cells": [_plain(finding) for finding in outcome.findings],
     }
 
@@ -157,8 +159,13 @@ def _print_table(rows: Sequence[tuple[str, ...]], console: Console) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="")
-    for name in _HEAD:
-        table.add_column(name, justify="left" if name in ("operation", "which") else "right")
+    for place, name in enumerate(_HEAD):
+        words = name in ("operation", "which")
+        # where there is no room names are cut, and numbers never
+        table.add_column(
+            name, justify="left" if words else "right", no_wrap=True,
+            min_width=None if words else max(len(name), *(len(row[place]) for row in rows)),
+        )  # fmt: skip
     for row in rows:
         table.add_row(*row)
     console.print(table)
@@ -175,12 +182,15 @@ def _ending(outcome: Outcome) -> Iterator[str]:
     ]
     if changed:
         yield f"not the same in both environments: {', '.join(changed)}"
-    measured = sum(finding.first is not None for finding in outcome.findings)
-    left_out = len(outcome.of("left_out"))
-    yield (
-        f"{measured} cells in {outcome.settings.launches} fresh launches of each commit, up to "
-        f"{outcome.settings.most_launches} where undecided; {left_out} left out as too slow"
-    )
+    yield from outcome.notes
+    if outcome.resumed:
+        yield f"{outcome.resumed} launches of each were there from a run that was interrupted"
+    if measured := sum(finding.first is not None for finding in outcome.findings):
+        yield (
+            f"{measured} cells in {outcome.settings.launches} fresh launches of each commit, up "
+            f"to {outcome.settings.most_launches} where undecided; "
+            f"{len(outcome.of('left_out'))} left out as too slow"
+        )
     yield f"{machine_text(outcome.machine)}; BLAS on one thread"
 
 

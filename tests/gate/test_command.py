@@ -69,6 +69,7 @@ def test_json_on_stdout_is_nothing_but_json(run):
     ("arguments", "said"),
     [
         (["nowhere"], "'nowhere' is no commit of project"),
+        ([""], "'' is no commit of project"),
         (["main", "nowhere"], "'nowhere' is no commit of project"),
         ([], "Missing argument 'BASE'"),
         (["main", "--launches", "3"], "whole number from 7"),
@@ -92,6 +93,13 @@ def test_a_wrong_table_in_heads_pyproject_is_wrong_use(run, project):
     assert "threshold = 0.5" in result.stderr
 
 
+def test_a_commit_that_brings_other_thresholds_than_base_has_is_told(run, project):
+    assert "thresholds" not in run("HEAD^").output
+    project.commit("pyproject.toml", "[tool.einbench.gate]\nthreshold = 1.5\n", "looser")
+    result = run("HEAD^")
+    assert "thresholds are head's, and not as in base" in " ".join(result.output.split())
+
+
 def test_two_gates_at_once_would_measure_each_other(run, project):
     (project.top / ".gate").mkdir()
     with filelock.FileLock(project.top / ".gate" / "lock"):
@@ -107,6 +115,14 @@ def test_ctrl_c_keeps_what_was_measured_and_says_so(run):
 
     result = run("HEAD^", gate=interrupted)
     assert result.exit_code == 130
+    assert "interrupted before anything was measured" in result.stderr
+
+    def interrupted_later(repository, base, head, settings, limits, folder, progress):
+        (folder / "unfinished" / "x").mkdir(parents=True)
+        (folder / "unfinished" / "x" / "first-00.json").write_text("[]")
+        raise KeyboardInterrupt
+
+    result = run("HEAD^", gate=interrupted_later)
     assert "the same command goes on from there" in result.stderr
 
 

@@ -29,6 +29,7 @@ def test_the_ratio_is_the_median_over_launches_of_the_median_over_rounds():
     assert found.high == pytest.approx(1.3)
     assert found.launches == 3
     assert found.base_s == pytest.approx(1.0)
+    assert found.head_s == pytest.approx(found.ratio * found.base_s)
 
 
 def test_what_slows_both_sides_of_a_round_alike_leaves_no_trace():

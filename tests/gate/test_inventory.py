@@ -9,12 +9,14 @@ from kernels.gate.inventory import Inventory, refuse_unknown, sort_out
 PROBLEM = {"inputs": {"x": "batch units"}, "sizes": {"units": 3}, "options": {}}
 
 
-def inventory(reasons, wrong=None, problem=PROBLEM):
+def inventory(reasons, wrong=None, problem=PROBLEM, unchecked=None):
     return Inventory(
+        ["op", "not_asked_for"],
         {"op": reasons} if reasons else {},
         {"op": {**dict.fromkeys(reasons, ""), **(wrong or {})}},
         {"op": problem} if reasons else {},
         {},
+        unchecked or {},
     )
 
 
@@ -79,8 +81,17 @@ def test_another_size_is_another_problem_and_not_a_slower_kernel():
     )  # fmt: skip
 
 
-def test_an_operation_that_neither_has_is_refused():
+@pytest.mark.parametrize("side", ["base", "head"])
+def test_a_check_that_does_not_work_makes_no_kernel_wrong_and_none_repaired(side):
+    right, broken = inventory({"k": ""}), inventory({"k": ""}, unchecked={"op": "no memory"})
+    pair = (broken, right) if side == "base" else (right, broken)
+    cells, others = sorted_out(*pair)
+    assert not cells
+    assert others["k"] == ("failed", f"the check itself failed in {side}: no memory")
+
+
+def test_an_operation_that_neither_has_is_refused_with_the_nearest_there_is():
     both = inventory({"k": ""})
     refuse_unknown(["op"], both, both)
-    with pytest.raises(ValueError, match="'opp'"):
-        refuse_unknown(["opp"], both, both)
+    with pytest.raises(ValueError, match=r"'not_askd_for'.*not_asked_for"):
+        refuse_unknown(["not_askd_for"], both, both)

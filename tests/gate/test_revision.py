@@ -45,11 +45,20 @@ def test_a_shallow_clone_says_how_to_get_the_rest(repository, project, tmp_path)
 
 
 def test_a_folder_without_a_repository_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="no git repository"):
+    with pytest.raises(ValueError, match=r"no git repository here.*git says: fatal"):
         Repository(tmp_path)
 
 
 def test_changes_that_no_commit_holds_are_noticed(repository):
     assert not repository.changed
     (repository.top / "file.txt").write_text("three")
+    assert repository.changed
+
+
+def test_a_new_kernel_that_nobody_added_is_a_change_and_a_new_result_is_none(repository):
+    (repository.top / "results").mkdir()
+    (repository.top / "results" / "x.json").write_text("{}")
+    assert not repository.changed
+    (repository.top / "kernels").mkdir()
+    (repository.top / "kernels" / "new.py").write_text("")
     assert repository.changed

@@ -16,11 +16,14 @@ from kernels.gate.pair import Cell, Schedule
 from kernels.gate.partner import CellError, LaunchError
 from kernels.gate.revision import Revision
 from kernels.gate.settings import Thresholds
+from kernels.report.gate import document, markdown, show
 
 BASE, HEAD = (Revision(n, c * 40, "2026-01-01", n) for n, c in (("base", "a"), ("head", "b")))
 SETTINGS = Settings(batches=(1,), launches=3, threads=1)
 LIMITS = Thresholds(1.1, 0.0)
 PLAIN = {
+    "operations": ["op", "others"],
+    "unchecked": {},
     "reasons": {"op": {"steady": "", "other": ""}},
     "wrong": {"op": {"steady": "", "other": ""}},
     "problems": {"op": {"inputs": {"x": "batch units"}, "sizes": {}, "options": {}}},
@@ -183,6 +186,12 @@ def test_a_commit_that_cannot_be_launched_could_not_be_measured(world, monkeypat
     assert (outcome.status, outcome.problem) == (2, "head died")
 
 
+def test_a_threshold_for_an_operation_that_there_is_not_is_refused_and_leaves_nothing(world):
+    with pytest.raises(ValueError, match=r"thresholds.*'othrs'.*others"):
+        world.run(limits=Thresholds(1.1, 0.0, {"othrs": 1.5}))
+    assert not list((world.folder / "unfinished").iterdir())
+
+
 def test_a_launch_that_dies_is_tried_once_more(world, monkeypatch):
     whole, asked = module.measure_pair, []
 
@@ -196,10 +205,16 @@ def test_a_launch_that_dies_is_tried_once_more(world, monkeypatch):
     assert world.run().status == 0
 
     def dies(*arguments):
-        raise LaunchError("head died again")
+        if len(world.pairs) == 5:
+            raise LaunchError("head died again")
+        return whole(*arguments)
 
     monkeypatch.setattr(module, "measure_pair", dies)
     assert world.run().status == 2
+    # and what there was before is not lost
+    monkeypatch.setattr(module, "measure_pair", whole)
+    outcome = world.run()
+    assert (outcome.status, outcome.resumed) == (0, 2)
 
 
 def test_an_interrupted_gate_goes_on_where_it_stopped(world, monkeypatch):
@@ -217,6 +232,7 @@ def test_an_interrupted_gate_goes_on_where_it_stopped(world, monkeypatch):
     monkeypatch.setattr(module, "take_inventories", None)  # not asked again
     outcome = world.run()
     assert (outcome.status, outcome.resumed) == (0, 2)
+    assert "2 launches of each were there from a run that was interrupted" in markdown(outcome)
     assert len(world.pairs) == SETTINGS.launches
     assert not list((world.folder / "unfinished").iterdir())
 
@@ -274,8 +290,6 @@ def test_a_schedule_is_bounded_at_every_speed(call_s):
 
 
 def test_the_document_is_plain_json_with_schema_machine_and_every_cell(world):
-    from kernels.report.gate import document
-
     world.ratio = lambda kernel, number: np.float64(1.3) if kernel == "other" else 1.0
     plain = json.loads(json.dumps(document(world.run()), allow_nan=False))
     assert plain["schema"] == "einbench.gate/1"
@@ -290,8 +304,6 @@ def test_the_document_is_plain_json_with_schema_machine_and_every_cell(world):
 def test_the_tables_name_what_was_found_for_a_terminal_and_for_a_job(world):
     from rich.console import Console
 
-    from kernels.report.gate import markdown, show
-
     wrong = {"op": {"steady": "", "other": "gives | zeros"}}
     world.inventories = (PLAIN, {**PLAIN, "wrong": wrong})
     world.ratio = lambda kernel, number: 1.3
@@ -303,3 +315,14 @@ def test_the_tables_name_what_was_found_for_a_terminal_and_for_a_job(world):
         assert "1.30x" in text
     assert all(len(line) <= 60 for line in console.export_text().splitlines())
     assert "gives \\| zeros" in markdown(outcome)
+
+
+def test_in_a_narrow_terminal_names_are_cut_and_numbers_are_not(world):
+    from rich.console import Console
+
+    console = Console(width=40, record=True, file=io.StringIO())
+    show(world.run(), console)
+    text = console.export_text()
+    assert all(len(line) <= 40 for line in text.splitlines())
+    assert "1.00x" in text
+    assert "median" in text

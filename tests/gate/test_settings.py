@@ -38,12 +38,30 @@ def test_what_says_nothing_leaves_the_defaults(text):
         ("thresholds = 3", "must be a table"),
         ("thresholds = {relu = 0.5}", "relu"),
         ("threshold = ", "pyproject.toml"),
+        ("threshold = inf", "ratio above 1"),
+        ("threshold = nan", "ratio above 1"),
+        ("floor_s = inf", "seconds from 0"),
     ],
 )
 def test_a_wrong_entry_is_named(body, said):
     with pytest.raises(ValueError, match=r"pyproject\.toml") as caught:
         table(body)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["tool = 3", "[tool]\neinbench = 'x'", "[tool.einbench]\ngate = 5"]
+)
+def test_what_should_be_a_table_and_is_none_is_named(text):
+    with pytest.raises(ValueError, match="expected a table"):
+        thresholds(text)
+
+
+def test_a_threshold_for_no_operation_is_refused_with_the_nearest_name():
+    found = table("thresholds = {relo = 1.5}")
+    with pytest.raises(ValueError, match=r"'relo'.*relu"):
+        found.refuse_unknown(["relu", "tanh"])
+    table("thresholds = {relu = 1.5}").refuse_unknown(["relu", "tanh"])
 
 
 def test_the_projects_own_table_names_operations_that_exist():
