@@ -22,7 +22,8 @@ __all__ = ["main"]
     epilog="\b\nExamples:\n"
     "  einbench compare --operation softmax --batch 1,128\n"
     "  einbench check softmax_jacobian\n"
-    "  einbench fastest weight_gradient --batch 10_000",
+    "  einbench fastest weight_gradient --batch 10_000\n"
+    "  einbench gate main",
 )
 @click.version_option(kernels.__version__, prog_name="einbench")
 @click.option("--plugins", is_flag=True, help="Load kernels that other packages ship first.")
@@ -30,7 +31,8 @@ __all__ = ["main"]
 def main(context: click.Context, plugins: bool) -> None:
     """Alternative kernels for the same mathematics: checked, timed, ranked.
 
-    Exit status: 0 done, 1 a kernel was rejected, 2 wrong use, 130 interrupted.
+    Exit status: 0 done, 1 a kernel was rejected or became slower, 2 wrong use or nothing to
+    measure, 130 interrupted.
     """
     if plugins:
         kernels.load_plugins()

@@ -14,7 +14,6 @@ from kernels.cli.parameters import (
     json_option,
     separate,
     separate_batches,
-    threads_option,
     whole,
 )
 from kernels.cli.progress import bar
@@ -32,7 +31,7 @@ FOLDER = ".gate"
 @click.command(
     epilog="\b\nExamples:\n"
     "  einbench gate main\n"
-    "  einbench gate v0.1.0 HEAD --operation softmax_vjp,linear --batch 128\n"
+    "  einbench gate HEAD~3 HEAD --operation softmax_vjp,linear --batch 128\n"
     "  einbench gate main HEAD --json gate.json --summary summary.md"
 )
 @click.argument("base")
@@ -50,7 +49,10 @@ FOLDER = ".gate"
     "--launches", type=whole(7, "7 or 15"), default=7, show_default=True, metavar="N",
     help="Fresh processes of each commit; up to three times as many where undecided.",
 )  # fmt: skip
-@threads_option
+@click.option(
+    "--threads", type=whole(1, "1 or 2"), metavar="N",
+    help="Of numba's parallel kernels, by default all cores; BLAS runs on one.",
+)  # fmt: skip
 @json_option("every cell")
 @click.option("--summary", metavar="PATH", help="Append the tables as Markdown to this file.")
 def gate(
