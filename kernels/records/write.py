@@ -11,7 +11,6 @@ from typing import Any
 from kernels.records.columns import COLUMNS, NAMES, PANDAS_DTYPES, Row, as_text
 
 SCHEMA = "einbench.export/1"
-FORMATS = ("csv", "json", "parquet")
 #: what a spreadsheet takes for the beginning of a formula
 _FORMULAS = ("=", "+", "-", "@")
 
