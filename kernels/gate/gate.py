@@ -272,10 +272,10 @@ class _Run:
             number += 1
             estimates = {c: estimate(taken) for c, taken in launches.items() if c not in failed}
             racing = [cell for cell in racing if cell not in failed]
-            if number == least:
+            if number == least and stage == "first":
                 racing = [c for c in racing if estimates[c].undecided(*self._limits(c))]
-            elif number > least:
-                # a median that dips below the threshold for a moment decides nothing
+            elif number >= least:
+                # a suspect's median that dips below the threshold for a moment decides nothing
                 racing = [c for c in racing if estimates[c].open(self._limits(c)[0])]
         return {c: estimate(taken) for c, taken in launches.items() if c not in failed}, failed
 

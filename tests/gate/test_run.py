@@ -280,6 +280,16 @@ def test_a_median_below_the_threshold_for_a_moment_ends_no_launching(world):
     assert outcome.findings[0].first.launches > 4
 
 
+def test_a_suspect_whose_second_measurement_is_disturbed_is_launched_on(world):
+    disturbed = [1.3, 1.3, 0.8, 0.8]  # a median below the threshold, for now
+    world.ratio = lambda kernel, number: (
+        [*[1.3] * 4, *disturbed, *[1.3] * 8][number] if kernel == "other" else 1.0
+    )
+    outcome = world.run(Settings(batches=(1,), launches=4, threads=1))
+    assert statuses(outcome)["other"] == "regression"
+    assert outcome.of("regression")[0].second.launches > 4
+
+
 @pytest.mark.parametrize("call_s", [0.0, 1e-9, 1e-6, 1e-3, 0.05])
 def test_a_schedule_is_bounded_at_every_speed(call_s):
     schedule = Schedule.of(call_s)
