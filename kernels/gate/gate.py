@@ -270,14 +270,17 @@ class _Run:
                 else:
                     launches[cell].append(record)
             number += 1
-            estimates = {c: estimate(taken) for c, taken in launches.items() if c not in failed}
             racing = [cell for cell in racing if cell not in failed]
-            if number == least and stage == "first":
-                racing = [c for c in racing if estimates[c].undecided(*self._limits(c))]
-            elif number >= least:
-                # a suspect's median that dips below the threshold for a moment decides nothing
-                racing = [c for c in racing if estimates[c].open(self._limits(c)[0])]
+            if number >= least:
+                # a median that dips below the threshold for a moment decides nothing, once it
+                # was beyond it: a suspect's was in the first measurement
+                asked = number == least and stage == "first"
+                racing = [c for c in racing if self._goes_on(c, estimate(launches[c]), asked)]
         return {c: estimate(taken) for c, taken in launches.items() if c not in failed}, failed
+
+    def _goes_on(self, cell: Cell, found: Estimate, first_asked: bool) -> bool:
+        threshold, floor_s = self._limits(cell)
+        return found.undecided(threshold, floor_s) if first_asked else found.open(threshold)
 
     def _pair(
         self, stage: str, number: int, cells: Sequence[Cell], done: tuple[float, str]
