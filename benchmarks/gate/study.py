@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernels.report.comparison import write_whole
+from kernels.documents import write_whole
 
 from . import plants
 

@@ -78,7 +78,7 @@ def _content(reading: Reading, form: str) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    from kernels.report.comparison import write_whole
+    from kernels.documents import write_whole
 
     if path.exists() and not path.is_file():  # /dev/null or a pipe: never replaced by a file
         path.write_bytes(content)

@@ -14,10 +14,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from kernels.documents import Unreadable
 from kernels.records.columns import mapping, number, sequence, text
 from kernels.records.dates import from_milliseconds
 from kernels.records.found import Found
-from kernels.records.jsonfile import Unreadable
 from kernels.records.within import beyond
 
 HARNESS = "asv"

@@ -6,10 +6,11 @@ import datetime
 import json
 import math
 import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from kernels.documents import write_whole
 
 SCHEMA = "einbench.comparison/1"
 
@@ -46,7 +47,8 @@ class Comparison:
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
         """Write the document, whole or not at all; folders are made."""
-        return write_whole(Path(path), json.dumps(self.document(), indent=1, allow_nan=False))
+        write_whole(path, json.dumps(self.document(), indent=1, allow_nan=False))
+        return Path(path)
 
     def to_pandas(self) -> Any:
         """The tidy table of `einbench export`: one row a record, the columns always the same.
@@ -70,23 +72,6 @@ class Comparison:
         from kernels.report.terminal import as_html
 
         return as_html(self)
-
-
-def write_whole(path: Path, content: str | bytes) -> Path:
-    """Write to a temporary name beside the target and move it into place; text as UTF-8."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp makes files that only their owner reads
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
 
 
 def _plain(value: Any) -> Any:

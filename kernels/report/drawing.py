@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernels.report.comparison import write_whole
+from kernels.documents import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,4 +75,5 @@ def svg(path: Path, show: Callable[[Console], None], width: int) -> Path:
     dark_styles = export(dark, "{styles}").replace("{", "{{").replace("}", "}}")
     background = "#{:02x}{:02x}{:02x}".format(*_DARK_BACKGROUND)
     adaptive = _FORMAT.replace("@dark@", background).replace("@styles@", dark_styles)
-    return write_whole(path, export(light, adaptive))
+    write_whole(path, export(light, adaptive))
+    return path

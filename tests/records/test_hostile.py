@@ -146,7 +146,7 @@ def test_more_cells_than_anybody_has_are_refused_at_once(samples, tmp_path):
 
 
 def test_a_file_larger_than_any_result_is_named_and_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("kernels.records.jsonfile.MOST_BYTES", 2**20)
+    monkeypatch.setattr("kernels.documents.MOST_BYTES", 2**20)
     with (tmp_path / "a.json").open("wb") as file:
         file.truncate(2**20 + 1)
     assert "larger than 1 MB" in read([tmp_path]).warnings[0]

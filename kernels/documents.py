@@ -1,0 +1,96 @@
+"""JSON documents on disk: read whatever they hold, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import Any
+
+#: results of a thousand cells are some megabytes; what is larger than this is something else
+MOST_BYTES = 256 * 1024 * 1024
+#: a pipe must not keep the reader waiting for its writer
+_OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+class Unreadable(Exception):  # noqa: N818 - the file's state, not a mistake of ours
+    """Why a file was not read, in words that follow its name."""
+
+
+class Damaged(Unreadable):
+    """It could be opened, and what it holds is not what it should be."""
+
+
+def load(path: str | os.PathLike[str], most_bytes: int | None = None) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        Damaged: it is empty, too large or not JSON.
+        Unreadable: it is no regular file, or cannot be opened.
+    """
+    # imported when a file is read: compiling its patterns takes longer than reading most of them
+    import json
+
+    content = _content(path, MOST_BYTES if most_bytes is None else most_bytes)
+    if not content.strip():
+        raise Damaged("empty")
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as problem:
+        raise Damaged(
+            f"not JSON at line {problem.lineno}, column {problem.colno} ({problem.msg})"
+        ) from None
+    except UnicodeDecodeError as problem:
+        raise Damaged(f"not text at byte {problem.start}") from None
+    except ValueError:  # Python reads numbers of 4,300 digits at most
+        raise Damaged("a number in it has thousands of digits") from None
+    except RecursionError:
+        raise Damaged("nested too deeply") from None
+    except MemoryError:
+        raise Damaged("too large for this machine's memory") from None
+
+
+def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write to a temporary name beside the target and move it into place; text as UTF-8.
+
+    Folders are made.
+
+    Raises:
+        OSError: the folder cannot be made or written to, or the disk is full; what was there
+            before is there still.
+    """
+    import tempfile
+
+    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - pathlib loads slowly
+    os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as above
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # noqa: PTH101 - as above; mkstemp's only their owner reads
+        os.replace(temporary, path)  # noqa: PTH105 - as above
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108 - as above
+        raise
+
+
+def _content(path: str | os.PathLike[str], most_bytes: int) -> bytes:
+    try:
+        descriptor = os.open(path, _OPEN)
+        try:
+            facts = os.fstat(descriptor)
+            if not stat.S_ISREG(facts.st_mode):
+                raise Unreadable("no regular file")
+            if facts.st_size > most_bytes:
+                raise Damaged(f"larger than {most_bytes // 2**20} MB")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(most_bytes)
+        finally:
+            os.close(descriptor)
+    except OSError as problem:
+        raise Unreadable(problem.strerror or "cannot be opened") from None
+    except MemoryError:
+        raise Damaged("too large for this machine's memory") from None
