@@ -16,6 +16,7 @@ import kernels.gradient.inputs
 import kernels.gradient.cross_entropy
 import kernels.gradient.cross_entropy_gradient
 import kernels.gradient.mlp  # noqa: F401 - as those above
+from kernels.choose.auto import auto
 from kernels.registry import Kernel, Operation, operation, operations
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
     "Kernel",
     "Operation",
     "Verdict",
+    "auto",
     "check",
     "compare",
     "fastest",
@@ -61,9 +63,9 @@ def __getattr__(name: str) -> Any:
 
     if name == "mnist":
         return import_module("kernels.mnist")
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'kernels' has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module 'kernels' has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
 
 
 def __dir__() -> list[str]:

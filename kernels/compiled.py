@@ -80,6 +80,18 @@ class Compiled:
             arrays = tuple(map(_as_int64, arrays))
         return compiled(*arrays)
 
+    def entry(self, arrays: Sequence[Any], options: dict[str, Any]) -> Callable[..., Any]:
+        """What to call with arrays laid out like these: the form itself where none is converted.
+
+        It saves a microsecond a call, which at batch 1 is a quarter of it.
+        """
+        for array in arrays:
+            as_it_is = array.dtype.kind == "f" or array.dtype == np.int64
+            if not (array.flags.c_contiguous and as_it_is):
+                return functools.partial(self, **options)
+        form = (arrays[0].dtype.char, *options.values())
+        return self._forms.get(form) or self._compile(form, arrays, options)
+
     def _compile(self, form: Form, arrays: Sequence[Any], options: dict[str, Any]) -> Any:
         import numba
 
@@ -181,14 +193,22 @@ def tbb_library() -> str | None:
 
     numba does not look into the environment for it, so it is loaded by path beforehand.
     """
-    import sysconfig
-    from pathlib import Path
-
     name = _TBB_NAMES.get(sys.platform, "libtbb.so.12")
-    data = Path(sysconfig.get_path("data"))
-    for folder in (data / "lib", data / "Library" / "bin", data / "bin"):
-        if (folder / name).is_file():
-            return str(folder / name)
+    return _below(sys.prefix, name) or _below(_data_folder(), name)
+
+
+def _data_folder() -> str:
+    """Where wheels put files that are no modules: of Debian's own Python not ``sys.prefix``."""
+    import sysconfig  # reading what Python was built with takes milliseconds
+
+    return sysconfig.get_path("data")
+
+
+def _below(folder: str, name: str) -> str | None:
+    for part in ("lib", os.path.join("Library", "bin"), "bin"):  # noqa: PTH118 - loads slowly
+        path = os.path.join(folder, part, name)  # noqa: PTH118 - as above
+        if os.path.isfile(path):  # noqa: PTH113 - as above
+            return path
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
 from typing import Any
@@ -28,9 +29,6 @@ def load(path: str | os.PathLike[str], most_bytes: int | None = None) -> Any:
         Damaged: it is empty, too large or not JSON.
         Unreadable: it is no regular file, or cannot be opened.
     """
-    # imported when a file is read: compiling its patterns takes longer than reading most of them
-    import json
-
     content = _content(path, MOST_BYTES if most_bytes is None else most_bytes)
     if not content.strip():
         raise Damaged("empty")

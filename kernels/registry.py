@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -77,6 +78,15 @@ class Kernel:
             )
         return self.operation.named(self.function(*bound.arrays, **bound.options))
 
+    def entry(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
+        """What to call with such arrays, checked already and alone: the least there is around it.
+
+        It serves arrays of the same shapes, dtypes and strides as these, and these options.
+        """
+        if isinstance(self.function, Compiled):
+            return self.function.entry(arrays, dict(options))
+        return partial(self.function, **options) if options else self.function
+
     def __repr__(self) -> str:
         return f"<Kernel {self.operation.name}[{self.method!r}]>"
 
@@ -130,7 +140,9 @@ class Operation:
     baseline: str = "loop"
     _kernels: dict[str, Kernel] = field(default_factory=dict, init=False, repr=False)
     _places: dict[str, tuple[bool, bool, int]] = field(default_factory=dict, init=False, repr=False)
-    _result_type: Callable[..., Any] = field(init=False, repr=False)
+    #: what `kernels.auto` decided: argument types and shapes -> what to call; another set of
+    #: kernels has other winners, so it is emptied when one comes or goes
+    decided: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         known = {axis for axes in self.inputs.values() for axis in axes.split()}
@@ -148,7 +160,6 @@ class Operation:
         if not set(self.inputs) - set(self.dtypes):
             raise ValueError(f"operation {self.name}: one input at least must be floating")
         object.__setattr__(self, "name", normalise(self.name))
-        object.__setattr__(self, "_result_type", namedtuple(self.name, tuple(self.outputs)))
         if self.name in _OPERATIONS:
             raise ValueError(f"operation {self.name!r} exists already: choose another name")
         _OPERATIONS[self.name] = self
@@ -207,6 +218,7 @@ class Operation:
             in_order = sorted(self._kernels.items(), key=lambda item: self._places[item[0]])
             self._kernels.clear()
             self._kernels.update(in_order)
+            self.decided.clear()
             return function
 
         return register
@@ -215,6 +227,7 @@ class Operation:
         """Take a kernel out again, one added by hand that did not earn its place."""
         key = self[method].method
         del self._kernels[key], self._places[key]
+        self.decided.clear()
 
     def __getitem__(self, method: str) -> Kernel:
         key = normalise(method)
@@ -238,9 +251,12 @@ class Operation:
 
     def named(self, result: Any) -> Any:
         """One output as it is; several as a named tuple in the declared order."""
-        if len(self.outputs) == 1:
-            return result
-        return self._result_type(*result)
+        return result if self.result_type is None else self.result_type(*result)
+
+    @cached_property
+    def result_type(self) -> Callable[..., Any] | None:
+        """The named tuple of several outputs; None where there is one."""
+        return namedtuple(self.name, tuple(self.outputs)) if len(self.outputs) > 1 else None
 
     def output_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
         """Shape of every output at these sizes."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -29,3 +32,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         drawn = kernel.operation.draw(2, dtype, **dict.fromkeys(kernel.operation.sizes, 3))
         with np.errstate(all="ignore"):
             kernel(**drawn)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _wisdom_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes what the user's own programs remember."""
+    before = os.environ.get("EINBENCH_WISDOM")
+    os.environ["EINBENCH_WISDOM"] = str(tmp_path_factory.mktemp("wisdom"))
+    yield
+    if before is None:
+        del os.environ["EINBENCH_WISDOM"]
+    else:
+        os.environ["EINBENCH_WISDOM"] = before

@@ -27,7 +27,7 @@ from kernels.measure.sized import (
     judge_answer,
     timed_question,
 )
-from kernels.measure.timing import Timing, interleave, told
+from kernels.measure.timing import Clock, Timing, interleave, told
 from kernels.registry import Array, Kernel, Operation
 from kernels.units import bytes_text, seconds_text
 
@@ -57,6 +57,8 @@ class Cell:
     layout: str
     threads: int
     seed: int
+    #: kernels are called as `kernels.auto` calls them, with nothing between
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,37 +68,41 @@ class Limits:
     budget_s: float
     call_s: float
     memory_bytes: int
+    #: or so many calls of the fastest, where they take longer than ``budget_s``
+    least_calls: int = 0
 
 
 def run_cell(
     cell: Cell,
     verdicts: Mapping[str, Verdict],
     known: dict[str, Prediction],
-    roofline: Roofline,
+    roofline: Roofline | None,
     limits: Limits,
+    clock: Clock = time.perf_counter,
 ) -> tuple[list[dict[str, Any]], float]:
     """A record for every kernel of the operation, whatever became of it; seconds of timing.
 
-    ``known`` holds what calls took at smaller batches, and is brought up to date.
+    ``known`` holds what calls took at smaller batches, and is brought up to date. Without a
+    roofline rows say nothing of what the machine could do at best.
     """
     op = cell.operation
     rows = {method: _blank(cell, kernel) for method, kernel in op.kernels.items()}
     runnable = {}
     for kernel in op:
         row = rows[kernel.method]
-        _admit(cell, kernel, verdicts[kernel.method], known, limits, row)
+        _admit(cell, kernel, verdicts[kernel.method], known, limits, row, clock)
         if row["status"] == "ok":
             runnable[kernel.method] = kernel
-    _ask_exactly(cell, runnable, known, limits, rows)
+    _ask_exactly(cell, runnable, known, limits, rows, clock)
     runnable = {method: k for method, k in runnable.items() if rows[method]["status"] == "ok"}
     timing_s = 0.0
     if runnable:
         question = timed_question(
             op, tuple(cell.arrays.values()), cell.options, cell.dtype, cell.seed
         )
-        began_s = time.perf_counter()
-        timing = _time(cell, question, runnable, known, limits)
-        timing_s = time.perf_counter() - began_s
+        began_s = clock()
+        timing = _time(cell, question, runnable, known, limits, clock)
+        timing_s = clock() - began_s
         _judge_timed(question, timing, rows)
         _rank(cell, timing, rows, known, roofline)
     return list(rows.values()), timing_s
@@ -121,6 +127,7 @@ def _admit(
     known: dict[str, Prediction],
     limits: Limits,
     row: dict[str, Any],
+    clock: Clock,
 ) -> None:
     """Refuse a kernel that cannot run, is wrong, needs too much memory, or takes too long."""
     if kernel.reason:
@@ -141,7 +148,7 @@ def _admit(
     batch = cell.sizes.get("batch", 1)
     try:
         expected = predict(
-            kernel, cell.arrays, cell.options, batch, limits.call_s, known.get(kernel.method)
+            kernel, cell.arrays, cell.options, batch, limits.call_s, known.get(kernel.method), clock
         )
     except (Exception, SystemExit) as problem:  # whatever a kernel raises is its result
         row.update(_failure(told(problem)))
@@ -169,6 +176,7 @@ def _ask_exactly(
     known: dict[str, Prediction],
     limits: Limits,
     rows: Mapping[str, dict[str, Any]],
+    clock: Clock,
 ) -> None:
     """The exact probe at the timed size, in the same call that memory is measured in."""
     if not runnable:
@@ -179,19 +187,19 @@ def _ask_exactly(
     for method, kernel in runnable.items():
         made: list[object] = []
         call = _bound(kernel, arrays, options, made)
-        began_s = time.perf_counter()
+        began_s = clock()
         try:
             with np.errstate(all="ignore"):
                 if question or known[method].seconds <= _EXTRA_CALL_S:
                     rows[method]["peak_bytes"] = peak_extra_bytes(
                         call, traced=known[method].seconds <= _TRACED_CALL_S
                     )
-                took_s = time.perf_counter() - began_s
+                took_s = clock() - began_s
                 if took_s > limits.call_s and took_s > 5 * known[method].seconds:
                     # small batches did not show how it grows, or tracing slowed it: ask without
-                    began_s = time.perf_counter()
+                    began_s = clock()
                     call()
-                    took_s = time.perf_counter() - began_s
+                    took_s = clock() - began_s
                     if took_s > limits.call_s:
                         batch = known[method].batch
                         known[method] = Prediction(batch, batch, took_s)
@@ -230,14 +238,22 @@ def _time(
     runnable: Mapping[str, Kernel],
     known: Mapping[str, Prediction],
     limits: Limits,
+    clock: Clock,
 ) -> Timing:
     arrays = tuple(cell.arrays.values())
     with np.errstate(all="ignore"):
         return interleave(
-            {method: _bound(kernel, arrays, cell.options) for method, kernel in runnable.items()},
+            {
+                method: partial(kernel.entry(arrays, cell.options), *arrays)
+                if cell.bare
+                else _bound(kernel, arrays, cell.options)
+                for method, kernel in runnable.items()
+            },
             budget_s=limits.budget_s,
             rng=np.random.default_rng([cell.seed, 17]),
             expected_s={method: known[method].seconds for method in runnable},
+            least_calls=limits.least_calls,
+            clock=clock,
             keep=partial(answer, question),
         )
 
@@ -264,14 +280,15 @@ def _rank(
     timing: Timing,
     rows: Mapping[str, dict[str, Any]],
     known: dict[str, Prediction],
-    roofline: Roofline,
+    roofline: Roofline | None,
 ) -> None:
     """Fill in times of kernels that passed; those that did not stay without any."""
     op = cell.operation
     passed = {m: times for m, times in timing.samples.items() if rows[m]["status"] == "ok"}
     ranking = rank(passed, op.baseline)
     batch = cell.sizes.get("batch", 1)
-    if fastest_s := min((s.median_s for s in ranking.summaries.values()), default=None):
+    fastest_s = min((s.median_s for s in ranking.summaries.values()), default=None)
+    if fastest_s and roofline is not None:
         # a time below the roof has the roof measured again: before any row is held against it
         roofline.fraction(op, cell.sizes, cell.dtype, fastest_s)
     for method, summary in ranking.summaries.items():
@@ -299,11 +316,12 @@ def _times(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _rates(cell: Cell, median_s: float, roofline: Roofline) -> dict[str, Any]:
+def _rates(cell: Cell, median_s: float, roofline: Roofline | None) -> dict[str, Any]:
     flops = cell.operation.flops(cell.sizes)
     moved = sum(cell.operation.traffic_bytes(cell.sizes, cell.dtype))
     return {
         "gflops_per_s": flops / median_s / 1e9,
         "gbytes_per_s": moved / median_s / 1e9,
-        "roofline": roofline.fraction(cell.operation, cell.sizes, cell.dtype, median_s),
+        "roofline": roofline
+        and roofline.fraction(cell.operation, cell.sizes, cell.dtype, median_s),
     }

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,6 +20,7 @@ import psutil
 import threadpoolctl
 
 from kernels import compiled
+from kernels.measure.cpu import cpu_model, sysctl
 
 _CACHES = Path("/sys/devices/system/cpu")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -34,9 +34,9 @@ def machine() -> dict[str, Any]:
     Python, NumPy and numba. It stays the same over reboots, thread limits and updates of the
     operating system. The host's name is not recorded.
     """
-    blas = _known(_blas) or []
+    blas = _known(blas_libraries) or []
     facts: dict[str, Any] = {
-        "cpu": _known(_cpu),
+        "cpu": _known(cpu_model),
         "architecture": platform.machine() or None,
         "physical_cores": _known(partial(psutil.cpu_count, logical=False)),
         "logical_cores": os.cpu_count(),
@@ -134,27 +134,6 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _cpu() -> str | None:
-    """The model as it calls itself."""
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in ("model name", "Model", "cpu model") and value.strip():
-                return value.strip()
-    if sys.platform == "darwin":
-        return _sysctl("machdep.cpu.brand_string")
-    return platform.processor() or platform.machine() or None
-
-
-def _sysctl(key: str) -> str:
-    finished = subprocess.run(  # noqa: S603 - a fixed path and fixed keys
-        ["/usr/sbin/sysctl", "-n", key], capture_output=True, text=True, check=False, timeout=5
-    )
-    if finished.returncode:
-        raise OSError(finished.stderr)
-    return finished.stdout.strip()
-
-
 def _caches() -> dict[str, int | None]:
     """Bytes of the first-level data cache, the second and the third, of one core."""
     if sys.platform == "darwin":
@@ -169,7 +148,7 @@ def _caches() -> dict[str, int | None]:
 
 
 def _sysctl_bytes(key: str) -> int:
-    return int(_sysctl(key))
+    return int(sysctl(key))
 
 
 def _cache(folder: Path) -> tuple[str, int]:
@@ -192,7 +171,7 @@ def _scipys(path: str) -> bool:
     return any(part in ("scipy", "scipy.libs") for part in Path(path).parts)
 
 
-def _blas() -> list[dict[str, Any]]:
+def blas_libraries() -> list[dict[str, Any]]:
     """NumPy's BLAS, as this process has loaded it; what it was built with where that is unknown.
 
     SciPy brings a copy of its own, which numba's ``np.dot`` calls and no kernel here does.

@@ -101,6 +101,7 @@ def interleave(
     clock: Clock = time.perf_counter,
     min_sample_s: float = MIN_SAMPLE_S,
     most_rounds: int = MOST_ROUNDS,
+    least_calls: int = 0,
     keep: Callable[[object], object] = lambda output: output,
 ) -> Timing:
     """Time the calls against each other, in rounds, each in a fresh random order.
@@ -131,6 +132,7 @@ def interleave(
         clock: the only source of time, in seconds.
         min_sample_s: a shorter sample would measure the clock.
         most_rounds: end here, whatever is left of the budget.
+        least_calls: the budget is at least as long as so many calls of the fastest.
         keep: what to keep of an output, called when the clock has stopped; all of it by default.
 
     Returns:
@@ -154,6 +156,9 @@ def interleave(
         except (Exception, SystemExit) as problem:
             failures[name] = told(problem)
 
+    best_s = min((entrant.call_s for entrant in entrants.values()), default=0.0)
+    budget_s = max(budget_s, least_calls * best_s)
+    share_s = budget_s / (2 * max(3, len(calls)))
     start_s = clock()
     free_s = 0.0
     rounds = 0

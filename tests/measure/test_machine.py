@@ -62,7 +62,7 @@ def test_the_fingerprint_is_stable_whatever_the_thread_limit() -> None:
 
 def test_another_processor_has_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     before = machine()["fingerprint"]
-    monkeypatch.setattr(room, "_cpu", lambda: "Z80")
+    monkeypatch.setattr(room, "cpu_model", lambda: "Z80")
     assert machine()["cpu"] == "Z80"
     assert machine()["fingerprint"] != before
 
@@ -74,8 +74,8 @@ def test_facts_that_a_machine_does_not_tell_are_none(
     def silent(*args: object, **more: object) -> object:
         raise problem("not here")
 
-    monkeypatch.setattr(room, "_cpu", silent)
-    monkeypatch.setattr(room, "_blas", silent)
+    monkeypatch.setattr(room, "cpu_model", silent)
+    monkeypatch.setattr(room, "blas_libraries", silent)
     monkeypatch.setattr(room.psutil, "cpu_count", silent)
     monkeypatch.setattr(room.psutil, "virtual_memory", silent)
     monkeypatch.setattr(room, "_CACHES", tmp_path)
@@ -97,7 +97,7 @@ def test_a_mac_is_asked_through_sysctl(monkeypatch: pytest.MonkeyPatch) -> None:
         return subprocess.CompletedProcess(command, int(answer is None), answer or "", "unknown")
 
     monkeypatch.setattr(room.sys, "platform", "darwin")
-    monkeypatch.setattr(room.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(room.compiled, "tbb_library", lambda: None)
     facts = machine()
     assert facts["cpu"] == "Apple M9"

@@ -1,0 +1,157 @@
+"""kernels.auto: the fastest kernel, decided once per signature and then looked up.
+
+The per-call key is type, shape, dtype and strides of each array, and the options; nothing else
+is looked at. A function that does just that is generated for each operation: a loop over the
+arguments would cost more than the look-up may.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from keyword import iskeyword
+from typing import Any
+
+from kernels.choose import environment
+from kernels.choose.book import RIGORS
+from kernels.choose.deciding import decide
+from kernels.names import unknown
+from kernels.registry import Operation, operations
+
+#: signatures kept; the oldest are decided anew, from memory
+MOST_SIGNATURES = 4096
+#: what looking up a key raises that was never decided, or of something that is no array
+_MISSES = (KeyError, AttributeError, TypeError, ValueError)
+
+
+class Auto:
+    """``auto.softmax_vjp(probs, cotangent)`` calls the fastest checked kernel for its arguments.
+
+    A signature that was never seen is answered from remembered choices, and measured where there
+    are none; every later call of it is a look-up. Threads and machine are read once: call
+    `refresh` when they have changed. Safe to use from many threads.
+    """
+
+    def __init__(self) -> None:
+        self._rigor = "measure"
+        self._threads: environment.Threads | None = None
+        self._lock = threading.Lock()
+        #: what was decided, oldest first: (of which operation, under which key)
+        self._decided: deque[tuple[dict[Any, Any], Any]] = deque()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        op = operations.get(name)
+        if op is None:
+            raise AttributeError(unknown("operation", name, operations))
+        function = _dispatcher(op, partial(self._decide_and_call, op))
+        # found without this method from now on
+        self.__dict__[name] = function
+        return function
+
+    def refresh(self, rigor: str | None = None) -> None:
+        """Read threads and machine again, and decide every signature anew, from memory first.
+
+        Args:
+            rigor: from now on ``estimate``, ``measure`` or ``patient``; None leaves it as it is.
+
+        Raises:
+            ValueError: no rigor is called so.
+        """
+        if rigor is not None and rigor not in RIGORS:
+            raise ValueError(unknown("rigor", rigor, RIGORS))
+        with self._lock:
+            self._rigor = rigor or self._rigor
+            self._threads = None
+            environment.refresh()
+            self._decided.clear()
+            for op in operations.values():
+                op.decided.clear()
+                self.__dict__.pop(op.name, None)
+
+    def __dir__(self) -> list[str]:
+        return ["refresh", *operations]
+
+    def __repr__(self) -> str:
+        decided = sum(len(op.decided.keys() - {None}) for op in operations.values())
+        return f"<kernels.auto: {len(operations)} operations, {decided} signatures decided>"
+
+    def _decide_and_call(
+        self, op: Operation, arrays: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> Any:
+        """A call with a key that is new, or with something else than NumPy arrays."""
+        bound = op.bind(*arrays, **options)
+        key = _key(bound.arrays, bound.options)
+        call = op.decided.get(key)
+        if call is None:
+            if self._threads is None:
+                self._threads = environment.threads()
+            found = decide(op, bound, self._threads, self._rigor)
+            call = found.kernel.entry(bound.arrays, bound.options)
+            self._keep(op.decided, key, call)
+        return op.named(call(*bound.arrays))
+
+    def _keep(self, decided: dict[Any, Any], key: Any, call: Callable[..., Any]) -> None:
+        with self._lock:
+            decided[key] = call
+            decided[None] = key, call
+            self._decided.append((decided, key))
+            while len(self._decided) > MOST_SIGNATURES:
+                old, oldest = self._decided.popleft()
+                old.pop(oldest, None)
+                old.pop(None, None)
+
+
+def _key(arrays: tuple[Any, ...], options: Mapping[str, str]) -> tuple[Any, ...]:
+    """As the generated function makes it."""
+    parts = [part for a in arrays for part in (type(a), a.shape, a.dtype, a.strides)]
+    return (*options.values(), *parts)
+
+
+def _dispatcher(op: Operation, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """``def softmax_vjp(probs, cotangent): ...``, the look-up and the call and nothing else."""
+    names = list(op.inputs)
+    # an input's name may be no name of Python's
+    plain = all(name.isidentifier() and not iskeyword(name) for name in names)
+    arrays = names if plain else [f"array{n}" for n in range(len(names))]
+    key = [*op.options, *(f"type({a}), {a}.shape, {a}.dtype, {a}.strides" for a in arrays)]
+    defaults = [f"{name}={choices[0]!r}" for name, choices in op.options.items()]
+    parameters = [*arrays, *(["*", *defaults] if defaults else [])]
+    call = f"_call({', '.join(arrays)})"
+    result = f"_new(_result_type, {call})" if op.result_type else call
+    options = ", ".join(f"{name!r}: {name}" for name in op.options)
+    # the key of the call before is compared first, for hashing one takes longer: it lies under
+    # None, in the same mapping, so that what empties the mapping takes it along
+    source = f"""
+def dispatch({", ".join(parameters)}):
+    try:
+        _key = ({", ".join(key)})
+        _last = _decided[None]
+        if _key == _last[0]:
+            _call = _last[1]
+        else:
+            _call = _decided[_key]
+            _decided[None] = _key, _call
+    except _MISSES:
+        _call = None
+    if _call is None:
+        return _otherwise(({", ".join(arrays)},), {{{options}}})
+    return {result}
+"""
+    scope: dict[str, Any] = {
+        "_decided": op.decided, "_MISSES": _MISSES, "_otherwise": otherwise,
+        "_new": tuple.__new__, "_result_type": op.result_type,
+    }  # fmt: skip
+    exec(source, scope)  # noqa: S102 - made of names that the registry has checked
+    function: Callable[..., Any] = scope["dispatch"]
+    function.__name__ = function.__qualname__ = op.name
+    function.__module__ = "kernels.auto"
+    function.__doc__ = f"{op.formula}\n\nBy the fastest checked kernel for these arguments."
+    return function
+
+
+auto = Auto()
+"""The one of this process."""

@@ -1,0 +1,291 @@
+"""What is remembered of one operation, and its form on disk.
+
+    {"schema": "einbench.wisdom/1", "operation": "softmax_vjp",
+     "machine": [{"cpu": ..., "blas": ..., "code": ..., "candidates": {...}}, ...],
+     "checks": [{"machine": 0, "dtype": "float32", "passed": {"loop": 0.4, ...}}, ...],
+     "choices": [{"machine": 0, "sizes": {"batch": 128, ...}, ..., "kernel": "numba",
+                  "tie": ["numba", ...],
+                  "times": {"numba": [median_s, low_s, high_s, samples, error], ...},
+                  "left_out": {"loop": "skipped: about 40 s at this size", ...}}, ...]}
+
+Errors are in units of rounding. What does not have exactly this form is damaged, and nothing of
+it is believed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kernels.choose.environment import Environment, Machine, Threads
+from kernels.choose.signature import Signature
+from kernels.documents import Damaged, Unreadable
+
+SCHEMA = "einbench.wisdom/1"
+_FAMILY, _VERSION = "einbench.wisdom/", 1
+#: least thorough first: a choice serves requests up to its own
+RIGORS = ("estimate", "measure", "patient")
+#: what an operation keeps at most: as many are read in three milliseconds
+MOST_CHOICES = 256
+
+
+class NewerSchema(Unreadable):
+    """A later einbench wrote it."""
+
+
+class Time(NamedTuple):
+    """What was measured of one candidate."""
+
+    median_s: float
+    low_s: float
+    high_s: float
+    samples: int
+    #: in units of rounding, at the timed size
+    error: float
+
+
+class Remembered(NamedTuple):
+    """One choice: what for, where, how thoroughly, and what became of every candidate."""
+
+    environment: Environment
+    signature: Signature
+    rigor: str
+    #: ISO 8601, in UTC
+    date: str
+    kernel: str
+    #: the winner and all that tie with it, simplest first; the winner alone where none does
+    tie: tuple[str, ...]
+    times: Mapping[str, Time]
+    #: method -> ``status: reason``
+    left_out: Mapping[str, str]
+
+    def is_for(self, other: Remembered) -> bool:
+        """Whether both answer the same question."""
+        return self.signature == other.signature and self.environment == other.environment
+
+    def outweighs(self, other: Remembered) -> bool:
+        """More thorough, or as thorough and not older."""
+        mine, its = RIGORS.index(self.rigor), RIGORS.index(other.rigor)
+        return mine > its or (mine == its and self.date >= other.date)
+
+
+class Passed(NamedTuple):
+    """Kernels that passed the check, with the code and libraries of one environment."""
+
+    environment: Environment
+    dtype: str
+    #: method -> error in units of rounding
+    errors: Mapping[str, float]
+
+
+class Book(NamedTuple):
+    """Everything that is remembered of one operation, oldest first."""
+
+    choices: tuple[Remembered, ...] = ()
+    checks: tuple[Passed, ...] = ()
+
+    def of(self, environment: Environment) -> Iterator[Remembered]:
+        """Choices made where everything was as it is now."""
+        return (choice for choice in self.choices if choice.environment == environment)
+
+    def passed(self, environment: Environment, dtype: str) -> dict[str, float]:
+        """Kernels that passed the check here, with their errors."""
+        found: dict[str, float] = {}
+        for check in self.checks:
+            if check.dtype == dtype and check.environment == environment:
+                found.update(check.errors)
+        return found
+
+    def with_choice(self, choice: Remembered) -> Book:
+        """One more, in the place of one for the same; the oldest leaves where there are too many.
+
+        Choices of other environments are hints at best and leave first.
+        """
+        kept = [*(old for old in self.choices if not old.is_for(choice)), choice]
+        while len(kept) > MOST_CHOICES:
+            foreign = (n for n, old in enumerate(kept) if old.environment != choice.environment)
+            del kept[next(foreign, 0)]
+        return self._replace(choices=tuple(kept))
+
+    def with_passed(
+        self, environment: Environment, dtype: str, errors: Mapping[str, float]
+    ) -> Book:
+        """More kernels that passed."""
+        known = self.passed(environment, dtype)
+        if all(method in known for method in errors):
+            return self
+        rest = [c for c in self.checks if (c.dtype, c.environment) != (dtype, environment)]
+        return self._replace(checks=(*rest, Passed(environment, dtype, {**known, **errors})))
+
+    def merged(self, other: Book) -> Book:
+        """Both together; of two choices for the same the weightier stays."""
+        book = self
+        for check in other.checks:
+            book = book.with_passed(check.environment, check.dtype, check.errors)
+        for choice in other.choices:
+            if not any(old.is_for(choice) and old.outweighs(choice) for old in book.choices):
+                book = book.with_choice(choice)
+        return book
+
+
+def document(operation: str, book: Book) -> dict[str, Any]:
+    """The book as it lies on disk; checks that serve no choice there are left out."""
+    # the newest check is of the environment at hand, whose first choice may be still to come
+    served = {choice.environment for choice in book.choices}
+    checks = [c for c in book.checks if c.environment in served or c is book.checks[-1]]
+    machines = list(
+        dict.fromkeys([*(c.environment for c in book.choices), *(c.environment for c in checks)])
+    )
+    number = {environment: n for n, environment in enumerate(machines)}
+    return {
+        "schema": SCHEMA,
+        "operation": operation,
+        "machine": [_plain_environment(environment) for environment in machines],
+        "checks": [
+            {"machine": number[c.environment], "dtype": c.dtype, "passed": dict(c.errors)}
+            for c in checks
+        ],
+        "choices": [
+            {
+                "machine": number[choice.environment],
+                **_plain_signature(choice.signature),
+                "rigor": choice.rigor,
+                "date": choice.date,
+                "kernel": choice.kernel,
+                "tie": list(choice.tie),
+                "times": {method: list(time) for method, time in choice.times.items()},
+                "left_out": dict(choice.left_out),
+            }
+            for choice in book.choices
+        ],
+    }
+
+
+def _plain_environment(environment: Environment) -> dict[str, Any]:
+    return {
+        **environment.machine._asdict(),
+        "code": environment.code,
+        "candidates": dict(environment.candidates),
+    }
+
+
+def _plain_signature(signature: Signature) -> dict[str, Any]:
+    return {
+        **signature._asdict(),
+        "sizes": dict(signature.sizes),
+        "options": dict(signature.options),
+        "threads": list(signature.threads),
+    }
+
+
+def book(found: Any, operation: str | None = None) -> Book:
+    """The book that a document holds, of this operation where one is named.
+
+    Raises:
+        NewerSchema: of a later einbench.
+        Damaged: of any other form than this one's.
+    """
+    check_schema(found)
+    try:
+        if operation is not None and found["operation"] != operation:
+            raise Damaged(f"of operation {str(found['operation'])[:40]!r}")
+        machines = [_environment(machine) for machine in _of(list, found["machine"])]
+        return Book(
+            checks=tuple(_passed(check, machines) for check in _of(list, found["checks"])),
+            choices=tuple(_remembered(item, machines) for item in _of(list, found["choices"])),
+        )
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
+        raise Damaged(f"not wisdom: {type(problem).__name__} {str(problem)[:80]}") from None
+
+
+def check_schema(found: Any) -> None:
+    """Raise where a document is of another schema than this einbench writes.
+
+    Raises:
+        NewerSchema: of a later einbench.
+        Damaged: of none at all.
+    """
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if schema == SCHEMA:
+        return
+    if isinstance(schema, str) and schema.startswith(_FAMILY):
+        number = schema.removeprefix(_FAMILY)
+        if number.isascii() and number.isdigit() and len(number) < 9 and int(number) > _VERSION:
+            raise NewerSchema(f"{schema}: a newer einbench wrote it")
+    raise Damaged("no wisdom of einbench's")
+
+
+def _environment(found: Any) -> Environment:
+    candidates = _of(dict, found["candidates"])
+    return Environment(
+        _of(str, found["code"]),
+        tuple((method, _of(str, digest)) for method, digest in candidates.items()),
+        Machine(*(_of((str, type(None)), found[name]) for name in Machine._fields)),
+    )
+
+
+def _passed(found: Any, machines: list[Environment]) -> Passed:
+    errors = _of(dict, found["passed"])
+    if not all(0 <= error < math.inf for error in errors.values()):
+        raise ValueError("an error that is no number")
+    return Passed(machines[_index(found["machine"])], _dtype(found["dtype"]), errors)
+
+
+def _remembered(found: Any, machines: list[Environment]) -> Remembered:
+    times = {method: _time(time) for method, time in found["times"].items()}
+    left_out = {method: _of(str, why) for method, why in found["left_out"].items()}
+    tie = tuple(found["tie"])
+    kernel = found["kernel"]
+    if kernel not in tie or not times.keys() >= set(tie):
+        raise ValueError(f"{kernel!r} did not win")
+    rigor = found["rigor"]
+    if rigor not in RIGORS[1:]:
+        raise ValueError(f"rigor {rigor!r}")
+    return Remembered(
+        machines[_index(found["machine"])],
+        _signature(found),
+        rigor,
+        _of(str, found["date"]),
+        kernel,
+        tie,
+        times,
+        left_out,
+    )
+
+
+def _signature(found: Any) -> Signature:
+    blas, numba = map(_index, found["threads"])
+    return Signature(
+        tuple((axis, _index(size)) for axis, size in found["sizes"].items()),
+        tuple((option, _of(str, value)) for option, value in found["options"].items()),
+        _dtype(found["dtype"]),
+        _of(str, found["integers"]),
+        _of(str, found["layout"]),
+        Threads(blas, numba),
+    )
+
+
+def _time(found: Any) -> Time:
+    median_s, low_s, high_s, samples, error = found
+    if not (0 < low_s <= median_s <= high_s < math.inf and 0 <= error < math.inf):
+        raise ValueError(f"no times: {found!r}")
+    return Time(median_s, low_s, high_s, _index(samples), error)
+
+
+def _of(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{str(value)[:40]!r}")
+    return value
+
+
+def _index(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**62:
+        raise TypeError(f"{str(value)[:40]!r} is no whole number")
+    return value
+
+
+def _dtype(value: Any) -> str:
+    if value not in ("float32", "float64"):
+        raise ValueError(f"dtype {str(value)[:40]!r}")
+    return str(value)

@@ -1,0 +1,145 @@
+"""remember, interpolate, measure: which kernel a call gets, and how that became known."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from kernels.arguments import Bound
+from kernels.choose.book import Remembered
+from kernels.choose.environment import Environment, Threads, environment
+from kernels.choose.recall import Recalled, hint, recall
+from kernels.choose.signature import Signature, signature
+from kernels.choose.wisdom import Wisdom, wisdom
+from kernels.registry import Kernel, Operation
+
+if TYPE_CHECKING:
+    from kernels.choose.estimate import Estimate
+    from kernels.choose.measuring import Measured
+
+#: one measurement at a time: two at once would measure each other
+_MEASURING = threading.RLock()
+
+
+def _renew_lock() -> None:
+    global _MEASURING  # noqa: PLW0603 - a thread that held it is not in the child
+    _MEASURING = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+class Decision(NamedTuple):
+    """The kernel to call, for what, and what speaks for it."""
+
+    kernel: Kernel
+    signature: Signature
+    #: from memory, measured now, or estimated; just one of them
+    recalled: Recalled | None = None
+    measured: Measured | None = None
+    estimate: Estimate | None = None
+    #: what was chosen in another environment
+    hint: Remembered | None = None
+
+    @property
+    def origin(self) -> str:
+        """How it became known: measured, remembered, interpolated or estimated."""
+        if self.recalled is not None:
+            return "remembered" if self.recalled.exact else "interpolated"
+        return "measured" if self.measured is not None else "estimated"
+
+
+def decide(
+    op: Operation,
+    bound: Bound,
+    threads: Threads,
+    rigor: str = "measure",
+    *,
+    budget_s: float | None = None,
+    again: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Decision:
+    """The kernel for these arrays: from memory where it has one, else measured or estimated.
+
+    Args:
+        op: the operation.
+        bound: arrays and options, checked.
+        threads: that calls will have; they are the caller's to set.
+        rigor: ``estimate``, ``measure`` or ``patient``.
+        budget_s: seconds of timing in place of what rigor says.
+        again: measure whatever memory says.
+        clock: the only source of time while measuring, in seconds.
+
+    Raises:
+        ValueError: no kernel is left to choose from.
+    """
+    here, asked, memory = environment(op), signature(op, bound, threads), wisdom()
+    if not again and (found := _from_memory(op, here, asked, rigor, memory)):
+        return found
+    if rigor == "estimate":
+        from kernels.choose.estimate import estimate
+
+        usable = [method for method, _ in here.candidates]
+        while usable:
+            guess = estimate(op, asked, here, memory, usable)
+            if _passes(op, guess.kernel, here, asked, memory):
+                return Decision(guess.kernel, asked, estimate=guess)
+            usable.remove(guess.kernel.method)
+        raise ValueError(f"{op.name}: no kernel passes the check")
+    with _MEASURING, memory.measuring():
+        # another thread or process may have been at it while this one waited
+        if not again and (found := _from_memory(op, here, asked, rigor, memory)):
+            return found
+        return _measure(op, bound, here, asked, rigor, memory, budget_s, clock)
+
+
+def _from_memory(
+    op: Operation, here: Environment, asked: Signature, rigor: str, memory: Wisdom
+) -> Decision | None:
+    found = recall(op, memory.book(op.name), here, asked, rigor)
+    if found is None or not (found.checked or _passes(op, found.kernel, here, asked, memory)):
+        return None
+    return Decision(found.kernel, asked, recalled=found)
+
+
+def _passes(
+    op: Operation, kernel: Kernel, here: Environment, asked: Signature, memory: Wisdom
+) -> bool:
+    """Check a kernel that somebody else's wisdom names, before it is first called."""
+    from kernels.choose.measuring import check_one
+
+    with _MEASURING:
+        if kernel.method in memory.book(op.name).passed(here, asked.dtype):
+            return True
+        verdict = check_one(kernel, asked.dtype)
+        if verdict.passed:
+            memory.remember(op.name, passed={(here, asked.dtype): {kernel.method: verdict.error}})
+        return verdict.passed
+
+
+def _measure(
+    op: Operation,
+    bound: Bound,
+    here: Environment,
+    asked: Signature,
+    rigor: str,
+    memory: Wisdom,
+    budget_s: float | None,
+    clock: Callable[[], float],
+) -> Decision:
+    from kernels.choose.measuring import measure, remembered
+
+    book = memory.book(op.name)
+    old = hint(book, here, asked)
+    passed = book.passed(here, asked.dtype)
+    measured = measure(op, bound, asked, passed, rigor, budget_s, clock)
+    choice = remembered(here, asked, rigor, measured.records)
+    if choice is None:
+        reasons = "; ".join(f"{r['kernel']}: {r['reason']}" for r in measured.records)
+        raise ValueError(f"{op.name}: no kernel is left to choose from ({reasons})")
+    memory.remember(op.name, choice, passed={(here, asked.dtype): measured.passed})
+    return Decision(op[choice.kernel], asked, measured=measured, hint=old)

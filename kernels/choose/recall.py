@@ -1,0 +1,53 @@
+"""What memory answers: a choice for exactly this, one between two sizes, or a hint.
+
+This is all that a first call with wisdom on disk runs through, so nothing here measures.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kernels.choose.between import Between, between
+from kernels.choose.book import RIGORS, Book, Remembered
+from kernels.choose.environment import Environment
+from kernels.choose.signature import Signature
+from kernels.registry import Kernel, Operation
+
+
+class Recalled(NamedTuple):
+    """A kernel from memory, and what speaks for it."""
+
+    kernel: Kernel
+    evidence: Remembered | Between
+    #: it passed the check here, with this code and these libraries
+    checked: bool
+
+    @property
+    def exact(self) -> bool:
+        """Remembered for exactly this signature, not for sizes around it."""
+        return isinstance(self.evidence, Remembered)
+
+
+def recall(
+    op: Operation, book: Book, environment: Environment, asked: Signature, rigor: str
+) -> Recalled | None:
+    """The kernel that memory has for this, at this rigor or a higher one.
+
+    A choice that names a kernel which is not registered, or cannot run here, is no answer.
+    """
+    passed = book.passed(environment, asked.dtype)
+    runnable = [method for method, _ in environment.candidates]
+    known = [choice for choice in book.of(environment) if set(choice.tie) <= set(runnable)]
+    for choice in known:
+        if choice.signature == asked and RIGORS.index(choice.rigor) >= RIGORS.index(rigor):
+            return Recalled(op[choice.kernel], choice, choice.kernel in passed)
+    found = between(known, asked, rigor, runnable)
+    if found is None:
+        return None
+    return Recalled(op[found.kernel], found, found.kernel in passed)
+
+
+def hint(book: Book, environment: Environment, asked: Signature) -> Remembered | None:
+    """The newest choice for this signature in another environment: a hint, no answer."""
+    old = [c for c in book.choices if c.signature == asked and c.environment != environment]
+    return max(old, key=lambda choice: choice.date, default=None)

@@ -1,0 +1,243 @@
+"""Remembered choices on disk: one JSON file an operation, shared by all processes of a user.
+
+Reading takes no lock, for files are replaced whole. Writing takes the file's lock, reads what
+others have written meanwhile, and puts both together. A file that is damaged is moved aside, one
+of a newer einbench is left alone, and where nothing can be written choices live in memory only:
+each is said once, as a warning, and work goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kernels.choose.book import Book, Remembered, book, document
+from kernels.choose.environment import Environment
+from kernels.documents import Damaged, Unreadable, load, write_whole
+
+#: a full file is a quarter of a megabyte
+_MOST_BYTES = 16 * 1024 * 1024
+#: another process writes for milliseconds; one that takes longer is stuck
+_PATIENCE_S = 20.0
+#: and one that measures, for seconds
+_MEASURING_PATIENCE_S = 60.0
+_SUFFIX = ".json"
+
+
+def folder() -> str:
+    """``$EINBENCH_WISDOM``, or ``wisdom`` in the user's cache directory for einbench."""
+    asked = os.environ.get("EINBENCH_WISDOM", "").strip()
+    if asked:
+        return os.path.abspath(os.path.expanduser(asked))  # noqa: PTH100, PTH111 - loads slowly
+    if sys.platform == "linux" and "ANDROID_ROOT" not in os.environ:
+        # as platformdirs has it, whose import takes longer than a first answer may
+        caches = os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")  # noqa: PTH111
+        return os.path.join(caches, "einbench", "wisdom")  # noqa: PTH118
+    import platformdirs
+
+    return os.path.join(platformdirs.user_cache_dir("einbench", appauthor=False), "wisdom")  # noqa: PTH118
+
+
+def wisdom() -> Wisdom:
+    """The one of this process, in the folder that the environment names now."""
+    return _at(folder())
+
+
+@functools.cache
+def _at(path: str) -> Wisdom:
+    return Wisdom(path)
+
+
+class Wisdom:
+    """Books in a folder, one for each operation; safe to use from several threads."""
+
+    def __init__(self, path: str) -> None:
+        self.folder = path
+        self._lock = threading.RLock()
+        #: operation -> (what the file looked like, its book)
+        self._read: dict[str, tuple[Any, Book]] = {}
+        #: what could not be written
+        self._unwritten: dict[str, Book] = {}
+        self._said: set[str] = set()
+        if hasattr(os, "register_at_fork"):  # a thread that held the lock is not in the child
+            os.register_at_fork(after_in_child=self._renew_lock)
+
+    def path(self, operation: str) -> str:
+        """The file of one operation."""
+        return os.path.join(self.folder, _file_name(operation) + _SUFFIX)  # noqa: PTH118
+
+    def book(self, operation: str) -> Book:
+        """What is remembered of an operation, by whomever; read again where it has changed."""
+        with self._lock:
+            stamp = _stamp(self.path(operation))
+            known = self._read.get(operation)
+            if known is None or known[0] != stamp:
+                known = (stamp, self._load(operation) if stamp else Book())
+                self._read[operation] = known
+            unwritten = self._unwritten.get(operation)
+            return known[1] if unwritten is None else known[1].merged(unwritten)
+
+    def remember(
+        self,
+        operation: str,
+        *choices: Remembered,
+        passed: Mapping[tuple[Environment, str], Mapping[str, float]] | None = None,
+    ) -> None:
+        """Keep choices and, by environment and dtype, the kernels that passed the check."""
+        more = Book()
+        for (environment, dtype), errors in (passed or {}).items():
+            more = more.with_passed(environment, dtype, errors)
+        for choice in choices:
+            more = more.with_choice(choice)
+        self.merge(operation, more)
+
+    def merge(self, operation: str, more: Book) -> Book:
+        """Put a book together with what is remembered; on disk where that can be."""
+        with self._lock:
+            try:
+                with self._locked(operation):
+                    merged = self._load(operation, held=True).merged(more)
+                    self._write(operation, merged)
+                    return merged
+            except Unreadable:
+                pass  # said already
+            except (OSError, TimeoutError) as problem:
+                self._say(
+                    "write",
+                    f"{self.folder}: {_told(problem)}; choices are remembered in memory only, "
+                    "until this process ends (EINBENCH_WISDOM names another folder)",
+                )
+            self._unwritten[operation] = self._unwritten.get(operation, Book()).merged(more)
+            return self.book(operation)
+
+    def forget(self, operation: str) -> int:
+        """Forget all choices for one operation; how many there were.
+
+        Raises:
+            OSError: the file cannot be removed.
+        """
+        with self._lock:
+            unwritten = self._unwritten.pop(operation, Book())
+            count = len(self.book(operation).merged(unwritten).choices)
+            if _stamp(self.path(operation)):
+                with self._locked(operation):
+                    os.unlink(self.path(operation))  # noqa: PTH108 - pathlib loads slowly
+            self._read.pop(operation, None)
+            return count
+
+    def operations(self) -> list[str]:
+        """Names of all operations that something is remembered of, in alphabetical order."""
+        try:
+            names = os.listdir(self.folder)  # noqa: PTH208 - as above
+        except OSError:
+            names = []
+        found = {_operation_name(n.removesuffix(_SUFFIX)) for n in names if n.endswith(_SUFFIX)}
+        return sorted(found | set(self._unwritten))
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Held by one process at a time, so that two that measure do not slow each other down.
+
+        Nobody waits for long: after a minute, or where no lock can be had, work goes on without.
+        """
+        from filelock import FileLock
+
+        lock = FileLock(os.path.join(self.folder, "measuring.lock"))  # noqa: PTH118 - as above
+        held = False
+        with contextlib.suppress(OSError, TimeoutError):
+            os.makedirs(self.folder, exist_ok=True)  # noqa: PTH103 - as above
+            lock.acquire(timeout=_MEASURING_PATIENCE_S, poll_interval=0.02)
+            held = True
+        try:
+            yield
+        finally:
+            if held:
+                lock.release()
+
+    @contextlib.contextmanager
+    def _locked(self, operation: str) -> Iterator[None]:
+        from filelock import FileLock
+
+        os.makedirs(self.folder, exist_ok=True)  # noqa: PTH103 - as above
+        with FileLock(self.path(operation) + ".lock", timeout=_PATIENCE_S, poll_interval=0.005):
+            yield
+
+    def _load(self, operation: str, *, held: bool = False) -> Book:
+        """The book on disk; a damaged file is moved aside, and nothing of it believed."""
+        path = self.path(operation)
+        if _stamp(path) is None:
+            return Book()
+        try:
+            return book(load(path, _MOST_BYTES), operation)
+        except Damaged as problem:
+            if held:
+                self._set_aside(path, problem)
+                return Book()
+            with contextlib.suppress(OSError, TimeoutError), self._locked(operation):
+                # whoever held the lock may have set it aside and written another
+                return self._load(operation, held=True)
+            self._say(path, f"{path}: {problem}; nothing of it is used")
+        except Unreadable as problem:
+            self._say(path, f"{path}: {problem}; it is left as it is, and nothing of it is used")
+            if held:
+                raise
+        return Book()
+
+    def _set_aside(self, path: str, problem: Damaged) -> None:
+        aside = next(
+            name for n in range(1, 10_000)
+            if not os.path.lexists(name := f"{path}.damaged-{n}")
+        )  # fmt: skip
+        os.replace(path, aside)  # noqa: PTH105 - as above
+        self._say(path, f"{path}: {problem}; moved to {aside}, nothing of it is used")
+
+    def _write(self, operation: str, merged: Book) -> None:
+        import json
+
+        path = self.path(operation)
+        content = json.dumps(document(operation, merged), allow_nan=False, separators=(",", ":"))
+        write_whole(path, content + "\n")
+        self._read[operation] = (_stamp(path), merged)
+
+    def _say(self, about: str, message: str) -> None:
+        """A warning, once for each thing that it is about."""
+        if about not in self._said:
+            self._said.add(about)
+            warnings.warn(f"einbench's wisdom: {message}", RuntimeWarning, stacklevel=2)
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.RLock()
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    """What changes when a file is replaced; None where there is none."""
+    try:
+        facts = os.stat(path)  # noqa: PTH116 - as above
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_ino, facts.st_size
+
+
+def _told(problem: BaseException) -> str:
+    return (getattr(problem, "strerror", None) or str(problem)).rstrip(".")
+
+
+def _file_name(operation: str) -> str:
+    """Letters, digits and ``_``; anything else as ``%`` and its number, ``%2c`` say."""
+    return "".join(
+        letter if letter == "_" or (letter.isascii() and letter.isalnum()) else f"%{ord(letter):x}%"
+        for letter in operation
+    )
+
+
+def _operation_name(file_name: str) -> str:
+    parts = file_name.split("%")
+    with contextlib.suppress(ValueError, OverflowError):
+        return "".join(chr(int(p, 16)) if n % 2 else p for n, p in enumerate(parts))
+    return file_name
