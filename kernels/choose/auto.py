@@ -2,7 +2,9 @@
 
 The per-call key is type, shape, dtype and strides of each array, and the options; nothing else
 is looked at. A function that does just that is generated for each operation: a loop over the
-arguments would cost more than the look-up may.
+arguments would cost more than the look-up may. Two shortcuts save a third of it: the strides of C
+order, which follow from the rest, stand as True; and the key that an array of the first one's shape
+came with before is compared first, for hashing a key takes longer.
 """
 
 from __future__ import annotations
@@ -38,8 +40,8 @@ class Auto:
         self._rigor = "measure"
         self._threads: environment.Threads | None = None
         self._lock = threading.Lock()
-        #: what was decided, oldest first: (of which operation, under which key)
-        self._decided: deque[tuple[dict[Any, Any], Any]] = deque()
+        #: what was decided, oldest first: of which operation, under which key and shape
+        self._decided: deque[tuple[dict[Any, Any], Any, tuple[int, ...]]] = deque()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -76,7 +78,7 @@ class Auto:
         return ["refresh", *operations]
 
     def __repr__(self) -> str:
-        decided = sum(len(op.decided.keys() - {None}) for op in operations.values())
+        decided = sum(sum(map(callable, op.decided.values())) for op in operations.values())
         return f"<kernels.auto: {len(operations)} operations, {decided} signatures decided>"
 
     def _decide_and_call(
@@ -91,23 +93,30 @@ class Auto:
                 self._threads = environment.threads()
             found = decide(op, bound, self._threads, self._rigor)
             call = found.kernel.entry(bound.arrays, bound.options)
-            self._keep(op.decided, key, call)
+            self._keep(op.decided, key, bound.arrays[0].shape, call)
+        # an old signature may have taken the shape along when it left
+        op.decided.setdefault(bound.arrays[0].shape, (key, call))
         return op.named(call(*bound.arrays))
 
-    def _keep(self, decided: dict[Any, Any], key: Any, call: Callable[..., Any]) -> None:
+    def _keep(
+        self, decided: dict[Any, Any], key: Any, shape: tuple[int, ...], call: Callable[..., Any]
+    ) -> None:
         with self._lock:
             decided[key] = call
-            decided[None] = key, call
-            self._decided.append((decided, key))
+            self._decided.append((decided, key, shape))
             while len(self._decided) > MOST_SIGNATURES:
-                old, oldest = self._decided.popleft()
-                old.pop(oldest, None)
-                old.pop(None, None)
+                old, *keys = self._decided.popleft()
+                for oldest in keys:
+                    old.pop(oldest, None)
 
 
 def _key(arrays: tuple[Any, ...], options: Mapping[str, str]) -> tuple[Any, ...]:
     """As the generated function makes it."""
-    parts = [part for a in arrays for part in (type(a), a.shape, a.dtype, a.strides)]
+    parts = [
+        part
+        for a in arrays
+        for part in (type(a), a.shape, a.dtype, a.flags.c_contiguous or a.strides)
+    ]
     return (*options.values(), *parts)
 
 
@@ -117,24 +126,30 @@ def _dispatcher(op: Operation, otherwise: Callable[..., Any]) -> Callable[..., A
     # an input's name may be no name of Python's
     plain = all(name.isidentifier() and not iskeyword(name) for name in names)
     arrays = names if plain else [f"array{n}" for n in range(len(names))]
-    key = [*op.options, *(f"type({a}), {a}.shape, {a}.dtype, {a}.strides" for a in arrays)]
+    shapes = ["_shape", *(f"{a}.shape" for a in arrays[1:])]
+    key = [
+        *op.options,
+        *(
+            f"type({a}), {shape}, {a}.dtype, {a}.flags.c_contiguous or {a}.strides"
+            for a, shape in zip(arrays, shapes, strict=True)
+        ),
+    ]
     defaults = [f"{name}={choices[0]!r}" for name, choices in op.options.items()]
     parameters = [*arrays, *(["*", *defaults] if defaults else [])]
     call = f"_call({', '.join(arrays)})"
     result = f"_new(_result_type, {call})" if op.result_type else call
     options = ", ".join(f"{name!r}: {name}" for name in op.options)
-    # the key of the call before is compared first, for hashing one takes longer: it lies under
-    # None, in the same mapping, so that what empties the mapping takes it along
     source = f"""
 def dispatch({", ".join(parameters)}):
     try:
+        _shape = {arrays[0]}.shape
         _key = ({", ".join(key)})
-        _last = _decided[None]
+        _last = _decided[_shape]
         if _key == _last[0]:
             _call = _last[1]
         else:
             _call = _decided[_key]
-            _decided[None] = _key, _call
+            _decided[_shape] = _key, _call
     except _MISSES:
         _call = None
     if _call is None:

@@ -21,6 +21,7 @@ from kernels.measure.judging import Verdict
 from kernels.measure.layouts import read_only
 from kernels.measure.predict import Prediction, predict
 from kernels.measure.timing import Clock
+from kernels.measure.workload import first_rows
 from kernels.registry import Kernel, Operation
 
 #: rigor -> seconds of measuring, and calls of the winner where those take longer
@@ -29,6 +30,8 @@ BUDGETS = {"measure": (0.5, 10), "patient": (5.0, 100)}
 _HOPELESS = 4.0
 #: but a call as short as this is made whatever the others take
 _CALL_S = 0.02
+#: before one is called hopeless its time is taken as often again
+_MORE_CALLS = 4
 _MEMORY_BYTES = 1_000_000_000
 
 
@@ -176,4 +179,29 @@ def _foreseen(
                     kernel, named, bound.options, batch, _CALL_S, clock=clock
                 )
     fastest_s = min((p.seconds for p in known.values()), default=0.0)
-    return known, max(_CALL_S, _HOPELESS * fastest_s)
+    call_s = max(_CALL_S, _HOPELESS * fastest_s)
+    for method, seen in known.items():
+        if seen.seconds > call_s:
+            known[method] = _another_chance(op[method], seen, named, bound, call_s, clock)
+    return known, call_s
+
+
+def _another_chance(
+    kernel: Kernel,
+    seen: Prediction,
+    named: Mapping[str, Array],
+    bound: Bound,
+    call_s: float,
+    clock: Clock,
+) -> Prediction:
+    """The least of a few calls: one while BLAS waited for a core may take a hundred times that."""
+    rows = first_rows(kernel.operation, named, seen.measured_batch)
+    least_s = seen.measured_s
+    for _ in range(_MORE_CALLS):
+        with np.errstate(all="ignore"):
+            began_s = clock()
+            kernel.function(*rows, **bound.options)
+            least_s = min(least_s, clock() - began_s)
+        if Prediction(seen.batch, seen.measured_batch, least_s).seconds <= call_s:
+            break
+    return Prediction(seen.batch, seen.measured_batch, least_s)

@@ -1,0 +1,102 @@
+"""How often two independent runs of `einbench tune` agree.
+
+    make choice-agreement
+
+Each run is a process of its own with a memory of its own. They agree on a cell where the choice
+of one lies in the tie set of the other, whichever is asked; 98 % must.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from kernels.choose.book import Remembered, book
+from kernels.documents import load
+
+from .study import Study
+
+SCHEMA = "einbench.choice-agreement/1"
+
+
+def main(arguments: list[str]) -> None:
+    """Tune twice and compare; ``--folders A B`` compares what two runs left behind."""
+    path, *options = arguments
+    study = Study(path, SCHEMA)
+    if options[:1] == ["--folders"]:
+        _compare(study, Path(options[1]), Path(options[2]))
+    elif "--summary" not in options:
+        with tempfile.TemporaryDirectory(prefix="tunes-") as temporary:
+            folders = [Path(temporary) / name for name in ("one", "other")]
+            for folder in folders:
+                _tune(folder, options)
+            _compare(study, *folders)
+    print(json.dumps(summary(study), indent=1))
+    for name, row in study.rows.items():
+        if not row["agree"]:
+            print(name, row)
+
+
+def _tune(folder: Path, options: list[str]) -> None:
+    subprocess.run(  # noqa: S603 - this interpreter and the command itself
+        [sys.executable, "-m", "kernels.cli", "tune", *options],
+        env={**os.environ, "EINBENCH_WISDOM": str(folder), "PYTHONSAFEPATH": "1"}, check=True,
+    )  # fmt: skip
+
+
+def _compare(study: Study, one: Path, other: Path) -> None:
+    study.rows.clear()
+    for path in sorted(one.glob("*.json")):
+        first, second = _choices(path), _choices(other / path.name)
+        for signature, choice in first.items():
+            if signature in second:
+                study.rows[_name(path.stem, choice)] = _row(choice, second[signature])
+    study.summary = summary(study)
+    study.write()
+
+
+def _choices(path: Path) -> dict[Any, Remembered]:
+    found = load(path)
+    return {c.signature: c for c in book(found).choices} if "choices" in found else {}
+
+
+def _name(operation: str, choice: Remembered) -> str:
+    sizes = dict(choice.signature.sizes)
+    return f"{operation} {sizes.get('batch', '')} {choice.signature.dtype}"
+
+
+def _row(one: Remembered, other: Remembered) -> dict[str, Any]:
+    return {
+        "chosen": [one.kernel, other.kernel],
+        "tie": [list(one.tie), list(other.tie)],
+        # seconds of what either chose, in both runs
+        "median_s": [
+            {k: run.times[k].median_s for k in (one.kernel, other.kernel) if k in run.times}
+            for run in (one, other)
+        ],
+        "agree": one.kernel in other.tie and other.kernel in one.tie,
+        "same": one.kernel == other.kernel,
+    }
+
+
+def summary(study: Study) -> dict[str, Any]:
+    """Cells, and in how many the runs agree, and choose the same kernel."""
+    rows = study.rows.values()
+    cells = len(rows)
+    agree = sum(row["agree"] for row in rows)
+    return {
+        "cells": cells,
+        "agree": agree,
+        "agree_fraction": round(agree / cells, 4) if cells else None,
+        "same_kernel": sum(row["same"] for row in rows),
+        "with_ties": sum(len(row["tie"][0]) > 1 or len(row["tie"][1]) > 1 for row in rows),
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

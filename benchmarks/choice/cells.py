@@ -1,0 +1,89 @@
+"""Timings of every operation at a few sizes, as choices in wisdom folders.
+
+One thread and both dtypes at all sizes, all threads too, and at one batch other strides and
+options; then once more what was timed first, in a folder of its own. What a folder holds already
+is not measured again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import kernels
+from kernels.choose.environment import environment, threads
+from kernels.choose.signature import signature
+from kernels.choose.wisdom import wisdom
+from kernels.measure.machine import limit_threads, usable_threads
+
+BATCHES = (1, 16, 256, 2048, 16384)
+#: where other shapes, strides and options are tried
+BATCH = 256
+_BUDGET_S = 0.25
+
+
+class Cell(NamedTuple):
+    """What is measured at once."""
+
+    operation: kernels.Operation
+    arrays: Mapping[str, np.ndarray]
+    options: Mapping[str, str]
+    threads: int
+
+
+def measure(folder: Path, *, once: bool = False) -> None:
+    """Every cell, or with ``once`` those of one thread, one dtype and C order only."""
+    os.environ["EINBENCH_WISDOM"] = str(folder)
+    for op in kernels.operations.values():
+        for cell in _cells(op, once):
+            _measure(cell)
+
+
+def _measure(cell: Cell) -> None:
+    op = cell.operation
+    with limit_threads(cell.threads):
+        bound = op.bind(**cell.arrays, **cell.options)
+        asked, here = signature(op, bound, threads()), environment(op)
+        if any(choice.signature == asked for choice in wisdom().book(op.name).of(here)):
+            return
+        choice = kernels.fastest(
+            op, **cell.arrays, **cell.options, budget_s=_BUDGET_S, again=True
+        )
+    print(op.name, *(f"{axis} {size}" for axis, size in asked.sizes), asked.dtype, asked.layout,
+          asked.threads.blas, "->", choice.kernel.method, flush=True)  # fmt: skip
+
+
+def _cells(op: kernels.Operation, once: bool) -> Iterator[Cell]:
+    shapes: list[dict[str, int]] = [{"batch": batch} for batch in BATCHES]
+    shapes.append({"batch": BATCH, **{axis: _other(size) for axis, size in op.sizes.items()}})
+    for shape in shapes:
+        yield Cell(op, op.draw(**shape), {}, 1)
+    if once:
+        return
+    for shape in shapes:
+        yield Cell(op, op.draw(**shape, dtype="float64"), {}, 1)
+        if usable_threads() > 1:
+            yield Cell(op, op.draw(**shape), {}, usable_threads())
+    drawn = op.draw(batch=BATCH)
+    strided = {name: np.asfortranarray(array) for name, array in drawn.items()}
+    yield Cell(op, strided, {}, 1)
+    for name, (_, *others) in op.options.items():
+        for other in others:
+            yield Cell(op, drawn, {name: other}, 1)
+
+
+def _other(size: int) -> int:
+    """Another shape: wide axes become narrower, narrow ones wider."""
+    return size // 4 if size > 100 else 8 * size
+
+
+def records(folder: Path) -> Iterator[tuple[str, Any]]:
+    """(operation, remembered choice) of all that was measured here."""
+    os.environ["EINBENCH_WISDOM"] = str(folder)
+    for name, op in kernels.operations.items():
+        for choice in wisdom().book(name).of(environment(op)):
+            yield name, choice

@@ -1,0 +1,183 @@
+"""What `kernels.auto.X(...)` costs on a known signature, beside calling the kernel itself.
+
+    make choice-dispatch
+
+For every number of arrays that an operation takes: the median, over many interleaved pairs, of
+the time of a call through `kernels.auto` less the time of the direct call, at batch 1. The direct
+call is the function that the look-up finds, without any check of its own. The arrays of two
+signatures are used in turn as well, for a look-up may be quicker when nothing has changed.
+With wisdom on disk, also the time of the first answer after `import kernels`, in fresh processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import kernels
+from kernels.registry import Operation, forget
+
+from .study import Study
+
+SCHEMA = "einbench.choice-dispatch/1"
+#: microseconds allowed, by the most arrays that they are allowed for
+ALLOWED_US = {4: 1.5, 8: 2.5}
+ALLOWED_FIRST_MS = 5.0
+_PAIRS = 301
+_CALLS = 400
+_PROCESSES = 15
+#: operations whose winner may be no numba kernel: of these the first answer is timed
+_FIRST = ("linear", "weight_gradient", "input_gradient")
+_FIRST_ANSWER = """
+import sys, time
+import numpy as np
+import kernels
+batch, features, units = 128, 784, 128
+shapes = {"inputs": (batch, features), "weights": (units, features), "bias": (units,),
+          "dlogits": (batch, units)}
+arrays = [np.ones(shapes[name], np.float32) for name in kernels.operation(sys.argv[1]).inputs]
+start_s = time.perf_counter()
+getattr(kernels.auto, sys.argv[1])(*arrays)
+print(time.perf_counter() - start_s, "numba" in sys.modules)
+"""
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, keep and print."""
+    study = Study(arguments[0], SCHEMA)
+    study.rows.clear()
+    for count in (1, 2, 3, 4, 5, 6, 7, 8):
+        for outputs in (1, 2):
+            study.keep(f"{count} arrays, {outputs} outputs", _lookup(count, outputs))
+    for name in _FIRST:
+        study.keep(f"first answer, {name}", _first_answer(name))
+    study.summary = _summary(study)
+    study.write()
+    for name, row in study.rows.items():
+        print(f"{name}: {json.dumps(row)}")
+    print(json.dumps(study.summary, indent=1))
+
+
+def _lookup(count: int, outputs: int) -> dict[str, Any]:
+    """Through `kernels.auto` and directly, of a kernel that does next to nothing."""
+    op = _copy_operation(count, outputs)
+    try:
+        one = [np.ones((1, 784), np.float32) for _ in range(count)]
+        other = [np.ones((2, 784), np.float32) for _ in range(count)]
+        through = getattr(kernels.auto, op.name)
+        through(*one), through(*other)
+        direct = op["copy"].function
+        same, direct_s = _pairs(_bound(through, one, one), _bound(direct, one, one))
+        turns, _ = _pairs(_bound(through, one, other), _bound(direct, one, other))
+    finally:
+        kernels.auto.__dict__.pop(op.name, None)
+        forget(op.name)
+    allowed = next(us for most, us in ALLOWED_US.items() if count <= most)
+    return {
+        "added_us": round(same * 1e6, 3),
+        "added_us_two_signatures_in_turn": round(turns * 1e6, 3),
+        "direct_us": round(direct_s * 1e6, 3),
+        "allowed_us": allowed,
+    }
+
+
+def _copy_operation(count: int, outputs: int) -> Operation:
+    names = [f"array{n}" for n in range(count)]
+
+    def reference(*arrays: Any) -> Any:
+        copies = [arrays[0].copy() for _ in range(outputs)]
+        return copies[0] if outputs == 1 else tuple(copies)
+
+    op = Operation(
+        name=f"copy_{count}_{outputs}",
+        formula="y = x, which takes next to no time",
+        inputs=dict.fromkeys(names, "batch features"),
+        outputs={f"out{n}": "batch features" for n in range(outputs)},
+        sizes={"features": 784},
+        reference=reference,
+        scale=lambda outs, *arrays: tuple(np.abs(o) for o in outs) if outputs > 1 else np.abs(outs),
+        flops=lambda sizes: 0.0,
+        baseline="copy",
+    )
+    copies = ", ".join(["array0.copy()"] * outputs)
+    # with as many parameters as arrays, for *arguments would make the direct call slower
+    function = eval(f"lambda {', '.join(names)}: ({copies})")  # noqa: S307 - made of our names
+    op.kernel("copy")(function)
+    return op
+
+
+def _bound(function: Callable[..., Any], one: list[Any], other: list[Any]) -> Callable[[int], None]:
+    """So many calls, half with these arrays and half with those."""
+    names = [f"a{n}" for n in range(len(one))]
+    others = [f"b{n}" for n in range(len(one))]
+    source = (
+        f"def calls(count):\n for _ in range(count // 2):\n"
+        f"  f({', '.join(names)})\n  f({', '.join(others)})\n"
+    )
+    scope: dict[str, Any] = {
+        "f": function,
+        **dict(zip(names, one, strict=True)),
+        **dict(zip(others, other, strict=True)),
+    }
+    exec(source, scope)  # noqa: S102 - made of our own names
+    calls: Callable[[int], None] = scope["calls"]
+    return calls
+
+
+def _pairs(through: Callable[[int], None], direct: Callable[[int], None]) -> tuple[float, float]:
+    """Median seconds that a call takes longer, and of the direct call, pair after pair."""
+    added, alone = [], []
+    for _ in range(_PAIRS):
+        start_s = time.perf_counter()
+        through(_CALLS)
+        middle_s = time.perf_counter()
+        direct(_CALLS)
+        stop_s = time.perf_counter()
+        alone.append((stop_s - middle_s) / _CALLS)
+        added.append((middle_s - start_s) / _CALLS - alone[-1])
+    return statistics.median(added), statistics.median(alone)
+
+
+def _first_answer(name: str) -> dict[str, Any]:
+    """Milliseconds from a fresh process's first question to its answer, the call included."""
+    with tempfile.TemporaryDirectory(prefix="wisdom-") as folder:
+        env = {**os.environ, "EINBENCH_WISDOM": folder, "PYTHONSAFEPATH": "1"}
+        argv = [sys.executable, "-c", _FIRST_ANSWER, name]
+        answers = []
+        for _ in range(1 + _PROCESSES):
+            done = subprocess.run(  # noqa: S603 - this interpreter and the lines above
+                argv, env=env, capture_output=True, text=True, check=True
+            )
+            seconds, numba = done.stdout.split()
+            answers.append((float(seconds), numba == "True"))
+    times_ms = [s * 1e3 for s, _ in answers[1:]]
+    return {
+        "median_ms": round(statistics.median(times_ms), 2),
+        "greatest_ms": round(max(times_ms), 2),
+        "numba_imported": any(imported for _, imported in answers[1:]),
+        "measuring_before_ms": round(answers[0][0] * 1e3, 0),
+    }
+
+
+def _summary(study: Study) -> dict[str, Any]:
+    looked_up = [row for row in study.rows.values() if "added_us" in row]
+    first = [row for row in study.rows.values() if "median_ms" in row and not row["numba_imported"]]
+    return {
+        f"most_added_us_up_to_{most}_arrays": max(
+            row["added_us"] for row in looked_up if row["allowed_us"] <= allowed
+        )
+        for most, allowed in ALLOWED_US.items()
+    } | {"most_first_answer_ms_without_numba": max((r["median_ms"] for r in first), default=None)}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,39 @@
+"""A study kept on disk: a row as soon as it is measured, and a stopped study goes on."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+from kernels.documents import write_whole
+from kernels.measure.machine import machine
+
+
+class Study:
+    """Rows by name in a JSON document with schema, date and machine."""
+
+    def __init__(self, path: str, schema: str) -> None:
+        self._path = Path(path)
+        self.rows: dict[str, dict[str, Any]] = {}
+        self._schema = schema
+        self.summary: dict[str, Any] = {}
+        if self._path.exists():
+            self.rows = json.loads(self._path.read_text(encoding="utf-8"))["rows"]
+
+    def keep(self, name: str, row: dict[str, Any]) -> None:
+        """One more row, on disk when this returns."""
+        self.rows[name] = row
+        self.write()
+
+    def write(self) -> None:
+        """The document, whole."""
+        document = {
+            "schema": self._schema,
+            "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "machine": machine(),
+            "summary": self.summary,
+            "rows": self.rows,
+        }
+        write_whole(self._path, json.dumps(document, indent=1, allow_nan=False) + "\n")
