@@ -24,8 +24,8 @@ from kernels.measure.timing import Clock
 from kernels.measure.workload import first_rows
 from kernels.registry import Kernel, Operation
 
-#: rigor -> seconds of measuring, and calls of the winner where those take longer
-BUDGETS = {"measure": (0.5, 10), "patient": (5.0, 100)}
+#: rigor -> seconds of measuring, calls of the winner where those take longer, and blocks
+BUDGETS = {"measure": (0.5, 10, 10), "patient": (5.0, 100, 40)}
 #: a kernel beyond this many times what the fastest is expected to take is not called at the size
 _HOPELESS = 4.0
 #: but a call as short as this is made whatever the others take
@@ -81,12 +81,10 @@ def measure(
         op, named, bound.options, bound.sizes, dtype, "C" if contiguous else "sliced",
         asked.threads.blas, seed=0, bare=True,
     )  # fmt: skip
-    seconds, calls = BUDGETS[rigor]
-    limits = (
-        Limits(seconds, call_s, _MEMORY_BYTES, least_calls=calls)
-        if budget_s is None
-        else Limits(budget_s, call_s, _MEMORY_BYTES)
-    )
+    seconds, calls, blocks = BUDGETS[rigor]
+    if budget_s is not None:
+        seconds, calls = budget_s, 0
+    limits = Limits(seconds, call_s, _MEMORY_BYTES, least_calls=calls, blocks=blocks)
     records, timing_s = run_cell(cell, verdicts, known, None, limits, clock)
     compiling_s = {method: s - compiled_s[method] for method, s in _compile_s(op).items()}
     for record in records:

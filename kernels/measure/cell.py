@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from kernels.measure.blocks import interleave_in_blocks
+from kernels.measure.calls import bare, bound, kept
 from kernels.measure.judging import Verdict
 from kernels.measure.memory import available_bytes, peak_extra_bytes
+from kernels.measure.placement import elsewhere
 from kernels.measure.predict import Prediction, predict
 from kernels.measure.ranking import Summary, rank
 from kernels.measure.roofline import Roofline
@@ -27,7 +30,7 @@ from kernels.measure.sized import (
     judge_answer,
     timed_question,
 )
-from kernels.measure.timing import Clock, Timing, interleave, told
+from kernels.measure.timing import Call, Clock, Timing, told
 from kernels.registry import Array, Kernel, Operation
 from kernels.units import bytes_text, seconds_text
 
@@ -70,6 +73,8 @@ class Limits:
     memory_bytes: int
     #: or so many calls of the fastest, where they take longer than ``budget_s``
     least_calls: int = 0
+    #: the arrays lie elsewhere in each block of rounds
+    blocks: int = 1
 
 
 def run_cell(
@@ -186,7 +191,7 @@ def _ask_exactly(
     options = question.options if question else cell.options
     for method, kernel in runnable.items():
         made: list[object] = []
-        call = _bound(kernel, arrays, options, made)
+        call = kept(kernel, arrays, options, made)
         began_s = clock()
         try:
             with np.errstate(all="ignore"):
@@ -212,26 +217,6 @@ def _ask_exactly(
             _judge(question, answer(question, made.pop()), rows[method])
 
 
-def _bound(
-    kernel: Kernel,
-    arrays: tuple[Array, ...],
-    options: Mapping[str, str],
-    made: list[object] | None = None,
-) -> Callable[[], object]:
-    """The call without arguments, as the clock will see it; ``made`` keeps what it returned."""
-    function = kernel.function
-    if made is not None:
-
-        def keep() -> object:
-            made.append(function(*arrays, **options))
-            return made[-1]
-
-        return keep
-    if options:
-        return lambda: function(*arrays, **options)
-    return lambda: function(*arrays)
-
-
 def _time(
     cell: Cell,
     question: Question,
@@ -240,17 +225,20 @@ def _time(
     limits: Limits,
     clock: Clock,
 ) -> Timing:
-    arrays = tuple(cell.arrays.values())
+    given = tuple(cell.arrays.values())
+    rng = np.random.default_rng([cell.seed, 17])
+
+    def calls() -> dict[str, Call]:
+        arrays = elsewhere(given, rng) if limits.blocks > 1 else given
+        make = bare if cell.bare else bound
+        return {method: make(kernel, arrays, cell.options) for method, kernel in runnable.items()}
+
     with np.errstate(all="ignore"):
-        return interleave(
-            {
-                method: partial(kernel.entry(arrays, cell.options), *arrays)
-                if cell.bare
-                else _bound(kernel, arrays, cell.options)
-                for method, kernel in runnable.items()
-            },
+        return interleave_in_blocks(
+            calls,
+            limits.blocks,
             budget_s=limits.budget_s,
-            rng=np.random.default_rng([cell.seed, 17]),
+            rng=rng,
             expected_s={method: known[method].seconds for method in runnable},
             least_calls=limits.least_calls,
             clock=clock,
@@ -262,9 +250,9 @@ def _judge_timed(question: Question, timing: Timing, rows: Mapping[str, dict[str
     """Judge what the last timed call of every kernel returned."""
     for method, reason in timing.failures.items():
         rows[method].update(_failure(reason))
-    for method, kept in timing.outputs.items():
-        assert isinstance(kept, Answer)  # noqa: S101 - what ``keep`` made of the output
-        _judge(question, kept, rows[method])
+    for method, last in timing.outputs.items():
+        assert isinstance(last, Answer)  # noqa: S101 - what ``keep`` made of the output
+        _judge(question, last, rows[method])
 
 
 def _judge(question: Question, given: Answer, row: dict[str, Any]) -> None:
@@ -285,7 +273,7 @@ def _rank(
     """Fill in times of kernels that passed; those that did not stay without any."""
     op = cell.operation
     passed = {m: times for m, times in timing.samples.items() if rows[m]["status"] == "ok"}
-    ranking = rank(passed, op.baseline)
+    ranking = rank(passed, op.baseline, blocks=timing.blocks)
     batch = cell.sizes.get("batch", 1)
     fastest_s = min((s.median_s for s in ranking.summaries.values()), default=None)
     if fastest_s and roofline is not None:

@@ -25,6 +25,8 @@ TIE_MEDIAN_RATIO = 1.10
 #: an interval wider than this part of the median (10 % to either side) is unstable
 UNSTABLE_WIDTH = 0.20
 RESAMPLES = 4000
+#: number of values -> 97.5 % point of Student's t with one degree of freedom less
+_STUDENT_T = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,23 @@ class Ranking:
 
 
 def rank(
-    samples: Samples, baseline: str | None = None, rng: np.random.Generator | None = None
+    samples: Samples,
+    baseline: str | None = None,
+    rng: np.random.Generator | None = None,
+    blocks: Sequence[int] = (),
 ) -> Ranking:
     """The best median wins, and of those that tie with it the simplest.
 
     A kernel ties where the lower 95 % bound of its median within-round ratio to the best is
-    below 1.02, and its median below 1.10: an interval as wide as that, around a larger median,
-    shows a disturbed measurement and no tie. The order of ``samples`` is the order of
-    registration, simplest first.
+    below 1.02, and its median below 1.10, and the ratio of their medians as well: an interval as
+    wide as that, around a larger median, shows a disturbed measurement and no tie, and so do few
+    rounds in which the best was disturbed. The order of ``samples`` is the order of registration,
+    simplest first.
 
     Args and raises: as `summarise`.
     """
-    summaries = summarise(samples, baseline, rng)
+    summaries = summarise(samples, baseline, rng, blocks)
+    best_s = min((summary.median_s for summary in summaries.values()), default=0.0)
     tied = tuple(
         name
         for name, summary in summaries.items()
@@ -80,19 +87,27 @@ def rank(
         and summary.ratio_to_best is not None
         and summary.ratio_low < TIE_RATIO
         and summary.ratio_to_best < TIE_MEDIAN_RATIO
+        and summary.median_s < TIE_MEDIAN_RATIO * best_s
     )
     return Ranking(summaries, tied[0] if tied else None, tied if len(tied) > 1 else ())
 
 
 def summarise(
-    samples: Samples, baseline: str | None = None, rng: np.random.Generator | None = None
+    samples: Samples,
+    baseline: str | None = None,
+    rng: np.random.Generator | None = None,
+    blocks: Sequence[int] = (),
 ) -> dict[str, Summary]:
     """Median, interval and ratios of every kernel.
+
+    Intervals of the ratio to the best reach as far as the medians of blocks say, where those
+    wander further than rounds within a block.
 
     Args:
         samples: name -> seconds per call, one a round, NaN where the kernel took no part.
         baseline: the kernel speed-ups are measured against; they are None without it.
         rng: draws the bootstrap's resamples; by default always the same.
+        blocks: rounds of each block, where they were taken in several.
 
     Raises:
         ValueError: a kernel has no sample, one that is not positive, or another number of
@@ -110,6 +125,9 @@ def summarise(
         low_s, high_s = bootstrap.interval(taken)
         ratios = _taken(times / rounds[best])
         ratio_low, ratio_high = bootstrap.interval(ratios) if ratios.size else (None, None)
+        across = _across_blocks(times / rounds[best], blocks)
+        if across is not None and ratio_low is not None and ratio_high is not None:
+            ratio_low, ratio_high = min(ratio_low, across[0]), max(ratio_high, across[1])
         speedups = _taken(rounds[baseline] / times) if baseline in rounds else np.empty(0)
         summaries[name] = Summary(
             median_s=medians[name],
@@ -124,6 +142,21 @@ def summarise(
             ratio_high=ratio_high,
         )
     return summaries
+
+
+def _across_blocks(ratios: Array, blocks: Sequence[int]) -> tuple[float, float] | None:
+    """exp(mean +- t s / sqrt(n)) of log block medians: the 95 % interval by batch means.
+
+    None where a kernel took part in fewer than three blocks: what left early lost clearly.
+    """
+    parts = np.split(ratios, np.cumsum(blocks)[:-1]) if len(blocks) else []
+    logs = [math.log(np.median(_taken(part))) for part in parts if _taken(part).size]
+    if len(logs) < min(_STUDENT_T):
+        return None
+    t = _STUDENT_T[min(len(logs), max(_STUDENT_T))]
+    half = t * float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
+    centre = float(np.mean(logs))
+    return math.exp(centre - half), math.exp(centre + half)
 
 
 class _Bootstrap:

@@ -46,6 +46,8 @@ class Timing:
     #: what a kernel raised, as ``"ValueError: message"``
     failures: Mapping[str, str]
     rounds: int
+    #: rounds of each block, where they were taken in several
+    blocks: tuple[int, ...] = ()
 
 
 @dataclass
@@ -102,6 +104,7 @@ def interleave(
     min_sample_s: float = MIN_SAMPLE_S,
     most_rounds: int = MOST_ROUNDS,
     least_calls: int = 0,
+    least_rounds: int = LEAST_ROUNDS,
     keep: Callable[[object], object] = lambda output: output,
 ) -> Timing:
     """Time the calls against each other, in rounds, each in a fresh random order.
@@ -133,6 +136,7 @@ def interleave(
         min_sample_s: a shorter sample would measure the clock.
         most_rounds: end here, whatever is left of the budget.
         least_calls: the budget is at least as long as so many calls of the fastest.
+        least_rounds: in place of the 7 above, and of the 3 where it is less.
         keep: what to keep of an output, called when the clock has stopped; all of it by default.
 
     Returns:
@@ -175,15 +179,15 @@ def interleave(
             free_s += (clock() - called_s) if free else 0.0
         rounds += 1
         racing = [name for name in racing if name in entrants]
-        if rounds <= LEAST_ROUNDS:
-            racing = _contenders(entrants, racing, rounds, share_s)
-        limit_s = budget_s * (OVERDRAFT if rounds < LEAST_ROUNDS else 1.0)
+        if rounds <= least_rounds:
+            racing = _contenders(entrants, racing, rounds, least_rounds, share_s)
+        limit_s = budget_s * (OVERDRAFT if rounds < least_rounds else 1.0)
         ahead_s = (
             clock() - start_s - free_s + sum(entrants[name].round_s(share_s) for name in racing)
         )
         if ahead_s > limit_s:
             # the first rounds are everyone's right, but for slow calls
-            sure = rounds < FIRST_ROUNDS
+            sure = rounds < min(FIRST_ROUNDS, least_rounds)
             racing = [name for name in racing if sure and entrants[name].call_s <= share_s]
 
     return Timing(
@@ -217,7 +221,11 @@ def _warmed_up(
 
 
 def _contenders(
-    entrants: Mapping[str, _Entrant], racing: list[str], rounds: int, share_s: float
+    entrants: Mapping[str, _Entrant],
+    racing: list[str],
+    rounds: int,
+    least_rounds: int,
+    share_s: float,
 ) -> list[str]:
     """Those of the race that are not clear losers, and those too new or too cheap to leave.
 
@@ -229,10 +237,10 @@ def _contenders(
     def stays(entrant: _Entrant) -> bool:
         if entrant.call_s <= LOSING_RATIO * best_s:
             return True
-        if rounds < FIRST_ROUNDS and entrant.call_s <= share_s:
+        if rounds < min(FIRST_ROUNDS, least_rounds) and entrant.call_s <= share_s:
             return True
-        cheap = LEAST_ROUNDS * entrant.round_s(share_s) <= 2 * share_s
-        return rounds < LEAST_ROUNDS and cheap
+        cheap = least_rounds * entrant.round_s(share_s) <= 2 * share_s
+        return rounds < least_rounds and cheap
 
     return [name for name in racing if stays(entrants[name])]
 

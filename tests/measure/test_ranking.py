@@ -189,3 +189,47 @@ def test_a_median_far_from_the_best_is_no_tie_however_wide_its_interval():
     assert ranking.summaries["torn"].ratio_low < TIE_RATIO
     assert ranking.winner == "quick"
     assert ranking.ties == ()
+
+
+def test_few_rounds_in_which_the_best_was_disturbed_make_no_tie():
+    """A loop whose few rounds fell where the best stood still is no rival of it."""
+    samples = {"loop": [3.0] * 7 + [NAN] * 60, "best": [40.0] * 7 + noisy(1.0)}
+    assert rank(samples).ties == ()
+    assert rank(samples).winner == "best"
+
+
+def test_a_ratio_that_wanders_from_block_to_block_is_a_tie() -> None:
+    """Each block alone would be sure, one for this kernel and one for that."""
+    best = noisy(1.0, rounds=200, spread=0.001, seed=3)
+    wander = np.repeat([1.10, 0.97, 1.12, 0.98, 1.09], 40)
+    samples = {"other": list(np.array(best) * wander), "best": best}
+    assert rank(samples).ties == ()
+    blocked = rank(samples, blocks=(40,) * 5)
+    assert blocked.ties == ("other", "best")
+    assert blocked.winner == "other"
+
+
+def test_blocks_that_agree_change_no_ranking() -> None:
+    samples = {"other": noisy(1.08, 200, seed=1), "best": noisy(1.0, 200, seed=2)}
+    assert rank(samples, blocks=(40,) * 5).winner == rank(samples).winner == "best"
+    assert rank(samples, blocks=(40,) * 5).ties == ()
+
+
+def test_who_left_after_the_first_block_is_judged_by_its_rounds() -> None:
+    samples = {"slow": noisy(5.0, 40) + [NAN] * 160, "best": noisy(1.0, 200)}
+    summary = rank(samples, blocks=(40,) * 5).summaries["slow"]
+    assert summary.ratio_low is not None
+    assert summary.ratio_low > 4
+
+
+def test_the_interval_across_blocks_is_that_of_students_t() -> None:
+    from scipy.stats import t
+
+    medians = np.array([1.05, 1.20, 1.10, 1.30, 1.15])
+    samples = {"other": list(np.repeat(medians, 3)), "best": [1.0] * 15}
+    summary = summarise(samples, blocks=(3,) * 5)["other"]
+    logs = np.log(medians)
+    low, high = t.interval(0.95, 4, logs.mean(), logs.std(ddof=1) / np.sqrt(5))
+    assert summary.ratio_low == pytest.approx(min(math.exp(low), 1.05), rel=1e-3)
+    # the bootstrap over all rounds reaches as far here
+    assert summary.ratio_high == pytest.approx(math.exp(high), rel=0.03)

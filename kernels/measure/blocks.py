@@ -1,0 +1,115 @@
+"""Rounds in several blocks, the arrays elsewhere in each: what else differs between two runs.
+
+Rounds that follow each other are disturbed alike and share one placement of the arrays, so an
+interval from all of them as if they were independent is too narrow. Medians of blocks show how far
+a ratio wanders (the method of batch means).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from itertools import repeat
+
+import numpy as np
+
+from kernels.measure.timing import (
+    FIRST_ROUNDS,
+    LEAST_ROUNDS,
+    LOSING_RATIO,
+    MOST_ROUNDS,
+    Call,
+    Clock,
+    Timing,
+    interleave,
+)
+
+
+def interleave_in_blocks(
+    calls: Callable[[], Mapping[str, Call]],
+    blocks: int,
+    *,
+    budget_s: float,
+    rng: np.random.Generator,
+    expected_s: Mapping[str, float],
+    least_calls: int = 0,
+    clock: Clock = time.perf_counter,
+    keep: Callable[[object], object] = lambda output: output,
+) -> Timing:
+    """`interleave`, several times over with a share of the budget each, put together.
+
+    Args:
+        calls: makes name -> call anew for each block.
+        blocks: how many; with one this is `interleave`.
+        budget_s: seconds for all of them.
+        rng: decides the order within each round.
+        expected_s: seconds per call where known.
+        least_calls: the budget is at least as long as so many calls of the fastest.
+        clock: the only source of time, in seconds.
+        keep: what to keep of an output.
+
+    Returns:
+        A `Timing` whose ``blocks`` has the rounds of each. Whose fastest call so far is beyond
+        twice the best's takes no part in the next.
+    """
+    parts: list[Timing] = []
+    fastest_s: dict[str, float] = {}
+    racing: list[str] | None = None
+    for _ in range(blocks):
+        block_calls = calls()
+        if racing is None:
+            racing = list(block_calls)
+        if not racing:
+            break
+        part = interleave(
+            {name: block_calls[name] for name in racing},
+            budget_s=budget_s / blocks,
+            rng=rng,
+            expected_s=fastest_s or expected_s,
+            clock=clock,
+            most_rounds=math.ceil(MOST_ROUNDS / blocks),
+            least_calls=math.ceil(least_calls / blocks),
+            least_rounds=_least_rounds(blocks, first=not parts),
+            keep=keep,
+        )
+        parts.append(part)
+        racing = _still_racing(part, fastest_s)
+    return _together(parts)
+
+
+def _least_rounds(blocks: int, *, first: bool) -> int:
+    """A share of what one block would have; in the first losers show that they lose."""
+    share = math.ceil(LEAST_ROUNDS / blocks)
+    return max(share, FIRST_ROUNDS) if first else share
+
+
+def _still_racing(part: Timing, fastest_s: dict[str, float]) -> list[str]:
+    """Who is not beaten clearly; ``fastest_s`` holds fastest calls and is brought up to date.
+
+    A block in which threads waited for a core is nobody's fault: the blocks before it count too.
+    """
+    for name, times in part.samples.items():
+        fastest_s[name] = min(float(np.nanmin(times)), fastest_s.get(name, math.inf))
+    best_s = min(fastest_s.values(), default=0.0)
+    return [name for name in part.samples if fastest_s[name] <= LOSING_RATIO * best_s]
+
+
+def _together(parts: list[Timing]) -> Timing:
+    failures = {name: why for part in parts for name, why in part.failures.items()}
+    names = [name for name in parts[0].samples if name not in failures] if parts else []
+    return Timing(
+        samples={
+            name: tuple(
+                sample
+                for part in parts
+                for sample in part.samples.get(name, tuple(repeat(math.nan, part.rounds)))
+            )
+            for name in names
+        },
+        calls_per_sample={n: c for p in reversed(parts) for n, c in p.calls_per_sample.items()},
+        outputs={n: o for part in parts for n, o in part.outputs.items() if n in names},
+        failures=failures,
+        rounds=sum(part.rounds for part in parts),
+        blocks=tuple(part.rounds for part in parts),
+    )
