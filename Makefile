@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test bench-ci gate gate-study history history-quick history-newest publish test-peers lint format check machine picture clean
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies bench-ci gate gate-study history history-quick history-newest publish test-peers lint format check machine picture clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,24 @@ gate: $(VENV)/.installed  ## is HEAD slower than BASE, beyond noise? about 4 min
 
 gate-study: $(VENV)/.installed  ## how often the gate is right: 42 gates, about 90 minutes
 	@cd benchmarks && PYTHONSAFEPATH= ../$(BIN)/python -m gate.study ../results/gate-study.json $(ARGS)
+
+# run in benchmarks/, with the suite that is installed
+CHOICE = cd benchmarks && PYTHONSAFEPATH= ../$(BIN)/python -m
+
+tune: $(VENV)/.installed  ## measure and remember who is fastest, ahead of its use (ARGS="softmax --batch 32,100")
+	@$(BIN)/einbench tune $(ARGS)
+
+choice-regret: $(VENV)/.installed  ## what a choice costs at sizes never measured: 72 of them
+	@$(CHOICE) choice.regret ../results/choice-regret.json $(ARGS)
+
+choice-agreement: $(VENV)/.installed  ## how often two independent tunes agree
+	@$(CHOICE) choice.agreement ../results/choice-agreement.json $(ARGS)
+
+choice-dispatch: $(VENV)/.installed  ## what a call through kernels.auto costs, and the first answer
+	@$(CHOICE) choice.dispatch ../results/choice-dispatch.json $(ARGS)
+
+choice-policies: $(VENV)/.installed  ## kernels.auto against always the same method, at every batch
+	@$(CHOICE) choice.policies ../results/choice-policies.json $(ARGS)
 
 # commits that `make history` measures, as git rev-list takes them
 RANGE ?= HEAD~3..HEAD

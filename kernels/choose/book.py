@@ -64,11 +64,6 @@ class Remembered(NamedTuple):
         """Whether both answer the same question."""
         return self.signature == other.signature and self.environment == other.environment
 
-    def outweighs(self, other: Remembered) -> bool:
-        """More thorough, or as thorough and not older."""
-        mine, its = RIGORS.index(self.rigor), RIGORS.index(other.rigor)
-        return mine > its or (mine == its and self.date >= other.date)
-
 
 class Passed(NamedTuple):
     """Kernels that passed the check, with the code and libraries of one environment."""
@@ -119,12 +114,12 @@ class Book(NamedTuple):
         return self._replace(checks=(*rest, Passed(environment, dtype, {**known, **errors})))
 
     def merged(self, other: Book) -> Book:
-        """Both together; of two choices for the same the weightier stays."""
+        """Both together; of two choices for the same the newer stays."""
         book = self
         for check in other.checks:
             book = book.with_passed(check.environment, check.dtype, check.errors)
         for choice in other.choices:
-            if not any(old.is_for(choice) and old.outweighs(choice) for old in book.choices):
+            if not any(old.is_for(choice) and old.date > choice.date for old in book.choices):
                 book = book.with_choice(choice)
         return book
 

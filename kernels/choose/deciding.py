@@ -33,6 +33,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
+class NoKernelLeft(ValueError):  # noqa: N818 - what is the matter, as users read it
+    """Of an operation at this size: none is right, can run, and fits into memory."""
+
+
 class Decision(NamedTuple):
     """The kernel to call, for what, and what speaks for it."""
 
@@ -61,6 +65,7 @@ def decide(
     *,
     budget_s: float | None = None,
     again: bool = False,
+    between: bool = True,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Decision:
     """The kernel for these arrays: from memory where it has one, else measured or estimated.
@@ -72,13 +77,14 @@ def decide(
         rigor: ``estimate``, ``measure`` or ``patient``.
         budget_s: seconds of timing in place of what rigor says.
         again: measure whatever memory says.
+        between: whether sizes around this one may answer.
         clock: the only source of time while measuring, in seconds.
 
     Raises:
-        ValueError: no kernel is left to choose from.
+        NoKernelLeft: none passes the check, or every one failed or takes too much memory.
     """
     here, asked, memory = environment(op), signature(op, bound, threads), wisdom()
-    if not again and (found := _from_memory(op, here, asked, rigor, memory)):
+    if not again and (found := _from_memory(op, here, asked, rigor, memory, between)):
         return found
     if rigor == "estimate":
         from kernels.choose.estimate import estimate
@@ -89,19 +95,26 @@ def decide(
             if _passes(op, guess.kernel, here, asked, memory):
                 return Decision(guess.kernel, asked, estimate=guess)
             usable.remove(guess.kernel.method)
-        raise ValueError(f"{op.name}: no kernel passes the check")
+        raise NoKernelLeft(f"{op.name}: no kernel passes the check")
     with _MEASURING, memory.measuring():
         # another thread or process may have been at it while this one waited
-        if not again and (found := _from_memory(op, here, asked, rigor, memory)):
+        if not again and (found := _from_memory(op, here, asked, rigor, memory, between)):
             return found
         return _measure(op, bound, here, asked, rigor, memory, budget_s, clock)
 
 
 def _from_memory(
-    op: Operation, here: Environment, asked: Signature, rigor: str, memory: Wisdom
+    op: Operation,
+    here: Environment,
+    asked: Signature,
+    rigor: str,
+    memory: Wisdom,
+    between: bool,
 ) -> Decision | None:
     found = recall(op, memory.book(op.name), here, asked, rigor)
-    if found is None or not (found.checked or _passes(op, found.kernel, here, asked, memory)):
+    if found is None or not (between or found.exact):
+        return None
+    if not (found.checked or _passes(op, found.kernel, here, asked, memory)):
         return None
     return Decision(found.kernel, asked, recalled=found)
 
@@ -140,6 +153,6 @@ def _measure(
     choice = remembered(here, asked, rigor, measured.records)
     if choice is None:
         reasons = "; ".join(f"{r['kernel']}: {r['reason']}" for r in measured.records)
-        raise ValueError(f"{op.name}: no kernel is left to choose from ({reasons})")
+        raise NoKernelLeft(f"{op.name}: no kernel is left to choose from ({reasons})")
     memory.remember(op.name, choice, passed={(here, asked.dtype): measured.passed})
     return Decision(op[choice.kernel], asked, measured=measured, hint=old)

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,6 +85,19 @@ def machine() -> Machine:
 def threads() -> Threads:
     """As many as a call made now would get, in this Python thread; nothing is started or set."""
     return Threads(_blas_threads(), _numba_threads())
+
+
+def limited(count: int | None) -> AbstractContextManager[Any]:
+    """BLAS and numba on so many threads inside the block; None leaves both as they are.
+
+    Raises:
+        ValueError: there are not so many.
+    """
+    if count is None:
+        return nullcontext()
+    from kernels.measure.machine import limit_threads
+
+    return limit_threads(count)
 
 
 def refresh() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from kernels.choose.between import Between
 from kernels.choose.book import Remembered, Time
 from kernels.choose.deciding import Decision
+from kernels.choose.signature import layout_name
 from kernels.measure.cell import RECORD_FIELDS
 from kernels.measure.ranking import FEWEST_SAMPLES, UNSTABLE_WIDTH
 from kernels.registry import Kernel
@@ -30,7 +31,7 @@ def _record(decision: Decision, kernel: Kernel) -> dict[str, Any]:
     row.update(
         operation=kernel.operation.name, kernel=kernel.method, sizes=dict(asked.sizes),
         options=dict(asked.options), dtype=asked.dtype,
-        layout="C" if set(asked.layout) == {"C"} else asked.layout, threads=asked.threads.blas,
+        layout=layout_name(asked.layout), threads=asked.threads.blas,
         status="ok", reason="", winner=kernel.method == decision.kernel.method, tie=False,
         unstable=False, few_samples=False, speedup_predicted=False, samples=0, samples_s=[],
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -81,15 +80,7 @@ def fastest(
         raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
     op = operation(op_or_name)
     bound = op.bind(*inputs, **named)
-    with _limited(threads):
+    with environment.limited(threads):
         now = environment.threads()
         decision = decide(op, bound, now, rigor, budget_s=budget_s, again=again)
     return Choice(decision.kernel, decision)
-
-
-def _limited(threads: int | None) -> AbstractContextManager[Any]:
-    if threads is None:
-        return nullcontext()
-    from kernels.measure.machine import limit_threads
-
-    return limit_threads(threads)

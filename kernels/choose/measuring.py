@@ -14,7 +14,7 @@ import numpy as np
 from kernels.arguments import Array, Bound
 from kernels.choose.book import Remembered, Time
 from kernels.choose.environment import Environment
-from kernels.choose.signature import Signature, floating_dtype
+from kernels.choose.signature import Signature, floating_dtype, layout_name
 from kernels.measure.cell import Cell, Limits, run_cell
 from kernels.measure.check import check_small
 from kernels.measure.judging import Verdict
@@ -76,9 +76,8 @@ def measure(
     began_s = clock()
     verdicts = _verdicts(op, dtype, passed)
     known, call_s = _foreseen(op, named, bound, verdicts, clock)
-    contiguous = set(asked.layout) == {"C"}
     cell = Cell(
-        op, named, bound.options, bound.sizes, dtype, "C" if contiguous else "sliced",
+        op, named, bound.options, bound.sizes, dtype, layout_name(asked.layout),
         asked.threads.blas, seed=0, bare=True,
     )  # fmt: skip
     seconds, calls, blocks = BUDGETS[rigor]

@@ -55,6 +55,11 @@ def floating_dtype(op: Operation, named: Mapping[str, Array]) -> Any:
     return next(array.dtype for name, array in named.items() if name not in op.dtypes)
 
 
+def layout_name(letters: str) -> str:
+    """C, F, or sliced where arrays have other strides or are not all alike."""
+    return letters[0] if set(letters) in ({"C"}, {"F"}) else "sliced"
+
+
 def layout_letters(arrays: Sequence[Array]) -> str:
     """``CCS``: C order, Fortran order where it is no C order too, and any other strides."""
     return "".join(

@@ -11,6 +11,8 @@ from kernels.cli.gate import gate
 from kernels.cli.listing import list_operations
 from kernels.cli.machine import machine
 from kernels.cli.outcome import OneLine
+from kernels.cli.tune import tune
+from kernels.cli.wisdom import wisdom
 
 __all__ = ["main"]
 
@@ -23,6 +25,7 @@ __all__ = ["main"]
     "  einbench compare --operation softmax --batch 1,128\n"
     "  einbench check softmax_jacobian\n"
     "  einbench fastest weight_gradient --batch 10_000\n"
+    "  einbench tune\n"
     "  einbench gate main",
 )
 @click.version_option(kernels.__version__, prog_name="einbench")
@@ -40,5 +43,7 @@ def main(context: click.Context, plugins: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (compare, check, export, fastest, gate, list_operations, machine):
+for command in (
+    compare, check, export, fastest, tune, wisdom, gate, list_operations, machine
+):  # fmt: skip
     main.add_command(command)

@@ -1,21 +1,35 @@
-"""``einbench fastest``: which kernel to call, measured now or told by saved results, and why."""
+"""``einbench fastest``: which kernel to call, from memory, measured now or from saved results."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from kernels.cli.outcome import INTERRUPTED, REJECTED
+from kernels.cli.choosing import (
+    again_option,
+    rigor_option,
+    sizes_option,
+    threads_as_found_option,
+)
+from kernels.cli.outcome import REJECTED, complain
 from kernels.cli.parameters import (
     json_option,
     plugins_option,
     positive,
     separate,
     separate_batches,
-    threads_option,
 )
 from kernels.cli.progress import bar
 from kernels.cli.streams import console
 from kernels.cli.target import Target
+from kernels.cli.warned import in_one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kernels.choose.cell import Cell
+    from kernels.choose.fastest import Choice
 
 SCHEMA = "einbench.fastest/1"
 
@@ -24,6 +38,7 @@ SCHEMA = "einbench.fastest/1"
     epilog="\b\nExamples:\n"
     "  einbench fastest softmax_jacobian\n"
     "  einbench fastest weight_gradient --batch 10_000 --threads 1\n"
+    "  einbench fastest linear --batch 500 --rigor estimate\n"
     "  einbench fastest --from results\n"
     "  einbench fastest softmax --from results/asv --machine reference --batch 128,1000"
 )
@@ -36,11 +51,17 @@ SCHEMA = "einbench.fastest/1"
     "--dtype", "dtypes", multiple=True, callback=separate, metavar="NAME",
     help="float32 or float64, by default float32; with --from all there are.",
 )  # fmt: skip
-@threads_option
+@sizes_option
+@threads_as_found_option
+@rigor_option(
+    "estimate", "measure", "patient",
+    told="estimate times nothing and guesses; patient times for up to ten times as long.",
+)  # fmt: skip
 @click.option(
     "--budget", type=positive, metavar="SECONDS",
-    help="Of timing, checking and compiling apart, by default 3.",
+    help="Of timing, checking and compiling apart, in place of what --rigor says.",
 )  # fmt: skip
+@again_option
 @click.option(
     "--from", "sources", multiple=True, metavar="PATH",
     help="Time nothing: tell who won in the results in this folder or file, of any harness; "
@@ -52,18 +73,26 @@ SCHEMA = "einbench.fastest/1"
 )
 @json_option("every candidate")
 @plugins_option
+@click.pass_context
 def fastest(
+    context: click.Context,
     operation: str | None,
     batches: tuple[int, ...],
     dtypes: tuple[str, ...],
+    sizes: dict[str, int],
     threads: int | None,
+    rigor: str,
     budget: float | None,
+    again: bool,
     sources: tuple[str, ...],
     machine: str | None,
     commit: str | None,
     json_path: str | None,
 ) -> int:
-    """Check and time the kernels of one operation, and name the one to call.
+    """Name the kernel of one operation to call, and say why.
+
+    What is remembered answers at once, also for batches between remembered ones; anything else
+    is checked, timed and ranked now, and remembered (see einbench tune).
 
     With --from, read it from asv results, pytest-benchmark JSON and saved comparisons: for each
     machine, operation, batch and dtype the winner of the latest run that has it. Comparisons
@@ -71,22 +100,49 @@ def fastest(
     after another, so kernels tie there where their intervals come within 2 % of overlapping and
     their medians are within 10 % of the best.
     """
+    asked_rigor = None if context.get_parameter_source("rigor") is _DEFAULT else rigor
     if sources:
-        _refuse("--from times nothing; leave it out", threads=threads, budget=budget)
+        _refuse(
+            "--from times nothing; leave it out", size=sizes or None, threads=threads,
+            rigor=asked_rigor, budget=budget, again=again or None,
+        )  # fmt: skip
         from kernels.cli.fastest_saved import answer
 
         return answer(sources, operation, batches, dtypes, machine, commit, json_path)
     _refuse("only results have one: it needs --from PATH", machine=machine, commit=commit)
+    if rigor == "estimate":
+        why = "--rigor estimate times nothing; leave one of them out"
+        _refuse(why, budget=budget, again=again or None)
     if operation is None:
         raise click.UsageError(
-            "Missing argument 'OPERATION': name one, or results with --from PATH.",
-            click.get_current_context(),
+            "Missing argument 'OPERATION': name one, or results with --from PATH.", context
         )
     for option, values in (("--batch", batches), ("--dtype", dtypes)):
         if len(values) > 1:
             raise ValueError(f"{option}: one at a time where it is timed; several need --from PATH")
-    batch, dtype = (batches or (128,))[0], (dtypes or ("float32",))[0]
-    return _measure(operation, batch, dtype, threads, budget or 3.0, json_path)
+    from kernels.choose.deciding import NoKernelLeft
+    from kernels.choose.environment import limited
+    from kernels.choose.tune import plan
+
+    (cell,) = plan([operation], batches or (128,), dtypes or ("float32",), sizes)
+    target = Target.of(json_path)
+    settings = {
+        "batches": [cell.batch], "dtypes": [cell.dtype.name], "layout": "C", "rigor": rigor,
+        "budget_s": budget, "again": again, "threads": threads,
+    }  # fmt: skip
+    with limited(threads):
+        try:
+            with in_one_line(), bar() as progress:
+                if progress is not None:
+                    progress(0.0, f"{cell.operation.name}: checking and timing")
+                choice = _choose(cell, rigor, budget, again)
+        except NoKernelLeft as problem:
+            complain(str(problem))
+            return REJECTED
+    return _tell(choice, target, settings)
+
+
+_DEFAULT = click.core.ParameterSource.DEFAULT
 
 
 def _refuse(why: str, **given: object) -> None:
@@ -96,49 +152,73 @@ def _refuse(why: str, **given: object) -> None:
             raise ValueError(f"--{name}: {why}")
 
 
-def _measure(
-    operation: str,
-    batch: int,
-    dtype: str,
-    threads: int | None,
-    budget: float,
-    json_path: str | None,
-) -> int:
-    """Of the kernels of one operation at one size."""
-    from kernels import pipeline, registry
-    from kernels.report.choice import explain
+def _choose(cell: Cell, rigor: str, budget: float | None, again: bool) -> Choice:
+    """From memory where that answers without a look at the arrays, which take time to read."""
+    from kernels.choose import environment
+    from kernels.choose.fastest import Choice
+    from kernels.choose.fastest import fastest as choose
+    from kernels.choose.tune import remembered
+
+    found = None if again else remembered(cell, rigor, environment.threads())
+    if found is not None:
+        return Choice(found.kernel, found)
+    arrays = cell.arrays().values()
+    return choose(cell.operation, *arrays, rigor=rigor, budget_s=budget, again=again)
+
+
+def _tell(choice: Choice, target: Target, settings: dict[str, Any]) -> int:
+    """The document, the explanation, and alarms where a kernel was found wrong."""
+    from kernels.measure.machine import machine
+    from kernels.report.choice import plain_text
     from kernels.report.grid import blocks
     from kernels.report.notes import wrong
     from kernels.report.provenance import machine_text
-    from kernels.report.terminal import print_line, print_paragraph
+    from kernels.report.terminal import print_paragraph
 
-    op = registry.operation(operation)
-    target = Target.of(json_path)
-    with bar() as progress:
-        found = pipeline.compare(op, batch, dtype, threads, budget, progress=progress)
-    if not found.records:  # Ctrl-C came first
-        raise KeyboardInterrupt
-    winner = next((r["kernel"] for r in found.records if r["winner"]), None)
-    plain = found.document()
-    target.write(
-        {
-            "schema": SCHEMA,
-            "date": plain["date"],
-            "machine": plain["machine"],
-            "settings": plain["settings"],
-            "operation": op.name,
-            "kernel": winner,
-            "records": plain["records"],
-        }
-    )
+    facts = {**machine(), "threads": choice.decision.signature.threads.blas}
+    if target.path or target.stdout:
+        target.write(_document(choice, facts, settings))
     out = console(target.tables)
-    for line in explain(found.records, out.width).splitlines():
-        print_line(out, [(line, "bold green" if line.startswith("* ") else "")])
-    alarms = wrong(blocks(found.records))
+    _show(choice, out)
+    alarms = wrong(blocks(choice.records))
     for note in alarms:
-        print_paragraph(out, note.text, "bold white on red")
+        print_paragraph(out, plain_text(note.text), "bold white on red")
     out.print()
-    print_paragraph(out, machine_text(found.machine), "dim")
-    if found.interrupted:
-        return INTERRUPTED
-    return REJECTED if alarms or winner is None else 0
+    if choice.origin == "remembered":
+        print_paragraph(out, "Nothing was timed now; --again measures anew.", "dim")
+    elif choice.origin == "interpolated":
+        print_paragraph(out, "--again measures at this very size.", "dim")
+    print_paragraph(out, machine_text(facts), "dim")
+    return REJECTED if alarms else 0
+
+
+def _document(choice: Choice, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    from kernels.choose.book import Remembered
+    from kernels.report.comparison import Comparison
+
+    decision = choice.decision
+    plain = Comparison(choice.records, facts, settings).document()
+    date, rigor = plain["date"], settings["rigor"]
+    if decision.recalled is not None and isinstance(decision.recalled.evidence, Remembered):
+        # the numbers are as old as they are
+        date, rigor = decision.recalled.evidence.date, decision.recalled.evidence.rigor
+    return {
+        "schema": SCHEMA,
+        "date": date,
+        "machine": plain["machine"],
+        "settings": plain["settings"],
+        "operation": choice.kernel.operation.name,
+        "kernel": choice.kernel.method,
+        "origin": choice.origin,
+        "rigor": rigor,
+        "sure": decision.estimate.sure if decision.estimate is not None else None,
+        "records": plain["records"],
+    }
+
+
+def _show(choice: Choice, out: Console) -> None:
+    from kernels.report.choice import explain_choice
+    from kernels.report.terminal import print_line
+
+    for line in explain_choice(choice, out.width).splitlines():
+        print_line(out, [(line, "bold green" if line.startswith("* ") else "")])

@@ -25,6 +25,9 @@ from kernels.measure.timing import (
     interleave,
 )
 
+#: a block of short calls has no more rounds than this, so that more blocks are more rounds
+_BLOCK_ROUNDS = 30
+
 
 def interleave_in_blocks(
     calls: Callable[[], Mapping[str, Call]],
@@ -68,7 +71,7 @@ def interleave_in_blocks(
             rng=rng,
             expected_s=fastest_s or expected_s,
             clock=clock,
-            most_rounds=math.ceil(MOST_ROUNDS / blocks),
+            most_rounds=max(_BLOCK_ROUNDS, math.ceil(MOST_ROUNDS / blocks)),
             least_calls=math.ceil(least_calls / blocks),
             least_rounds=_least_rounds(blocks, first=not parts),
             keep=keep,

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from kernels.report.grid import Batch, Block, Cell, batch_text, blocks, listed
+from kernels.units import ratio_text, seconds_text
+
+if TYPE_CHECKING:
+    from kernels.choose.fastest import Choice
 
 _WIDTH = 80
+_INDENT = "  "
+#: is no place to wrap at
+_NO_BREAK = "\u00a0"
 
 
 def explain(records: Iterable[dict[str, object]], width: int = _WIDTH) -> str:
@@ -15,28 +24,72 @@ def explain(records: Iterable[dict[str, object]], width: int = _WIDTH) -> str:
 
     Args:
         records: of one operation at one size; several sizes give a paragraph each.
-        width: columns to wrap reasons at.
+        width: columns to wrap at.
     """
     grouped = blocks(records)
     return "\n\n".join(_paragraph(b, batch, width) for b in grouped for batch in b.batches)
 
 
-def _paragraph(block: Block, batch: Batch, width: int) -> str:
+def explain_choice(choice: Choice, width: int = _WIDTH) -> str:
+    """The winner and where that is known from, every candidate, and who was left out.
+
+    Args:
+        choice: measured, remembered, interpolated or estimated: times of the latter two are
+            predicted, and say so.
+        width: columns to wrap at.
+    """
+    from kernels.report.origin import origin_lines, origin_verdict
+
+    (block,) = blocks(choice.records)
+    (batch,) = block.batches
+    told = origin_lines(choice.decision)
+    return _paragraph(block, batch, width, origin_verdict(choice.decision), told)
+
+
+def _paragraph(
+    block: Block, batch: Batch, width: int, verdict: str = "", origin: Sequence[str] = ()
+) -> str:
     cells = {kernel: block.cell(kernel, batch) for kernel in block.kernels}
     timed = {kernel: cell for kernel, cell in cells.items() if cell.time}
+    foreseen = {} if timed else _foreseen(block, batch)
     place = "" if batch is None else f" at {batch_text(batch)}"
-    lines = [f"{block.operation}{place}: {_verdict(block, batch, len(timed))}"]
-    lines += textwrap.wrap(block.setting, width)
+    verdict = verdict or _verdict(block, batch, len(timed))
+    lines = _wrapped(f"{block.operation}{place}: {verdict}", width)
+    # wrapped between its parts
+    lines += _wrapped(re.sub(r"(?<![,·]) ", _NO_BREAK, block.setting), width)
+    for sentence in origin:
+        lines += _wrapped(sentence, width)
     if timed:
-        lines += ["", *_candidates(block, batch, timed)]
-    left_out = [kernel for kernel in cells if kernel not in timed]
+        lines += ["", *_candidates(block, batch, timed, width)]
+    elif foreseen:
+        lines += ["", *_predictions(block, batch, foreseen, width)]
+    left_out = [kernel for kernel in cells if kernel not in timed and kernel not in foreseen]
     if left_out:
         lines += ["", "left out:"]
         for kernel in left_out:
             record = block.records[kernel, batch]
-            reason = f"  {kernel}: {record['status']}, {record.get('reason') or 'no reason given'}"
-            lines += textwrap.wrap(reason, width, subsequent_indent="    ")
+            reason = f"{kernel}: {record['status']}, {record.get('reason') or 'no reason given'}"
+            lines += _wrapped(reason, width, _INDENT)
     return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Wrapped, its later lines indented."""
+    # a number and its unit stay together
+    kept = re.sub(r"(?<=\d) (?=\w)", _NO_BREAK, plain_text(text))
+    lines = textwrap.wrap(
+        kept, width, initial_indent=indent, subsequent_indent=indent + _INDENT,
+        break_on_hyphens=False,
+    )  # fmt: skip
+    return [line.replace(_NO_BREAK, " ") for line in lines]
+
+
+def plain_text(text: str) -> str:
+    """In one line, without marks that a terminal would obey: it may be a stranger's."""
+    return "".join(
+        mark if mark.isprintable() or mark == _NO_BREAK else " " if mark.isspace() else "?"
+        for mark in text
+    )
 
 
 def _verdict(block: Block, batch: Batch, timed: int) -> str:
@@ -52,17 +105,61 @@ def _verdict(block: Block, batch: Batch, timed: int) -> str:
     return f"{winner}, the fastest of {timed} kernels that passed the check"
 
 
-def _candidates(block: Block, batch: Batch, timed: dict[str, Cell]) -> Sequence[str]:
-    """Fastest first, with columns as wide as their longest entry."""
+def _candidates(block: Block, batch: Batch, timed: dict[str, Cell], width: int) -> list[str]:
+    """Fastest first."""
     median = {kernel: float(block.records[kernel, batch]["median_s"]) for kernel in timed}
-    table = [
-        (cell.mark or " ", kernel, cell.time + cell.doubts, f"{cell.speedup} {block.baseline}",
-         f"error {cell.error}")
-        for kernel, cell in sorted(timed.items(), key=lambda item: median[item[0]])
-    ]  # fmt: skip
-    widths = [max(len(row[i]) for row in table) for i in range(5)]
-    return [
-        f"{mark} {kernel.ljust(widths[1])}  {time.rjust(widths[2])}"
-        f"  {ratio.rjust(widths[3])}  {error}"
-        for mark, kernel, time, ratio, error in table
-    ]
+    return _table(
+        [
+            (cell.mark, kernel, cell.time + cell.doubts,
+             "" if cell.speedup == "-" else f"{cell.speedup} {block.baseline}",
+             f"error {cell.error}")
+            for kernel, cell in sorted(timed.items(), key=lambda item: median[item[0]])
+        ],
+        width,
+    )  # fmt: skip
+
+
+def _foreseen(block: Block, batch: Batch) -> dict[str, float]:
+    """Seconds per call of kernels that nothing was timed of at this size."""
+    rows = {kernel: block.records[kernel, batch] for kernel in block.kernels}
+    return {
+        kernel: float(row["predicted_s"])
+        for kernel, row in rows.items()
+        if row["status"] == "ok" and row.get("predicted_s")
+    }
+
+
+def _predictions(block: Block, batch: Batch, foreseen: dict[str, float], width: int) -> list[str]:
+    """Fastest first."""
+    base_s = foreseen.get(block.baseline)
+    best = block.winner(batch)
+    winner = best["kernel"] if best else None
+    return _table(
+        [
+            ("*" * (kernel == winner), kernel, f"about {seconds_text(seconds)}",
+             f"~{ratio_text(base_s / seconds)} {block.baseline}" if base_s else "")
+            for kernel, seconds in sorted(foreseen.items(), key=lambda item: item[1])
+        ],
+        width,
+    )  # fmt: skip
+
+
+def _table(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """Columns as wide as their longest entry; those that there is no room for go below."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    beside = 1  # columns that stand in the line of the name
+    while beside < len(widths) and 2 + sum(widths[1 : beside + 1]) + 2 * (beside - 1) <= width:
+        beside += 1
+    # either all of a line or no more than the time
+    beside = beside if beside == len(widths) else min(beside, 3)
+    lines = []
+    for mark, *columns in rows:
+        kernel, *numbers = columns[: beside - 1] or columns[:1]
+        # errors have a word before them and stay to the left
+        aligned = [text.rjust(n) for text, n in zip(numbers, widths[2:4], strict=False)]
+        aligned += numbers[2:]
+        lines.append(f"{mark or ' '} {'  '.join([kernel.ljust(widths[1]), *aligned])}".rstrip())
+        below = [part for part in columns[max(beside - 1, 1) :] if part]
+        if below:
+            lines.append(f"    {'  '.join(below)}")
+    return lines

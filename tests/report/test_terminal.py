@@ -212,7 +212,7 @@ def test_the_picture_has_a_dark_colour_for_each_light_one(comparison, tmp_path):
 
 def test_an_explanation_tells_the_winner_the_others_and_who_was_left_out(comparison):
     rows = [row for row in comparison.records if row["sizes"]["batch"] == 128]
-    text = explain(rows)
+    text = explain(rows, 100)
     assert text.startswith(
         "linear at batch 128: einsum_path, the simplest of those that tie: einsum_path and matmul"
     )

@@ -1,0 +1,169 @@
+"""Wisdom to carry to another machine, and a stranger's taken in without being believed.
+
+    {"schema": "einbench.wisdom/1", "machine": [...], "date": ...,
+     "operations": {"softmax_vjp": {"schema": "einbench.wisdom/1", ...}, ...}}
+
+Every operation's document is a book as it lies on disk. The one file of an operation can be
+taken in as well. Of a stranger's book only choices are taken: what he says of checks is not, so
+that each kernel is checked here before it is first called.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from kernels.choose.book import MOST_CHOICES, SCHEMA, Book, Remembered, book, check_schema, document
+from kernels.choose.environment import Environment, differences, environment
+from kernels.choose.kept import held, refuse_unwritable
+from kernels.choose.wisdom import Wisdom
+from kernels.documents import Damaged, load
+from kernels.names import normalise
+from kernels.records.dates import from_iso
+from kernels.registry import Operation, operations
+
+#: every operation's full file together is a tenth of it
+_MOST_BYTES = 64 * 1024 * 1024
+
+
+class Taken(NamedTuple):
+    """What became of the choices in a stranger's file."""
+
+    #: operations that got any
+    names: tuple[str, ...]
+    #: choices made where everything was as it is here
+    answers: int
+    #: and where it was not, with what differs: ``{"cpu": 12, "numpy": 3}``
+    hints: int
+    differing: Mapping[str, int]
+    #: why others were not taken: ``{"remembered here already": 4}``
+    left: Mapping[str, int]
+
+
+def exported(memory: Wisdom, machine: Mapping[str, Any], date: str) -> dict[str, Any]:
+    """Everything that is remembered, as one document.
+
+    Args:
+        memory: whose.
+        machine: the facts of this machine.
+        date: of now, ISO 8601 in UTC.
+    """
+    books = {name: memory.book(name) for name in held(memory)}
+    return {
+        "schema": SCHEMA,
+        "machine": [dict(machine)],
+        "date": date,
+        "operations": {
+            name: document(name, found) for name, found in books.items() if found.choices
+        },
+    }
+
+
+def read_export(path: str | os.PathLike[str]) -> dict[str, Book]:
+    """The books in a file, validated to the last: what is not of their form is refused whole.
+
+    Raises:
+        NewerSchema: a newer einbench wrote it.
+        Unreadable: it cannot be read, is too large, or is something else.
+    """
+    found = load(path, _MOST_BYTES)
+    check_schema(found)
+    if "operations" not in found:
+        name = found.get("operation")
+        if not isinstance(name, str):
+            raise Damaged("not wisdom: it names no operation")
+        return {_named(name): _validated(found, name)}
+    documents = found["operations"]
+    if not isinstance(documents, dict):
+        raise Damaged("not wisdom: no operations")
+    books = {_named(name): _validated(each, name) for name, each in documents.items()}
+    if not any(each.choices for each in books.values()):
+        raise Damaged("there is no choice in it")
+    return books
+
+
+def take(memory: Wisdom, books: Mapping[str, Book], now: str) -> Taken:
+    """Keep a stranger's choices beside one's own, which all stay as they are.
+
+    Args:
+        memory: where to.
+        books: of operations; those that are not registered are left out.
+        now: ISO 8601 in UTC; nothing is younger.
+
+    Raises:
+        OSError, ValueError: nothing can be kept; nothing was.
+    """
+    left: Counter[str] = Counter()
+    differing: Counter[str] = Counter()
+    kept: dict[str, tuple[Remembered, ...]] = {}
+    answers = 0
+    refuse_unwritable(memory, [name for name in books if name in operations])
+    for name, theirs in books.items():
+        op = operations.get(name)
+        if op is None:
+            left[f"of operation {name}, which is not registered here"] += len(theirs.choices)
+            continue
+        here = environment(op)
+        fitting = _fitting(op, theirs, memory.book(name), here, left)
+        answers += sum(choice.environment == here for choice in fitting)
+        for choice in fitting:
+            differing.update(differences(choice.environment, here))
+        if fitting:
+            # whoever measures later than this is younger, and stays where both say as much
+            kept[name] = tuple(c._replace(date=min(c.date, now)) for c in fitting)
+    for name, choices in kept.items():
+        memory.merge(name, Book(choices=choices))
+    count = sum(map(len, kept.values()))
+    return Taken(tuple(kept), answers, count - answers, dict(differing), dict(left))
+
+
+def _named(name: str) -> str:
+    if not name.strip() or normalise(name) != name:
+        raise Damaged(f"not wisdom: {name[:40]!r} is no operation's name")
+    return name
+
+
+def _validated(found: Any, name: str) -> Book:
+    theirs = book(found, name)
+    for choice in theirs.choices:
+        if from_iso(choice.date) != choice.date:
+            raise Damaged(f"not wisdom: date {choice.date[:40]!r}")
+    return theirs
+
+
+def _fitting(
+    op: Operation, theirs: Book, mine: Book, here: Environment, left: Counter[str]
+) -> list[Remembered]:
+    """Choices that can be taken, answers first and then the newest; the others are counted."""
+    fitting: list[Remembered] = []
+    for choice in theirs.choices:
+        if missing := [name for name in choice.tie if name not in op]:
+            left[f"of kernel {op.name}[{missing[0]}], which is not registered here"] += 1
+        elif not _fits(op, choice):
+            left[f"of another form of {op.name}"] += 1
+        elif any(own.is_for(choice) for own in (*mine.choices, *fitting)):
+            left["remembered here already"] += 1
+        else:
+            fitting.append(choice)
+    fitting.sort(key=lambda choice: choice.date, reverse=True)
+    fitting.sort(key=lambda choice: choice.environment != here)
+    # a full book would lose choices of its own
+    room = max(0, MOST_CHOICES - len(mine.choices))
+    if len(fitting) > room:
+        left[f"beyond the {MOST_CHOICES} that are kept of {op.name}"] += len(fitting) - room
+    return fitting[:room][::-1]
+
+
+def _fits(op: Operation, choice: Remembered) -> bool:
+    """Whether anybody could ask for it: axes, options and arrays are the operation's."""
+    asked = choice.signature
+    options = dict(asked.options)
+    return (
+        tuple(axis for axis, _ in asked.sizes) == op.axes
+        and options.keys() == op.options.keys()
+        and all(value in op.options[name] for name, value in options.items())
+        and len(asked.layout) == len(op.inputs)
+        and set(asked.layout) <= set("CFS")
+    )

@@ -1,0 +1,69 @@
+"""Which files of a wisdom folder are ours, and whether it can keep more."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+
+from kernels.choose.book import SCHEMA, NewerSchema, check_schema
+from kernels.choose.wisdom import Wisdom
+from kernels.documents import Damaged, Unreadable, load
+
+_FAMILY = SCHEMA.partition("/")[0] + "/"
+_ADVICE = "name another folder with EINBENCH_WISDOM"
+
+
+def refuse_unwritable(memory: Wisdom, names: Iterable[str]) -> None:
+    """Raise where choices for one of these operations could not be kept.
+
+    A damaged file is no obstacle: it is moved aside when it is read.
+
+    Raises:
+        OSError: the folder cannot be made, or nothing can be written there.
+        ValueError: a newer einbench wrote a file, or it cannot be read.
+    """
+    folder = memory.folder
+    try:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as `Wisdom` makes it
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        raise OSError(f"cannot write to {folder}: {problem.strerror}; {_ADVICE}") from problem
+    for name in names:
+        if why := why_closed(memory, name):
+            raise ValueError(f"{memory.path(name)}: {why}; {_ADVICE}")
+
+
+def held(memory: Wisdom) -> list[str]:
+    """Operations that something is remembered of; other people's files are not opened again.
+
+    A folder that holds other documents may be named by mistake: reading one as a book would have
+    it moved aside as damaged.
+    """
+    return [name for name in memory.operations() if not _foreign(memory.path(name))]
+
+
+def _foreign(path: str) -> bool:
+    """JSON, and not of this schema's family."""
+    try:
+        found = load(path)
+    except Unreadable:
+        return False  # cut short, or empty: that is for `Wisdom` to judge
+    schema = found.get("schema") if isinstance(found, dict) else None
+    return not str(schema).startswith(_FAMILY)
+
+
+def why_closed(memory: Wisdom, name: str) -> str:
+    """Why the file of an operation must be left as it is; empty where it may be replaced."""
+    path = memory.path(name)
+    try:
+        if os.path.lexists(path):
+            check_schema(load(path))
+    except NewerSchema as problem:
+        return f"{problem}, and it is left alone"
+    except Damaged:
+        return ""
+    except Unreadable as problem:
+        return str(problem)
+    return ""

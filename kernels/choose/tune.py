@@ -1,0 +1,153 @@
+"""Fill the memory ahead: every cell that memory cannot answer exactly is measured and kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy.typing as npt
+
+from kernels.choose import environment
+from kernels.choose.book import RIGORS
+from kernels.choose.cell import Cell, cell, refuse_unknown_axes
+from kernels.choose.deciding import Decision, NoKernelLeft, decide
+from kernels.choose.environment import Threads
+from kernels.choose.recall import recall
+from kernels.choose.roofs import remember_roofs
+from kernels.choose.wisdom import wisdom
+from kernels.names import check_dtype, unknown
+from kernels.registry import Operation, operation, operations
+
+#: a factor of about four apart, so that sizes between them have near neighbours
+BATCHES = (1, 4, 16, 64, 256, 1024, 4096, 16384, 60000)
+#: (part done between 0 and 1, what is being done)
+Progress = Callable[[float, str], None]
+
+
+class Tuned(NamedTuple):
+    """One cell, and what became of it."""
+
+    cell: Cell
+    #: None where no kernel could be chosen
+    decision: Decision | None
+    #: and why that is; empty where one was
+    problem: str = ""
+
+    @property
+    def origin(self) -> str:
+        """``measured``, ``remembered``, or ``failed`` where no kernel could be chosen."""
+        return "failed" if self.decision is None else self.decision.origin
+
+
+def plan(
+    names: Iterable[Operation | str] = (),
+    batches: Sequence[int] = BATCHES,
+    dtypes: Sequence[npt.DTypeLike] = ("float32",),
+    sizes: Mapping[str, int] | None = None,
+) -> list[Cell]:
+    """The cells to tune, an operation after the other: an interrupted run has whole ones.
+
+    Args:
+        names: operations or their names, by default all.
+        batches: rows per call; an operation without that axis has one cell a dtype.
+        dtypes: float32, float64 or both.
+        sizes: of other axes than batch, where not the usual ones.
+
+    Raises:
+        ValueError: anything asked for does not exist or does not fit.
+    """
+    ops = list(dict.fromkeys(map(operation, names))) or list(operations.values())
+    refuse_unknown_axes(ops, sizes or {})
+    if not batches:
+        raise ValueError("no batch was given; expected one or more, (1, 128) say")
+    checked = [check_dtype(dtype) for dtype in dict.fromkeys(dtypes)]
+    return [
+        cell(op, batch, dtype, sizes or {})
+        for op in ops
+        for dtype in checked
+        for batch in (sorted(set(batches)) if "batch" in op.axes else [None])
+    ]
+
+
+def tune(
+    cells: Sequence[Cell],
+    rigor: str = "measure",
+    threads: int | None = None,
+    *,
+    again: bool = False,
+    progress: Progress | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[Tuned]:
+    """Measure what memory cannot answer exactly with that rigor, and yield cell by cell.
+
+    A cell is on disk before it is yielded: whatever stops this, the next run goes on from there.
+
+    Args:
+        cells: see `plan`.
+        rigor: ``measure`` or ``patient``.
+        threads: of BLAS and numba, part of the key; None leaves both as they are.
+        again: measure whatever is remembered.
+        progress: called before every cell that is measured, and at the end.
+        clock: the only source of time, in seconds.
+
+    Raises:
+        ValueError: rigor or threads are none.
+    """
+    if rigor not in RIGORS[1:]:
+        raise ValueError(unknown("rigor", rigor, RIGORS[1:]))
+    told = progress or (lambda part, label: None)
+    with environment.limited(threads):
+        now = environment.threads()
+        todo = sum(again or exactly(cell, rigor, now) is None for cell in cells)
+        done = 0
+        if todo:
+            told(0.0, "what this machine can do at best")
+            remember_roofs(wisdom(), now)
+        for asked in cells:
+            # another process may be filling the same memory
+            found = None if again else exactly(asked, rigor, now)
+            if found is not None:
+                yield Tuned(asked, found)
+                continue
+            if done < todo:
+                told(done / todo, f"{name_of(asked)} ({done + 1} of {todo})")
+            yield _tuned(asked, rigor, now, again, clock)
+            done += 1
+        told(1.0, "done")
+
+
+def remembered(asked: Cell, rigor: str, threads: Threads) -> Decision | None:
+    """What memory answers without a look at arrays: exactly this, or a size around it.
+
+    Kernels that were not checked here yet are no answer.
+    """
+    op = asked.operation
+    key = asked.signature(threads)
+    found = recall(op, wisdom().book(op.name), environment.environment(op), key, rigor)
+    return Decision(found.kernel, key, recalled=found) if found and found.checked else None
+
+
+def exactly(asked: Cell, rigor: str, threads: Threads) -> Decision | None:
+    """What memory answers for just this size; such a cell is not measured again."""
+    found = remembered(asked, rigor, threads)
+    return found if found and found.origin == "remembered" else None
+
+
+def name_of(asked: Cell) -> str:
+    """``softmax batch 1,024``; the dtype where it is not the usual one."""
+    batch = "" if asked.batch is None else f" batch {asked.batch:,}"
+    dtype = "" if asked.dtype.name == "float32" else f" {asked.dtype.name}"
+    return f"{asked.operation.name}{batch}{dtype}"
+
+
+def _tuned(
+    asked: Cell, rigor: str, threads: Threads, again: bool, clock: Callable[[], float]
+) -> Tuned:
+    op = asked.operation
+    try:
+        bound = op.bind(**asked.arrays())
+        found = decide(op, bound, threads, rigor, again=again, between=False, clock=clock)
+    except (NoKernelLeft, MemoryError) as problem:
+        return Tuned(asked, None, str(problem) or "not enough memory")
+    return Tuned(asked, found)

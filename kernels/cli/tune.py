@@ -1,0 +1,228 @@
+"""``einbench tune``: measure ahead, so that programs find every choice in memory."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kernels.cli.choosing import (
+    again_option,
+    rigor_option,
+    sizes_option,
+    threads_as_found_option,
+)
+from kernels.cli.outcome import INTERRUPTED, REJECTED
+from kernels.cli.parameters import dtypes_option, json_option, plugins_option, separate_batches
+from kernels.cli.progress import bar
+from kernels.cli.streams import console
+from kernels.cli.target import Target
+from kernels.cli.warned import in_one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kernels.choose.cell import Cell
+    from kernels.choose.tune import Tuned
+
+SCHEMA = "einbench.tune/1"
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  einbench tune\n"
+    "  einbench tune softmax softmax_vjp --batch 32,128,512\n"
+    "  einbench tune linear --size units=64 --rigor patient"
+)
+@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@click.option(
+    "--batch", "batches", multiple=True, callback=separate_batches, metavar="N",
+    help="Rows per call, several with commas; by default nine from 1 to 60_000.",
+)  # fmt: skip
+@dtypes_option
+@sizes_option
+@threads_as_found_option
+@rigor_option(
+    "measure",
+    "patient",
+    told="patient times a cell for up to ten times as long.",
+)
+@again_option
+@json_option("every cell")
+@plugins_option
+def tune(
+    operations: tuple[str, ...],
+    batches: tuple[int, ...],
+    dtypes: tuple[str, ...],
+    sizes: dict[str, int],
+    threads: int | None,
+    rigor: str,
+    again: bool,
+    json_path: str | None,
+) -> int:
+    """Fill the memory that kernels.fastest and kernels.auto answer from.
+
+    Every kernel is checked, timed and ranked at every batch, and the winner remembered. What is
+    remembered already is not measured again: after Ctrl-C the same command goes on where it
+    stopped. By default all operations, which takes some minutes.
+    """
+    from kernels.choose.environment import limited
+    from kernels.choose.kept import refuse_unwritable
+    from kernels.choose.tune import BATCHES, plan
+    from kernels.choose.tune import tune as fill
+    from kernels.choose.wisdom import wisdom
+
+    asked_batches, asked_dtypes = batches or BATCHES, dtypes or ("float32",)
+    cells = plan(operations, asked_batches, asked_dtypes, sizes)
+    with limited(threads):
+        pass  # a number that there are not is told before anything is begun
+    target = Target.of(json_path)
+    names = list(dict.fromkeys(cell.operation.name for cell in cells))
+    memory = wisdom()
+    refuse_unwritable(memory, names)
+    done: list[Tuned] = []
+    began_s = time.perf_counter()
+    interrupted = False
+    with in_one_line():
+        try:
+            with bar() as progress:
+                for tuned in fill(cells, rigor, threads, again=again, progress=progress):
+                    done.append(tuned)  # noqa: PERF402 - what is there when Ctrl-C comes stays
+        except KeyboardInterrupt:
+            interrupted = True
+    wall_s = time.perf_counter() - began_s
+    settings = {
+        "operations": names, "batches": list(asked_batches), "dtypes": list(asked_dtypes),
+        "sizes": sizes, "threads": threads, "rigor": rigor, "again": again, "wall_s": wall_s,
+        "interrupted": interrupted, "wisdom": memory.folder,
+    }  # fmt: skip
+    if target.path or target.stdout:
+        target.write(_document(done, settings))
+    out = console(target.tables)
+    _show(done, out)
+    _end(done, out, wall_s, memory.folder)
+    if interrupted:
+        _say_how_far(cells, done, out, rigor, threads, again)
+        return INTERRUPTED
+    return REJECTED if any(t.decision is None for t in done) or _alarms(done) else 0
+
+
+def _document(done: Sequence[Tuned], settings: dict[str, Any]) -> dict[str, Any]:
+    from kernels.measure.machine import machine
+
+    return {
+        "schema": SCHEMA,
+        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "machine": machine(),
+        "settings": settings,
+        "cells": [_row(tuned) for tuned in done],
+    }
+
+
+def _row(tuned: Tuned) -> dict[str, Any]:
+    cell, decision = tuned.cell, tuned.decision
+    kernel, tie, median_s = _won(tuned)
+    return {
+        "operation": cell.operation.name,
+        "sizes": dict(cell.sizes),
+        "dtype": cell.dtype.name,
+        "threads": decision and decision.signature.threads._asdict(),
+        "kernel": kernel,
+        "tie": list(tie),
+        "median_s": median_s,
+        "origin": tuned.origin,
+        "reason": tuned.problem,
+    }
+
+
+def _won(tuned: Tuned) -> tuple[str | None, tuple[str, ...], float | None]:
+    """The kernel, all that tie with it, and seconds per call; None where no kernel was left."""
+    from kernels.choose.evidence import records
+
+    if tuned.decision is None:
+        return None, (), None
+    rows = {str(row["kernel"]): row for row in records(tuned.decision)}
+    kernel = tuned.decision.kernel.method
+    tie = tuple(name for name, row in rows.items() if row["tie"]) or (kernel,)
+    return kernel, tie, rows[kernel]["median_s"]
+
+
+def _show(done: Sequence[Tuned], out: Console) -> None:
+    """Who wins over which batches, operation by operation."""
+    from kernels.report.ranges import Won, range_lines, ranges_text
+    from kernels.report.terminal import print_line
+
+    together: dict[str, list[Won]] = {}
+    several = len({tuned.cell.dtype for tuned in done}) > 1
+    for tuned in done:
+        name = tuned.cell.operation.name + f" {tuned.cell.dtype.name}" * several
+        kernel, tie, _ = _won(tuned)
+        together.setdefault(name, []).append(Won(tuned.cell.batch, kernel or "", tie))
+    rows = [(name, ranges_text(won)) for name, won in together.items()]
+    for line in range_lines(rows, out.width):
+        print_line(out, line)
+    if rows:
+        out.print()
+
+
+def _end(done: Sequence[Tuned], out: Console, wall_s: float, folder: str) -> None:
+    """Wrong kernels, cells without any, how many were measured, and where they lie."""
+    from kernels.choose.tune import name_of
+    from kernels.report.choice import plain_text
+    from kernels.report.terminal import print_paragraph
+    from kernels.units import seconds_text
+
+    for text in _alarms(done):
+        print_paragraph(out, plain_text(text), "bold white on red")
+    for tuned in done:
+        if tuned.decision is None:
+            text = f"{name_of(tuned.cell)}: {tuned.problem}"
+            print_paragraph(out, plain_text(text), "bold red")
+    count = Counter(tuned.origin for tuned in done)
+    measured, known = count["measured"], count["remembered"]
+    cells = "cell" if measured == 1 else "cells"
+    parts = [f"{measured} {cells} measured in {seconds_text(wall_s)}"] if measured else []
+    told = f"{known} remembered already"
+    parts += [told if measured else f"nothing was measured, {told}"] if known else []
+    parts += [f"{count['failed']} without a kernel to choose"] if count["failed"] else []
+    print_paragraph(out, ", ".join(parts), "bold green")
+    out.print(f"wisdom: {folder}", style="dim", markup=False, soft_wrap=True)
+
+
+def _alarms(done: Sequence[Tuned]) -> list[str]:
+    """A line for each kernel that was found wrong now or when its cell was measured."""
+    from kernels.choose.evidence import records
+    from kernels.report.grid import blocks
+    from kernels.report.notes import wrong
+
+    rows = [row for tuned in done if tuned.decision for row in records(tuned.decision)]
+    return list(dict.fromkeys(note.text for note in wrong(blocks(rows))))
+
+
+def _say_how_far(
+    cells: Sequence[Cell],
+    done: Sequence[Tuned],
+    out: Console,
+    rigor: str,
+    threads: int | None,
+    again: bool,
+) -> None:
+    from kernels.choose import environment
+    from kernels.choose.environment import limited
+    from kernels.choose.tune import exactly
+
+    if again:
+        text = f"interrupted: {len(done)} of {len(cells)} cells were measured again"
+    else:
+        with limited(threads):
+            now = environment.threads()
+            kept = sum(exactly(cell, rigor, now) is not None for cell in cells)
+        text = (
+            f"interrupted: {kept} of {len(cells)} cells are remembered; "
+            "the same command goes on from there"
+        )
+    out.print(text, style="bold yellow", markup=False, soft_wrap=True)

@@ -1,0 +1,138 @@
+"""``einbench wisdom show`` as a document, and as lines for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kernels.choose.shown import Kept, Shown
+    from kernels.choose.signature import Signature
+
+SCHEMA = "einbench.choices/1"
+
+
+def shown_document(found: Shown) -> dict[str, Any]:
+    """Every choice with what has changed since: nothing has where it is an answer."""
+    from kernels.measure.machine import machine
+
+    return {
+        "schema": SCHEMA,
+        "machine": machine(),
+        "folder": found.folder,
+        "size_bytes": found.size_bytes,
+        "choices": [_row(kept) for kept in found.kept],
+        "not_registered": found.foreign,
+    }
+
+
+def print_choices(found: Shown, out: Console) -> None:
+    """The folder, who wins over which batches, and how many choices are only hints."""
+    from kernels.report.choice import plain_text
+    from kernels.report.ranges import range_lines
+    from kernels.report.terminal import print_line, print_paragraph
+    from kernels.units import bytes_text
+
+    answers = [kept for kept in found.kept if not kept.changed]
+    out.print(f"{found.folder}", style="bold", markup=False, soft_wrap=True)
+    text = f"{len(answers):,} answer{'s' * (len(answers) != 1)}, {bytes_text(found.size_bytes)}"
+    print_paragraph(
+        out, text if found.kept else "nothing is remembered; einbench tune fills it", "dim"
+    )
+    for setting, group in groupby(_in_order(answers), key=_setting):
+        out.print()
+        print_paragraph(out, plain_text(setting), "dim")
+        for line in range_lines(_rows(list(group)), out.width):
+            print_line(out, line)
+    notes = [*_hints(found), *(
+        f"{name}: {count:,} choices, and no such operation is registered here"
+        for name, count in found.foreign.items()
+    )]  # fmt: skip
+    if notes:
+        out.print()
+    for note in notes:
+        print_paragraph(out, plain_text(note), "yellow")
+
+
+def _row(kept: Kept) -> dict[str, Any]:
+    choice, asked = kept.choice, kept.choice.signature
+    return {
+        "operation": kept.operation,
+        "sizes": dict(asked.sizes),
+        "options": dict(asked.options),
+        "dtype": asked.dtype,
+        "layout": asked.layout,
+        "threads": asked.threads._asdict(),
+        "rigor": choice.rigor,
+        "date": choice.date,
+        "kernel": choice.kernel,
+        "tie": list(choice.tie),
+        "median_s": choice.times[choice.kernel].median_s,
+        "changed": list(kept.changed),
+    }
+
+
+def _in_order(answers: list[Kept]) -> list[Kept]:
+    """Settings together, those of most choices first; within them as they were."""
+    count = Counter(map(_setting, answers))
+    return sorted(answers, key=lambda kept: (-count[_setting(kept)], _setting(kept)))
+
+
+def _setting(kept: Kept) -> str:
+    """``float32 · C order · 2 threads``."""
+    from kernels.report.grid import setting_text
+
+    asked = kept.choice.signature
+    blas, numba = asked.threads
+    layout = "C" if set(asked.layout) == {"C"} else f"layout {asked.layout}"
+    text = setting_text({"dtype": asked.dtype, "layout": layout, "threads": blas})
+    return text if blas == numba else f"{text} of BLAS, {numba} of numba"
+
+
+def _rows(group: list[Kept]) -> list[tuple[str, str]]:
+    """One for each operation, other sizes than batch, and options."""
+    from kernels.report.ranges import Won, ranges_text
+
+    rows: list[tuple[str, str]] = []
+    together: dict[tuple[str, str], list[Won]] = {}
+    for kept in group:
+        asked, choice = kept.choice.signature, kept.choice
+        won = Won(dict(asked.sizes).get("batch"), choice.kernel, choice.tie)
+        together.setdefault((kept.operation, _unusual(kept.operation, asked)), []).append(won)
+    for (name, unusual), choices in together.items():
+        in_order = sorted(choices, key=lambda won: won.batch or 0)
+        rows.append((f"{name}{unusual}", ranges_text(in_order)))
+    return rows
+
+
+def _unusual(name: str, asked: Signature) -> str:
+    """Sizes and options that are not the operation's own: `` classes 100, reduction sum``."""
+    from kernels.registry import operations
+
+    op = operations[name]
+    told = [
+        f"{axis} {size:,}"
+        for axis, size in asked.sizes
+        if axis != "batch" and op.sizes.get(axis) != size
+    ]
+    usual = op.choose_options({})
+    told += [f"{option} {value}" for option, value in asked.options if usual[option] != value]
+    told += [asked.integers] if asked.integers.replace("int64", "").strip() else []
+    return f" {', '.join(told)}" if told else ""
+
+
+def _hints(found: Shown) -> Iterator[str]:
+    from kernels.report.origin import component_text
+
+    hints = [kept for kept in found.kept if kept.changed]
+    if not hints:
+        return
+    count = Counter(name for kept in hints for name in kept.changed)
+    told = ", ".join(f"{component_text(name)} ({n:,})" for name, n in count.most_common())
+    more = " more" if len(hints) < len(found.kept) else ""
+    are = "is only a hint" if len(hints) == 1 else "are only hints"
+    yield f"{len(hints):,}{more} {are}, for something has changed since: {told}"

@@ -1,0 +1,127 @@
+"""Where a choice is known from: measured now, remembered, between two sizes, or a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kernels.choose.between import Between
+from kernels.choose.environment import Machine, differences
+from kernels.report.grid import listed
+from kernels.units import seconds_text
+
+if TYPE_CHECKING:
+    from kernels.choose.book import Remembered
+    from kernels.choose.deciding import Decision
+    from kernels.choose.environment import Environment
+    from kernels.choose.estimate import Estimate
+    from kernels.choose.measuring import Measured
+    from kernels.choose.signature import Signature
+
+#: a kernel that compiled in less was loaded, or compiled before
+_TELLING_S = 1e-3
+_NAMES = {
+    "code": "the operation's code", "candidates": "the kernels there are", "cpu": "processor",
+    "blas": "BLAS", "python": "Python", "numpy": "NumPy",
+}  # fmt: skip
+
+
+def origin_verdict(decision: Decision) -> str:
+    """Which kernel, and why, where nothing was timed at this size; else empty."""
+    name = decision.kernel.method
+    if decision.estimate is not None:
+        sure = 100 * decision.estimate.sure
+        return (
+            f"{name}, a guess: {sure:.0f} % sure that it takes at most 10 % longer than the fastest"
+        )
+    if decision.recalled is not None and isinstance(decision.recalled.evidence, Between):
+        return f"{name}, which wins or ties at the sizes around"
+    return ""
+
+
+def origin_lines(decision: Decision) -> list[str]:
+    """A sentence each on where the choice comes from, ties at other sizes, and other choices."""
+    told: list[str] = []
+    if decision.measured is not None:
+        told.append(_measured(decision.measured))
+    elif decision.estimate is not None:
+        told.append(_estimated(decision.estimate))
+    elif decision.recalled is not None:
+        evidence = decision.recalled.evidence
+        if isinstance(evidence, Between):
+            told += _between(evidence, decision.signature)
+        else:
+            told.append(f"remembered since {moment_text(evidence.date)}, rigor {evidence.rigor}")
+    if decision.hint is not None:
+        told.append(_hint(decision))
+    return told
+
+
+def moment_text(date: str) -> str:
+    """``2026-11-22 06:16 UTC``."""
+    return f"{date[:10]} {date[11:16]} UTC" if len(date) > len("2026-11-22T06:16") else date
+
+
+def component_text(name: str) -> str:
+    """A component of the key as people call it: ``NumPy``, ``the operation's code``."""
+    return _NAMES.get(name, name)
+
+
+def _measured(measured: Measured) -> str:
+    spent = {str(record["kernel"]): record.get("compile_s") or 0.0 for record in measured.records}
+    each = [f"{kernel} {seconds_text(s)}" for kernel, s in spent.items() if s > _TELLING_S]
+    parts = [f"{seconds_text(measured.timing_s)} of timing"]
+    parts.append(f"{seconds_text(measured.check_s)} of checking")
+    if each:
+        parts.append(f"{seconds_text(measured.compile_s)} of compiling ({', '.join(each)})")
+    return f"measured now: {listed(parts)}"
+
+
+def _estimated(estimate: Estimate) -> str:
+    return f"nothing was timed; guessed from {estimate.basis}"
+
+
+def _between(evidence: Between, asked: Signature) -> list[str]:
+    lower, upper = evidence.lower, evidence.upper
+    told = [
+        f"between {_place(lower, asked)} and {_place(upper, asked)}; nothing was timed at this size"
+    ]
+    told += [
+        f"a tie at {_size_text(choice.signature, asked)}: {listed(choice.tie)}"
+        for choice in (lower, upper)
+        if len(choice.tie) > 1
+    ]
+    return told
+
+
+def _place(choice: Remembered, asked: Signature) -> str:
+    return f"{_size_text(choice.signature, asked)} (measured {choice.date[:10]})"
+
+
+def _size_text(signature: Signature, asked: Signature) -> str:
+    """Where it differs from what was asked for: ``batch 128``."""
+    wanted = dict(asked.sizes)
+    other = [f"{axis} {size:,}" for axis, size in signature.sizes if wanted.get(axis) != size]
+    return ", ".join(other) or "this size"
+
+
+def _hint(decision: Decision) -> str:
+    from kernels.choose.environment import environment
+
+    old = decision.hint
+    assert old is not None  # noqa: S101 - as the caller has seen
+    changed = differences(old.environment, environment(decision.kernel.operation))
+    under = listed([_before(old.environment, name) for name in changed]) or "another environment"
+    same = " too" if old.kernel == decision.kernel.method else ""
+    return f"under {under}: {old.kernel}{same} ({old.date[:10]}); not used"
+
+
+def _before(environment: Environment, name: str) -> str:
+    """A component as it was: ``NumPy 2.3.0``."""
+    if name not in Machine._fields:
+        return {"code": "other code of the operation", "candidates": "other kernels"}[name]
+    facts: Mapping[str, Any] = environment.machine._asdict()
+    value = facts[name] or "unknown"
+    if name in ("numpy", "numba"):
+        return f"{component_text(name)} {value}"
+    return str(value) if facts[name] else f"an unknown {component_text(name)}"

@@ -1,0 +1,249 @@
+"""Wisdom carried from one machine to another, and strangers' files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from choose_support import choice
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kernels.choose.book import MOST_CHOICES, Book, NewerSchema, document
+from kernels.choose.environment import environment
+from kernels.choose.exchange import exported, read_export, take
+from kernels.choose.wisdom import Wisdom, wisdom
+from kernels.documents import Damaged, Unreadable
+
+Start = Callable[..., Any]
+NOW = "2026-11-22T00:00:00Z"
+
+
+@pytest.fixture
+def race(start: Start):
+    return start(loop=2e-3, quick=1e-3)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes a document, or any text, to a file."""
+
+    def write(content: Any) -> str:
+        path = tmp_path / "w.json"
+        text = content if isinstance(content, str) else json.dumps(content)
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def elsewhere(race, tmp_path, monkeypatch, folder):
+    """The export of a machine just like this one that has measured batch 4."""
+    monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path / "elsewhere"))
+    race.decide()
+    found = exported(wisdom(), {"cpu": "A"}, NOW)
+    monkeypatch.setenv("EINBENCH_WISDOM", str(folder))
+    race.log.clear()
+    return found
+
+
+def by(race, batch=4, kernel="quick", **more):
+    """A choice made here and now, but by hand."""
+    return choice(batch, kernel, environment=environment(race.op), **more)
+
+
+def taken(race, *choices):
+    return take(wisdom(), {race.op.name: Book(choices=choices)}, NOW)
+
+
+def test_what_was_exported_answers_where_everything_is_the_same(race, elsewhere, file):
+    assert elsewhere["schema"] == "einbench.wisdom/1"
+    assert (elsewhere["machine"], elsewhere["date"]) == ([{"cpu": "A"}], NOW)
+    told = take(wisdom(), read_export(file(elsewhere)), NOW)
+    assert (told.names, told.answers, told.hints) == ((race.op.name,), 1, 0)
+    assert race.decide().origin == "remembered"
+
+
+def test_one_file_of_a_wisdom_folder_can_be_taken_in(race, elsewhere, file):
+    told = take(wisdom(), read_export(file(elsewhere["operations"][race.op.name])), NOW)
+    assert told.answers == 1
+
+
+def test_a_kernel_is_checked_here_before_it_is_first_called_and_no_other_is(race, elsewhere, file):
+    (there,) = elsewhere["operations"].values()
+    assert there["checks"]
+    take(wisdom(), read_export(file(elsewhere)), NOW)
+    assert wisdom().book(race.op.name).checks == ()
+    assert race.log == []
+    race.decide()
+    assert {method for method, _ in race.log} == {"quick"}
+    (checked,) = wisdom().book(race.op.name).checks
+    assert set(checked.errors) == {"quick"}
+
+
+def test_a_wrong_kernel_that_a_stranger_praises_is_not_called_for_anybody(start: Start):
+    race = start(loop=1e-3)
+    race.kernel("wrong", 1e-6, lambda inputs: 3 * inputs)
+    taken(race, by(race, kernel="wrong"))
+    decision = race.decide()
+    assert (decision.origin, decision.kernel.method) == ("measured", "loop")
+
+
+def test_choices_of_another_environment_are_hints_and_say_what_differs(race):
+    theirs = environment(race.op)
+    theirs = theirs._replace(machine=theirs.machine._replace(numpy="1.0", cpu="another"))
+    told = taken(race, by(race)._replace(environment=theirs))
+    assert (told.answers, told.hints) == (0, 1)
+    assert told.differing == {"cpu": 1, "numpy": 1}
+    decision = race.decide()
+    assert decision.origin == "measured"
+    assert decision.hint.kernel == "quick"
+
+
+def test_own_choices_are_never_overridden(race):
+    race.decide()
+    before = wisdom().book(race.op.name)
+    told = taken(race, by(race, kernel="loop", rigor="patient", date="2999-01-01T00:00:00Z"))
+    assert told.left == {"remembered here already": 1}
+    assert wisdom().book(race.op.name) == before
+
+
+def test_a_choice_from_the_future_does_not_outlive_later_measurements(race):
+    taken(race, by(race, kernel="loop", date="2999-01-01T00:00:00Z"))
+    (kept,) = wisdom().book(race.op.name).choices
+    assert kept.date == NOW
+
+
+def test_a_full_book_loses_none_of_its_own(race):
+    own = [by(race, batch, date="2026-01-01T00:00:00Z") for batch in range(MOST_CHOICES - 1)]
+    wisdom().merge(race.op.name, Book(choices=tuple(own)))
+    told = taken(race, *(by(race, 10_000 + batch) for batch in range(5)))
+    assert told.answers == 1
+    assert sum(told.left.values()) == 4
+    batches = {dict(c.signature.sizes)["batch"] for c in wisdom().book(race.op.name).choices}
+    assert set(range(MOST_CHOICES - 1)) < batches
+
+
+def test_what_is_not_registered_here_or_of_another_form_is_left_out_and_counted(race):
+    told = take(
+        wisdom(),
+        {
+            "nobody_knows": Book(choices=(by(race),)),
+            race.op.name: Book(
+                choices=(
+                    by(race, kernel="theirs"),
+                    by(race, layout="CC"),
+                    by(race, options=(("reduction", "sum"),)),
+                    by(race)._replace(signature=by(race).signature._replace(sizes=(("b", 1),))),
+                    by(race),
+                )
+            ),
+        },
+        NOW,
+    )
+    assert told.answers == 1
+    assert sorted(told.left.values()) == [1, 1, 3]
+    assert wisdom().operations() == [race.op.name]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "empty"),
+        ("{", "not JSON"),
+        ("[]", "no wisdom"),
+        ('{"schema": "einbench.comparison/1"}', "no wisdom"),
+        ('{"schema": "einbench.wisdom/1"}', "names no operation"),
+        ('{"schema": "einbench.wisdom/1", "operations": []}', "no operations"),
+        ('{"schema": "einbench.wisdom/1", "operations": {}}', "no choice in it"),
+        ("[" * 100_000, "nested|not JSON"),
+    ],
+)
+def test_what_is_no_wisdom_is_refused(content, message, file):
+    with pytest.raises(Damaged, match=message):
+        read_export(file(content))
+
+
+def test_a_file_that_is_too_large_or_missing_is_refused(tmp_path):
+    path = tmp_path / "huge.json"
+    with path.open("wb") as huge:
+        huge.truncate(65 * 1024 * 1024)
+    with pytest.raises(Damaged, match="larger than 64 MB"):
+        read_export(path)
+    with pytest.raises(Unreadable, match="No such file"):
+        read_export(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize("where", ["whole", "inside"])
+def test_a_newer_schema_is_refused_whole(where, race, elsewhere, file):
+    place = elsewhere if where == "whole" else elsewhere["operations"][race.op.name]
+    place["schema"] = "einbench.wisdom/2"
+    with pytest.raises(NewerSchema, match="a newer einbench wrote it"):
+        read_export(file(elsewhere))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda c: c.update(kernel="loop_that_is_not"),
+        lambda c: c.update(date="yesterday"),
+        lambda c: c.update(date="2026-01-01T00:00:00Z\x1b[2J"),
+        lambda c: c.update(machine=7),
+        lambda c: c.update(machine=-1),
+        lambda c: c.update(rigor="estimate"),
+        lambda c: c.update(dtype="float16"),
+        lambda c: c["times"].update(quick=[0, 0, 0, 1, 0]),
+        lambda c: c["times"].update(quick=[1, 1, 1, 1, float("nan")]),
+        lambda c: c["sizes"].update(batch=-4),
+        lambda c: c["sizes"].update(batch=True),
+        lambda c: c.pop("left_out"),
+    ],
+)
+def test_one_damaged_choice_and_nothing_is_taken(spoil, race, elsewhere, file):
+    spoil(elsewhere["operations"][race.op.name]["choices"][0])
+    with pytest.raises(Damaged, match="not wisdom"):
+        read_export(file(elsewhere))
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_spoiled_document_is_anything_but_refused_or_read(data, file):
+    """Any part of a right document, replaced by anything, raises what callers expect or nothing."""
+    whole = {"schema": "einbench.wisdom/1", "operations": {"a": document("a", Book((choice(),)))}}
+    node: Any = whole
+    while isinstance(node, dict | list) and node:
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(node[key], dict | list) or not node[key] or data.draw(st.booleans()):
+            node[key] = data.draw(
+                st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+                | st.lists(st.integers(), max_size=2)
+                | st.dictionaries(st.text(), st.integers(), max_size=2)
+            )  # fmt: skip
+            break
+        node = node[key]
+    try:
+        books = read_export(file(whole))
+    except Unreadable:
+        return
+    assert all(isinstance(each, Book) for each in books.values())
+
+
+def test_nothing_is_taken_where_one_file_cannot_be_kept(race, elsewhere, folder, file):
+    mine = Wisdom(str(folder)).path(race.op.name)
+    folder.mkdir()
+    with open(mine, "w", encoding="utf-8") as newer:  # noqa: PTH123 - a name, not a path
+        newer.write('{"schema": "einbench.wisdom/2"}')
+    with pytest.raises(ValueError, match="a newer einbench wrote it, and it is left alone"):
+        take(wisdom(), read_export(file(elsewhere)), NOW)
+    with open(mine, encoding="utf-8") as newer:  # noqa: PTH123 - as above
+        assert newer.read() == '{"schema": "einbench.wisdom/2"}'
+
+
+def test_a_folder_that_cannot_be_made_is_told(race, elsewhere, folder, file):
+    folder.write_text("", encoding="utf-8")
+    with pytest.raises(OSError, match=r"cannot write to .*EINBENCH_WISDOM"):
+        take(wisdom(), read_export(file(elsewhere)), NOW)
