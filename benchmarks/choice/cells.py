@@ -8,6 +8,7 @@ is not measured again.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ import numpy as np
 
 import kernels
 from kernels.choose.environment import environment, threads
-from kernels.choose.signature import signature
+from kernels.choose.signature import Signature, signature
 from kernels.choose.wisdom import wisdom
 from kernels.measure.machine import limit_threads, usable_threads
 
@@ -24,6 +25,8 @@ BATCHES = (1, 16, 256, 2048, 16384)
 #: where other shapes, strides and options are tried
 BATCH = 256
 _BUDGET_S = 0.25
+_SPIN_S = 0.1
+_BUSY_S = 0.05
 
 
 class Cell(NamedTuple):
@@ -50,9 +53,7 @@ def _measure(cell: Cell) -> None:
         asked, here = signature(op, bound, threads()), environment(op)
         if any(choice.signature == asked for choice in wisdom().book(op.name).of(here)):
             return
-        choice = kernels.fastest(
-            op, **cell.arrays, **cell.options, budget_s=_BUDGET_S, again=True
-        )
+        choice = kernels.fastest(op, **cell.arrays, **cell.options, budget_s=_BUDGET_S, again=True)
     print(op.name, *(f"{axis} {size}" for axis, size in asked.sizes), asked.dtype, asked.layout,
           asked.threads.blas, "->", choice.kernel.method, flush=True)  # fmt: skip
 
@@ -87,3 +88,24 @@ def records(folder: Path) -> Iterator[tuple[str, Any]]:
     for name, op in kernels.operations.items():
         for choice in wisdom().book(name).of(environment(op)):
             yield name, choice
+
+
+def helped(kernel: kernels.Kernel, asked: Signature) -> float:
+    """Share of a kernel's processor time that other threads than the caller's spend.
+
+    Of processor time, for cores that others use too do not change it.
+    """
+    sizes = dict(asked.sizes)
+    batch = sizes.pop("batch", None)
+    arrays = list(kernel.operation.draw(batch, asked.dtype, **sizes).values())
+    options = dict(asked.options)
+    with limit_threads(usable_threads()):
+        kernel.function(*arrays, **options)
+        # threads of a library may spin for a while after its last call
+        time.sleep(_SPIN_S)
+        end_s = time.perf_counter() + _BUSY_S
+        start_s, start_own_s = time.process_time(), time.thread_time()
+        while time.perf_counter() < end_s:
+            kernel.function(*arrays, **options)
+        own_s, all_s = time.thread_time() - start_own_s, time.process_time() - start_s
+        return 1 - own_s / all_s

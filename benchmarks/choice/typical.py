@@ -2,209 +2,46 @@
 
     cd benchmarks && PYTHONSAFEPATH= ../.venv/bin/python -m choice.typical FOLDER [OUTPUT]
 
-Timings go to FOLDER and are taken where they are not there yet, about six minutes on a machine
-that does nothing else. From them come the habits of methods, and how far timings stray from a
-curve: ``per_efold`` is the variance that makes leave-one-out guesses likeliest, and what differs
-counts as many e-folds of size as stray as far. Another machine cannot be measured on one: it
-counts as much as all that was measured together.
+Timings go to FOLDER and are taken where they are not there yet: about seven minutes, best on a
+machine that does nothing else.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
-import math
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, median
-from typing import Any, NamedTuple
+from statistics import median
+from typing import Any
 
 from kernels.choose import roofs, typical
 from kernels.choose.environment import threads
-from kernels.choose.model import Curve, Habit, Place, Straying, Timing, Work, fit, guess
-from kernels.choose.signature import Signature
+from kernels.choose.model import Habit
 from kernels.choose.wisdom import Wisdom
 from kernels.documents import write_whole
 from kernels.measure.machine import limit_threads, machine, usable_threads
 from kernels.registry import operations
 
 from . import cells
+from .habits import Row, Study, rows
 
 OUTPUT = Path(__file__).resolve().parents[2] / "kernels" / "choose" / "typical.json"
-#: threads matter to a method whose times on one and on all differ by more, in most cells
-_GAIN = 1.25
-#: too short a call is overhead, which threads do not change
-_LONG_S = 2e-4
-#: variances tried for an e-fold of size
-_VARIANCES = [0.001 * 2**n for n in range(11)]
+#: calls whose processor time can be told, and that are not waited for long
+_LONG_S, _MOST_S = 1e-3, 0.3
+_HELPED = 0.2
 
 
-class Row(NamedTuple):
-    """One timing of one kernel."""
-
-    operation: str
-    method: str
-    asked: Signature
-    seconds: float
-
-    @property
-    def plain(self) -> bool:
-        """One thread, C order and the first of the options."""
-        op = operations[self.operation]
-        first = all(value == op.options[name][0] for name, value in self.asked.options)
-        return first and set(self.asked.layout) == {"C"} and self.asked.threads.blas == 1
-
-
-Group = tuple[str, str]
-"""Operation and method."""
-
-
-def rows(folder: Path) -> list[Row]:
-    """Of all timings in a folder."""
-    return [
-        Row(name, method, choice.signature, time.median_s)
-        for name, choice in cells.records(folder)
-        for method, time in choice.times.items()
-    ]
-
-
-class Study:
-    """Timings, and what they say of methods."""
-
-    def __init__(self, found: Sequence[Row], again: Sequence[Row], measured: roofs.Roofs) -> None:
-        self.rows, self.roofs = found, measured
-        self.again = _again(found, again)
-        self.threaded = _threaded(found)
-        self.by_kernel: dict[Group, list[Row]] = defaultdict(list)
-        for row in found:
-            self.by_kernel[row.operation, row.method].append(row)
-        self.curves = {
-            group: self._fit([row for row in of if row.plain])
-            for group, of in self.by_kernel.items()
-            if any(row.plain for row in of)
-        }
-        methods = sorted({method for _, method in self.curves})
-        self.habits = {method: self._habit(lambda m, one=method: m == one) for method in methods}
-        self.anyone = self._habit(lambda method: True)
-
-    def work(self, row: Row) -> Work:
-        """Under the roofs of the threads that the method uses."""
-        function = operations[row.operation][row.method].function
-        uses = row.method in self.threaded or getattr(function, "parallel", False)
-        best = roofs.roof(self.roofs, row.asked.threads.blas if uses else 1)
-        op, sizes = operations[row.operation], dict(row.asked.sizes)
-        return Work(
-            best.flops_s(op.flops(sizes), row.asked.dtype),
-            best.bytes_s(sum(op.traffic_bytes(sizes, row.asked.dtype))),
-        )
-
-    def _fit(self, of: Sequence[Row]) -> Curve:
-        return fit([self.work(r) for r in of], [r.seconds for r in of], [1.0] * len(of))
-
-    def _habit(self, chosen: Callable[[str], bool]) -> Habit:
-        """The curve through all operations, each counting the same, and the spread around it."""
-        groups = [
-            [row for row in of if row.plain]
-            for (_, method), of in self.by_kernel.items()
-            if chosen(method)
-        ]
-        weighted = [(row, float(len(of))) for of in groups for row in of]
-        curve = fit(
-            [self.work(row) for row, _ in weighted],
-            [row.seconds for row, _ in weighted],
-            [count for _, count in weighted],
-        )
-        squares = [
-            fmean(math.log(row.seconds / curve.seconds(self.work(row))) ** 2 for row in of)
-            for of in groups
-            if of
-        ]
-        return Habit(curve, math.sqrt(fmean(squares)))
-
-    def straying(self) -> Straying:
-        """The likeliest variance of an e-fold, and what other differences compare to."""
-        per_efold = min(_VARIANCES, key=self._surprise)
-        apart = {
-            "dtype": self._apart(per_efold, lambda a: a.dtype != "float32"),
-            "threads": self._apart(per_efold, lambda a: a.threads.blas > 1, uses_threads=True),
-            "layout": self._apart(per_efold, lambda a: set(a.layout) != {"C"}),
-            "options": self._apart(per_efold, lambda a: bool(a.options)),
-        }
-        apart["machine"] = sum(apart.values())
-        return Straying(per_efold, self.again, apart)
-
-    def _surprise(self, per_efold: float) -> float:
-        """-log likelihood of every timing, guessed from the others of its kernel and dtype."""
-        straying = Straying(per_efold, self.again, {})
-        total = 0.0
-        for (_, method), of in self.by_kernel.items():
-            for dtype in ("float32", "float64"):
-                timings = [
-                    Timing(_place(row.asked), self.work(row), row.seconds, self.again)
-                    for row in of
-                    if row.plain and row.asked.dtype == dtype
-                ]
-                for n, held in enumerate(timings):
-                    others = timings[:n] + timings[n + 1 :]
-                    found = guess(held.place, held.work, others, self.habits[method], straying)
-                    z = (math.log(held.seconds) - found.log_s) / found.sd
-                    total += math.log(found.sd) + z * z / 2
-        return total
-
-    def _apart(
-        self, per_efold: float, differs: Callable[[Signature], bool], *, uses_threads: bool = False
-    ) -> float:
-        """E-folds of size that stray as far from the plain float32 timing as what differs."""
-        squares = []
-        for (operation, method), of in self.by_kernel.items():
-            function = operations[operation][method].function
-            uses = method in self.threaded or getattr(function, "parallel", False)
-            if uses_threads and not uses:
-                continue
-            plain = {
-                row.asked.sizes: self._rest(row)
-                for row in of
-                if row.plain and row.asked.dtype == "float32"
-            }
-            squares += [
-                (self._rest(row) - plain[row.asked.sizes]) ** 2
-                for row in of
-                if differs(row.asked) and row.asked.sizes in plain
-                and (row.plain or row.asked.dtype == "float32")
-            ]  # fmt: skip
-        variance = fmean(squares) / 2 if squares else 0.0
-        return max(variance - self.again, 0.0) / per_efold
-
-    def _rest(self, row: Row) -> float:
-        curve = self.curves[row.operation, row.method]
-        return math.log(row.seconds / curve.seconds(self.work(row)))
-
-
-def _again(first: Sequence[Row], second: Sequence[Row]) -> float:
-    """Variance of log seconds between two moments."""
-    then = {row[:3]: row.seconds for row in first}
-    squares = [
-        math.log(row.seconds / then[row[:3]]) ** 2 for row in second if row[:3] in then
-    ]
-    return fmean(squares) / 2
-
-
-def _threaded(found: Sequence[Row]) -> set[str]:
-    """Methods that all threads make faster or slower than one, in most cells."""
-    one = {(r[:2], r.asked.sizes): r.seconds for r in found
-           if r.plain and r.asked.dtype == "float32"}  # fmt: skip
-    gains: dict[str, list[float]] = defaultdict(list)
+def threaded(found: Sequence[Row]) -> set[str]:
+    """Methods that other threads help with long calls of, in most cells."""
+    shares: dict[str, list[float]] = defaultdict(list)
     for row in found:
-        alone_s = one.get((row[:2], row.asked.sizes), 0.0)
-        if row.asked.threads.blas > 1 and alone_s > _LONG_S:
-            gains[row.method].append(abs(math.log(row.seconds / alone_s)))
-    return {method for method, logs in gains.items() if median(logs) > math.log(_GAIN)}
-
-
-def _place(asked: Signature) -> Place:
-    return Place(tuple(math.log1p(size) for _, size in asked.sizes), {})
+        kernel = operations[row.operation][row.method]
+        if row.plain and row.asked.dtype == "float32" and _LONG_S < row.seconds < _MOST_S:
+            shares[row.method].append(cells.helped(kernel, row.asked))
+    return {method for method, of in shares.items() if median(of) > _HELPED}
 
 
 def document(study: Study) -> dict[str, Any]:
@@ -219,6 +56,8 @@ def document(study: Study) -> dict[str, Any]:
         "straying": {
             "per_efold": straying.per_efold,
             "again": _rounded(straying.again),
+            "common": _rounded(straying.common),
+            "core": _rounded(straying.core),
             "apart": {name: _rounded(apart) for name, apart in straying.apart.items()},
         },
         "threaded": sorted(study.threaded),
@@ -232,6 +71,7 @@ def _plain(habit: Habit) -> dict[str, float]:
     return {
         **{name: _rounded(part) for name, part in habit.curve._asdict().items()},
         "spread": _rounded(habit.spread),
+        "common": _rounded(habit.common),
     }
 
 
@@ -256,15 +96,17 @@ def _rounded(value: float) -> float:
 
 
 def _json(found: Mapping[str, Any]) -> str:
-    """A line for each method's timings."""
-    import re
+    """A line for each fact, each habit and each kernel's timings."""
+    depths = {"habits": 1, "timings": 2}
+    lines = [f"{json.dumps(key)}: {_text(of, depths.get(key, 0))}" for key, of in found.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
-    text = json.dumps(found, indent=1, allow_nan=False)
-    return re.sub(r"\[\s+(?!\s*\{)([^{}]*?)\s+\](?=,?\n {0,3}[\]}\"])", _one_line, text) + "\n"
 
-
-def _one_line(found: Any) -> str:
-    return " ".join(found.group(0).split())
+def _text(value: Any, depth: int) -> str:
+    if not depth:
+        return json.dumps(value, allow_nan=False)
+    lines = [f"{json.dumps(key)}: {_text(of, depth - 1)}" for key, of in value.items()]
+    return "{\n" + ",\n".join(lines) + "}"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -276,7 +118,8 @@ def main(arguments: Sequence[str]) -> None:
     with limit_threads(usable_threads()):
         measured = roofs.remember_roofs(Wisdom(str(folder)), threads())
     output = Path(arguments[1]) if len(arguments) > 1 else OUTPUT
-    study = Study(rows(folder), rows(again), measured)
+    found = rows(folder)
+    study = Study(found, rows(again), measured, threaded(found))
     write_whole(output, _json(document(study)))
     print(output)
 

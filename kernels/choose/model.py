@@ -73,7 +73,7 @@ class Straying(NamedTuple):
     """How timings differ from a fitted curve; variances of log seconds."""
 
     per_efold: float
-    #: of the same, measured at another moment
+    #: of the same at another moment, beside other kernels of that moment
     again: float
     #: what differs -> as how many e-folds of size that counts
     apart: Mapping[str, float]
