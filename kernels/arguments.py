@@ -59,7 +59,7 @@ def choose_options(signature: Signature, given: Mapping[str, str]) -> dict[str, 
     chosen = {}
     for name, choices in signature.options.items():
         value = given.get(name, choices[0])
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise ValueError(
                 f"{signature.name}: {name}={value!r} is no choice; expected one of "
                 + ", ".join(repr(choice) for choice in choices)

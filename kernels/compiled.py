@@ -23,6 +23,16 @@ import numpy as np
 Form = tuple[Any, ...]  # dtype of the first array, options
 
 _LOCK = threading.RLock()
+
+
+def _renew_lock() -> None:
+    global _LOCK  # noqa: PLW0603 - a thread that held it is not in the child
+    _LOCK = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
 _TBB_NAMES = {"darwin": "libtbb.12.dylib", "win32": "tbb12.dll"}
 
 

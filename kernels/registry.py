@@ -342,4 +342,5 @@ def operation(name: str | Operation) -> Operation:
 
 def forget(name: str) -> None:
     """Take an operation out of the registry (one made for a test, say)."""
-    del _OPERATIONS[operation(name).name]
+    op = _OPERATIONS.pop(operation(name).name)
+    op.decided.clear()

@@ -9,6 +9,7 @@ came with before is compared first, for hashing a key takes longer.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -39,7 +40,9 @@ class Auto:
     def __init__(self) -> None:
         self._rigor = "measure"
         self._threads: environment.Threads | None = None
-        self._lock = threading.Lock()
+        self._renew_lock()
+        if hasattr(os, "register_at_fork"):  # a thread that held it is not in the child
+            os.register_at_fork(after_in_child=self._renew_lock)
         #: what was decided, oldest first: of which operation, under which key and shape
         self._decided: deque[tuple[dict[Any, Any], Any, tuple[int, ...]]] = deque()
 
@@ -74,25 +77,35 @@ class Auto:
                 op.decided.clear()
                 self.__dict__.pop(op.name, None)
 
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
+
     def __dir__(self) -> list[str]:
         return ["refresh", *operations]
 
     def __repr__(self) -> str:
-        decided = sum(sum(map(callable, op.decided.values())) for op in operations.values())
+        decided = sum(sum(map(callable, tuple(op.decided.values()))) for op in operations.values())
         return f"<kernels.auto: {len(operations)} operations, {decided} signatures decided>"
 
     def _decide_and_call(
         self, op: Operation, arrays: tuple[Any, ...], options: Mapping[str, Any]
     ) -> Any:
         """A call with a key that is new, or with something else than NumPy arrays."""
+        if operations.get(op.name) is not op:  # forgotten, and perhaps made anew
+            self.__dict__.pop(op.name, None)
+            return getattr(self, op.name)(*arrays, **options)
         bound = op.bind(*arrays, **options)
         key = _key(bound.arrays, bound.options)
         call = op.decided.get(key)
         if call is None:
-            if self._threads is None:
-                self._threads = environment.threads()
-            found = decide(op, bound, self._threads, self._rigor)
+            threads = self._threads
+            if threads is None:
+                threads = self._threads = environment.threads()
+            candidates = tuple(op)
+            found = decide(op, bound, threads, self._rigor)
             call = found.kernel.entry(bound.arrays, bound.options)
+            if tuple(op) != candidates:  # one came or went meanwhile: decide again next time
+                return op.named(call(*bound.arrays))
             self._keep(op.decided, key, bound.arrays[0].shape, call)
         # an old signature may have taken the shape along when it left
         op.decided.setdefault(bound.arrays[0].shape, (key, call))
@@ -126,40 +139,45 @@ def _dispatcher(op: Operation, otherwise: Callable[..., Any]) -> Callable[..., A
     # an input's name may be no name of Python's
     plain = all(name.isidentifier() and not iskeyword(name) for name in names)
     arrays = names if plain else [f"array{n}" for n in range(len(names))]
-    shapes = ["_shape", *(f"{a}.shape" for a in arrays[1:])]
+    # what begins the names of everything else, and none of the caller's
+    own = "_"
+    while any(name.startswith(own) for name in (*arrays, *op.options)):
+        own += "_"
+    shapes = [f"{own}shape", *(f"{a}.shape" for a in arrays[1:])]
     key = [
         *op.options,
         *(
-            f"type({a}), {shape}, {a}.dtype, {a}.flags.c_contiguous or {a}.strides"
+            f"{own}type({a}), {shape}, {a}.dtype, {a}.flags.c_contiguous or {a}.strides"
             for a, shape in zip(arrays, shapes, strict=True)
         ),
     ]
     defaults = [f"{name}={choices[0]!r}" for name, choices in op.options.items()]
     parameters = [*arrays, *(["*", *defaults] if defaults else [])]
-    call = f"_call({', '.join(arrays)})"
-    result = f"_new(_result_type, {call})" if op.result_type else call
+    call = f"{own}call({', '.join(arrays)})"
+    result = f"{own}new({own}result_type, {call})" if op.result_type else call
     options = ", ".join(f"{name!r}: {name}" for name in op.options)
     source = f"""
 def dispatch({", ".join(parameters)}):
     try:
-        _shape = {arrays[0]}.shape
-        _key = ({", ".join(key)})
-        _last = _decided[_shape]
-        if _key == _last[0]:
-            _call = _last[1]
+        {own}shape = {arrays[0]}.shape
+        {own}key = ({", ".join(key)})
+        {own}last = {own}decided[{own}shape]
+        if {own}key == {own}last[0]:
+            {own}call = {own}last[1]
         else:
-            _call = _decided[_key]
-            _decided[_shape] = _key, _call
-    except _MISSES:
-        _call = None
-    if _call is None:
-        return _otherwise(({", ".join(arrays)},), {{{options}}})
+            {own}call = {own}decided[{own}key]
+            {own}decided[{own}shape] = {own}key, {own}call
+    except {own}MISSES:
+        {own}call = None
+    if {own}call is None:
+        return {own}otherwise(({", ".join(arrays)},), {{{options}}})
     return {result}
 """
     scope: dict[str, Any] = {
-        "_decided": op.decided, "_MISSES": _MISSES, "_otherwise": otherwise,
-        "_new": tuple.__new__, "_result_type": op.result_type,
+        "decided": op.decided, "MISSES": _MISSES, "otherwise": otherwise, "type": type,
+        "new": tuple.__new__, "result_type": op.result_type,
     }  # fmt: skip
+    scope = {own + name: value for name, value in scope.items()}
     exec(source, scope)  # noqa: S102 - made of names that the registry has checked
     function: Callable[..., Any] = scope["dispatch"]
     function.__name__ = function.__qualname__ = op.name

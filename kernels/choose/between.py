@@ -47,7 +47,9 @@ def between(
     same = [
         choice
         for choice in choices
-        if choice.signature.kind == asked.kind and RIGORS.index(choice.rigor) >= least
+        if choice.signature.kind == asked.kind
+        and RIGORS.index(choice.rigor) >= least
+        and 0 not in _of(choice)
     ]
     sizes = _sizes(asked)
     below = [c for c in same if all(m <= n for m, n in zip(_of(c), sizes, strict=True))]

@@ -14,6 +14,7 @@ it is believed.
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -113,13 +114,18 @@ class Book(NamedTuple):
         rest = [c for c in self.checks if (c.dtype, c.environment) != (dtype, environment)]
         return self._replace(checks=(*rest, Passed(environment, dtype, {**known, **errors})))
 
-    def merged(self, other: Book) -> Book:
-        """Both together; of two choices for the same the newer stays."""
+    def merged(self, other: Book, *, made_now: bool = False) -> Book:
+        """Both together; of two choices for the same the newer stays.
+
+        What was made now is newer, whatever date the other claims.
+        """
         book = self
         for check in other.checks:
             book = book.with_passed(check.environment, check.dtype, check.errors)
         for choice in other.choices:
-            if not any(old.is_for(choice) and old.date > choice.date for old in book.choices):
+            if made_now or not any(
+                old.is_for(choice) and old.date > choice.date for old in book.choices
+            ):
                 book = book.with_choice(choice)
         return book
 
@@ -190,7 +196,9 @@ def book(found: Any, operation: str | None = None) -> Book:
             checks=tuple(_passed(check, machines) for check in _of(list, found["checks"])),
             choices=tuple(_remembered(item, machines) for item in _of(list, found["choices"])),
         )
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
+    except RecursionError:
+        raise Damaged("nested too deeply") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as problem:
         raise Damaged(f"not wisdom: {type(problem).__name__} {str(problem)[:80]}") from None
 
 
@@ -221,7 +229,7 @@ def _environment(found: Any) -> Environment:
 
 
 def _passed(found: Any, machines: list[Environment]) -> Passed:
-    errors = _of(dict, found["passed"])
+    errors = {method: _number(error) for method, error in found["passed"].items()}
     if not all(0 <= error < math.inf for error in errors.values()):
         raise ValueError("an error that is no number")
     return Passed(machines[_index(found["machine"])], _dtype(found["dtype"]), errors)
@@ -230,7 +238,7 @@ def _passed(found: Any, machines: list[Environment]) -> Passed:
 def _remembered(found: Any, machines: list[Environment]) -> Remembered:
     times = {method: _time(time) for method, time in found["times"].items()}
     left_out = {method: _of(str, why) for method, why in found["left_out"].items()}
-    tie = tuple(found["tie"])
+    tie = tuple(_of(list, found["tie"]))
     kernel = found["kernel"]
     if kernel not in tie or not times.keys() >= set(tie):
         raise ValueError(f"{kernel!r} did not win")
@@ -241,7 +249,7 @@ def _remembered(found: Any, machines: list[Environment]) -> Remembered:
         machines[_index(found["machine"])],
         _signature(found),
         rigor,
-        _of(str, found["date"]),
+        _date(found["date"]),
         kernel,
         tie,
         times,
@@ -262,7 +270,8 @@ def _signature(found: Any) -> Signature:
 
 
 def _time(found: Any) -> Time:
-    median_s, low_s, high_s, samples, error = found
+    median_s, low_s, high_s, error = map(_number, (*found[:3], *found[4:]))
+    samples = found[3]
     if not (0 < low_s <= median_s <= high_s < math.inf and 0 <= error < math.inf):
         raise ValueError(f"no times: {found!r}")
     return Time(median_s, low_s, high_s, _index(samples), error)
@@ -272,6 +281,20 @@ def _of(kind: Any, value: Any) -> Any:
     if not isinstance(value, kind):
         raise TypeError(f"{str(value)[:40]!r}")
     return value
+
+
+def _number(value: Any) -> float:
+    """An OverflowError where a whole number is too large for one."""
+    if type(value) not in (int, float):
+        raise TypeError(f"{str(value)[:40]!r} is no number")
+    return float(value)
+
+
+def _date(value: Any) -> str:
+    if len(_of(str, value)) != len("2026-01-02T03:04:05Z"):
+        raise ValueError(f"{value[:40]!r} is no date")
+    datetime.datetime.fromisoformat(value)
+    return str(value)
 
 
 def _index(value: Any) -> int:

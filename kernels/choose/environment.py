@@ -11,8 +11,9 @@ import functools
 import importlib.util
 import os
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,17 +88,33 @@ def threads() -> Threads:
     return Threads(_blas_threads(), _numba_threads())
 
 
-def limited(count: int | None) -> AbstractContextManager[Any]:
+#: one at a time: two that overlap would each put back what the other had set
+_LIMITING = threading.RLock()
+
+
+def _renew_lock() -> None:
+    global _LIMITING  # noqa: PLW0603 - a thread that held it is not in the child
+    _LIMITING = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+@contextmanager
+def limited(count: int | None) -> Iterator[None]:
     """BLAS and numba on so many threads inside the block; None leaves both as they are.
 
     Raises:
         ValueError: there are not so many.
     """
     if count is None:
-        return nullcontext()
+        yield
+        return
     from kernels.measure.machine import limit_threads
 
-    return limit_threads(count)
+    with _LIMITING, limit_threads(count):
+        yield
 
 
 def refresh() -> None:
@@ -185,12 +202,21 @@ def _numba_version() -> str | None:
 def _hash(function: Any, hashes: dict[str, str]) -> str:
     """Of the file that the function stands in; of its code where it was typed into a prompt."""
     body = function.body if isinstance(function, Compiled) else function
+    inner = body.func if isinstance(body, functools.partial) else getattr(body, "__wrapped__", None)
+    if inner is not None:
+        # what is wrapped, and what wraps it
+        outer = getattr(body, "__code__", None)
+        return _hash(inner, hashes) + ("" if outer is None else _code_hash(outer, hashes))
     code = getattr(body, "__code__", None)
     if code is None:
         # a builtin, or an object that is called: what its type says
         code = getattr(vars(type(body)).get("__call__"), "__code__", None)
         if code is None:
             return f"{getattr(body, '__module__', '')}.{getattr(body, '__qualname__', '')}"
+    return _code_hash(code, hashes)
+
+
+def _code_hash(code: Any, hashes: dict[str, str]) -> str:
     path = code.co_filename
     if path not in hashes:
         try:
@@ -212,6 +238,8 @@ def _instructions(code: Any) -> Iterator[str]:
     for constant in code.co_consts:
         if hasattr(constant, "co_code"):
             yield from _instructions(constant)
+        elif isinstance(constant, frozenset):  # in another order in every process
+            yield repr(sorted(map(repr, constant)))
         else:
             yield repr(constant)
 

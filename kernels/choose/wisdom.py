@@ -65,6 +65,8 @@ class Wisdom:
         #: what could not be written
         self._unwritten: dict[str, Book] = {}
         self._said: set[str] = set()
+        #: the thread that holds the lock of `measuring`
+        self._measures: int | None = None
         if hasattr(os, "register_at_fork"):  # a thread that held the lock is not in the child
             os.register_at_fork(after_in_child=self._renew_lock)
 
@@ -81,7 +83,7 @@ class Wisdom:
                 known = (stamp, self._load(operation) if stamp else Book())
                 self._read[operation] = known
             unwritten = self._unwritten.get(operation)
-            return known[1] if unwritten is None else known[1].merged(unwritten)
+            return known[1] if unwritten is None else known[1].merged(unwritten, made_now=True)
 
     def remember(
         self,
@@ -95,14 +97,14 @@ class Wisdom:
             more = more.with_passed(environment, dtype, errors)
         for choice in choices:
             more = more.with_choice(choice)
-        self.merge(operation, more)
+        self.merge(operation, more, made_now=True)
 
-    def merge(self, operation: str, more: Book) -> Book:
+    def merge(self, operation: str, more: Book, *, made_now: bool = False) -> Book:
         """Put a book together with what is remembered; on disk where that can be."""
         with self._lock:
             try:
                 with self._locked(operation):
-                    merged = self._load(operation, held=True).merged(more)
+                    merged = self._load(operation, held=True).merged(more, made_now=made_now)
                     self._write(operation, merged)
                     return merged
             except Unreadable:
@@ -113,7 +115,9 @@ class Wisdom:
                     f"{self.folder}: {_told(problem)}; choices are remembered in memory only, "
                     "until this process ends (EINBENCH_WISDOM names another folder)",
                 )
-            self._unwritten[operation] = self._unwritten.get(operation, Book()).merged(more)
+            self._unwritten[operation] = self._unwritten.get(operation, Book()).merged(
+                more, made_now=made_now
+            )
             return self.book(operation)
 
     def forget(self, operation: str) -> int:
@@ -126,7 +130,11 @@ class Wisdom:
             unwritten = self._unwritten.pop(operation, Book())
             count = len(self.book(operation).merged(unwritten).choices)
             if _stamp(self.path(operation)):
-                with self._locked(operation):
+                with self._locked(operation), contextlib.suppress(FileNotFoundError):
+                    try:
+                        self._load(operation, held=True)
+                    except Unreadable as problem:
+                        raise OSError(f"{self.path(operation)}: {problem}") from None
                     os.unlink(self.path(operation))  # noqa: PTH108 - pathlib loads slowly
             self._read.pop(operation, None)
             return count
@@ -146,6 +154,9 @@ class Wisdom:
 
         Nobody waits for long: after a minute, or where no lock can be had, work goes on without.
         """
+        if self._measures == threading.get_ident():
+            yield  # a kernel that is measured asks for the fastest of another operation
+            return
         from filelock import FileLock
 
         lock = FileLock(os.path.join(self.folder, "measuring.lock"))  # noqa: PTH118 - as above
@@ -154,9 +165,11 @@ class Wisdom:
             os.makedirs(self.folder, exist_ok=True)  # noqa: PTH103 - as above
             lock.acquire(timeout=_MEASURING_PATIENCE_S, poll_interval=0.02)
             held = True
+        self._measures = threading.get_ident()
         try:
             yield
         finally:
+            self._measures = None
             if held:
                 lock.release()
 
@@ -179,7 +192,7 @@ class Wisdom:
             if held:
                 self._set_aside(path, problem)
                 return Book()
-            with contextlib.suppress(OSError, TimeoutError), self._locked(operation):
+            with contextlib.suppress(OSError, TimeoutError, Unreadable), self._locked(operation):
                 # whoever held the lock may have set it aside and written another
                 return self._load(operation, held=True)
             self._say(path, f"{path}: {problem}; nothing of it is used")
@@ -190,10 +203,10 @@ class Wisdom:
         return Book()
 
     def _set_aside(self, path: str, problem: Damaged) -> None:
-        aside = next(
-            name for n in range(1, 10_000)
-            if not os.path.lexists(name := f"{path}.damaged-{n}")
-        )  # fmt: skip
+        names = (f"{path}.damaged-{n}" for n in range(1, 10_000))
+        aside = next((name for name in names if not os.path.lexists(name)), None)
+        if aside is None:
+            raise OSError(f"{path} is damaged, and so were thousands before it")
         os.replace(path, aside)  # noqa: PTH105 - as above
         self._say(path, f"{path}: {problem}; moved to {aside}, nothing of it is used")
 
@@ -212,7 +225,7 @@ class Wisdom:
             warnings.warn(f"einbench's wisdom: {message}", RuntimeWarning, stacklevel=2)
 
     def _renew_lock(self) -> None:
-        self._lock = threading.RLock()
+        self._lock, self._measures = threading.RLock(), None
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

@@ -161,7 +161,7 @@ def interleave(
             failures[name] = told(problem)
 
     best_s = min((entrant.call_s for entrant in entrants.values()), default=0.0)
-    budget_s = max(budget_s, least_calls * best_s)
+    asked_s, budget_s = budget_s, max(budget_s, least_calls * best_s)
     share_s = budget_s / (2 * max(3, len(calls)))
     start_s = clock()
     free_s = 0.0
@@ -179,6 +179,10 @@ def interleave(
             free_s += (clock() - called_s) if free else 0.0
         rounds += 1
         racing = [name for name in racing if name in entrants]
+        # calls may be shorter than was foreseen
+        best_s = min((entrant.call_s for entrant in entrants.values()), default=0.0)
+        budget_s = max(asked_s, least_calls * best_s)
+        share_s = budget_s / (2 * max(3, len(calls)))
         if rounds <= least_rounds:
             racing = _contenders(entrants, racing, rounds, least_rounds, share_s)
         limit_s = budget_s * (OVERDRAFT if rounds < least_rounds else 1.0)

@@ -1,0 +1,67 @@
+"""A folder of wisdom for each test, and races on a fake clock."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kernels
+from kernels import registry
+from kernels.choose import measuring
+
+
+def _support() -> Any:
+    """The module choose_support.py of this folder, which is on no path."""
+    path = Path(__file__).with_name("choose_support.py")
+    spec = importlib.util.spec_from_file_location("choose_support", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["choose_support"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+SUPPORT = _support()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's wisdom lies; not made yet."""
+    path = tmp_path / "wisdom"
+    monkeypatch.setenv("EINBENCH_WISDOM", str(path))
+    return path
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[..., Any]]:
+    """Makes a race: ``start(loop=2e-3, quick=1e-3)``, seconds a row, simplest first."""
+    races: list[Any] = []
+
+    def make(facts: dict[str, Any] | None = None, **seconds: Any) -> Any:
+        race = SUPPORT.Race(**(facts or {}))
+        races.append(race)
+        for method, of_it in seconds.items():
+            race.kernel(method, of_it)
+        return race
+
+    yield make
+    for race in races:
+        if registry.operations.get(race.op.name) is race.op:
+            registry.forget(race.op.name)
+
+
+@pytest.fixture
+def auto(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """kernels.auto as in a process that has just started, and quick."""
+    quick = {rigor: (1e-3, 1, *rest[2:]) for rigor, rest in measuring.BUDGETS.items()}
+    monkeypatch.setattr(measuring, "BUDGETS", quick)
+    kernels.auto.refresh()
+    yield kernels.auto
+    monkeypatch.undo()
+    kernels.auto.refresh("measure")

@@ -1,0 +1,148 @@
+"""kernels.auto while things change: kernels, machine, threads, processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from choose_support import Held, Race, doubling
+
+from kernels import registry
+from kernels.choose import environment, measuring
+from kernels.choose.auto import Auto
+from kernels.choose.environment import Threads
+from kernels.choose.wisdom import wisdom
+
+Start = Callable[..., Any]
+X = np.ones((4, 3), "float32")
+pytestmark = pytest.mark.usefixtures("auto")
+
+
+def calls(race: Race) -> set[str]:
+    """Methods that were called since the last look."""
+    methods = {method for method, _ in race.log}
+    race.log.clear()
+    return methods
+
+
+def test_a_kernel_added_later_is_considered_and_one_removed_is_not_called_again(
+    start: Start, auto: Auto
+) -> None:
+    race = start(loop=1e-3)
+    function = getattr(auto, race.op.name)
+    function(X), function(X)
+    race.kernel("later", 1e-9)
+    calls(race)
+    function(X)
+    assert calls(race) == {"loop", "later"}
+    race.op.remove("loop")
+    function(X)
+    assert "loop" not in calls(race)
+    for _ in range(3):
+        assert (function(X) == 2).all()
+    assert calls(race) == {"later"}
+
+
+def test_a_kernel_added_while_another_thread_decides_is_considered(
+    start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race = start(loop=1e-3)
+    held = Held(monkeypatch, lambda: race.kernel("meanwhile", 1e-9))
+    function = getattr(auto, race.op.name)
+    function(X)
+    function(X)
+    assert held.count == 2
+
+
+def test_a_kernel_removed_while_another_thread_decides_is_not_called_again(
+    start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race = start(loop=1e-3)
+    real = measuring.remembered
+
+    def late(*args: Any) -> Any:
+        found = real(*args)
+        if "doomed" in race.op:
+            race.kernel("other", 1e-3)
+            race.op.remove("doomed")
+        return found
+
+    monkeypatch.setattr(measuring, "remembered", late)
+    race.kernel("doomed", 1e-3)
+    race.op.remove("loop")
+    function = getattr(auto, race.op.name)
+    try:
+        function(X)
+    except ValueError as problem:
+        assert "doomed" in str(problem)  # noqa: PT017 - either is right
+    calls(race)
+    function(X)
+    assert "doomed" not in calls(race)
+
+
+def test_an_operation_made_anew_under_the_name_of_a_forgotten_one_is_the_one_called(
+    auto: Auto,
+) -> None:
+    name = f"again_{os.getpid()}"
+    for factor in (2, 3):
+        op = doubling(name, reference=lambda inputs, factor=factor: factor * inputs)
+        try:
+            op.kernel("loop")(lambda inputs, factor=factor: factor * inputs)
+            for _ in range(2):
+                assert (getattr(auto, name)(X) == factor).all()
+        finally:
+            registry.forget(name)
+    with pytest.raises(AttributeError, match="no operation"):
+        getattr(auto, name)(X)
+
+
+def test_threads_are_read_once_and_again_by_refresh(
+    start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def threads() -> Threads:
+        read.append(1)
+        return Threads(len(read), 1)
+
+    monkeypatch.setattr(environment, "threads", threads)
+    race = start(loop=1e-3)
+    function = getattr(auto, race.op.name)
+    for batch in (1, 2, 600):
+        function(np.ones((batch, 3)))
+    assert len(read) == 1
+    auto.refresh()
+    function(np.ones((1, 3)))
+    getattr(auto, race.op.name)(np.ones((1, 3)))
+    assert len(read) == 2
+    asked = [c.signature.threads.blas for c in wisdom().book(race.op.name).choices]
+    assert sorted(set(asked)) == [1, 2]
+
+
+def test_the_machine_is_read_again_by_refresh(
+    start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch, lambda: None)
+    race = start(loop=1e-3)
+    function = getattr(auto, race.op.name)
+    function(X)
+    monkeypatch.setattr(environment, "cpu_model", lambda: "another")
+    function(X), function(X[:3])
+    assert held.count == 2
+    auto.refresh()
+    function(X)
+    assert held.count == 3
+
+
+def test_refreshing_asks_memory_first(
+    start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch, lambda: None)
+    race = start(loop=1e-3)
+    for _ in range(3):
+        getattr(auto, race.op.name)(X)
+        auto.refresh()
+    assert held.count == 1
