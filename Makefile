@@ -45,22 +45,24 @@ gate: $(VENV)/.installed  ## is HEAD slower than BASE, beyond noise? about 4 min
 gate-study: $(VENV)/.installed  ## how often the gate is right: 42 gates, about 90 minutes
 	@cd benchmarks && PYTHONSAFEPATH= ../$(BIN)/python -m gate.study ../results/gate-study.json $(ARGS)
 
-# run in benchmarks/, with the suite that is installed
-CHOICE = cd benchmarks && PYTHONSAFEPATH= ../$(BIN)/python -m
+# run in benchmarks/, with the suite that is installed and a memory of their own
+CHOICE = export EINBENCH_WISDOM="$(CURDIR)/.choice/wisdom"; cd benchmarks && PYTHONSAFEPATH= ../$(BIN)/python -m
 
 tune: $(VENV)/.installed  ## measure and remember who is fastest, ahead of its use (ARGS="softmax --batch 32,100")
 	@$(BIN)/einbench tune $(ARGS)
 
-choice-regret: $(VENV)/.installed  ## what a choice costs at sizes never measured: 72 of them
+choice-regret: $(VENV)/.installed  ## what a choice costs at sizes never measured: 120 of them, 15 minutes
+	@EINBENCH_WISDOM="$(CURDIR)/.choice/wisdom" $(BIN)/einbench tune
 	@$(CHOICE) choice.regret ../results/choice-regret.json $(ARGS)
 
-choice-agreement: $(VENV)/.installed  ## how often two independent tunes agree
+choice-agreement: $(VENV)/.installed  ## how often two independent tunes agree, 5 minutes
 	@$(CHOICE) choice.agreement ../results/choice-agreement.json $(ARGS)
 
 choice-dispatch: $(VENV)/.installed  ## what a call through kernels.auto costs, and the first answer
 	@$(CHOICE) choice.dispatch ../results/choice-dispatch.json $(ARGS)
 
-choice-policies: $(VENV)/.installed  ## kernels.auto against always the same method, at every batch
+choice-policies: $(VENV)/.installed  ## kernels.auto against always the same method, at every batch, 10 minutes
+	@EINBENCH_WISDOM="$(CURDIR)/.choice/wisdom" $(BIN)/einbench tune
 	@$(CHOICE) choice.policies ../results/choice-policies.json $(ARGS)
 
 # commits that `make history` measures, as git rev-list takes them
@@ -107,7 +109,7 @@ picture: $(VENV)/.installed  ## draw the README's table anew
 		--json results/readme-table.json --picture results/readme-table.svg
 
 clean:  ## remove everything made here but results
-	rm -rf $(VENV) .gate .asv .benchmarks build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .gate .choice .asv .benchmarks build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
