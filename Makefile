@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies bench-ci gate gate-study history history-quick history-newest publish test-peers lint format check machine picture clean
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-typical bench-ci gate gate-study history history-quick history-newest publish test-peers lint format check machine picture clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ choice-dispatch: $(VENV)/.installed  ## what a call through kernels.auto costs, 
 choice-policies: $(VENV)/.installed  ## kernels.auto against always the same method, at every batch, 10 minutes
 	@EINBENCH_WISDOM="$(CURDIR)/.choice/wisdom" $(BIN)/einbench tune
 	@$(CHOICE) choice.policies ../results/choice-policies.json $(ARGS)
+
+choice-typical: $(VENV)/.installed  ## what estimates start from where nothing is remembered, measured here, 7 minutes
+	@$(CHOICE) choice.typical ../.choice/typical
 
 # commits that `make history` measures, as git rev-list takes them
 RANGE ?= HEAD~3..HEAD

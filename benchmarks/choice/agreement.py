@@ -10,10 +10,13 @@ both, and where it holds for one.
 from __future__ import annotations
 
 import json
+import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ from kernels.documents import load
 
 from .study import Study
 
+#: ratios up to 1.4 tell what decides a choice
+_NEAR = math.log(1.4)
 SCHEMA = "einbench.choice-agreement/1"
 
 
@@ -80,6 +85,15 @@ def _row(one: Remembered, other: Remembered) -> dict[str, Any]:
             {k: run.times[k].median_s for k in (one.kernel, other.kernel) if k in run.times}
             for run in (one, other)
         ],
+        # of every kernel that either run might have taken, its time over that of the first's choice
+        "log_ratio": {
+            name: [
+                round(math.log(run.times[name].median_s / run.times[one.kernel].median_s), 4)
+                for run in (one, other)
+            ]
+            for name in one.times
+            if name != one.kernel and name in other.times and one.kernel in other.times
+        },
         "agree": one.kernel in other.tie or other.kernel in one.tie,
         "agree_both": one.kernel in other.tie and other.kernel in one.tie,
         "same": one.kernel == other.kernel,
@@ -98,9 +112,17 @@ def summary(study: Study) -> dict[str, Any]:
         "agree_fraction": round(agree / cells, 4) if cells else None,
         "agree_both": both,
         "agree_both_fraction": round(both / cells, 4) if cells else None,
+        "log_ratio_spread": _spread(rows),
         "same_kernel": sum(row["same"] for row in rows),
         "with_ties": sum(len(row["tie"][0]) > 1 or len(row["tie"][1]) > 1 for row in rows),
     }
+
+
+def _spread(rows: Iterable[dict[str, Any]]) -> float | None:
+    """Standard deviation between runs of the log of a ratio near 1, from the median deviation."""
+    pairs = [pair for row in rows for pair in row["log_ratio"].values()]
+    near = [abs(a - b) for a, b in pairs if max(abs(a), abs(b)) < _NEAR]
+    return round(1.4826 * statistics.median(near) / math.sqrt(2), 4) if near else None
 
 
 if __name__ == "__main__":

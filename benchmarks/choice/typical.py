@@ -1,6 +1,6 @@
 """What kernels typically take, measured here: writes kernels/choose/typical.json.
 
-    cd benchmarks && PYTHONSAFEPATH= ../.venv/bin/python -m choice.typical FOLDER [OUTPUT]
+    make choice-typical
 
 Timings go to FOLDER and are taken where they are not there yet: about seven minutes, best on a
 machine that does nothing else.

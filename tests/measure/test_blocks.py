@@ -92,10 +92,17 @@ def test_ten_calls_of_the_fastest_are_made_where_they_take_longer() -> None:
     assert np.count_nonzero(~np.isnan(found.samples["a"])) >= 5
 
 
-def test_short_calls_are_limited_in_rounds_not_in_blocks() -> None:
+def test_short_calls_get_more_blocks_and_no_more_than_four_times_as_many() -> None:
     found = Bench().time(10, budget_s=100.0, a=(1e-4,), b=(1e-4,))
-    assert found.rounds <= MOST_ROUNDS + 10
-    assert len(found.blocks) == 10
+    assert len(found.blocks) == 40
+    assert max(found.blocks) * 10 <= MOST_ROUNDS
+
+
+def test_more_blocks_end_with_the_budget() -> None:
+    bench = Bench()
+    found = bench.time(5, budget_s=0.1, a=(1e-4,), b=(1e-4,))
+    assert 5 < len(found.blocks) < 20
+    assert bench.now_s < 0.15
 
 
 def test_a_kernel_that_fails_in_a_later_block_is_told_and_nowhere_else() -> None:
