@@ -53,22 +53,30 @@ def _measure(cell: Cell) -> None:
         asked, here = signature(op, bound, threads()), environment(op)
         if any(choice.signature == asked for choice in wisdom().book(op.name).of(here)):
             return
-        choice = kernels.fastest(op, **cell.arrays, **cell.options, budget_s=_BUDGET_S, again=True)
+        given: dict[str, Any] = {**cell.arrays, **cell.options}
+        choice = kernels.fastest(op, **given, budget_s=_BUDGET_S, again=True)
     print(op.name, *(f"{axis} {size}" for axis, size in asked.sizes), asked.dtype, asked.layout,
           asked.threads.blas, "->", choice.kernel.method, flush=True)  # fmt: skip
+
+
+def _drawn(
+    op: kernels.Operation, shape: Mapping[str, int], dtype: str = "float32"
+) -> Mapping[str, Any]:
+    sizes = {axis: size for axis, size in shape.items() if axis != "batch"}
+    return op.draw(shape["batch"], dtype, **sizes)
 
 
 def _cells(op: kernels.Operation, once: bool) -> Iterator[Cell]:
     shapes: list[dict[str, int]] = [{"batch": batch} for batch in BATCHES]
     shapes.append({"batch": BATCH, **{axis: _other(size) for axis, size in op.sizes.items()}})
     for shape in shapes:
-        yield Cell(op, op.draw(**shape), {}, 1)
+        yield Cell(op, _drawn(op, shape), {}, 1)
     if once:
         return
     for shape in shapes:
-        yield Cell(op, op.draw(**shape, dtype="float64"), {}, 1)
+        yield Cell(op, _drawn(op, shape, "float64"), {}, 1)
         if usable_threads() > 1:
-            yield Cell(op, op.draw(**shape), {}, usable_threads())
+            yield Cell(op, _drawn(op, shape), {}, usable_threads())
     drawn = op.draw(batch=BATCH)
     strided = {name: np.asfortranarray(array) for name, array in drawn.items()}
     yield Cell(op, strided, {}, 1)

@@ -84,8 +84,8 @@ class Study:
             if any(row.plain for row in of)
         }
         methods = sorted({method for _, method in self.curves})
-        self.habits = {method: self._habit(lambda m, one=method: m == one) for method in methods}
-        self.anyone = self._habit(lambda method: True)
+        self.habits = {method: self._habit([method]) for method in methods}
+        self.anyone = self._habit(methods)
         self._widen_habits()
         self._share_habits()
 
@@ -105,12 +105,12 @@ class Study:
     def _fit(self, of: Sequence[Row]) -> Curve:
         return fit([self.work(r) for r in of], [r.seconds for r in of], [1.0] * len(of))
 
-    def _habit(self, chosen: Callable[[str], bool]) -> Habit:
+    def _habit(self, methods: Sequence[str]) -> Habit:
         """The curve through all operations, each counting the same, and the spread around it."""
         groups = [
             [row for row in of if row.plain]
             for (_, method), of in self.by_kernel.items()
-            if chosen(method)
+            if method in methods
         ]
         weighted = [(row, float(len(of))) for of in groups for row in of]
         curve = fit(
