@@ -25,10 +25,6 @@ TIE_MEDIAN_RATIO = 1.10
 #: an interval wider than this part of the median (10 % to either side) is unstable
 UNSTABLE_WIDTH = 0.20
 RESAMPLES = 4000
-#: standard deviation, between processes, of the log of a ratio of two times taken side by side.
-#: Two runs on a shared machine gave twice as much (`make choice-agreement`, results/README.md),
-#: but most of that is other people's work, which shows in the blocks as well
-PROCESS_SPREAD = 0.03
 #: number of values -> 97.5 % point of Student's t with one degree of freedom less
 _STUDENT_T = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 
@@ -149,17 +145,16 @@ def summarise(
 
 
 def _across_blocks(ratios: Array, blocks: Sequence[int]) -> tuple[float, float] | None:
-    """exp(mean +- sqrt(t^2 s^2 / n + (1.96 p)^2)) of log block medians: an interval for other runs.
+    """exp(mean +- t s / sqrt(n)) of log block medians: the 95 % interval by batch means.
 
-    The first term is the 95 % interval by batch means; p is `PROCESS_SPREAD`, by which runs differ
-    beyond that. None where a kernel took part in fewer than three blocks: it lost clearly.
+    None where a kernel took part in fewer than three blocks: it lost clearly.
     """
     parts = np.split(ratios, np.cumsum(blocks)[:-1]) if len(blocks) else []
     logs = [math.log(np.median(_taken(part))) for part in parts if _taken(part).size]
     if len(logs) < min(_STUDENT_T):
         return None
     t = _STUDENT_T[min(len(logs), max(_STUDENT_T))]
-    half = math.hypot(t * float(np.std(logs, ddof=1)) / math.sqrt(len(logs)), 1.96 * PROCESS_SPREAD)
+    half = t * float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
     centre = float(np.mean(logs))
     return math.exp(centre - half), math.exp(centre + half)
 
