@@ -14,15 +14,13 @@ class Others:
     """What others have of the cores, run after run, and how often was paused."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *shares: float) -> None:
-        self.runs = self.pauses = 0
+        self.runs = 0
+        self.pauses: list[float] = []
         left: Iterator[float] = iter(shares)
         monkeypatch.setattr(measuring, "moment", lambda: None)
         monkeypatch.setattr(measuring, "other_cores", lambda before, after: next(left))
         monkeypatch.setattr(measuring, "disturbs", lambda others, threads: others > 0.1)
-        monkeypatch.setattr(measuring.time, "sleep", self._pause)
-
-    def _pause(self, seconds: float) -> None:
-        self.pauses += 1
+        monkeypatch.setattr(measuring.time, "sleep", self.pauses.append)
 
     def measure(self, timing_s: float = 0.5) -> tuple[int, float]:
         def run() -> tuple[list[dict[str, object]], float]:
@@ -36,13 +34,13 @@ class Others:
 def test_a_quiet_run_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
     others = Others(monkeypatch, 0.0)
     assert others.measure() == (1, 0.0)
-    assert (others.runs, others.pauses) == (1, 0)
+    assert (others.runs, others.pauses) == (1, [])
 
 
 def test_a_disturbed_run_is_made_again_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     others = Others(monkeypatch, 0.9, 0.05)
     assert others.measure() == (2, 0.05)
-    assert others.pauses == 1
+    assert len(others.pauses) == 1
 
 
 def test_where_it_never_is_quiet_the_quietest_counts(monkeypatch: pytest.MonkeyPatch) -> None:
