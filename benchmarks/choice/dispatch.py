@@ -4,7 +4,9 @@
 
 For every number of arrays that an operation takes: the median, over many interleaved pairs, of
 the time of a call through `kernels.auto` less the time of the direct call, at batch 1. The direct
-call is the function that the look-up finds, without any check of its own. The arrays of two
+call is the function that the look-up finds, without any check of its own; where an operation has
+several outputs, with the named tuple around them that it returns. Arrays have as many axes as those
+of `linear`, `mlp_forward` and `mlp_gradients` have in their places. The arrays of two
 signatures are used in turn as well, for a look-up may be quicker when nothing has changed. All
 numbers of arrays take turns, for a shared machine has slow and fast minutes: beside the median
 stands the first quartile, which is what its faster half gives.
@@ -40,6 +42,7 @@ _CALLS = 400
 #: (arrays, outputs): as many as the suite's operations have, and what lies between
 _COUNTS = ((1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 1), (7, 1), (7, 6), (8, 1), (8, 6))
 _PROCESSES = 15
+_AXES = {1: "features", 2: "batch features"}
 #: operations whose winner may be no numba kernel: of these the first answer is timed
 _FIRST = ("linear", "weight_gradient", "input_gradient")
 _FIRST_ANSWER = """
@@ -75,11 +78,10 @@ def _look_up(study: Study) -> None:
     races = {}
     for count, outputs in _COUNTS:
         op = _copy_operation(count, outputs)
-        one = [np.ones((1, 784), np.float32) for _ in range(count)]
-        other = [np.ones((2, 784), np.float32) for _ in range(count)]
+        one, other = ([_array(n, batch) for n in range(count)] for batch in (1, 2))
         through = getattr(kernels.auto, op.name)
         through(*one), through(*other)
-        direct = op["copy"].function
+        direct = _copies(op, outputs)
         races[count, outputs] = [
             (_bound(through, one, second), _bound(direct, one, second)) for second in (one, other)
         ]
@@ -111,7 +113,7 @@ def _copy_operation(count: int, outputs: int) -> Operation:
     op = Operation(
         name=f"copy_{count}_{outputs}",
         formula="y = x, which takes next to no time",
-        inputs=dict.fromkeys(names, "batch features"),
+        inputs={name: _AXES[_array(n, 1).ndim] for n, name in enumerate(names)},
         outputs={f"out{n}": "batch features" for n in range(outputs)},
         sizes={"features": 784},
         reference=reference,
@@ -119,11 +121,27 @@ def _copy_operation(count: int, outputs: int) -> Operation:
         flops=lambda sizes: 0.0,
         baseline="copy",
     )
-    copies = ", ".join(["array0.copy()"] * outputs)
-    # with as many parameters as arrays, for *arguments would make the direct call slower
-    function = eval(f"lambda {', '.join(names)}: ({copies})")  # noqa: S307 - made of our names
-    op.kernel("copy")(function)
+    op.kernel("copy")(_copies(op, outputs, named=False))
     return op
+
+
+def _copies(op: Operation, outputs: int, *, named: bool = True) -> Callable[..., Any]:
+    """The kernel, or it and the named tuple that the operation returns.
+
+    It has as many parameters as arrays, for *arguments would make the direct call slower.
+    """
+    copies = ", ".join(["array0.copy()"] * outputs)
+    made = f"result_type({copies})" if named and outputs > 1 else f"({copies})"
+    scope = {"result_type": op.result_type}
+    source = f"lambda {', '.join(op.inputs)}: {made}"
+    function: Callable[..., Any] = eval(source, scope)  # noqa: S307 - made of our own names
+    return function
+
+
+def _array(number: int, batch: int) -> Any:
+    """Biases and labels have one axis."""
+    one_axis = number == 7 or (number and number % 2 == 0)
+    return np.ones(784 if one_axis else (batch, 784), np.float32)
 
 
 def _bound(function: Callable[..., Any], one: list[Any], other: list[Any]) -> Callable[[int], None]:
