@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from kernels.arguments import Bound
 from kernels.choose.book import Remembered
 from kernels.choose.environment import Environment, Threads, environment
@@ -154,5 +156,8 @@ def _measure(
     if choice is None:
         reasons = "; ".join(f"{r['kernel']}: {r['reason']}" for r in measured.records)
         raise NoKernelLeft(f"{op.name}: no kernel is left to choose from ({reasons})")
-    memory.remember(op.name, choice, passed={(here, asked.dtype): measured.passed})
+    # what kernels take for infinity and NaN says nothing of the numbers that others will have
+    usual = all(np.isfinite(array).all() for array in bound.arrays if array.dtype.kind == "f")
+    kept = [choice] if usual else []
+    memory.remember(op.name, *kept, passed={(here, asked.dtype): measured.passed})
     return Decision(op[choice.kernel], asked, measured=measured, hint=old)

@@ -20,7 +20,7 @@ import numpy as np
 
 from kernels import compiled
 from kernels.compiled import Compiled
-from kernels.measure.cpu import cpu_model
+from kernels.cpu import cpu_model
 from kernels.registry import Operation
 
 

@@ -20,7 +20,7 @@ import psutil
 import threadpoolctl
 
 from kernels import compiled
-from kernels.measure.cpu import cpu_model, sysctl
+from kernels.cpu import cpu_model, sysctl
 
 _CACHES = Path("/sys/devices/system/cpu")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")

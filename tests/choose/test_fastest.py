@@ -88,3 +88,12 @@ def test_without_any_right_kernel_there_is_no_choice():
         from kernels.registry import forget
 
         forget("twice")
+
+
+def test_what_was_measured_on_nan_is_not_remembered(monkeypatch, tmp_path):
+    monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path))
+    probs, cotangent = kernels.operation("softmax_vjp").draw(batch=3, classes=2).values()
+    strange = np.full_like(probs, np.nan)
+    assert kernels.fastest("softmax_vjp", strange, cotangent, budget_s=0.05).origin == "measured"
+    assert kernels.fastest("softmax_vjp", probs, cotangent, budget_s=0.05).origin == "measured"
+    assert kernels.fastest("softmax_vjp", probs, cotangent, budget_s=0.05).origin == "remembered"
