@@ -15,12 +15,16 @@ import kernels.gradient.bias
 import kernels.gradient.inputs
 import kernels.gradient.cross_entropy
 import kernels.gradient.cross_entropy_gradient
+import kernels.gradient.negative_log_likelihood
+import kernels.gradient.negative_log_likelihood_gradient
+import kernels.gradient.mean_squared_error
+import kernels.gradient.mean_squared_error_gradient
 import kernels.gradient.mlp  # noqa: F401 - as those above
 from kernels.choose.auto import auto
 from kernels.registry import Kernel, Operation, operation, operations
 
 if TYPE_CHECKING:
-    from kernels import mnist
+    from kernels import mnist, network
     from kernels.choose.fastest import Choice, fastest
     from kernels.measure.check import check
     from kernels.measure.judging import Verdict
@@ -42,6 +46,7 @@ __all__ = [
     "fastest",
     "load_plugins",
     "mnist",
+    "network",
     "operation",
     "operations",
 ]
@@ -61,8 +66,8 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "mnist":
-        return import_module("kernels.mnist")
+    if name in ("mnist", "network"):
+        return import_module(f"kernels.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'kernels' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)

@@ -132,6 +132,8 @@ class Operation:
     draw_input: Mapping[str, draws.Distribution] = field(default_factory=dict)
     #: kinds of inputs that are not floating, {"labels": "integer"}
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    #: axes of the entries that the mathematics reads of an input, where it does not read them all
+    reads: Mapping[str, str] = field(default_factory=dict)
     #: keyword-only choices, first is the default, {"reduction": ("mean", "sum")}
     options: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: non-finite values an input must carry to where the mathematics puts them
@@ -263,14 +265,14 @@ class Operation:
         return {n: tuple(sizes[a] for a in axes.split()) for n, axes in self.outputs.items()}
 
     def traffic_bytes(self, sizes: Sizes, dtype: npt.DTypeLike) -> tuple[int, int]:
-        """Compulsory traffic (read, written): every input once, every output once."""
+        """Compulsory traffic (read, written): what is read of every input, and every output."""
         itemsize = np.dtype(dtype).itemsize
 
         def elements(axes: str) -> int:
             return int(np.prod([sizes[a] for a in axes.split()], dtype=np.int64))
 
         read = sum(
-            elements(axes) * (8 if name in self.dtypes else itemsize)
+            elements(self.reads.get(name, axes)) * (8 if name in self.dtypes else itemsize)
             for name, axes in self.inputs.items()
         )
         return read, sum(elements(axes) for axes in self.outputs.values()) * itemsize

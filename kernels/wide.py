@@ -25,6 +25,12 @@ def widen(array: Array) -> Array:
     return array.astype(np.float64 if array.dtype == np.float32 else np.longdouble)
 
 
+def narrow_of(wide_array: Array) -> np.finfo[Any]:
+    """What limits the dtype that `widen` made this array of: where its smallest number matters."""
+    # longdouble may be no wider than float64 and equal to it; its character is its own
+    return np.finfo(np.float64 if wide_array.dtype.char == "g" else np.float32)
+
+
 def matmul(a: Array, b: Array) -> Array:
     """c[i, j] = sum_k a[i, k] b[k, j], in the precision of ``a``: float64 or longdouble.
 

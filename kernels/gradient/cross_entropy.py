@@ -46,7 +46,7 @@ def _reference(logits: Array, labels: Array, *, reduction: str) -> Array:
     largest = logits.max(axis=1)
     lse = np.log(np.exp(logits - largest[:, None]).sum(axis=1))
     label_logits = np.take_along_axis(logits, labels[:, None].astype(np.intp), axis=1)[:, 0]
-    return _reduced(lse + (largest - label_logits), reduction)
+    return reduced(lse + (largest - label_logits), reduction)
 
 
 def _scale(loss: Array, logits: Array, labels: Array, *, reduction: str) -> Array:
@@ -55,10 +55,10 @@ def _scale(loss: Array, logits: Array, labels: Array, *, reduction: str) -> Arra
     # where p is zero the product is zero, also for a gap that is infinite
     weighted = np.where(probs > 0, probs * gap, 0).sum(axis=1)
     label_gap = np.take_along_axis(gap, labels[:, None].astype(np.intp), axis=1)[:, 0]
-    return _reduced(1 + label_gap + np.log(np.exp(-gap).sum(axis=1)) + weighted, reduction)
+    return reduced(1 + label_gap + np.log(np.exp(-gap).sum(axis=1)) + weighted, reduction)
 
 
-def _reduced(losses: Array, reduction: str) -> Array:
+def reduced(losses: Array, reduction: str) -> Array:
     """Sum or mean as an array of no dimensions; the mean of nothing is NaN, silently."""
     total = losses.sum()
     if reduction == "mean":
@@ -123,7 +123,7 @@ def indexed(logits: Array, labels: Array, *, reduction: str) -> Array:
     np.exp(powers, out=powers)
     losses = np.log(powers.sum(axis=1))
     losses += largest - logits[np.arange(len(labels)), labels]
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)
 
 
 @cross_entropy.kernel("einsum", extra_elements=lambda s: 2 * s["batch"] * s["classes"])
@@ -136,4 +136,4 @@ def einsum(logits: Array, labels: Array, *, reduction: str) -> Array:
     np.exp(shifted, out=shifted)
     losses = np.log(np.einsum("bc->b", shifted))
     losses -= gaps
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)

@@ -19,6 +19,7 @@ from kernels.choose.book import RIGORS
 
 Start = Callable[..., Any]
 OPERATIONS = tuple(kernels.operations)
+MEANS = ("cross_entropy", "negative_log_likelihood", "mean_squared_error")
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_operation_gives_what_its_reference_says(name: str, auto: Auto) -> None:
     for batch in (3, 0):
-        if name == "cross_entropy" and batch == 0:
+        if name in MEANS and batch == 0:
             continue  # a mean of nothing
         arrays = small(name, batch)
         first, second = (getattr(auto, name)(**arrays) for _ in range(2))

@@ -32,7 +32,8 @@ def at_size(op, dtype, batch=ROWS, seed=0):
 def test_every_operation_made_of_sums_of_products_has_an_exact_probe():
     assert {op.name for op in EXACT} >= {
         "linear", "weight_gradient", "bias_gradient", "input_gradient", "mlp_forward",
-        "mlp_intermediates", "mlp_gradients", "cross_entropy",
+        "mlp_intermediates", "mlp_gradients", "cross_entropy", "mean_squared_error",
+        "mean_squared_error_gradient",
     }  # fmt: skip
 
 
@@ -53,6 +54,13 @@ def largest_sums(op, inputs):
         return [gaps.sum() / 1024, np.abs(z).max() / 1024]
     if op.name == "cross_entropy_gradient":
         return [a["logits"] / 1024]
+    if op.name == "negative_log_likelihood":
+        return [a["probs"]]
+    if op.name.startswith("mean_squared_error"):
+        differences = inputs["outputs"].astype(np.float64) - inputs["targets"]
+        if op.name.endswith("_gradient"):
+            return [a["outputs"], a["targets"], 2 * np.abs(differences)]
+        return [a["outputs"], a["targets"], np.square(differences).sum()]
     sums = [a["inputs"] @ a["w1"].T + a["b1"]]
     hidden = [np.maximum(inputs["inputs"].astype(float) @ inputs["w1"].astype(float).T
                          + inputs["b1"], 0)]  # fmt: skip
@@ -102,7 +110,9 @@ def test_the_truth_of_whole_numbers_is_representable_in_the_dtype(op, dtype):
         np.testing.assert_array_equal(output.astype(dtype).astype(output.dtype), output)
 
 
-@pytest.mark.parametrize("name", ["weight_gradient", "bias_gradient", "cross_entropy"])
+@pytest.mark.parametrize(
+    "name", ["weight_gradient", "bias_gradient", "cross_entropy", "mean_squared_error"]
+)
 @DTYPES
 def test_one_dropped_row_of_60_000_is_an_error_beyond_every_limit(name, dtype):
     op = kernels.operation(name)
@@ -114,6 +124,23 @@ def test_one_dropped_row_of_60_000_is_an_error_beyond_every_limit(name, dtype):
     dropped = kernel(*(array[:-1] for array in arrays), **probe.options)
     assert error((whole,), expected).units == 0
     assert error((dropped,), expected).units > 1e30
+
+
+@DTYPES
+def test_squares_of_more_differences_than_digits_sum_exactly_as_well(dtype):
+    """Where not all 17 million entries may differ by one, some do not."""
+    op = kernels.operation("mean_squared_error")
+    inputs = op.exact(np.random.default_rng(0), dtype, {"batch": 2**21 + 2**17, "classes": 8})
+    differences = inputs["outputs"].astype(np.float64) - inputs["targets"]
+    assert 2**22 < np.square(differences).sum() < 2.0 ** (24 if dtype == np.float32 else 53)
+
+
+@DTYPES
+def test_of_a_loss_of_probabilities_the_entries_that_count_are_not_finite(dtype):
+    op = kernels.operation("negative_log_likelihood")
+    found = [p.inputs for p in probes(op, dtype, 0) if p.name == "nan in every row of probs"]
+    (chosen,) = (i["probs"][np.arange(len(i["labels"])), i["labels"]] for i in found)
+    assert np.isnan(chosen).any()
 
 
 @each(ALL)

@@ -90,6 +90,23 @@ def cross_entropy_gradient(logits: Array, labels: Array, reduction: str) -> Any:
     return jax.grad(cross_entropy)(jnp.asarray(logits), labels, reduction)
 
 
+def negative_log_likelihood(probs: Any, labels: Any, reduction: str) -> Any:
+    logs = jnp.log(jnp.asarray(probs))
+    return getattr(-jnp.take_along_axis(logs, labels[:, None], axis=1), reduction)()
+
+
+def negative_log_likelihood_gradient(probs: Array, labels: Array, reduction: str) -> Any:
+    return jax.grad(negative_log_likelihood)(jnp.asarray(probs), labels, reduction)
+
+
+def mean_squared_error(outputs: Any, targets: Any, reduction: str) -> Any:
+    return getattr((jnp.asarray(outputs) - targets) ** 2, reduction)()
+
+
+def mean_squared_error_gradient(outputs: Array, targets: Array, reduction: str) -> Any:
+    return jax.grad(mean_squared_error)(jnp.asarray(outputs), targets, reduction)
+
+
 def mlp_gradients(inputs: Array, labels: Array, **parameters: Array) -> Any:
     def loss(p: dict[str, Any]) -> Any:
         return losses(layers(inputs, **p)[4], labels).sum()
@@ -122,6 +139,10 @@ def peers() -> dict[str, Callable[..., Any]]:
         "input_gradient": input_gradient,
         "cross_entropy": cross_entropy,
         "cross_entropy_gradient": cross_entropy_gradient,
+        "negative_log_likelihood": negative_log_likelihood,
+        "negative_log_likelihood_gradient": negative_log_likelihood_gradient,
+        "mean_squared_error": mean_squared_error,
+        "mean_squared_error_gradient": mean_squared_error_gradient,
         "mlp_gradients": mlp_gradients,
     }
 

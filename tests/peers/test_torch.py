@@ -112,6 +112,28 @@ def cross_entropy(logits: Array, labels: Array, reduction: str) -> Array:
     return loss.numpy()
 
 
+def negative_log_likelihood(probs: Array, labels: Array, reduction: str) -> Array:
+    logs = torch.from_numpy(probs).log()
+    return F.nll_loss(logs, torch.from_numpy(labels), reduction=reduction).numpy()
+
+
+def negative_log_likelihood_gradient(probs: Array, labels: Array, reduction: str) -> Array:
+    p = leaf(probs)
+    F.nll_loss(p.log(), torch.from_numpy(labels), reduction=reduction).backward()
+    return p.grad.numpy()
+
+
+def mean_squared_error(outputs: Array, targets: Array, reduction: str) -> Array:
+    y, t = torch.from_numpy(outputs), torch.from_numpy(targets)
+    return F.mse_loss(y, t, reduction=reduction).numpy()
+
+
+def mean_squared_error_gradient(outputs: Array, targets: Array, reduction: str) -> Array:
+    y = leaf(outputs)
+    F.mse_loss(y, torch.from_numpy(targets), reduction=reduction).backward()
+    return y.grad.numpy()
+
+
 def peers() -> dict[str, Callable[..., Any]]:
     return {
         "linear": forward(F.linear),
@@ -131,6 +153,10 @@ def peers() -> dict[str, Callable[..., Any]]:
         "input_gradient": input_gradient,
         "cross_entropy": cross_entropy,
         "cross_entropy_gradient": cross_entropy_gradient,
+        "negative_log_likelihood": negative_log_likelihood,
+        "negative_log_likelihood_gradient": negative_log_likelihood_gradient,
+        "mean_squared_error": mean_squared_error,
+        "mean_squared_error_gradient": mean_squared_error_gradient,
         "mlp_gradients": mlp_gradients,
     }
 

@@ -112,6 +112,19 @@ def cross_entropy_gradient(a: Arrays, reduction: str) -> Array:
     return total / len(a["labels"]) if reduction == "mean" else total
 
 
+def negative_log_likelihood_gradient(a: Arrays, reduction: str) -> Array:
+    def loss(probs: Array) -> Any:
+        return -np.log(probs[np.arange(len(probs)), a["labels"]]).sum()
+
+    total = slope(loss, a["probs"])
+    return total / len(a["labels"]) if reduction == "mean" else total
+
+
+def mean_squared_error_gradient(a: Arrays, reduction: str) -> Array:
+    total = slope(lambda y: ((y - a["targets"]) ** 2).sum(), a["outputs"])
+    return total / a["outputs"].size if reduction == "mean" else total
+
+
 def mlp_gradients(a: Arrays) -> tuple[Array, ...]:
     return tuple(
         slope(lambda p, name=name: network_loss({**a, name: p}), a[name]) for name in PARAMETERS
@@ -122,7 +135,8 @@ TRUTHS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
         relu_vjp, tanh_vjp, sigmoid_vjp, softmax_jacobian, softmax_vjp, weight_gradient,
-        bias_gradient, input_gradient, cross_entropy_gradient, mlp_gradients,
+        bias_gradient, input_gradient, cross_entropy_gradient,
+        negative_log_likelihood_gradient, mean_squared_error_gradient, mlp_gradients,
     )
 }  # fmt: skip
 

@@ -91,7 +91,60 @@ def test_every_row_of_the_gradient_of_cross_entropy_sums_to_zero(kernel: Kernel)
     np.testing.assert_allclose(gradient.sum(axis=1), 0, atol=8 * EPS)
 
 
-@every_kernel("cross_entropy", "weight_gradient", "bias_gradient", "mlp_gradients")
+@every_pair("softmax_vjp", "negative_log_likelihood_gradient")
+def test_the_gradient_of_likelihood_through_softmax_is_that_of_cross_entropy(
+    kernel: Kernel, other: Kernel, agree: Agree
+) -> None:
+    logits, labels = draw("cross_entropy_gradient").values()
+    probs = kernels.operation("softmax")["ufunc"](logits)
+    joint = kernels.operation("cross_entropy_gradient")["indexed"]
+    for reduction in ("sum", "mean"):
+        cotangent = other(probs, labels, reduction=reduction)
+        agree(kernel, [probs, cotangent], joint(logits, labels, reduction=reduction))
+
+
+@every_pair("negative_log_likelihood", "softmax")
+def test_negative_log_likelihood_of_softmax_is_cross_entropy(
+    kernel: Kernel, other: Kernel, agree: Agree
+) -> None:
+    logits, labels = draw("cross_entropy").values()
+    expected = kernels.operation("cross_entropy")["indexed"]
+    for reduction in ("sum", "mean"):
+        loss = expected(logits, labels, reduction=reduction)
+        agree(kernel, [other(logits), labels], loss, reduction=reduction)
+
+
+@every_kernel("negative_log_likelihood_gradient")
+def test_the_gradient_of_likelihood_times_the_probabilities_is_minus_one_hot(
+    kernel: Kernel,
+) -> None:
+    probs, labels = draw("negative_log_likelihood_gradient").values()
+    products = kernel(probs, labels, reduction="sum") * probs
+    np.testing.assert_allclose(products, -np.eye(SIZES["classes"])[labels], rtol=EPS)
+
+
+@every_pair("mean_squared_error", "mean_squared_error_gradient")
+def test_a_squared_error_is_a_quarter_of_the_squares_of_its_gradient(
+    kernel: Kernel, other: Kernel, agree: Agree
+) -> None:
+    arrays = draw("mean_squared_error")
+    slopes = other(**arrays, reduction="sum").astype(np.longdouble)
+    agree(kernel, arrays.values(), (slopes**2).sum() / 4, reduction="sum")
+
+
+@every_kernel("mean_squared_error")
+def test_outputs_and_targets_may_change_places(kernel: Kernel) -> None:
+    outputs, targets = draw("mean_squared_error").values()
+    loss = kernel(outputs, targets)
+    assert loss > 0.1
+    assert kernel(targets, outputs) == loss
+    assert kernel(outputs, outputs) == 0
+
+
+@every_kernel(
+    "cross_entropy", "negative_log_likelihood", "mean_squared_error", "weight_gradient",
+    "bias_gradient", "mlp_gradients",
+)  # fmt: skip
 def test_what_is_summed_over_the_batch_is_the_sum_over_single_samples(
     kernel: Kernel, agree: Agree
 ) -> None:
@@ -112,10 +165,16 @@ def test_what_is_summed_over_the_batch_is_the_sum_over_single_samples(
     agree(kernel, arrays.values(), expected, **options)
 
 
-@every_kernel("cross_entropy", "cross_entropy_gradient")
-def test_a_mean_is_the_sum_over_the_batch_size(kernel: Kernel, agree: Agree) -> None:
+@every_kernel(
+    "cross_entropy", "cross_entropy_gradient", "negative_log_likelihood",
+    "negative_log_likelihood_gradient", "mean_squared_error", "mean_squared_error_gradient",
+)  # fmt: skip
+def test_a_mean_is_the_sum_over_the_batch_size_or_over_all_entries(
+    kernel: Kernel, agree: Agree
+) -> None:
     arrays = draw(kernel.operation.name)
-    expected = kernel(**arrays, reduction="sum").astype(np.longdouble) / 6
+    count = 6 * SIZES["classes"] if "targets" in arrays else 6
+    expected = kernel(**arrays, reduction="sum").astype(np.longdouble) / count
     agree(kernel, arrays.values(), expected, reduction="mean")
     np.testing.assert_array_equal(kernel(**arrays), kernel(**arrays, reduction="mean"))
 

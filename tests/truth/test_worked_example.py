@@ -50,6 +50,82 @@ def test_the_gradient_of_the_worked_example_comes_out_to_the_digit(
     np.testing.assert_array_equal(dldz.round(5), DLDZ)
 
 
+@both_dtypes
+@every_kernel("negative_log_likelihood_gradient")
+def test_the_gradient_of_the_likelihood_in_the_worked_example_is_minus_y_over_a(
+    kernel: Kernel, dtype: str
+) -> None:
+    """dLdA = -Y / A, the labels being the rows of Y that hold its ones."""
+    dlda = kernel(A.astype(dtype).T, Y.argmax(axis=0), reduction="sum").T
+    np.testing.assert_array_equal(dlda, -Y.astype(dtype) / A.astype(dtype))
+
+
+@both_dtypes
+@every_kernel("negative_log_likelihood")
+def test_the_likelihood_of_the_worked_example_is_minus_y_log_a(kernel: Kernel, dtype: str) -> None:
+    loss = kernel(A.astype(dtype).T, Y.argmax(axis=0), reduction="sum")
+    np.testing.assert_array_max_ulp(loss, -(Y * np.log(A)).sum().astype(dtype), maxulp=2)
+    np.testing.assert_allclose(loss, -np.log(10), rtol=1e-6)
+
+
+@every_kernel("negative_log_likelihood")
+def test_a_probability_of_zero_costs_what_the_smallest_number_does_to_the_digit(
+    kernel: Kernel,
+) -> None:
+    """-log p with p = 0 replaced by the smallest subnormal."""
+    nothing, label = np.array([[0.0, 1.0]]), np.array([0])
+    assert str(kernel(nothing, label)) == "744.4400719213812"
+    assert str(kernel(nothing, label, reduction="sum")) == "744.4400719213812"
+    narrow = kernel(nothing.astype("float32"), label)
+    np.testing.assert_array_max_ulp(narrow, np.float32(103.278929903), maxulp=1)
+    assert str(kernel(np.array([[1.0, 0.0]]), label)) == "0.0"
+
+
+@both_dtypes
+@every_kernel("negative_log_likelihood", "negative_log_likelihood_gradient")
+def test_probabilities_that_are_not_numbers_stay_so_at_the_label_and_count_nowhere_else(
+    kernel: Kernel, dtype: str
+) -> None:
+    probs = np.array([[np.nan, 0.5]], dtype)
+    assert np.isnan(kernel(probs, np.array([0]))).any()
+    assert np.isfinite(kernel(probs, np.array([1]))).all()
+
+
+@both_dtypes
+@every_kernel("negative_log_likelihood_gradient")
+def test_the_gradient_at_a_probability_of_zero_is_finite_where_minus_y_over_a_is_not(
+    kernel: Kernel, dtype: str
+) -> None:
+    limits = np.finfo(dtype)
+    probs = np.array([[0, 1], [limits.smallest_subnormal, 1], [limits.smallest_normal, 1]], dtype)
+    dprobs = kernel(probs, np.zeros(3, int), reduction="sum")
+    np.testing.assert_array_equal(dprobs[:, 0], -1 / limits.smallest_normal)
+    np.testing.assert_array_equal(dprobs[:, 1], 0)
+
+
+@both_dtypes
+@every_kernel("mean_squared_error", "mean_squared_error_gradient")
+def test_mean_squared_error_is_over_all_entries(kernel: Kernel, dtype: str) -> None:
+    """L = sum (y - t)^2 / (n m), dY = 2 (y - t) / (n m), with n = 2 samples of m = 4."""
+    y = np.array([[1, 0, 2, 0], [0, 3, 0, 0]], dtype)
+    t = np.array([[0, 0, 0, 0], [0, 0, 0, 4]], dtype)
+    expected = 30 / 8 if kernel.operation.name == "mean_squared_error" else 2 * (y - t) / 8
+    np.testing.assert_array_equal(kernel(y, t), expected)
+
+
+@both_dtypes
+@every_kernel("mean_squared_error")
+def test_outputs_close_to_large_targets_keep_the_digits_of_their_distance(
+    kernel: Kernel, dtype: str
+) -> None:
+    """y^2 - 2 y t + t^2 has none of them left."""
+    y, t = np.full((3, 4), 4097, dtype), np.full((3, 4), 4096, dtype)
+    far = dtype == "float32"
+    y, t = (y, t) if far else (y + 2.0**40, t + 2.0**40)
+    assert (y * y - 2 * y * t + t * t != 1).all()
+    assert kernel(y, t) == 1
+
+
 @every_kernel("softmax_jacobian")
 def test_the_jacobian_is_that_of_both_einsum_forms_with_samples_in_columns(kernel: Kernel) -> None:
     a, one = A.astype(float), np.eye(3)

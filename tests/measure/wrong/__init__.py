@@ -1,6 +1,24 @@
 """Kernels that are wrong on purpose, each in one way somebody could get it wrong."""
 
-from wrong_kernels import activations, layers, losses, networks, probabilities
+from wrong_kernels import (
+    activations,
+    layers,
+    likelihoods,
+    losses,
+    networks,
+    probabilities,
+    squares,
+)
 from wrong_kernels.entry import CATALOGUE, Wrong
 
-__all__ = ["CATALOGUE", "Wrong", "activations", "layers", "losses", "networks", "probabilities"]
+__all__ = [
+    "CATALOGUE",
+    "Wrong",
+    "activations",
+    "layers",
+    "likelihoods",
+    "losses",
+    "networks",
+    "probabilities",
+    "squares",
+]

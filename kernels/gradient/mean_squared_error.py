@@ -1,0 +1,112 @@
+"""Mean squared error of outputs and targets, over all entries, or the sum of the squares."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import draws
+from kernels.registry import Operation, Sizes
+
+Array = npt.NDArray[Any]
+
+
+def exact_outputs(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
+    """Large whole numbers, and whole numbers so close to them that the squares sum exactly.
+
+    The squares of the differences sum to less than 2^24 in float32 and 2^53 in float64, beyond
+    which the squares of the numbers themselves lie: who subtracts those has nothing left. In
+    float64 the numbers go beyond 2^24, so that a float32 in the middle shows.
+    """
+    shape = (sizes["batch"], sizes["classes"])
+    terms = max(shape[0] * shape[1], 1)
+    largest_sum = 2**24 - 1 if dtype == np.float32 else 2**53 - 1
+    bound = max(math.isqrt(largest_sum // terms), 1)
+    targets = draws.integers(rng, shape, dtype, largest_sum // 4)
+    differences = draws.integers(rng, shape, dtype, bound)
+    if terms > largest_sum:  # not all may differ, even by one
+        differences[rng.random(shape) > largest_sum / terms] = 0
+    return {"outputs": targets + differences, "targets": targets}
+
+
+def _reference(outputs: Array, targets: Array, *, reduction: str) -> Array:
+    return _reduced(np.square(outputs - targets).sum(), outputs, reduction)
+
+
+def _scale(loss: Array, outputs: Array, targets: Array, *, reduction: str) -> Array:
+    # the loss itself: squares do not cancel, and a difference of two numbers is rounded once
+    return loss
+
+
+def _reduced(total: Any, outputs: Array, reduction: str) -> Array:
+    """Sum or mean as an array of no dimensions; the mean of nothing is NaN, silently."""
+    if reduction == "mean":
+        total = total / outputs.size if outputs.size else np.nan
+    return np.asarray(total, outputs.dtype)
+
+
+mean_squared_error = Operation(
+    name="mean_squared_error",
+    formula="L = sum_bc (y[b, c] - t[b, c])^2, / (batch classes)",
+    inputs={"outputs": "batch classes", "targets": "batch classes"},
+    outputs={"loss": ""},
+    sizes={"classes": 10},
+    terms=lambda s: s["batch"] * s["classes"],
+    tied_limit=lambda terms: 4 + terms / 2,
+    flops=lambda s: 3 * s["batch"] * s["classes"],
+    reference=_reference,
+    scale=_scale,
+    exact=exact_outputs,
+    exact_options={"reduction": "sum"},
+    options={"reduction": ("mean", "sum")},
+    nonfinite={"outputs": (np.nan, np.inf, -np.inf), "targets": (np.nan, np.inf, -np.inf)},
+)
+
+
+@mean_squared_error.kernel("loop")
+@mean_squared_error.kernel("numba", compile=True, fastmath=frozenset({"reassoc", "contract"}))
+def loop(outputs: Array, targets: Array, reduction: str) -> Array:
+    """Entry by entry: the square of the difference, row sums added up."""
+    # reads 2 B*C once; compiled, several sums of a row run side by side
+    batch, classes = outputs.shape
+    total = outputs.dtype.type(0)
+    for b in range(batch):
+        squares = outputs.dtype.type(0)
+        for c in range(classes):
+            difference = outputs[b, c] - targets[b, c]
+            squares += difference * difference
+        total += squares
+    if reduction == "mean":
+        count = batch * classes
+        total = total / outputs.dtype.type(count) if count else outputs.dtype.type(np.nan)
+    loss = np.empty((), outputs.dtype)
+    loss[()] = total
+    return loss
+
+
+@mean_squared_error.kernel("ufunc", extra_elements=lambda s: s["batch"] * s["classes"])
+def ufunc(outputs: Array, targets: Array, *, reduction: str) -> Array:
+    """New over ``loop``: difference, square and sum, each over the whole batch."""
+    # three passes over B*C, in one temporary
+    differences = np.subtract(outputs, targets)
+    np.square(differences, out=differences)
+    return _reduced(differences.sum(), outputs, reduction)
+
+
+@mean_squared_error.kernel("einsum", extra_elements=lambda s: s["batch"] * s["classes"])
+def einsum(outputs: Array, targets: Array, *, reduction: str) -> Array:
+    """New over ``ufunc``: squares and sum in one einsum call, no squares kept."""
+    # two passes over B*C, in one temporary
+    differences = np.subtract(outputs, targets)
+    return _reduced(np.einsum("bc,bc->", differences, differences), outputs, reduction)
+
+
+@mean_squared_error.kernel("matmul", extra_elements=lambda s: s["batch"] * s["classes"])
+def matmul(outputs: Array, targets: Array, *, reduction: str) -> Array:
+    """New over ``einsum``: all differences as one vector, and BLAS takes it times itself."""
+    # two passes over B*C, in one temporary; in C order the vector is a view of it
+    differences = np.subtract(outputs, targets).ravel(order="K")
+    return _reduced(np.matmul(differences, differences), outputs, reduction)

@@ -1,0 +1,70 @@
+"""The gradient of mean squared error with respect to the outputs: twice the differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.gradient.mean_squared_error import exact_outputs
+from kernels.registry import Operation
+
+Array = npt.NDArray[Any]
+prange = range  # the compiled copies see numba's
+
+
+def _reference(outputs: Array, targets: Array, *, reduction: str) -> Array:
+    doutputs = 2 * (outputs - targets)
+    return np.asarray(doutputs / outputs.size) if reduction == "mean" else doutputs
+
+
+def _scale(doutputs: Array, outputs: Array, targets: Array, *, reduction: str) -> Array:
+    return np.abs(doutputs)
+
+
+mean_squared_error_gradient = Operation(
+    name="mean_squared_error_gradient",
+    formula="dY[b, c] = 2 (y[b, c] - t[b, c]) / (batch classes)",
+    inputs={"outputs": "batch classes", "targets": "batch classes"},
+    outputs={"doutputs": "batch classes"},
+    sizes={"classes": 10},
+    independent=("batch", "classes"),
+    independent_options={"reduction": "sum"},
+    # a difference, a factor that was rounded, and their product
+    limit=lambda terms: 4,
+    tied_limit=lambda terms: 4,
+    flops=lambda s: 2 * s["batch"] * s["classes"],
+    reference=_reference,
+    scale=_scale,
+    exact=exact_outputs,
+    exact_options={"reduction": "sum"},
+    options={"reduction": ("mean", "sum")},
+    nonfinite={"outputs": (np.nan, np.inf, -np.inf), "targets": (np.nan, np.inf, -np.inf)},
+)
+
+
+@mean_squared_error_gradient.kernel("loop")
+@mean_squared_error_gradient.kernel("numba", compile=True)
+@mean_squared_error_gradient.kernel("numba_parallel", compile=True, parallel=True)
+def loop(outputs: Array, targets: Array, reduction: str) -> Array:
+    """Entry by entry: the difference times a factor that is the same for all."""
+    # reads 2 B*C, writes B*C: bound by memory as soon as it is compiled
+    batch, classes = outputs.shape
+    factor = outputs.dtype.type(2)
+    if reduction == "mean" and batch:
+        factor = factor / outputs.dtype.type(batch * classes)
+    doutputs = np.empty((batch, classes), outputs.dtype)
+    for b in prange(batch):
+        for c in range(classes):
+            doutputs[b, c] = factor * (outputs[b, c] - targets[b, c])
+    return doutputs
+
+
+@mean_squared_error_gradient.kernel("ufunc")
+def ufunc(outputs: Array, targets: Array, *, reduction: str) -> Array:
+    """New over ``loop``: difference and factor, each over the whole batch."""
+    # two passes over B*C, in the one array of the result
+    doutputs = np.subtract(outputs, targets)
+    doutputs *= 2 / max(outputs.size, 1) if reduction == "mean" else 2
+    return doutputs

@@ -1,0 +1,118 @@
+"""Negative log-likelihood of probabilities and integer labels, summed or averaged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import draws, wide
+from kernels.flops import EXP_FLOPS
+from kernels.gradient.cross_entropy import one_hot, reduced
+from kernels.labels import refuse_bad_labels
+from kernels.registry import Operation, Sizes
+
+Array = npt.NDArray[Any]
+
+
+def label_probs(probs: Array, labels: Array) -> Array:
+    """p[b, label[b]] in new memory."""
+    return np.take_along_axis(probs, labels[:, None].astype(np.intp), axis=1)[:, 0]
+
+
+def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
+    """Labels that are certain, p = 1: the loss is exactly zero, unless another entry is read.
+
+    The others are whole numbers from 2 on, in float64 beyond 2^24. No logarithm but this one is
+    a number that every library gives to the last bit.
+    """
+    shape = (sizes["batch"], sizes["classes"])
+    labels = draws.labels(rng, shape[:1], dtype, sizes)
+    probs = rng.integers(2, 2**24 if dtype == np.float32 else 2**53, shape).astype(dtype)
+    probs[np.arange(len(labels)), labels] = 1
+    return {"probs": probs, "labels": labels}
+
+
+def _reference(probs: Array, labels: Array, *, reduction: str) -> Array:
+    # what stands for zero is of the kernels' dtype: the wide one has smaller numbers
+    least = float(wide.narrow_of(probs).smallest_subnormal)
+    return reduced(0 - np.log(np.maximum(label_probs(probs, labels), least)), reduction)
+
+
+def _scale(loss: Array, probs: Array, labels: Array, *, reduction: str, eps: float) -> Array:
+    # |log p|, without a one beside it: near p = 1 a logarithm loses no digits
+    narrow = np.finfo(np.float32 if eps > np.finfo(np.float64).eps else np.float64)
+    chosen = np.maximum(label_probs(probs, labels), float(narrow.smallest_subnormal))
+    return reduced(np.abs(np.log(chosen)), reduction)
+
+
+negative_log_likelihood = Operation(
+    name="negative_log_likelihood",
+    formula="L = -sum_b log max(p[b, label[b]], smallest subnormal), / batch",
+    inputs={"probs": "batch classes", "labels": "batch"},
+    outputs={"loss": ""},
+    sizes={"classes": 10},
+    terms=lambda s: s["batch"],
+    tied_limit=lambda terms: 4 + terms / 2,
+    flops=lambda s: s["batch"] * (EXP_FLOPS + 2),
+    reference=_reference,
+    scale=_scale,
+    scale_takes_eps=True,
+    exact=_exact,
+    exact_options={"reduction": "sum"},
+    draw_input={"probs": draws.probabilities, "labels": draws.labels},
+    dtypes={"labels": "integer"},
+    reads={"probs": "batch"},  # the label's entry of each row
+    options={"reduction": ("mean", "sum")},
+    nonfinite={"probs": (np.nan,)},
+)
+
+
+@negative_log_likelihood.kernel("loop")
+@negative_log_likelihood.kernel("numba", compile=True)
+def loop(probs: Array, labels: Array, reduction: str) -> Array:
+    """Row by row: the logarithm of the label's probability."""
+    # reads one entry of each row, and so every cache line where rows are shorter than one
+    batch, classes = probs.shape
+    limits = np.finfo(probs.dtype)
+    # the smallest subnormal, a name that numba does not know
+    least = probs.dtype.type(limits.tiny) * probs.dtype.type(limits.eps)
+    total = probs.dtype.type(0)
+    for b in range(batch):
+        label = labels[b]
+        if label < 0 or label >= classes:
+            raise ValueError("labels must lie in [0, classes): count classes from 0")
+        prob = probs[b, label]
+        # the comparison is false for NaN, which so passes
+        total -= np.log(least if prob < least else prob)
+    if reduction == "mean":
+        total = total / probs.dtype.type(batch) if batch else probs.dtype.type(np.nan)
+    loss = np.empty((), probs.dtype)
+    loss[()] = total
+    return loss
+
+
+@negative_log_likelihood.kernel("indexed", extra_elements=lambda s: s["batch"])
+def indexed(probs: Array, labels: Array, *, reduction: str) -> Array:
+    """New over ``loop``: each step over the whole batch, the labels' entries picked by index."""
+    # reads one entry of each row, then three passes over B
+    refuse_bad_labels(labels, probs.shape[1])
+    losses = probs[np.arange(len(labels)), labels]
+    np.maximum(losses, np.finfo(probs.dtype).smallest_subnormal, out=losses)
+    np.log(losses, out=losses)
+    # not the negative, which of log 1 is a zero with a sign
+    np.subtract(0, losses, out=losses)
+    return reduced(losses, reduction)
+
+
+@negative_log_likelihood.kernel("einsum", extra_elements=lambda s: 3 * s["batch"] * s["classes"])
+def einsum(probs: Array, labels: Array, *, reduction: str) -> Array:
+    """New over ``indexed``: -Y log p, one-hot rows times logarithms, summed by einsum."""
+    # writes and reads B*C three times: one-hot rows, lifted probabilities, logarithms
+    refuse_bad_labels(labels, probs.shape[1])
+    hot = one_hot(labels, probs)
+    logs = np.maximum(probs, np.finfo(probs.dtype).smallest_subnormal)
+    # NaN times zero is NaN: where a row is not hot there is no logarithm but a zero
+    logs = np.log(logs, out=np.zeros_like(logs), where=hot != 0)
+    return reduced(0 - np.einsum("bc,bc->b", hot, logs), reduction)

@@ -1,0 +1,114 @@
+"""The gradient of negative log-likelihood with respect to the probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import draws, wide
+from kernels.gradient.cross_entropy import one_hot
+from kernels.gradient.negative_log_likelihood import label_probs
+from kernels.labels import refuse_bad_labels
+from kernels.registry import Operation
+
+Array = npt.NDArray[Any]
+prange = range  # the compiled copies see numba's
+
+
+def _reference(probs: Array, labels: Array, *, reduction: str) -> Array:
+    # the smallest normal number of the kernels' dtype: the wide one has smaller ones
+    least = float(wide.narrow_of(probs).smallest_normal)
+    dprobs = np.zeros_like(probs)
+    slopes = -1 / np.maximum(label_probs(probs, labels), least)
+    dprobs[np.arange(len(labels)), labels] = slopes
+    return np.asarray(dprobs / len(labels)) if reduction == "mean" else dprobs
+
+
+def _scale(dprobs: Array, probs: Array, labels: Array, *, reduction: str) -> Array:
+    return np.abs(dprobs)
+
+
+negative_log_likelihood_gradient = Operation(
+    name="negative_log_likelihood_gradient",
+    formula="dP[b, c] = -[c = label[b]] / max(p[b, c], smallest normal) / batch",
+    inputs={"probs": "batch classes", "labels": "batch"},
+    outputs={"dprobs": "batch classes"},
+    sizes={"classes": 10},
+    independent=("batch",),
+    independent_options={"reduction": "sum"},
+    # two divisions; where no label is the result must be zero
+    limit=lambda terms: 4,
+    tied_limit=lambda terms: 4,
+    flops=lambda s: 3 * s["batch"],
+    reference=_reference,
+    scale=_scale,
+    draw_input={"probs": draws.probabilities, "labels": draws.labels},
+    dtypes={"labels": "integer"},
+    reads={"probs": "batch"},  # the label's entry of each row
+    options={"reduction": ("mean", "sum")},
+    nonfinite={"probs": (np.nan,)},
+)
+
+
+@negative_log_likelihood_gradient.kernel("loop")
+@negative_log_likelihood_gradient.kernel("numba", compile=True)
+@negative_log_likelihood_gradient.kernel("numba_parallel", compile=True, parallel=True)
+def loop(probs: Array, labels: Array, reduction: str) -> Array:
+    """Row by row: zeros, and minus one over the label's probability.
+
+    A reciprocal of less than the smallest normal number may overflow: that number stands for
+    all below it, and the gradient stays finite.
+    """
+    # reads one entry of each row, writes B*C: bound by the write
+    batch, classes = probs.shape
+    zero, one, count = probs.dtype.type(0), probs.dtype.type(1), probs.dtype.type(batch)
+    least = probs.dtype.type(np.finfo(probs.dtype).tiny)
+    # before the rows: a loop that threads share must not raise
+    for b in range(batch):
+        if labels[b] < 0 or labels[b] >= classes:
+            raise ValueError("labels must lie in [0, classes): count classes from 0")
+    dprobs = np.empty((batch, classes), probs.dtype)
+    for b in prange(batch):
+        for c in range(classes):
+            dprobs[b, c] = zero
+        prob = probs[b, labels[b]]
+        # the comparison is false for NaN, which so passes
+        slope = -one / (least if prob < least else prob)
+        if reduction == "mean":
+            slope = slope / count
+        dprobs[b, labels[b]] = slope
+    return dprobs
+
+
+@negative_log_likelihood_gradient.kernel("indexed", extra_elements=lambda s: s["batch"])
+def indexed(probs: Array, labels: Array, *, reduction: str) -> Array:
+    """New over ``loop``: each step over the whole batch, the labels' entries by index."""
+    # writes B*C once, reads and writes one entry of each row
+    refuse_bad_labels(labels, probs.shape[1])
+    rows = np.arange(len(labels))
+    slopes = probs[rows, labels]
+    np.maximum(slopes, np.finfo(probs.dtype).smallest_normal, out=slopes)
+    np.divide(-1, slopes, out=slopes)
+    if reduction == "mean":
+        slopes /= len(labels)
+    dprobs = np.zeros(probs.shape, probs.dtype)
+    dprobs[rows, labels] = slopes
+    return dprobs
+
+
+@negative_log_likelihood_gradient.kernel(
+    "ufunc", extra_elements=lambda s: 2 * s["batch"] * s["classes"]
+)
+def ufunc(probs: Array, labels: Array, *, reduction: str) -> Array:
+    """New over ``indexed``: -Y / P, one-hot rows over whole rows, so nothing is indexed."""
+    # writes and reads B*C twice more than ``indexed``: one-hot rows, lifted probabilities
+    refuse_bad_labels(labels, probs.shape[1])
+    hot = one_hot(labels, probs)
+    lifted = np.maximum(probs, np.finfo(probs.dtype).smallest_normal)
+    # zero over NaN is NaN: where a row is not hot nothing is divided
+    dprobs = np.divide(-1, lifted, out=np.zeros_like(lifted), where=hot != 0)
+    if reduction == "mean":
+        dprobs /= len(labels)
+    return dprobs
