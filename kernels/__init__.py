@@ -8,6 +8,7 @@ import kernels.forward.activations
 import kernels.forward.activation_vjps
 import kernels.forward.softmax
 import kernels.forward.mlp
+import kernels.forward.mlp_intermediates
 import kernels.jacobian.softmax_jacobian
 import kernels.jacobian.softmax_vjp
 import kernels.gradient.weights
@@ -19,6 +20,7 @@ import kernels.gradient.negative_log_likelihood
 import kernels.gradient.negative_log_likelihood_gradient
 import kernels.gradient.mean_squared_error
 import kernels.gradient.mean_squared_error_gradient
+import kernels.gradient.mlp_logits
 import kernels.gradient.mlp  # noqa: F401 - as those above
 from kernels.choose.auto import auto
 from kernels.registry import Kernel, Operation, operation, operations

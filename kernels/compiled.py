@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -111,14 +111,19 @@ class Compiled:
             start_s = time.perf_counter()
             if self.parallel:
                 start_threads()
-            name = "_".join([self.method, *map(str, options.values())])
+            _prepare(self.body, arrays[0].dtype)
+            sources = sources_of(self.body)
+            digest = [digest_of(sources)] if sources else []
+            name = "_".join([self.method, *map(str, options.values()), *digest])
             # options are the parameters after the arrays: as defaults they compile to constants,
             # and so do parameters after those that have defaults of their own
             after = self.body.__code__.co_argcount - len(arrays) - len(options)
             own = (self.body.__defaults__ or ())[-after:] if after > 0 else ()
             constants = (*options.values(), *own)
             copy = _copy(self.body, name, constants, numba.prange, self._helper)
-            dispatcher = self._jit(copy, parallel=self.parallel)
+            # where the threads are a helper's there is no loop of its own to give them
+            own_loop = "prange" in _globals_of(self.body)
+            dispatcher = self._jit(copy, parallel=self.parallel and own_loop)
             types = [
                 numba.types.Array(numba.from_dtype(_as_int64(a).dtype), a.ndim, "C", readonly=True)
                 for a in arrays
@@ -134,18 +139,133 @@ class Compiled:
         return self._jit(function, parallel=False)
 
     def _jit(self, function: FunctionType, *, parallel: bool) -> Any:
+        return _jit(function, parallel=parallel, fastmath=self.fastmath)
+
+
+def _jit(
+    function: FunctionType, *, parallel: bool = False, fastmath: frozenset[str] | None = None
+) -> Any:
+    import numba
+
+    dispatcher = numba.njit(
+        parallel=parallel,
+        fastmath=set(fastmath) if fastmath else False,
+        error_model="numpy",  # a division by zero is infinity or NaN, as in NumPy
+        nogil=True,
+    )(function)
+    # a body typed into a prompt has no file to keep a cache beside
+    with contextlib.suppress(RuntimeError):
+        dispatcher.enable_caching()
+    return dispatcher
+
+
+class Intrinsic:
+    """What only a compiled body can call: instructions that Python has no words for.
+
+    ``build`` makes numba's intrinsic when a body that uses it is compiled; ``source`` is the file
+    that says what it does.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], Any],
+        source: str,
+        prepare: Callable[[np.dtype[Any]], None] = lambda dtype: None,
+    ) -> None:
+        self._build = build
+        #: what must be there for a dtype before code that uses it is compiled or loaded
+        self.prepare = prepare
+        self.sources = frozenset({source})
+
+    @functools.cached_property
+    def built(self) -> Any:
+        """What takes its place in a compiled body."""
+        return self._build()
+
+    def __call__(self, *_: Any) -> Any:
+        """Not from Python."""
+        raise TypeError("an intrinsic can be called in a compiled kernel only")
+
+
+class Helper:
+    """A function that bodies of several modules call, compiled once for all of them."""
+
+    def __init__(
+        self, function: Callable[..., Any], fastmath: frozenset[str] | None, parallel: bool
+    ) -> None:
+        if not isinstance(function, FunctionType):
+            raise TypeError(f"helper() needs a plain Python function, got {function!r}")
+        self.function = function
+        self._fastmath = fastmath
+        self._parallel = parallel
+        functools.update_wrapper(self, function)
+
+    @functools.cached_property
+    def sources(self) -> frozenset[str]:
+        """Files that it and what it calls stand in."""
+        return sources_of(self.function) | {self.function.__code__.co_filename}
+
+    @functools.cached_property
+    def built(self) -> Any:
+        """What takes its place in a compiled body."""
+        name = digest_of(self.sources)
         import numba
 
-        dispatcher = numba.njit(
-            parallel=parallel,
-            fastmath=set(self.fastmath) if self.fastmath else False,
-            error_model="numpy",  # a division by zero is infinity or NaN, as in NumPy
-            nogil=True,
-        )(function)
-        # a body typed into a prompt has no file to keep a cache beside
-        with contextlib.suppress(RuntimeError):
-            dispatcher.enable_caching()
-        return dispatcher
+        jit = functools.partial(_jit, fastmath=self._fastmath)
+        loops = numba.prange if self._parallel else range
+        return jit(_copy(self.function, name, (), loops, jit), parallel=self._parallel)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Interpreted, as it stands."""
+        return self.function(*arguments)
+
+
+def helper(
+    *, fastmath: frozenset[str] | None = None, parallel: bool = False
+) -> Callable[[Callable[..., Any]], Helper]:
+    """Let compiled bodies of other kernels call the decorated function.
+
+    One that is parallel is for kernels that are parallel themselves: they look after the threads.
+    """
+    return functools.partial(Helper, fastmath=fastmath, parallel=parallel)
+
+
+def copy_for_numba(body: Any, name: str) -> FunctionType:
+    """``body`` over globals in which helpers and intrinsics are what numba knows."""
+    return _copy(body, name, (), range, _jit)
+
+
+def _prepare(body: FunctionType, dtype: np.dtype[Any]) -> None:
+    """Make ready what the intrinsics need that a body calls, whoever calls them."""
+    for name in _globals_of(body):
+        used = body.__globals__.get(name)
+        if isinstance(used, Intrinsic):
+            used.prepare(dtype)
+        elif isinstance(used, Helper):
+            _prepare(used.function, dtype)
+        elif used is not body and _is_beside(used, body):
+            _prepare(used, dtype)
+
+
+def sources_of(body: FunctionType) -> frozenset[str]:
+    """Files of the helpers and intrinsics that a body calls, whoever calls them."""
+    found: frozenset[str] = frozenset()
+    for name in _globals_of(body):
+        used = body.__globals__.get(name)
+        if isinstance(used, Helper | Intrinsic):
+            found |= used.sources
+        elif used is not body and _is_beside(used, body):
+            found |= sources_of(used)
+    return found
+
+
+def digest_of(sources: frozenset[str]) -> str:
+    """Of what lies in these files: numba's disk cache looks at a body's own file alone."""
+    from importlib.util import source_hash
+    from pathlib import Path
+
+    contents = (Path(source).read_bytes() for source in sorted(sources))
+    return source_hash(b"".join(contents)).hex()
 
 
 def _as_int64(array: Any) -> Any:
@@ -165,22 +285,33 @@ def _copy(
     The name is part of the key of numba's disk cache: without it the sequential and the
     parallel form of one body would overwrite each other.
     """
-    import dis
-
     scope = dict(body.__globals__)
     scope["prange"] = prange
-    # co_names would hold attributes too: the ``zeros`` of ``np.zeros`` is no global
-    loaded = (i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL")
-    for used in dict.fromkeys(loaded):
-        helper = scope.get(used)
-        if helper is body:
+    for used in _globals_of(body):
+        called = scope.get(used)
+        if called is body:
             raise TypeError(f"{body.__name__} calls itself, which cannot be compiled: write a loop")
-        if isinstance(helper, FunctionType) and helper.__module__ == body.__module__:
-            scope[used] = jit(_copy(helper, name, helper.__defaults__ or (), prange, jit))
+        if isinstance(called, Helper | Intrinsic):
+            scope[used] = called.built
+        elif _is_beside(called, body):
+            scope[used] = jit(_copy(called, name, called.__defaults__ or (), prange, jit))
     copy = FunctionType(body.__code__, scope, body.__name__, defaults or None, body.__closure__)
     copy.__qualname__ = f"{body.__qualname__}.{name}"
     copy.__module__ = body.__module__
     return copy
+
+
+def _globals_of(body: FunctionType) -> list[str]:
+    """Names that the body looks up in its module, each once."""
+    import dis
+
+    # co_names would hold attributes too: the ``zeros`` of ``np.zeros`` is no global
+    loaded = (i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL")
+    return list(dict.fromkeys(loaded))
+
+
+def _is_beside(called: Any, body: FunctionType) -> TypeGuard[FunctionType]:
+    return isinstance(called, FunctionType) and called.__module__ == body.__module__
 
 
 def why_unavailable(requires: Sequence[str]) -> str:
@@ -261,3 +392,6 @@ def start_threads() -> None:
             raise ValueError(why_not_parallel())
         ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
         numba.config.THREADING_LAYER = "tbb"  # type: ignore[attr-defined]  # set by numba at run time
+        # asking starts them; numba does so itself when it compiles a parallel loop, but not when
+        # it loads a function from disk whose parallel loop is a helper's
+        numba.get_num_threads()

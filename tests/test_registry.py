@@ -10,6 +10,7 @@ import pytest
 
 import kernels
 from kernels import registry
+from kernels.compiled import Compiled
 from kernels.registry import Kernel, Operation
 
 Array = np.ndarray[Any, Any]
@@ -168,7 +169,8 @@ def test_a_kernel_added_after_others_were_taken_out_comes_last(make: Make) -> No
 def test_every_kernel_of_the_house_says_what_is_new_in_it(op: Operation) -> None:
     assert all(kernel.summary for kernel in op)
     assert op.baseline in op
-    places = [(method.startswith("numba"), method == "numba_parallel") for method in op.kernels]
+    bodies = [kernel.function for kernel in op]
+    places = [(isinstance(b, Compiled), isinstance(b, Compiled) and b.parallel) for b in bodies]
     assert places == sorted(places)
 
 
@@ -220,6 +222,14 @@ def test_traffic_counts_every_input_and_output_once() -> None:
     assert jacobian.traffic_bytes(sizes, "float32") == (7 * 5 * 4, 7 * 5 * 5 * 4)
     loss = kernels.operation("cross_entropy")
     assert loss.traffic_bytes(sizes, "float64") == (7 * 5 * 8 + 7 * 8, 8)
+
+
+def test_of_an_input_that_is_not_read_whole_only_what_is_read_counts_as_traffic() -> None:
+    sizes = {"batch": 7, "classes": 5}
+    loss = kernels.operation("negative_log_likelihood")
+    assert loss.traffic_bytes(sizes, "float32") == (7 * 4 + 7 * 8, 4)
+    gradient = kernels.operation("negative_log_likelihood_gradient")
+    assert gradient.traffic_bytes(sizes, "float32") == (7 * 4 + 7 * 8, 7 * 5 * 4)
 
 
 def test_declared_temporaries_are_counted_in_bytes(make: Make) -> None:

@@ -1,4 +1,4 @@
-"""The network 784-128-128-10 (ReLU, ReLU, softmax): its probabilities, or all six arrays."""
+"""The network 784-128-128-10 (ReLU, ReLU, softmax): its probabilities."""
 
 from __future__ import annotations
 
@@ -9,15 +9,27 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws, wide
+from kernels.compiled import helper
 from kernels.flops import EXP_FLOPS
 from kernels.forward.mlp_rounding import forward_rounding
 from kernels.forward.softmax import softmax_rows
 from kernels.forward.softmax import ufunc as softmax_ufunc
+from kernels.gemm.microkernel import flat, lanes
+from kernels.gemm.three_layers import (
+    SHARED,
+    forward_tile,
+    lay_out,
+    pack_task,
+    pack_tasks,
+    softmax_tile,
+    tile_rows,
+)
 from kernels.registry import Operation, Sizes
 
 Array = npt.NDArray[Any]
 Six = tuple[Array, Array, Array, Array, Array, Array]
 Product = Callable[[Array, Array], Array]
+prange = range  # the compiled copies see numba's
 
 INPUTS = {
     "inputs": "batch features",
@@ -95,13 +107,6 @@ def _scale(outputs: Array, *inputs: Array, eps: float) -> Array:
     return forward_rounding(*inputs, eps=eps).probs
 
 
-def _scale_intermediates(outputs: Six, *inputs: Array, eps: float) -> Six:
-    rounding = forward_rounding(*inputs, eps=eps)
-    return (
-        rounding.y1, rounding.o1, rounding.y2, rounding.o2, rounding.y3, rounding.probs
-    )  # fmt: skip
-
-
 mlp_forward = Operation(
     name="mlp_forward",
     formula="P = softmax(relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3)",
@@ -121,35 +126,13 @@ mlp_forward = Operation(
     nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
 )
 
-mlp_intermediates = Operation(
-    name="mlp_intermediates",
-    formula="y1 = X W1^T + b1; o1 = relu(y1); y2 = o1 W2^T + b2; o2 = relu(y2); "
-    "y3 = o2 W3^T + b3; o3 = softmax(y3)",
-    inputs=INPUTS,
-    outputs={
-        "y1": "batch hidden1",
-        "o1": "batch hidden1",
-        "y2": "batch hidden2",
-        "o2": "batch hidden2",
-        "y3": "batch classes",
-        "o3": "batch classes",
-    },
-    sizes=SIZES,
-    independent=("batch",),
-    terms=lambda s: s["features"],
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=forward_flops,
-    reference=reference_intermediates,
-    scale=_scale_intermediates,
-    scale_takes_eps=True,
-    exact=exact_network,
-    draw_input=DRAWS,
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
-)
+#: what compiled sums may do: split over lanes, products and sums rounded once
+LOOSE = frozenset({"reassoc", "contract"})
 
 
-def _dense(sample: Array, weights: Array, bias: Array, outputs: Array) -> None:
+@helper(fastmath=LOOSE)
+def dense(sample: Array, weights: Array, bias: Array, outputs: Array) -> None:
+    """z[u] = sum_f x[f] W[u, f] + bias[u]"""
     for u in range(weights.shape[0]):
         total = sample.dtype.type(0)
         for f in range(weights.shape[1]):
@@ -157,13 +140,17 @@ def _dense(sample: Array, weights: Array, bias: Array, outputs: Array) -> None:
         outputs[u] = total + bias[u]
 
 
-def _relu(values: Array, outputs: Array) -> None:
+@helper(fastmath=LOOSE)
+def rectify(values: Array, outputs: Array) -> None:
+    """a[u] = max(z[u], 0)"""
     for u in range(values.shape[0]):
         # a NaN is not below zero and passes
         outputs[u] = values.dtype.type(0) if values[u] < 0 else values[u]
 
 
-def _softmax(logits: Array, probs: Array) -> None:
+@helper(fastmath=LOOSE)
+def softmax_row(logits: Array, probs: Array) -> None:
+    """p[c] = exp(z[c] - max z) / sum_k exp(z[k] - max z)"""
     largest = logits[0]
     for c in range(logits.shape[0]):
         largest = max(largest, logits[c])
@@ -175,7 +162,7 @@ def _softmax(logits: Array, probs: Array) -> None:
         probs[c] /= total
 
 
-@mlp_forward.kernel("numba", compile=True, fastmath=frozenset({"reassoc", "contract"}))
+@mlp_forward.kernel("numba", compile=True, fastmath=LOOSE)
 def fused_loops(
     inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array
 ) -> Array:
@@ -186,55 +173,13 @@ def fused_loops(
     hidden2 = np.empty(b2.shape[0], inputs.dtype)
     logits = np.empty(b3.shape[0], inputs.dtype)
     for b in range(inputs.shape[0]):
-        _dense(inputs[b], w1, b1, hidden1)
-        _relu(hidden1, hidden1)
-        _dense(hidden1, w2, b2, hidden2)
-        _relu(hidden2, hidden2)
-        _dense(hidden2, w3, b3, logits)
-        _softmax(logits, probs[b])
+        dense(inputs[b], w1, b1, hidden1)
+        rectify(hidden1, hidden1)
+        dense(hidden1, w2, b2, hidden2)
+        rectify(hidden2, hidden2)
+        dense(hidden2, w3, b3, logits)
+        softmax_row(logits, probs[b])
     return probs
-
-
-@mlp_intermediates.kernel("numba", compile=True, fastmath=frozenset({"reassoc", "contract"}))
-def fused_loops_intermediates(
-    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array
-) -> Six:
-    """Sample by sample through all layers, each a pair of loops; all six rows are written."""
-    batch = inputs.shape[0]
-    y1 = np.empty((batch, b1.shape[0]), inputs.dtype)
-    o1 = np.empty((batch, b1.shape[0]), inputs.dtype)
-    y2 = np.empty((batch, b2.shape[0]), inputs.dtype)
-    o2 = np.empty((batch, b2.shape[0]), inputs.dtype)
-    y3 = np.empty((batch, b3.shape[0]), inputs.dtype)
-    o3 = np.empty((batch, b3.shape[0]), inputs.dtype)
-    for b in range(batch):
-        _dense(inputs[b], w1, b1, y1[b])
-        _relu(y1[b], o1[b])
-        _dense(o1[b], w2, b2, y2[b])
-        _relu(y2[b], o2[b])
-        _dense(o2[b], w3, b3, y3[b])
-        _softmax(y3[b], o3[b])
-    return y1, o1, y2, o2, y3, o3
-
-
-@mlp_intermediates.kernel("loop")
-def sample_loop_intermediates(
-    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array
-) -> Six:
-    """A Python loop over samples, one matrix-vector product a layer."""
-    batch, dtype = inputs.shape[0], inputs.dtype
-    y1, o1 = (np.empty((batch, b1.shape[0]), dtype) for _ in range(2))
-    y2, o2 = (np.empty((batch, b2.shape[0]), dtype) for _ in range(2))
-    y3, o3 = (np.empty((batch, b3.shape[0]), dtype) for _ in range(2))
-    for b, sample in enumerate(inputs):
-        y1[b] = np.dot(w1, sample) + b1
-        o1[b] = np.maximum(y1[b], 0)
-        y2[b] = np.dot(w2, o1[b]) + b2
-        o2[b] = np.maximum(y2[b], 0)
-        y3[b] = np.dot(w3, o2[b]) + b3
-        powers = np.exp(y3[b] - y3[b].max())
-        o3[b] = powers / powers.sum()
-    return y1, o1, y2, o2, y3, o3
 
 
 @mlp_forward.kernel("loop")
@@ -321,19 +266,31 @@ def matmul(inputs: Array, *parameters: Array) -> Array:
     return _forward(matmul_product, inputs, *parameters)
 
 
-@mlp_intermediates.kernel("einsum")
-def einsum_intermediates(inputs: Array, *parameters: Array) -> Six:
-    """New over ``loop``: the whole batch, one einsum a layer."""
-    return layers(einsum_product, inputs, *parameters)
-
-
-@mlp_intermediates.kernel("einsum_path")
-def einsum_path_intermediates(inputs: Array, *parameters: Array) -> Six:
-    """New over ``einsum``: the optimised path hands each layer to BLAS."""
-    return layers(einsum_path_product, inputs, *parameters)
-
-
-@mlp_intermediates.kernel("matmul")
-def matmul_intermediates(inputs: Array, *parameters: Array) -> Six:
-    """New over ``einsum_path``: a GEMM a layer, no path to look for."""
-    return layers(matmul_product, inputs, *parameters)
+@mlp_forward.kernel("tiled", compile=True, parallel=True, extra_elements=weight_count)
+def tiled(inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array) -> Array:
+    """New over ``numba``: blocks of sums in registers, tiles of rows in cache, on all threads."""
+    # reads X once and writes the probabilities; a tile's hidden layers never leave the cache
+    batch, classes = inputs.shape[0], b3.shape[0]
+    x, u1, u2, u3 = flat(inputs), flat(w1), flat(w2), flat(w3)
+    c1, c2, c3 = flat(b1), flat(b2), flat(b3)
+    sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes))
+    places = lay_out(x, sizes)
+    work = np.empty(places[SHARED], inputs.dtype)
+    probs = np.empty((batch, classes), inputs.dtype)
+    p = flat(probs)
+    # the compiler's own counters are unsigned, and would compile every helper once more
+    for task in prange(pack_tasks(x, sizes)):
+        pack_task(np.int64(task), u1, c1, u2, c2, u3, c3, sizes, work, places)
+    tile = tile_rows(batch)
+    for task in prange((batch + tile - 1) // tile):
+        first = np.int64(task) * tile
+        rows = min(tile, batch - first)
+        o1 = np.empty(tile * b1.shape[0], inputs.dtype)
+        o2 = np.empty(tile * b2.shape[0], inputs.dtype)
+        logits = np.empty(tile * classes, inputs.dtype)
+        scratch = np.empty(tile * 3 * lanes(x), inputs.dtype)
+        forward_tile(
+            x, first * inputs.shape[1], rows, sizes, work, places, o1, 0, o2, 0, logits, 0, scratch
+        )
+        softmax_tile(logits, p, first * classes, 0, rows, classes)
+    return probs

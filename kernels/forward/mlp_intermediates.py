@@ -1,0 +1,125 @@
+"""The network 784-128-128-10 (ReLU, ReLU, softmax), all six arrays of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.forward.mlp import (
+    DRAWS,
+    INPUTS,
+    LOOSE,
+    SIZES,
+    Six,
+    dense,
+    einsum_path_product,
+    einsum_product,
+    exact_network,
+    forward_flops,
+    layers,
+    matmul_product,
+    rectify,
+    reference_intermediates,
+    softmax_row,
+)
+from kernels.forward.mlp_rounding import forward_rounding
+from kernels.registry import Operation
+
+Array = npt.NDArray[Any]
+
+
+def _scale(outputs: Six, *inputs: Array, eps: float) -> Six:
+    rounding = forward_rounding(*inputs, eps=eps)
+    return (
+        rounding.y1, rounding.o1, rounding.y2, rounding.o2, rounding.y3, rounding.probs
+    )  # fmt: skip
+
+
+mlp_intermediates = Operation(
+    name="mlp_intermediates",
+    formula="y1 = X W1^T + b1; o1 = relu(y1); y2 = o1 W2^T + b2; o2 = relu(y2); "
+    "y3 = o2 W3^T + b3; o3 = softmax(y3)",
+    inputs=INPUTS,
+    outputs={
+        "y1": "batch hidden1",
+        "o1": "batch hidden1",
+        "y2": "batch hidden2",
+        "o2": "batch hidden2",
+        "y3": "batch classes",
+        "o3": "batch classes",
+    },
+    sizes=SIZES,
+    independent=("batch",),
+    terms=lambda s: s["features"],
+    limit=lambda terms: 4,
+    tied_limit=lambda terms: 4,
+    flops=forward_flops,
+    reference=reference_intermediates,
+    scale=_scale,
+    scale_takes_eps=True,
+    exact=exact_network,
+    draw_input=DRAWS,
+    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+)
+
+
+@mlp_intermediates.kernel("loop")
+def sample_loop_intermediates(
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array
+) -> Six:
+    """A Python loop over samples, one matrix-vector product a layer."""
+    batch, dtype = inputs.shape[0], inputs.dtype
+    y1, o1 = (np.empty((batch, b1.shape[0]), dtype) for _ in range(2))
+    y2, o2 = (np.empty((batch, b2.shape[0]), dtype) for _ in range(2))
+    y3, o3 = (np.empty((batch, b3.shape[0]), dtype) for _ in range(2))
+    for b, sample in enumerate(inputs):
+        y1[b] = np.dot(w1, sample) + b1
+        o1[b] = np.maximum(y1[b], 0)
+        y2[b] = np.dot(w2, o1[b]) + b2
+        o2[b] = np.maximum(y2[b], 0)
+        y3[b] = np.dot(w3, o2[b]) + b3
+        powers = np.exp(y3[b] - y3[b].max())
+        o3[b] = powers / powers.sum()
+    return y1, o1, y2, o2, y3, o3
+
+
+@mlp_intermediates.kernel("numba", compile=True, fastmath=LOOSE)
+def fused_loops_intermediates(
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array
+) -> Six:
+    """Sample by sample through all layers, each a pair of loops; all six rows are written."""
+    batch = inputs.shape[0]
+    y1 = np.empty((batch, b1.shape[0]), inputs.dtype)
+    o1 = np.empty((batch, b1.shape[0]), inputs.dtype)
+    y2 = np.empty((batch, b2.shape[0]), inputs.dtype)
+    o2 = np.empty((batch, b2.shape[0]), inputs.dtype)
+    y3 = np.empty((batch, b3.shape[0]), inputs.dtype)
+    o3 = np.empty((batch, b3.shape[0]), inputs.dtype)
+    for b in range(batch):
+        dense(inputs[b], w1, b1, y1[b])
+        rectify(y1[b], o1[b])
+        dense(o1[b], w2, b2, y2[b])
+        rectify(y2[b], o2[b])
+        dense(o2[b], w3, b3, y3[b])
+        softmax_row(y3[b], o3[b])
+    return y1, o1, y2, o2, y3, o3
+
+
+@mlp_intermediates.kernel("einsum")
+def einsum_intermediates(inputs: Array, *parameters: Array) -> Six:
+    """New over ``loop``: the whole batch, one einsum a layer."""
+    return layers(einsum_product, inputs, *parameters)
+
+
+@mlp_intermediates.kernel("einsum_path")
+def einsum_path_intermediates(inputs: Array, *parameters: Array) -> Six:
+    """New over ``einsum``: the optimised path hands each layer to BLAS."""
+    return layers(einsum_path_product, inputs, *parameters)
+
+
+@mlp_intermediates.kernel("matmul")
+def matmul_intermediates(inputs: Array, *parameters: Array) -> Six:
+    """New over ``einsum_path``: a GEMM a layer, no path to look for."""
+    return layers(matmul_product, inputs, *parameters)

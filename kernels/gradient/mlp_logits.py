@@ -1,0 +1,412 @@
+"""Logits and all six gradients of the network 784-128-128-10 under summed cross-entropy.
+
+A training step needs both: the gradients to learn from, the logits for loss and accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import draws, wide
+from kernels.compiled import helper
+from kernels.forward import mlp
+from kernels.forward.mlp_rounding import forward_rounding
+from kernels.gemm.microkernel import flat
+from kernels.gemm.three_layers import (
+    END,
+    gradient_task,
+    gradient_tasks,
+    lay_out,
+    pack_task,
+    pack_tasks,
+    tile_rows,
+    training_tile,
+)
+from kernels.labels import refuse_bad_labels
+from kernels.registry import Operation, Sizes
+
+Array = npt.NDArray[Any]
+Six = tuple[Array, Array, Array, Array, Array, Array]
+Seven = tuple[Array, Array, Array, Array, Array, Array, Array]
+prange = range  # the compiled copies see numba's
+_ROWS = 4096
+
+
+def _backward(
+    matmul: Callable[[Array, Array], Array],
+    inputs: Array,
+    o1: Array,
+    o2: Array,
+    d3: Array,
+    w2: Array,
+    w3: Array,
+) -> Six:
+    """From d3 = probs - onehot back to all gradients; a unit that is off passes nothing."""
+    d2 = matmul(d3, w3)
+    d2[o2 <= 0] = 0
+    d1 = matmul(d2, w2)
+    d1[o1 <= 0] = 0
+    return (
+        matmul(d1.T, inputs), d1.sum(axis=0),
+        matmul(d2.T, o1), d2.sum(axis=0),
+        matmul(d3.T, o2), d3.sum(axis=0),
+    )  # fmt: skip
+
+
+def reference(
+    inputs: Array,
+    w1: Array,
+    b1: Array,
+    w2: Array,
+    b2: Array,
+    w3: Array,
+    b3: Array,
+    labels: Array,
+) -> Seven:
+    """Layer by layer as the formula says, in the dtype of the inputs, with wide products."""
+    _, o1, _, o2, y3, d3 = mlp.reference_intermediates(inputs, w1, b1, w2, b2, w3, b3)
+    d3[np.arange(len(labels)), labels] -= 1
+    return y3, *_backward(wide.matmul, inputs, o1, o2, d3, w2, w3)
+
+
+def scale(outputs: Seven, inputs: Array, *rest: Array, eps: float) -> Seven:
+    """Root-mean-square errors in units of eps, d the gradient at a pre-activation:
+
+    Ez as in `mlp_rounding`;  Ed3 = Ep + |d3|;  Eg = sqrt(Ed^2 W^2) + sqrt(n) |d| |W|;
+    Ed  = on Eg + ambiguous |g| / eps;
+    EdW = sqrt(batch) |d|^T |o| + sqrt((Ed^2)^T o^2 + (d^2)^T Eo^2).
+
+    The sums over the batch are taken block by block, for 60,000 rows of all that is carried
+    would be more than a gigabyte.
+    """
+    w1, b1, w2, b2, w3, b3, labels = rest
+    batch = len(labels)
+    blocks = [
+        _block_sums(inputs[rows], w1, b1, w2, b2, w3, b3, labels[rows], eps=eps)
+        for rows in (slice(i, i + _ROWS) for i in range(0, max(batch, 1), _ROWS))
+    ]
+    logits = np.concatenate([block[0] for block in blocks])
+    pairs = zip(*(block[1] for block in blocks), strict=True)
+    dw1, db1, dw2, db2, dw3, db3 = (
+        np.sqrt(batch) * sum(rounded for rounded, _ in of_one)
+        + np.sqrt(sum(squared for _, squared in of_one))
+        for of_one in pairs
+    )
+    return logits, dw1, db1, dw2, db2, dw3, db3
+
+
+def _block_sums(
+    inputs: Array,
+    w1: Array,
+    b1: Array,
+    w2: Array,
+    b2: Array,
+    w3: Array,
+    b3: Array,
+    labels: Array,
+    *,
+    eps: float,
+) -> tuple[Array, list[tuple[Array, Array]]]:
+    """Errors of the logits; for every gradient, sum |d| |o| and the sum of squared errors."""
+    forward = forward_rounding(inputs, w1, b1, w2, b2, w3, b3, eps=eps)
+    o1, o2, _, d3 = forward.values
+    d3[np.arange(len(labels)), labels] -= 1
+    e3 = forward.probs + np.abs(d3)
+    g2 = d3 @ w3
+    e2 = _carried_back(d3, e3, w3, o2, g2, forward.ambiguous2, eps)
+    d2 = np.where(o2 <= 0, 0, g2)
+    g1 = d2 @ w2
+    e1 = _carried_back(d2, e2, w2, o1, g1, forward.ambiguous1, eps)
+    d1 = np.where(o1 <= 0, 0, g1)
+    sums = []
+    for d, e, o, eo in ((d1, e1, inputs, None), (d2, e2, o1, forward.o1), (d3, e3, o2, forward.o2)):
+        squared = np.square(e).T @ np.square(o)
+        if eo is not None:
+            squared += np.square(d).T @ np.square(eo)
+        sums.append((np.abs(d).T @ np.abs(o), squared))
+        sums.append((np.abs(d).sum(axis=0), np.square(e).sum(axis=0)))
+    return forward.y3, sums
+
+
+def _carried_back(
+    d: Array, e: Array, weights: Array, o: Array, g: Array, ambiguous: Array, eps: float
+) -> Array:
+    carried = np.sqrt(np.square(e) @ np.square(weights))
+    rounded = np.sqrt(weights.shape[0]) * (np.abs(d) @ np.abs(weights))
+    return np.where(o > 0, carried + rounded, 0) + np.where(ambiguous, np.abs(g) / eps, 0)
+
+
+def exact(
+    rng: np.random.Generator, dtype: np.dtype[Any], sizes: Mapping[str, int]
+) -> dict[str, Array]:
+    """Whole numbers: probabilities are exactly 0 or 1, so d3 is -1, 0 or 1."""
+    labels = rng.integers(0, sizes["classes"], sizes["batch"])
+    return {**mlp.exact_network(rng, dtype, sizes), "labels": labels}
+
+
+INPUTS = {**mlp.INPUTS, "labels": "batch"}
+GRADIENTS = {
+    "dw1": "hidden1 features",
+    "db1": "hidden1",
+    "dw2": "hidden2 hidden1",
+    "db2": "hidden2",
+    "dw3": "classes hidden2",
+    "db3": "classes",
+}
+
+
+def training_flops(s: Sizes) -> float:
+    """Forward; back through all layers but the first; and once more for the gradients."""
+    back = 4 * mlp.weight_count(s) - 2 * s["features"] * s["hidden1"]
+    return mlp.forward_flops(s) + s["batch"] * back
+
+
+def workspace_elements(s: Sizes) -> float:
+    """What ``tiled`` keeps of every row, and the packed weights."""
+    return s["batch"] * (2 * s["hidden1"] + 2 * s["hidden2"] + s["classes"]) + mlp.weight_count(s)
+
+
+mlp_logits_gradients = Operation(
+    name="mlp_logits_gradients",
+    formula="z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3; d3 = softmax(z) - onehot; "
+    "d2 = (d3 W3) [o2 > 0]; d1 = (d2 W2) [o1 > 0]; dWk = dk^T o(k-1); dbk = sum_b dk",
+    inputs=INPUTS,
+    outputs={"logits": "batch classes", **GRADIENTS},
+    sizes=mlp.SIZES,
+    terms=lambda s: s["batch"],
+    limit=lambda terms: 4,
+    tied_limit=lambda terms: 4,
+    flops=training_flops,
+    reference=reference,
+    scale=scale,
+    scale_takes_eps=True,
+    exact=exact,
+    draw_input={**mlp.DRAWS, "labels": draws.labels},
+    dtypes={"labels": "integer"},
+    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+)
+
+
+@mlp_logits_gradients.kernel("loop")
+def sample_loop(
+    inputs: Array,
+    w1: Array,
+    b1: Array,
+    w2: Array,
+    b2: Array,
+    w3: Array,
+    b3: Array,
+    labels: Array,
+) -> Seven:
+    """A Python loop over samples: forward, back, and six outer products added up."""
+    refuse_bad_labels(labels, b3.shape[0])
+    logits = np.empty((inputs.shape[0], b3.shape[0]), inputs.dtype)
+    dw1, dw2, dw3 = (np.zeros(w.shape, inputs.dtype) for w in (w1, w2, w3))
+    db1, db2, db3 = (np.zeros(b.shape, inputs.dtype) for b in (b1, b2, b3))
+    for sample, label, z in zip(inputs, labels, logits, strict=True):
+        o1 = np.maximum(np.dot(w1, sample) + b1, 0)
+        o2 = np.maximum(np.dot(w2, o1) + b2, 0)
+        z[:] = np.dot(w3, o2) + b3
+        powers = np.exp(z - z.max())
+        d3 = powers / powers.sum()
+        d3[label] -= 1
+        d2 = np.where(o2 <= 0, 0, np.dot(d3, w3))
+        d1 = np.where(o1 <= 0, 0, np.dot(d2, w2))
+        for gradient, d, o in ((dw1, d1, sample), (dw2, d2, o1), (dw3, d3, o2)):
+            gradient += np.outer(d, o)
+        for gradient, d in ((db1, d1), (db2, d2), (db3, d3)):
+            gradient += d
+    return logits, dw1, db1, dw2, db2, dw3, db3
+
+
+def _dense(sample: Array, weights: Array, bias: Array, outputs: Array) -> None:
+    for u in range(weights.shape[0]):
+        total = sample.dtype.type(0)
+        for f in range(weights.shape[1]):
+            total += sample[f] * weights[u, f]
+        outputs[u] = total + bias[u]
+
+
+def _relu(values: Array) -> None:
+    for u in range(values.shape[0]):
+        values[u] = max(values[u], 0)
+
+
+def _softmax_minus_onehot(logits: Array, label: int, d3: Array) -> None:
+    largest = logits[0]
+    for c in range(logits.shape[0]):
+        largest = max(largest, logits[c])
+    total = logits.dtype.type(0)
+    for c in range(logits.shape[0]):
+        d3[c] = np.exp(logits[c] - largest)
+        total += d3[c]
+    for c in range(logits.shape[0]):
+        d3[c] /= total
+    d3[label] -= logits.dtype.type(1)
+
+
+def _back(d: Array, weights: Array, o: Array, before: Array) -> None:
+    for f in range(weights.shape[1]):
+        before[f] = 0
+    for u in range(weights.shape[0]):
+        for f in range(weights.shape[1]):
+            before[f] += d[u] * weights[u, f]
+    for f in range(weights.shape[1]):
+        if o[f] <= 0:
+            before[f] = 0
+
+
+def _add_outer(d: Array, o: Array, dw: Array, db: Array) -> None:
+    for u in range(d.shape[0]):
+        db[u] += d[u]
+        for f in range(o.shape[0]):
+            dw[u, f] += d[u] * o[f]
+
+
+@helper(fastmath=frozenset({"reassoc", "contract"}))
+def fused_loops(
+    inputs: Array,
+    w1: Array,
+    b1: Array,
+    w2: Array,
+    b2: Array,
+    w3: Array,
+    b3: Array,
+    labels: Array,
+) -> Seven:
+    """Sample by sample, forward and back; every product is a pair of loops."""
+    # per sample reads each weight twice and adds to each gradient once: bound by the
+    # second-level cache
+    classes = b3.shape[0]
+    logits = np.empty((inputs.shape[0], classes), inputs.dtype)
+    dw1, db1 = np.zeros(w1.shape, inputs.dtype), np.zeros(b1.shape, inputs.dtype)
+    dw2, db2 = np.zeros(w2.shape, inputs.dtype), np.zeros(b2.shape, inputs.dtype)
+    dw3, db3 = np.zeros(w3.shape, inputs.dtype), np.zeros(b3.shape, inputs.dtype)
+    o1, d1 = np.empty(b1.shape, inputs.dtype), np.empty(b1.shape, inputs.dtype)
+    o2, d2 = np.empty(b2.shape, inputs.dtype), np.empty(b2.shape, inputs.dtype)
+    d3 = np.empty(b3.shape, inputs.dtype)
+    for b in range(inputs.shape[0]):
+        if not 0 <= labels[b] < classes:
+            raise ValueError("labels must lie in [0, classes): count classes from 0")
+        _dense(inputs[b], w1, b1, o1)
+        _relu(o1)
+        _dense(o1, w2, b2, o2)
+        _relu(o2)
+        _dense(o2, w3, b3, logits[b])
+        _softmax_minus_onehot(logits[b], labels[b], d3)
+        _back(d3, w3, o2, d2)
+        _back(d2, w2, o1, d1)
+        _add_outer(d1, inputs[b], dw1, db1)
+        _add_outer(d2, o1, dw2, db2)
+        _add_outer(d3, o2, dw3, db3)
+    return logits, dw1, db1, dw2, db2, dw3, db3
+
+
+@mlp_logits_gradients.kernel("numba", compile=True)
+def loops(
+    inputs: Array,
+    w1: Array,
+    b1: Array,
+    w2: Array,
+    b2: Array,
+    w3: Array,
+    b3: Array,
+    labels: Array,
+) -> Seven:
+    """New over ``loop``: every product is a pair of loops, and nothing is allocated inside."""
+    return fused_loops(inputs, w1, b1, w2, b2, w3, b3, labels)
+
+
+@helper(fastmath=frozenset({"contract"}), parallel=True)
+def tiles(
+    inputs: Array,
+    w1: Array,
+    b1: Array,
+    w2: Array,
+    b2: Array,
+    w3: Array,
+    b3: Array,
+    labels: Array,
+) -> Seven:
+    """Tiles of rows forward and back, then the gradients panel by panel, each on all threads."""
+    batch, classes = inputs.shape[0], b3.shape[0]
+    # before the tiles: a loop that threads share must not raise
+    for b in range(batch):
+        if not 0 <= labels[b] < classes:
+            raise ValueError("labels must lie in [0, classes): count classes from 0")
+    x, u1, u2, u3 = flat(inputs), flat(w1), flat(w2), flat(w3)
+    c1, c2, c3 = flat(b1), flat(b2), flat(b3)
+    sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes))
+    places = lay_out(x, sizes)
+    work = np.empty(places[END], inputs.dtype)
+    logits = np.empty((batch, classes), inputs.dtype)
+    z = flat(logits)
+    dw1, db1 = np.empty(w1.shape, inputs.dtype), np.empty(b1.shape, inputs.dtype)
+    dw2, db2 = np.empty(w2.shape, inputs.dtype), np.empty(b2.shape, inputs.dtype)
+    dw3, db3 = np.empty(w3.shape, inputs.dtype), np.empty(b3.shape, inputs.dtype)
+    g1, g2, g3 = flat(dw1), flat(dw2), flat(dw3)
+    # the compiler's own counters are unsigned, and would compile every helper once more
+    for task in prange(pack_tasks(x, sizes)):
+        pack_task(np.int64(task), u1, c1, u2, c2, u3, c3, sizes, work, places)
+    tile = tile_rows(batch)
+    for task in prange((batch + tile - 1) // tile):
+        first = np.int64(task) * tile
+        rows = min(tile, batch - first)
+        training_tile(first, rows, x, u2, u3, labels, sizes, work, places, z)
+    for task in prange(gradient_tasks(x, sizes)):
+        gradient_task(np.int64(task), x, sizes, work, places, g1, db1, g2, db2, g3, db3)
+    return logits, dw1, db1, dw2, db2, dw3, db3
+
+
+@mlp_logits_gradients.kernel("einsum")
+def einsum(inputs: Array, *parameters_and_labels: Array) -> Seven:
+    """New over ``loop``: the whole batch, one einsum a product and one a sum."""
+    # einsum's own C loops, no BLAS
+    *parameters, labels = parameters_and_labels
+    _, _, w2, _, w3, b3 = parameters
+    refuse_bad_labels(labels, b3.shape[0])
+    _, o1, _, o2, logits, d3 = mlp.layers(mlp.einsum_product, inputs, *parameters)
+    d3 -= np.eye(b3.shape[0], dtype=inputs.dtype)[labels]
+    d2 = np.einsum("bc,ch->bh", d3, w3)
+    d2[o2 <= 0] = 0
+    d1 = np.einsum("bh,hg->bg", d2, w2)
+    d1[o1 <= 0] = 0
+    return (
+        logits,
+        np.einsum("bu,bf->uf", d1, inputs), np.einsum("bu->u", d1),
+        np.einsum("bu,bf->uf", d2, o1), np.einsum("bu->u", d2),
+        np.einsum("bu,bf->uf", d3, o2), np.einsum("bu->u", d3),
+    )  # fmt: skip
+
+
+@mlp_logits_gradients.kernel("matmul")
+def matmul(inputs: Array, *parameters_and_labels: Array) -> Seven:
+    """New over ``einsum``: every product is a GEMM, forward, back and for the weights."""
+    *parameters, labels = parameters_and_labels
+    _, _, w2, _, w3, b3 = parameters
+    refuse_bad_labels(labels, b3.shape[0])
+    _, o1, _, o2, logits, d3 = mlp.layers(mlp.matmul_product, inputs, *parameters)
+    d3[np.arange(len(labels)), labels] -= 1
+    return logits, *_backward(np.matmul, inputs, o1, o2, d3, w2, w3)
+
+
+@mlp_logits_gradients.kernel(
+    "tiled", compile=True, parallel=True, extra_elements=workspace_elements
+)
+def tiled(
+    inputs: Array,
+    w1: Array,
+    b1: Array,
+    w2: Array,
+    b2: Array,
+    w3: Array,
+    b3: Array,
+    labels: Array,
+) -> Seven:
+    """New over ``numba``: blocks of sums in registers, tiles of rows in cache, on all threads."""
+    # reads X twice, once forward and once for dW1, and the packed weights once a tile
+    return tiles(inputs, w1, b1, w2, b2, w3, b3, labels)

@@ -1,0 +1,100 @@
+"""Products in registers: any size, any width of vectors, any number of threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kernels
+from kernels.gemm import microkernel
+from kernels.measure.error import as_tuple
+from kernels.measure.machine import limit_threads
+
+TILED = [op.name for op in kernels.operations.values() if "tiled" in op]
+#: what a processor is said to have, and the bytes of its vectors
+WIDTHS = {
+    "generic": ("generic", "", 16),
+    "avx2": ("haswell", "+sse2,+avx,+avx2,+fma", 32),
+}
+
+CALL = """
+import json
+import numpy as np
+import kernels
+from kernels.gemm import microkernel
+op = kernels.operation("mlp_logits_gradients")
+arrays = op.draw(53, "float32", seed=1, features=51, hidden1=33, hidden2=50, classes=11)
+apart = max(
+    float(np.abs(a - b).max() / np.abs(a).max())
+    for a, b in zip(op["matmul"](**arrays), op["tiled"](**arrays))
+)
+print(json.dumps([microkernel.vector_bytes(), microkernel.most_rows(), apart]))
+"""
+
+
+def test_the_whole_networks_have_a_tiled_kernel() -> None:
+    assert {"mlp_forward", "mlp_logits_gradients", "mlp_gradients"} <= set(TILED)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="processors of another kind")
+@pytest.mark.parametrize("processor", WIDTHS)
+def test_narrower_vectors_give_the_same(processor: str, tmp_path: Path) -> None:
+    name, features, width = WIDTHS[processor]
+    environment = {
+        **os.environ,
+        "NUMBA_CPU_NAME": name,
+        "NUMBA_CPU_FEATURES": features,
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", CALL],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found_width, rows, apart = json.loads(done.stdout)
+    assert (found_width, rows) == (width, 4)
+    assert apart < 1e-4
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", TILED)
+def test_sizes_that_fill_no_vector_and_no_tile_agree_with_matmul(name: str, dtype: str) -> None:
+    op = kernels.operation(name)
+    for batch in (1, 3, 16, 65, 131, 259):
+        arrays = op.draw(batch, dtype, seed=batch, features=51, hidden1=33, hidden2=50, classes=11)
+        expected, found = op["matmul"](**arrays), op["tiled"](**arrays)
+        for wanted, came in zip(as_tuple(op, expected), as_tuple(op, found), strict=True):
+            largest = np.abs(wanted).max()
+            assert np.abs(wanted - came).max() <= 400 * np.finfo(dtype).eps * largest
+
+
+@pytest.mark.parametrize("name", TILED)
+def test_one_thread_and_all_give_the_same_bits(name: str) -> None:
+    op = kernels.operation(name)
+    arrays = op.draw(300, "float32", seed=2)
+    several = op["tiled"](**arrays)
+    with limit_threads(1):
+        alone = op["tiled"](**arrays)
+    for one, other in zip(as_tuple(op, several), as_tuple(op, alone), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_nan_passes_a_rectified_layer() -> None:
+    op = kernels.operation("mlp_forward")
+    arrays = op.draw(20, "float32", seed=3)
+    arrays["inputs"][7, 100] = np.nan
+    probs = op["tiled"](**arrays)
+    assert np.isnan(probs[7]).all()
+    assert np.isfinite(np.delete(probs, 7, axis=0)).all()
+
+
+def test_an_intrinsic_cannot_be_called_from_python() -> None:
+    with pytest.raises(TypeError, match="in a compiled kernel only"):
+        microkernel.down(8, 3)
