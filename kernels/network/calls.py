@@ -1,0 +1,70 @@
+"""Which kernel computes which operation of a network, looked up once, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.choose.fastest import fastest
+from kernels.compiled import Compiled
+from kernels.network.families import Families
+from kernels.network.ledger import Account, Ledger
+from kernels.registry import Function, operations
+
+Array = npt.NDArray[Any]
+
+
+class Calls:
+    """``calls("linear", inputs, weights, bias)``: the operation, by its kernel, on the ledger.
+
+    Arrays are the network's own or a kernel's results: their shapes and dtypes were checked
+    where they came in, and are not checked again. Those between the first and the last are
+    parameters, in C order; so the options, and shape and order of the first and the last, say
+    all that in one network a choice may depend on.
+    """
+
+    def __init__(self, kernels: str | Mapping[str, str] = "auto") -> None:
+        self.families = Families(kernels)
+        self.ledger = Ledger()
+        self._known: dict[Any, tuple[Function, Account]] = {}
+
+    def __call__(self, name: str, *arrays: Array, **options: str) -> Any:
+        """The operation's result, new memory that is the caller's to write to."""
+        first, last = arrays[0], arrays[-1]
+        key = (
+            name, *options.values(), first.shape, first.flags.c_contiguous,
+            last.shape, last.flags.c_contiguous,
+        )  # fmt: skip
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._prepare(name, arrays, options)
+        function, account = known
+        start_s = perf_counter()
+        result = function(*arrays)
+        account.seconds_s += perf_counter() - start_s
+        account.calls += 1
+        return result
+
+    def renew(self) -> None:
+        """Look every kernel up again: others may have been registered, or measured, since."""
+        self._known.clear()
+
+    def _prepare(
+        self, name: str, arrays: tuple[Array, ...], options: dict[str, Any]
+    ) -> tuple[Function, Account]:
+        """Choose, and compile, before the clock of the first call starts."""
+        start_s = perf_counter()
+        op = operations[name]
+        kernel = self.families.kernel(name) or fastest(op, *arrays, **options).kernel
+        chosen = op.choose_options(options)
+        function = kernel.entry(arrays, chosen)
+        if isinstance(function, partial) and isinstance(function.func, Compiled):
+            # it will copy arrays before each call, and would compile in the first
+            kernel.entry([np.ascontiguousarray(array) for array in arrays], chosen)
+        self.ledger.preparing_s += perf_counter() - start_s
+        return function, self.ledger.account(name, kernel.method)

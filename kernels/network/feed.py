@@ -1,0 +1,62 @@
+"""Batches, step after step without end, in memory that is used again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.network.memory import aligned
+
+Array = npt.NDArray[Any]
+ORDERS = ("shuffled", "given", "random")
+
+
+def feed(
+    inputs: Array, targets: Array, batch: int, order: str, rng: np.random.Generator
+) -> Iterator[tuple[Array, Array]]:
+    """Batches for as many steps as are asked for; the last of a round may be short.
+
+    ``shuffled`` goes through all samples in a new order each round, ``given`` in the order they
+    lie in, ``random`` draws every batch with replacement. A batch is good until the next.
+    """
+    count = len(inputs)
+    if order == "random":
+        yield from _gathered(inputs, targets, batch, _drawn(count, batch, rng))
+    elif order == "shuffled" and batch < count:
+        yield from _gathered(inputs, targets, batch, _shuffled(count, batch, rng))
+    else:
+        # all at once are a sum in any order: there is nothing to shuffle
+        while True:
+            for start in range(0, count, batch):
+                yield inputs[start : start + batch], targets[start : start + batch]
+
+
+def _drawn(count: int, batch: int, rng: np.random.Generator) -> Iterator[Array]:
+    while True:
+        yield rng.integers(0, count, batch)
+
+
+def _shuffled(count: int, batch: int, rng: np.random.Generator) -> Iterator[Array]:
+    places = np.arange(count)
+    while True:
+        rng.shuffle(places)
+        for start in range(0, count, batch):
+            yield places[start : start + batch]
+
+
+def _gathered(
+    inputs: Array, targets: Array, batch: int, places: Iterator[Array]
+) -> Iterator[tuple[Array, Array]]:
+    # of anything but C order, take would copy all samples for every batch
+    inputs, targets = np.ascontiguousarray(inputs), np.ascontiguousarray(targets)
+    some_inputs = aligned((batch, *inputs.shape[1:]), inputs.dtype)
+    some_targets = aligned((batch, *targets.shape[1:]), targets.dtype)
+    for chosen in places:
+        size = len(chosen)
+        # clip: the places are in range, and without it take would write to a copy first
+        x = np.take(inputs, chosen, axis=0, out=some_inputs[:size], mode="clip")
+        y = np.take(targets, chosen, axis=0, out=some_targets[:size], mode="clip")
+        yield x, y

@@ -1,0 +1,118 @@
+"""What a layer starts from: weights drawn to the layer's own fan-in.
+
+    he       N(0, 2 / features)             keeps the standard deviation through ReLU
+    xavier   N(0, 2 / (features + units))   a compromise between forward and backward
+    normal   N(0, 1 / features)             keeps it where nothing is cut off
+    uniform  U[-1 / sqrt(features), 1 / sqrt(features)), biases alike
+
+A function ``(rng, units, features) -> weights`` serves as well, and `normal` and `uniform` make
+such functions of a fixed width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.names import normalise, unknown
+from kernels.network.memory import aligned
+
+Array = npt.NDArray[Any]
+Initial = Callable[[np.random.Generator, int, int], Array]
+
+
+@dataclass(frozen=True)
+class Normal:
+    """W ~ N(0, std^2); biases start at zero."""
+
+    std: Callable[[int, int], float]
+
+    def __call__(self, rng: np.random.Generator, units: int, features: int) -> Array:
+        """Weights (units, features)."""
+        return rng.standard_normal((units, features)) * self.std(units, features)
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """W ~ U[low, high), and the biases alike."""
+
+    bounds: Callable[[int, int], tuple[float, float]]
+
+    def __call__(self, rng: np.random.Generator, units: int, features: int) -> Array:
+        """Weights (units, features)."""
+        return rng.uniform(*self.bounds(units, features), (units, features))
+
+    def bias(self, rng: np.random.Generator, units: int, features: int) -> Array:
+        """Biases (units,)."""
+        return rng.uniform(*self.bounds(units, features), units)
+
+
+def normal(std: float) -> Normal:
+    """W ~ N(0, std^2), whatever the size of the layer."""
+    if not 0 <= std < np.inf:
+        raise ValueError(f"std={std!r}: expected a standard deviation from 0 on")
+    return Normal(lambda units, features: std)
+
+
+def uniform(low: float, high: float) -> Uniform:
+    """W, bias ~ U[low, high), whatever the size of the layer."""
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"low={low!r}, high={high!r}: expected low below high, both finite")
+    return Uniform(lambda units, features: (low, high))
+
+
+INITIAL: dict[str, Initial] = {
+    "he": Normal(lambda units, features: sqrt(2 / features)),
+    "xavier": Normal(lambda units, features: sqrt(2 / (features + units))),
+    "normal": Normal(lambda units, features: sqrt(1 / features)),
+    "uniform": Uniform(lambda units, features: (-1 / sqrt(features), 1 / sqrt(features))),
+}
+
+
+def initialisation(initial: str | Initial) -> Initial:
+    """The function behind a name; a function is its own.
+
+    Raises:
+        TypeError: neither a name nor a function.
+        ValueError: no initialisation is called so.
+    """
+    if callable(initial):
+        return initial
+    if not isinstance(initial, str):
+        names = ", ".join(INITIAL)
+        raise TypeError(f"initial={initial!r}: expected one of {names}, or a function")
+    name = normalise(initial)
+    if name not in INITIAL:
+        raise ValueError(unknown("initialisation", initial, INITIAL))
+    return INITIAL[name]
+
+
+def draw(
+    initial: Initial, rng: np.random.Generator, units: int, features: int, dtype: np.dtype[Any]
+) -> tuple[Array, Array]:
+    """Weights (units, features) and bias (units,), new and in C order.
+
+    Drawn in float64 and rounded, so that one seed gives one network in either dtype.
+
+    Raises:
+        ValueError: the function gave another shape, or something that is not finite.
+    """
+    drawn_bias = getattr(initial, "bias", None)
+    drawn = np.asarray(initial(rng, units, features))
+    if drawn.shape != (units, features):
+        raise ValueError(
+            f"initial gave weights of shape {drawn.shape}; expected {(units, features)}, a row "
+            "for each unit"
+        )
+    weights, bias = aligned((units, features), dtype), aligned((units,), dtype)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused below
+        weights[...] = drawn
+    if not np.isfinite(weights).all():
+        raise ValueError(f"initial gave weights that are not finite numbers in {dtype}")
+    bias[...] = 0 if drawn_bias is None else drawn_bias(rng, units, features)
+    return weights, bias

@@ -1,0 +1,76 @@
+"""What a training is asked to do, checked before anything is touched."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kernels.names import unknown
+from kernels.network.feed import ORDERS
+
+
+class Plan(NamedTuple):
+    """How many steps of how many samples, in which order, and when to stop or tell."""
+
+    batch: int
+    steps: int
+    #: steps of an epoch of the history
+    every: int
+    order: str
+    target: float | None
+    on_interrupt: str
+
+
+def plan(
+    count: int,
+    *,
+    epochs: int | None,
+    steps: int | None,
+    batch: int | None,
+    every: int | None,
+    order: str,
+    target: float | None,
+    on_interrupt: str,
+    outputs: int,
+) -> Plan:
+    """The steps that epochs of ``count`` samples mean, or those that were asked for.
+
+    Raises:
+        ValueError: a number that is none, a batch larger than the data, epochs and steps
+            together, or an unknown word.
+    """
+    if epochs is not None and steps is not None:
+        raise ValueError(f"epochs={epochs!r} and steps={steps!r}: give one of them")
+    size = count if batch is None else _whole_number("batch", batch)
+    if size > count:
+        raise ValueError(
+            f"batch={size} is larger than the data, {count} samples; expected at most {count}, "
+            "or batch=None for all of them"
+        )
+    if order not in ORDERS:
+        raise ValueError(unknown("order", str(order), ORDERS))
+    if on_interrupt not in ("raise", "return"):
+        raise ValueError(f"on_interrupt={on_interrupt!r}: expected 'raise' or 'return'")
+    if every is not None and steps is None:
+        raise ValueError(
+            f"every={every!r} is for training by steps: give steps= instead of epochs="
+        )
+    if target is not None:
+        if isinstance(target, bool) or not 0 < target <= 1:
+            raise ValueError(f"target={target!r}: expected an accuracy above 0, at most 1")
+        if outputs == 1:
+            raise ValueError("target: a network of a single output has no accuracy")
+    a_round = -(-count // size)
+    if steps is None:
+        total = a_round * (1 if epochs is None else _whole_number("epochs", epochs))
+    else:
+        total = _whole_number("steps", steps)
+    length = a_round if every is None else _whole_number("every", every)
+    return Plan(size, total, length, order, target, on_interrupt)
+
+
+def _whole_number(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name}={value!r}: expected a whole number from 1")
+    return int(value)

@@ -1,0 +1,203 @@
+"""A network in one npz file: a header that says what it is, and its parameters. No pickle.
+
+header       JSON: schema, dtype, layers in order, loss
+0.weights    (units, features), as ``Sequential.parameters`` names them
+0.bias       (units,)
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.documents import write_whole
+from kernels.network.layers import LAYERS, Layer
+from kernels.network.losses import LOSSES, Loss
+from kernels.network.sequential import Sequential
+
+Array = npt.NDArray[Any]
+SCHEMA = "einbench.network/1"
+_HEADER = "header"
+
+
+def save(net: Sequential, path: str | os.PathLike[str]) -> None:
+    """Header and parameters, to a temporary name that is moved into place.
+
+    Raises:
+        OSError: the file cannot be written; what was there before is there still.
+        ValueError: a layer or loss is not one of the suite's own.
+    """
+    header: dict[str, Any] = {
+        "schema": SCHEMA,
+        "dtype": net.dtype.name,
+        "layers": [layer.describe() for layer in net.layers],
+        "loss": net.loss.describe(),
+    }
+    names = [(layer.get("layer"), tuple(LAYERS)) for layer in header["layers"]]
+    for name, known in (*names, (header["loss"].get("loss"), tuple(LOSSES))):
+        if name not in known:
+            raise ValueError(f"{name!r} cannot be saved: load would not know how to make it")
+    content = io.BytesIO()
+    arrays: dict[str, Any] = {_HEADER: np.array(json.dumps(header)), **net.parameters}
+    np.savez(content, **arrays)
+    write_whole(path, content.getvalue())
+
+
+def load(
+    path: str | os.PathLike[str],
+    kernels: str | Mapping[str, str] = "auto",
+    *,
+    seed: int | None = 0,
+    whole: bool = True,
+) -> Sequential:
+    """The network that was saved, on these kernels.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds no network, or a damaged one.
+    """
+    header, arrays = _read(path)
+    layers, loss = _layers(path, header), _loss(path, header)
+    try:
+        net = Sequential(layers, loss, seed=seed, dtype=str(header.get("dtype")), whole=whole)
+    except (TypeError, ValueError) as problem:
+        raise _refused(path, f"its network cannot be built: {problem}") from None
+    _take(net, path, arrays)
+    net.run_on(kernels)
+    return net
+
+
+def load_parameters(net: Sequential, path: str | os.PathLike[str]) -> None:
+    """The parameters of a saved network of the same architecture, into this one.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds no network, or another: the first layer that differs is named.
+    """
+    header, arrays = _read(path)
+    saved = _layers(path, header)
+    for number in range(max(len(saved), len(net.layers))):
+        theirs, ours = (
+            repr(layers[number]) if number < len(layers) else "missing"
+            for layers in (saved, net.layers)
+        )
+        if theirs != ours:
+            raise _refused(
+                path,
+                f"another architecture: its layer {number} is {theirs}, this network's is {ours}; "
+                "make the same layers, or use kernels.network.load",
+            )
+    if header.get("dtype") != net.dtype.name:
+        raise _refused(
+            path,
+            f"its parameters are {header.get('dtype')}, this network's {net.dtype.name}; make the "
+            f"network with dtype={header.get('dtype')!r}",
+        )
+    _take(net, path, arrays)
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The header and all arrays."""
+    with open(path, "rb") as opened:  # noqa: PTH123 - a path may be of any kind
+        content = opened.read()
+    try:
+        file = np.load(io.BytesIO(content), allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise _refused(path, "a single array, no npz file of a network")
+        arrays = {name: file[name] for name in file.files}
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        raise _refused(path, "damaged or cut off; save the network again") from None
+    except NotImplementedError:  # a compression or encryption that zipfile does not know
+        raise _refused(path, "packed in a way that cannot be read") from None
+    except MemoryError:
+        raise _refused(path, "too large for this machine's memory") from None
+    except _Refused:
+        raise
+    except ValueError as problem:
+        if "pickle" in str(problem):
+            why = "not an npz file of numbers; pickled objects are never loaded"
+        else:
+            why = f"damaged ({str(problem).splitlines()[0]})"
+        raise _refused(path, why) from None
+    if _HEADER not in arrays:
+        raise _refused(path, "an npz file without a header; expected one that save wrote")
+    if others := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise _refused(path, f"{others[0]} in it is no array; expected a file that save wrote")
+    return _header(path, arrays.pop(_HEADER)), arrays
+
+
+class _Refused(ValueError):  # noqa: N818 - the file's state, not a mistake of ours
+    """A file that holds no network this suite can use."""
+
+
+def _refused(path: str | os.PathLike[str], why: str) -> _Refused:
+    return _Refused(f"{os.fspath(path)}: {why}")
+
+
+def _header(path: str | os.PathLike[str], array: Array) -> dict[str, Any]:
+    try:
+        header = json.loads(str(array[()])) if array.dtype.kind == "U" and not array.ndim else None
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict):
+        raise _refused(path, "its header is no JSON object; expected a file that save wrote")
+    if header.get("schema") != SCHEMA:
+        raise _refused(path, f"schema {header.get('schema')!r}; expected {SCHEMA!r}")
+    return header
+
+
+def _layers(path: str | os.PathLike[str], header: Mapping[str, Any]) -> list[Layer]:
+    described = header.get("layers")
+    if not isinstance(described, list):
+        raise _refused(path, "its header lists no layers")
+    return [_made(path, f"layer {n}", "layer", one, LAYERS) for n, one in enumerate(described)]
+
+
+def _loss(path: str | os.PathLike[str], header: Mapping[str, Any]) -> Loss:
+    loss: Loss = _made(path, "loss", "loss", header.get("loss"), LOSSES)
+    return loss
+
+
+def _made(
+    path: str | os.PathLike[str], where: str, kind: str, described: Any, known: Mapping[str, Any]
+) -> Any:
+    """A layer or loss from its description."""
+    if not isinstance(described, dict) or described.get(kind) not in known:
+        name = described.get(kind) if isinstance(described, dict) else described
+        raise _refused(path, f"{where} is {name!r}; known: {', '.join(known)}")
+    arguments = {
+        name: value
+        for name, value in described.items()
+        if name != kind and (name, value) != ("initial", None)  # a function, which is not saved
+    }
+    try:
+        return known[described[kind]](**arguments)
+    except (TypeError, ValueError) as problem:
+        raise _refused(path, f"{where} cannot be made: {problem}") from None
+
+
+def _take(net: Sequential, path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> None:
+    """All parameters, after every one of them has been found to fit."""
+    own = net.parameters
+    if missing := [name for name in own if name not in arrays]:
+        raise _refused(path, f"the array {missing[0]} is missing; save the network again")
+    if extra := [name for name in arrays if name not in own]:
+        raise _refused(path, f"the array {extra[0]!r} belongs to no layer of its network")
+    for name, mine in own.items():
+        theirs = arrays[name]
+        if theirs.shape != mine.shape or theirs.dtype != mine.dtype:
+            raise _refused(
+                path,
+                f"the array {name} is {theirs.dtype} {theirs.shape}; expected {mine.dtype} "
+                f"{mine.shape}",
+            )
+    for name, mine in own.items():
+        np.copyto(mine, arrays[name])

@@ -1,0 +1,222 @@
+"""The steps of a training, and what is kept when they end before their time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import isfinite
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.network.feed import feed
+from kernels.network.history import History
+from kernels.network.memory import aligned
+from kernels.network.optimizer import Optimizer, Steps
+from kernels.network.plan import Plan
+from kernels.network.targets import count_right
+
+if TYPE_CHECKING:
+    from kernels.network.sequential import Sequential
+
+Array = npt.NDArray[Any]
+Data = tuple[Array, Array]
+OnStep = Callable[[int, float], object]
+OnEpoch = Callable[[History], object]
+
+
+class Diverged(ValueError):  # noqa: N818 - what is the matter, as users read it
+    """The loss is no finite number; the network has the last parameters that gave one."""
+
+    def __init__(self, message: str, step: int, epoch: int, rate: float, history: History) -> None:
+        super().__init__(message)
+        self.step, self.epoch, self.rate, self.history = step, epoch, rate, history
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.step, self.epoch, self.rate, self.history)
+
+
+class _Kept(NamedTuple):
+    """What an interrupted training goes back to."""
+
+    parameters: list[Array]
+    epochs: int
+    steps: int
+
+
+class _Parameters:
+    """Two sets of them: a step is written to the other set, and the old one is there still.
+
+    So the parameters whose loss was finite are never lost, without a copy of them a step.
+    """
+
+    def __init__(self, net: Sequential) -> None:
+        self._places = [(layer, name) for layer in net.layers for name in layer.names]
+        self.own = [getattr(layer, name) for layer, name in self._places]
+        self.current = self.own
+        self.other = [aligned(p.shape, p.dtype) for p in self.own]
+
+    def swap(self) -> None:
+        """The other set is the network's from now on."""
+        self.current, self.other = self.other, self.current
+        self._install()
+
+    def finish(self) -> None:
+        """The network has its own arrays again, with the current values."""
+        if self.current is not self.own:
+            for mine, now in zip(self.own, self.current, strict=True):
+                np.copyto(mine, now)
+            self.current, self.other = self.own, self.current
+        self._install()
+
+    def restore(self, values: list[Array]) -> None:
+        """Other values."""
+        for mine, value in zip(self.current, values, strict=True):
+            np.copyto(mine, value)
+
+    def copies(self) -> list[Array]:
+        """Of the current set."""
+        return [p.copy() for p in self.current]
+
+    def finite(self) -> bool:
+        """Whether all of the current set are finite."""
+        return all(bool(np.isfinite(p).all()) for p in self.current)
+
+    def _install(self) -> None:
+        for (layer, name), array in zip(self._places, self.current, strict=True):
+            setattr(layer, name, array)
+
+
+def train(
+    net: Sequential,
+    data: Data,
+    validation: Data | None,
+    plan: Plan,
+    optimizer: Optimizer,
+    rng: np.random.Generator,
+    on_step: OnStep | None,
+    on_epoch: OnEpoch | None,
+) -> History:
+    """All steps of the plan, or as many as there are reasons to take."""
+    training = _Training(net, data, validation, plan, optimizer, rng, on_step, on_epoch)
+    net.calls.renew()
+    try:
+        # the loss is watched: a warning beside it would say less
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            training.run()
+    except KeyboardInterrupt:
+        training.go_back()
+        if plan.on_interrupt == "raise":
+            raise
+    finally:
+        training.parameters.finish()
+    return training.history
+
+
+class _Training:
+    """One training under way."""
+
+    def __init__(
+        self,
+        net: Sequential,
+        data: Data,
+        validation: Data | None,
+        plan: Plan,
+        optimizer: Optimizer,
+        rng: np.random.Generator,
+        on_step: OnStep | None,
+        on_epoch: OnEpoch | None,
+    ) -> None:
+        self.net, self.plan, self.optimizer = net, plan, optimizer
+        self.data, self.validation, self.rng = data, validation, rng
+        self.on_step, self.on_epoch = on_step, on_epoch
+        self.history = History()
+        self.parameters = _Parameters(net)
+        self.kept = _Kept(self.parameters.copies(), 0, 0)
+
+    def run(self) -> None:
+        """Epochs until the steps are taken or the target is reached."""
+        plan, history = self.plan, self.history
+        batches = feed(*self.data, plan.batch, plan.order, self.rng)
+        descent = self.optimizer.begin(self.parameters.current)
+        for first in range(1, plan.steps + 1, plan.every):
+            last = min(first + plan.every - 1, plan.steps)
+            loss, accuracy, seconds_s = self._epoch(first, last, batches, descent)
+            judged = self._judge(last)
+            history.accuracy.append(accuracy)
+            history.epoch_s.append(seconds_s)
+            if judged is not None:
+                history.validation_loss.append(judged[0])
+                history.validation_accuracy.append(judged[1])
+            history.loss.append(loss)
+            self.kept = _Kept(self.parameters.copies(), history.epochs, last)
+            reached = accuracy if judged is None else judged[1]
+            if plan.target is not None and reached >= plan.target:
+                history.stopped = "target"
+            if self.on_epoch is not None:
+                self.on_epoch(history)
+            if history.stopped:
+                return
+
+    def _epoch(
+        self, first: int, last: int, batches: Iterator[Data], descent: Steps
+    ) -> tuple[float, float, float]:
+        """Steps from first to last: mean loss and accuracy of their samples, and seconds."""
+        parameters, calls, on_step = self.parameters, self.net.calls, self.on_step
+        step_losses = self.history.step_losses
+        step_through = self.net.stepper
+        mean = self.net.loss.reduction == "mean"
+        single = self.net.outputs == 1
+        total, right, count = 0.0, 0, 0
+        prepared_s, start_s = calls.ledger.preparing_s, perf_counter()
+        for step in range(first, last + 1):
+            inputs, targets = next(batches)
+            loss, outputs, gradients, factor = step_through(calls, inputs, targets)
+            value = float(loss)
+            if not isfinite(value):
+                if step > 1:
+                    parameters.swap()
+                raise self._diverged(f"the loss became {value}", step)
+            size = len(inputs)
+            total += value * size if mean else value
+            count += size
+            if not single:
+                right += count_right(outputs, targets)
+            descent.step(parameters.current, gradients, factor, parameters.other)
+            parameters.swap()
+            step_losses.append(value)
+            if on_step is not None:
+                on_step(step, value)
+        seconds_s = perf_counter() - start_s - (calls.ledger.preparing_s - prepared_s)
+        return total / count, float("nan") if single else right / count, seconds_s
+
+    def _judge(self, step: int) -> tuple[float, float] | None:
+        """Loss and accuracy on the validation set, after making sure that there are any."""
+        found = "" if self.parameters.finite() else "a parameter is no finite number after the step"
+        judged = None
+        if not found and self.validation is not None:
+            judged = self.net.judge(*self.validation)
+            if not isfinite(judged[0]):
+                found = f"the validation loss became {judged[0]}"
+        if found:
+            self.parameters.swap()
+            raise self._diverged(found, step)
+        return judged
+
+    def _diverged(self, what: str, step: int) -> Diverged:
+        losses = self.history.step_losses
+        epoch = (step - 1) // self.plan.every + 1
+        kept = f"those that gave {losses[-1]:.6g} at step {len(losses)}" if losses else "as given"
+        rate = self.optimizer.rate
+        message = (
+            f"{what} at step {step:,} (epoch {epoch}) with rate {rate:g}; the parameters kept are "
+            f"{kept}; try a smaller rate"
+        )
+        return Diverged(message, step, epoch, rate, self.history)
+
+    def go_back(self) -> None:
+        """Parameters and history of the last whole epoch."""
+        self.parameters.restore(self.kept.parameters)
+        self.history.cut(self.kept.epochs, self.kept.steps)
+        self.history.stopped = "interrupted"
