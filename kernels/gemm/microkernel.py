@@ -1,6 +1,7 @@
 """The innermost block of a matrix product, held in vector registers, and a transpose in registers.
 
-    C[i, j] = start[i, j] + sum_p A[i, p] B[p, j]        i < rows, j < vectors * lanes
+    S[i, j] = start[i, j] + sum_p A[i, p] B[p, j]        i < rows, j < vectors * lanes
+    C = S,  or max(S, 0),  or base + factor S
 
 Every element of the block has its sum in a register until the last product is added, so that a
 step over p loads ``vectors`` vectors of B and ``rows`` elements of A for ``rows * vectors`` fused
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import functools
 import platform
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,8 @@ VECTORS = 3
 #: what blocks may be high, highest first: eight times three sums, three of B and one of A fill
 #: 28 of 32 registers; four times three fill all of 16
 ROWS = (8, 4, 2, 1)
+#: what is stored: the sums, the sums with zero for negative ones, or a step along them
+PLAIN, RECTIFIED, STEPPED = 0, 1, 2
 
 
 @functools.cache
@@ -127,11 +130,15 @@ class _Emitter:
         self.builder.store(vector, target).align = self.align
 
     def everywhere(self, pointer: Any) -> Any:
-        """One element in all lanes."""
-        from llvmlite import ir
-
+        """One element of an array in all lanes."""
         one = self.builder.load(pointer)
         one.align = self.align
+        return self.in_all_lanes(one)
+
+    def in_all_lanes(self, one: Any) -> Any:
+        """A scalar in all lanes."""
+        from llvmlite import ir
+
         undefined = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(undefined, one, ir.Constant(ir.IntType(32), 0))
         return self.shuffle(first, undefined, [0] * self.lanes)
@@ -154,6 +161,15 @@ class _Emitter:
         return self.builder.call(function, [a, b, c])
 
 
+class _Ending(NamedTuple):
+    """What becomes of the sums: one of the kinds above, and for a step from where and how far."""
+
+    kind: Any
+    base: Any
+    base_row: Any
+    factor: Any
+
+
 def _block_product() -> Any:
     """The intrinsic ``block_product(rows, vectors, ...)`` on pointers, for `_down` alone."""
     from numba import types
@@ -166,8 +182,8 @@ def _block_product() -> Any:
         b: Any, b_step: Any,
         c: Any, c_row: Any,
         start: Any, start_row: Any,
-        count: Any, rectified: Any,
-        a_at: Any, c_at: Any, start_at: Any,
+        count: Any, ending: Any, base: Any, base_row: Any, factor: Any,
+        a_at: Any, c_at: Any, start_at: Any, base_at: Any,
     ) -> Any:  # fmt: skip
         i = types.int64
 
@@ -175,22 +191,22 @@ def _block_product() -> Any:
             emit = _Emitter(context, builder, c)
             (
                 rows, vectors, a, a_row, a_step, b, b_step, c_here, c_row, start, start_row,
-                count, rectified, a_at, c_at, start_at,
+                count, ending, base, base_row, factor, a_at, c_at, start_at, base_at,
             ) = arguments  # fmt: skip
             factors = (builder.gep(a, [a_at]), a_row, a_step)
             result = (builder.gep(c_here, [c_at]), c_row)
             begin = (builder.gep(start, [start_at]), start_row)
-            rectify = builder.icmp_signed("!=", rectified, emit.number(0))
+            end = _Ending(ending, builder.gep(base, [base_at]), base_row, factor)
             for height in ROWS:
                 for width in range(1, VECTORS + 1):
                     high = builder.icmp_signed("==", rows, emit.number(height))
                     wide = builder.icmp_signed("==", vectors, emit.number(width))
                     with builder.if_then(builder.and_(high, wide)):
                         shape = (height, width)
-                        _block(emit, shape, factors, (b, b_step), result, begin, count, rectify)
+                        _block(emit, shape, factors, (b, b_step), result, begin, count, end)
             return context.get_dummy_value()
 
-        kinds = (i, i, a, i, i, b, i, c, i, start, i, i, i, i, i, i)
+        kinds = (i, i, a, i, i, b, i, c, i, start, i, i, i, base, i, factor, i, i, i, i)
         return types.void(*kinds), generate
 
     return intrinsic(block_product)
@@ -204,15 +220,26 @@ def _block(
     result: tuple[Any, Any],
     begin: tuple[Any, Any],
     count: Any,
-    rectified: Any,
+    end: _Ending,
 ) -> None:
-    """Load the beginnings, add up the products, store."""
+    """Load the beginnings, add up the products, store what the ending makes of them."""
     places = [(i, j) for i in range(shape[0]) for j in range(shape[1])]
     begun = {(i, j): emit.load(emit.after(*begin, i, j * emit.lanes)) for i, j in places}
     sums = _sum(emit, shape, begun, factors, panel, count)
-    for i, j in places:
-        value = _rectify(emit, sums[i, j], rectified)
-        emit.store(value, emit.after(*result, i, j * emit.lanes))
+    builder = emit.builder
+    stepping = builder.icmp_signed("==", end.kind, emit.number(STEPPED))
+    rectifying = builder.icmp_signed("==", end.kind, emit.number(RECTIFIED))
+    with builder.if_else(stepping) as (stepped, otherwise):
+        with stepped:
+            factor = emit.in_all_lanes(end.factor)
+            for i, j in places:
+                base = emit.load(emit.after(end.base, end.base_row, i, j * emit.lanes))
+                value = emit.add_product(factor, sums[i, j], base)
+                emit.store(value, emit.after(*result, i, j * emit.lanes))
+        with otherwise:
+            for i, j in places:
+                value = _rectify(emit, sums[i, j], rectifying)
+                emit.store(value, emit.after(*result, i, j * emit.lanes))
 
 
 def _sum(
@@ -349,7 +376,7 @@ def _down(
     b: Any, b_step: int,
     c: Any, c_row: int,
     start: Any, start_row: int,
-    count: int, rectified: int,
+    count: int, ending: int, base: Any, base_row: int, factor: Any,
 ) -> None:  # fmt: skip
     """All rows of a panel, in blocks as high as fit."""
     height = highest()
@@ -359,7 +386,8 @@ def _down(
             height //= 2
         block_product(
             height, vectors, a, a_row, a_step, b, b_step, c, c_row, start, start_row,
-            count, rectified, row * a_row, row * c_row, row * start_row,
+            count, ending, base, base_row, factor,
+            row * a_row, row * c_row, row * start_row, row * base_row,
         )  # fmt: skip
         row += height
 
@@ -386,7 +414,8 @@ def _prepare_down(dtype: np.dtype[Any]) -> None:
     if symbol in _LINKED:
         return
     i, p = types.int64, types.CPointer(numba.from_dtype(dtype))
-    signature = types.void(i, i, p, i, i, p, i, p, i, p, i, i, i)
+    scalar = numba.from_dtype(dtype)
+    signature = types.void(i, i, p, i, i, p, i, p, i, p, i, i, i, p, i, scalar)
     compiled = numba.cfunc(signature, cache=True)(copy_for_numba(_down, symbol))
     add_symbol(symbol, compiled.address)
     _LINKED[symbol] = compiled
@@ -405,10 +434,10 @@ def _build_down() -> Any:
         b: Any, b_at: Any, b_step: Any,
         c: Any, c_at: Any, c_row: Any,
         start: Any, start_at: Any, start_row: Any,
-        count: Any, rectified: Any,
+        count: Any, ending: Any, base: Any, base_at: Any, base_row: Any, factor: Any,
     ) -> Any:  # fmt: skip
         i = types.int64
-        kinds = (i, i, a, i, i, i, b, i, i, c, i, i, start, i, i, i, i)
+        kinds = (i, i, a, i, i, i, b, i, i, c, i, i, start, i, i, i, i, base, i, i, c.dtype)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             emit = _Emitter(context, builder, c)
@@ -418,7 +447,7 @@ def _build_down() -> Any:
                 b_value, b_at, b_step,
                 c_value, c_at, c_row,
                 start_value, start_at, start_row,
-                count, rectified,
+                count, ending, base_value, base_at, base_row, factor,
             ) = arguments  # fmt: skip
             given = (
                 rows, vectors,
@@ -426,7 +455,7 @@ def _build_down() -> Any:
                 emit.base(b, b_value, b_at), b_step,
                 emit.base(c, c_value, c_at), c_row,
                 emit.base(start, start_value, start_at), start_row,
-                count, rectified,
+                count, ending, emit.base(base, base_value, base_at), base_row, factor,
             )  # fmt: skip
             kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
             symbol = _symbol(c.dtype.bitwidth // 8)
@@ -442,7 +471,7 @@ def _build_down() -> Any:
 #: ``highest()``: rows of the largest block here
 highest = Intrinsic(_build_rows, __file__)
 block_product = Intrinsic(_block_product, __file__)
-#: ``down(rows, vectors, a, at, row, step, b, at, step, c, at, row, start, at, row, count,
-#: rectified)``: all rows of a panel; flat arrays, everything in elements. ``row`` leads to the next
-#: row, ``step`` to the next product; ``rectified`` puts zero where a sum is negative
+#: ``down(rows, vectors, a, at, row, step, b, at, step, c, at, row, start, at, row, count, ending,
+#: base, at, row, factor)``: all rows of a panel; flat arrays, everything in elements. ``row`` leads
+#: to the next row, ``step`` to the next product; ``base`` and ``factor`` count for STEPPED alone
 down = Intrinsic(_build_down, __file__, _prepare_down)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.compiled import helper
-from kernels.gemm.microkernel import down, lanes, transpose
+from kernels.gemm.microkernel import PLAIN, STEPPED, down, lanes, transpose
 
 Array = npt.NDArray[Any]
 
@@ -75,25 +75,25 @@ def pack(weights: Array, units: int, features: int, packed: Array, panel: int) -
 def forward(
     a: Array, a_at: int, rows: int, features: int,
     packed: Array, bias: Array, units: int,
-    c: Array, c_at: int, rectified: int, scratch: Array,
+    c: Array, c_at: int, ending: int, scratch: Array,
 ) -> None:  # fmt: skip
-    """C[b, u] = bias[u] + sum_f A[b, f] W[u, f] for some rows; negative ones zero if asked for.
+    """C[b, u] = bias[u] + sum_f A[b, f] W[u, f] for some rows, PLAIN or RECTIFIED.
 
     ``bias`` is padded to whole vectors, ``scratch`` holds rows x 3 vectors.
     """
-    size = lanes(a)
+    size, zero = lanes(a), a.dtype.type(0)
     for panel in range(panels_of(a, units)):
         first = panel * 3 * size
         width = panel_width(a, units, panel)
         if first + width <= units:
             down(
                 rows, width // size, a, a_at, features, 1, packed, first * features, width,
-                c, c_at + first, units, bias, first, 0, features, rectified,
+                c, c_at + first, units, bias, first, 0, features, ending, bias, 0, 0, zero,
             )  # fmt: skip
         else:
             down(
                 rows, width // size, a, a_at, features, 1, packed, first * features, width,
-                scratch, 0, width, bias, first, 0, features, rectified,
+                scratch, 0, width, bias, first, 0, features, ending, bias, 0, 0, zero,
             )  # fmt: skip
             _copy_columns(scratch, width, c, c_at + first, units, rows, units - first)
 
@@ -108,20 +108,20 @@ def back(
 
     ``tail`` is what `pack_tail` made of the weights, ``scratch`` holds rows x 1 vector.
     """
-    size = lanes(d)
+    size, zero = lanes(d), d.dtype.type(0)
     whole = features // size * size
     f = 0
     while f < whole:
         vectors = min(3, (whole - f) // size)
         down(
             rows, vectors, d, d_at, units, 1, weights, f, features,
-            c, c_at + f, features, zeros, 0, 0, units, 0,
+            c, c_at + f, features, zeros, 0, 0, units, PLAIN, zeros, 0, 0, zero,
         )  # fmt: skip
         f += vectors * size
     if whole < features:
         down(
             rows, 1, d, d_at, units, 1, tail, 0, size,
-            scratch, 0, size, zeros, 0, 0, units, 0,
+            scratch, 0, size, zeros, 0, 0, units, PLAIN, zeros, 0, 0, zero,
         )  # fmt: skip
         _copy_columns(scratch, size, c, c_at + whole, features, rows, features - whole)
 
@@ -140,30 +140,37 @@ def pack_tail(a: Array, at: int, rows: int, columns: int, tail: Array) -> None:
 @helper()
 def weights_panel(
     d: Array, units: int, a: Array, features: int, batch: int, panel: int,
-    c: Array, zeros: Array,
+    c: Array, zeros: Array, ending: int, base: Array, factor: Any,
 ) -> None:  # fmt: skip
-    """C[u, f] = sum_b D[b, u] A[b, f] for the features of one panel."""
+    """G[u, f] = sum_b D[b, u] A[b, f] for the features of one panel.
+
+    C is G, or ``base + factor G`` where the ending is STEPPED: sums first, so that no step is too
+    small to be felt beside a weight.
+    """
     size = lanes(d)
     first = panel * 3 * size
     whole = min(features // size * size, first + 3 * size)
     vectors = (whole - first) // size
     if vectors > 0:
-        down(
-            units, vectors, d, 0, 1, units, a, first, features,
-            c, first, features, zeros, 0, 0, min(batch, DEPTH), 0,
-        )  # fmt: skip
-        for b in range(DEPTH, batch, DEPTH):
+        for b in range(0, max(batch, 1), DEPTH):
+            # from the second block on the sums begin where they were left
+            begun = c if b > 0 else zeros
+            at, row = (first, features) if b > 0 else (0, 0)
             down(
                 units, vectors, d, b * units, 1, units, a, b * features + first, features,
-                c, first, features, c, first, features, min(batch - b, DEPTH), 0,
+                c, first, features, begun, at, row, min(batch - b, DEPTH),
+                ending if b + DEPTH >= batch else PLAIN, base, first, features, factor,
             )  # fmt: skip
     if whole < features and whole < first + 3 * size:
-        _weights_tail(d, units, a, features, batch, c)
+        _weights_tail(d, units, a, features, batch, c, ending, base, factor)
 
 
 @helper()
-def _weights_tail(d: Array, units: int, a: Array, features: int, batch: int, c: Array) -> None:
-    size = lanes(d)
+def _weights_tail(
+    d: Array, units: int, a: Array, features: int, batch: int,
+    c: Array, ending: int, base: Array, factor: Any,
+) -> None:  # fmt: skip
+    size, zero = lanes(d), d.dtype.type(0)
     whole = features // size * size
     tail = np.empty(DEPTH * size, d.dtype)
     sums = np.zeros(units * size, d.dtype)
@@ -172,9 +179,14 @@ def _weights_tail(d: Array, units: int, a: Array, features: int, batch: int, c: 
         pack_tail(a, b * features, count, features, tail)
         down(
             units, 1, d, b * units, 1, units, tail, 0, size,
-            sums, 0, size, sums, 0, size, count, 0,
+            sums, 0, size, sums, 0, size, count, PLAIN, sums, 0, 0, zero,
         )  # fmt: skip
-    _copy_columns(sums, size, c, whole, features, units, features - whole)
+    for u in range(units):
+        for f in range(whole, features):
+            value = sums[u * size + f - whole]
+            if ending == STEPPED:
+                value = base[u * features + f] + factor * value
+            c[u * features + f] = value
 
 
 @helper()

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.compiled import helper
-from kernels.gemm.microkernel import lanes
+from kernels.gemm.microkernel import PLAIN, RECTIFIED, STEPPED, lanes
 from kernels.gemm.products import back, forward, pack, pack_tail, padded, panels_of, weights_panel
 
 Array = npt.NDArray[Any]
@@ -102,15 +102,15 @@ def forward_tile(
     hidden2, classes = sizes[HIDDEN2], sizes[CLASSES]
     forward(
         x, x_at, rows, features, work[places[PACKED1] :], work[places[BIAS1] :], hidden1,
-        o1, o1_at, 1, scratch,
+        o1, o1_at, RECTIFIED, scratch,
     )  # fmt: skip
     forward(
         o1, o1_at, rows, hidden1, work[places[PACKED2] :], work[places[BIAS2] :], hidden2,
-        o2, o2_at, 1, scratch,
+        o2, o2_at, RECTIFIED, scratch,
     )  # fmt: skip
     forward(
         o2, o2_at, rows, hidden2, work[places[PACKED3] :], work[places[BIAS3] :], classes,
-        logits, logits_at, 0, scratch,
+        logits, logits_at, PLAIN, scratch,
     )  # fmt: skip
 
 
@@ -120,24 +120,38 @@ def softmax_tile(
 ) -> None:
     """p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b]) for some rows."""
     for b in range(rows):
-        row, out = at + b * classes, probs_at + b * classes
-        largest = logits[row]
-        for c in range(classes):
-            largest = max(largest, logits[row + c])
-        total = logits.dtype.type(0)
-        for c in range(classes):
-            probs[out + c] = np.exp(logits[row + c] - largest)
-            total += probs[out + c]
-        for c in range(classes):
-            probs[out + c] /= total
+        z = logits[at + b * classes : at + (b + 1) * classes]
+        p = probs[probs_at + b * classes : probs_at + (b + 1) * classes]
+        softmax_row(z, p)
+
+
+@helper()
+def softmax_row(z: Array, p: Array) -> Any:
+    """p[c] = exp(z[c] - max z) / sum_k exp(z[k] - max z); gives log sum_k exp(z[k] - max z) + max z.
+
+    The maximum and the logarithm of the sum are given apart: their sum would lose the smaller.
+    """
+    largest = z[0]
+    for c in range(z.shape[0]):
+        largest = max(largest, z[c])
+    total = z.dtype.type(0)
+    for c in range(z.shape[0]):
+        p[c] = np.exp(z[c] - largest)
+        total += p[c]
+    for c in range(z.shape[0]):
+        p[c] /= total
+    return np.log(total), largest
 
 
 @helper()
 def training_tile(
     first: int, rows: int, x: Array, w2: Array, w3: Array, labels: Array, sizes: Array,
-    work: Array, places: Array, logits: Array,
-) -> None:  # fmt: skip
-    """Forward and back for some rows: o1, o2, d1, d2, d3 into the workspace, and the logits."""
+    work: Array, places: Array, logits: Array, factor: Any,
+) -> Any:  # fmt: skip
+    """Forward and back for some rows: o1, o2, d1, d2, d3 into the workspace, and the logits.
+
+    d3 = factor (softmax(z) - onehot). Gives the loss, summed over the rows.
+    """
     hidden1, hidden2, classes = sizes[HIDDEN1], sizes[HIDDEN2], sizes[CLASSES]
     scratch = np.empty(rows * 3 * lanes(x), x.dtype)
     o1, o2 = places[O1] + first * hidden1, places[O2] + first * hidden2
@@ -147,21 +161,34 @@ def training_tile(
         x, first * sizes[FEATURES], rows, sizes, work, places,
         work, o1, work, o2, logits, first * classes, scratch,
     )  # fmt: skip
-    softmax_tile(logits, work, d3, first * classes, rows, classes)
+    loss = x.dtype.type(0)
     for b in range(rows):
-        work[d3 + b * classes + labels[first + b]] -= x.dtype.type(1)
+        z = logits[(first + b) * classes : (first + b + 1) * classes]
+        d = work[d3 + b * classes : d3 + (b + 1) * classes]
+        label = labels[first + b]
+        log_sum, largest = softmax_row(z, d)
+        # the difference first: adding log and maximum would lose the log beside a large maximum
+        loss += log_sum + (largest - z[label])
+        d[label] -= x.dtype.type(1)
+        for c in range(classes):
+            d[c] *= factor
     zeros = work[places[ZEROS] :]
     back(work, d3, rows, classes, w3, hidden2, work[places[TAIL3] :], zeros, work, d2, scratch)
     _switch_off(work, d2, o2, rows * hidden2)
     back(work, d2, rows, hidden2, w2, hidden1, work[places[TAIL2] :], zeros, work, d1, scratch)
     _switch_off(work, d1, o1, rows * hidden1)
+    return loss
 
 
 @helper()
 def _switch_off(work: Array, d: int, o: int, count: int) -> None:
     """d = 0 where o <= 0: a select, so that even NaN is dropped."""
+    # views: indices from zero on become vector instructions, and a value that is read before
+    # the question becomes a select; every other unit is off, which no branch predictor foresees
+    values, outputs = work[d : d + count], work[o : o + count]
     for k in range(count):
-        work[d + k] = work.dtype.type(0) if work[o + k] <= 0 else work[d + k]
+        value = values[k]
+        values[k] = work.dtype.type(0) if outputs[k] <= 0 else value
 
 
 @helper()
@@ -177,6 +204,32 @@ def gradient_task(
     dw1: Array, db1: Array, dw2: Array, db2: Array, dw3: Array, db3: Array,
 ) -> None:  # fmt: skip
     """One panel of a weight gradient; the last task is the biases."""
+    zero = x.dtype.type(0)
+    _panel_task(
+        task, x, sizes, work, places, dw1, db1, dw2, db2, dw3, db3,
+        PLAIN, dw1, db1, dw2, db2, dw3, db3, zero,
+    )  # fmt: skip
+
+
+@helper()
+def step_task(
+    task: int, x: Array, sizes: Array, work: Array, places: Array,
+    n1: Array, m1: Array, n2: Array, m2: Array, n3: Array, m3: Array,
+    w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, rate: Any,
+) -> None:  # fmt: skip
+    """One panel of new weights, W - rate dW; the last task is the biases."""
+    _panel_task(
+        task, x, sizes, work, places, n1, m1, n2, m2, n3, m3,
+        STEPPED, w1, b1, w2, b2, w3, b3, -rate,
+    )  # fmt: skip
+
+
+@helper()
+def _panel_task(
+    task: int, x: Array, sizes: Array, work: Array, places: Array,
+    dw1: Array, db1: Array, dw2: Array, db2: Array, dw3: Array, db3: Array,
+    ending: int, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, factor: Any,
+) -> None:  # fmt: skip
     batch, features, hidden1 = sizes[BATCH], sizes[FEATURES], sizes[HIDDEN1]
     hidden2, classes = sizes[HIDDEN2], sizes[CLASSES]
     second = panels_of(x, features)
@@ -185,21 +238,31 @@ def gradient_task(
     zeros = work[places[ZEROS] :]
     d1, d2, d3 = work[places[D1] :], work[places[D2] :], work[places[D3] :]
     if task < second:
-        weights_panel(d1, hidden1, x, features, batch, task, dw1, zeros)
+        weights_panel(d1, hidden1, x, features, batch, task, dw1, zeros, ending, w1, factor)
     elif task < third:
-        weights_panel(d2, hidden2, work[places[O1] :], hidden1, batch, task - second, dw2, zeros)
+        o1 = work[places[O1] :]
+        weights_panel(
+            d2, hidden2, o1, hidden1, batch, task - second, dw2, zeros, ending, w2, factor
+        )
     elif task < last:
-        weights_panel(d3, classes, work[places[O2] :], hidden2, batch, task - third, dw3, zeros)
+        o2 = work[places[O2] :]
+        weights_panel(d3, classes, o2, hidden2, batch, task - third, dw3, zeros, ending, w3, factor)
     else:
-        _sum_rows(d1, batch, hidden1, db1)
-        _sum_rows(d2, batch, hidden2, db2)
-        _sum_rows(d3, batch, classes, db3)
+        _sum_rows(d1, batch, hidden1, db1, ending, b1, factor)
+        _sum_rows(d2, batch, hidden2, db2, ending, b2, factor)
+        _sum_rows(d3, batch, classes, db3, ending, b3, factor)
 
 
 @helper()
-def _sum_rows(d: Array, rows: int, columns: int, sums: Array) -> None:
-    """sums[u] = sum_b d[b, u], row by row."""
+def _sum_rows(
+    d: Array, rows: int, columns: int, sums: Array, ending: int, base: Array, factor: Any
+) -> None:
+    """sums[u] = sum_b d[b, u], row by row; or ``base + factor`` times that."""
     sums[:] = 0
     for b in range(rows):
+        row = d[b * columns : (b + 1) * columns]
         for u in range(columns):
-            sums[u] += d[b * columns + u]
+            sums[u] += row[u]
+    if ending == STEPPED:
+        for u in range(columns):
+            sums[u] = base[u] + factor * sums[u]

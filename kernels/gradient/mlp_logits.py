@@ -352,11 +352,11 @@ def tiles(
     # the compiler's own counters are unsigned, and would compile every helper once more
     for task in prange(pack_tasks(x, sizes)):
         pack_task(np.int64(task), u1, c1, u2, c2, u3, c3, sizes, work, places)
-    tile = tile_rows(batch)
+    tile, one = tile_rows(batch), inputs.dtype.type(1)
     for task in prange((batch + tile - 1) // tile):
         first = np.int64(task) * tile
         rows = min(tile, batch - first)
-        training_tile(first, rows, x, u2, u3, labels, sizes, work, places, z)
+        training_tile(first, rows, x, u2, u3, labels, sizes, work, places, z, one)
     for task in prange(gradient_tasks(x, sizes)):
         gradient_task(np.int64(task), x, sizes, work, places, g1, db1, g2, db2, g3, db3)
     return logits, dw1, db1, dw2, db2, dw3, db3
