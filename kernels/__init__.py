@@ -21,7 +21,8 @@ import kernels.gradient.negative_log_likelihood_gradient
 import kernels.gradient.mean_squared_error
 import kernels.gradient.mean_squared_error_gradient
 import kernels.gradient.mlp_logits
-import kernels.gradient.mlp  # noqa: F401 - as those above
+import kernels.gradient.mlp
+import kernels.gradient.mlp_step  # noqa: F401 - as those above
 from kernels.choose.auto import auto
 from kernels.registry import Kernel, Operation, operation, operations
 

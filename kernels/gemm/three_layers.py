@@ -127,9 +127,9 @@ def softmax_tile(
 
 @helper()
 def softmax_row(z: Array, p: Array) -> Any:
-    """p[c] = exp(z[c] - max z) / sum_k exp(z[k] - max z); gives log sum_k exp(z[k] - max z) + max z.
+    """p[c] = exp(z[c] - max z) / sum_k exp(z[k] - max z); gives log of that sum, and max z.
 
-    The maximum and the logarithm of the sum are given apart: their sum would lose the smaller.
+    They are given apart: their sum would lose the smaller.
     """
     largest = z[0]
     for c in range(z.shape[0]):

@@ -27,7 +27,7 @@ mlp_gradients = Operation(
     tied_limit=lambda terms: 4,
     flops=mlp_logits.training_flops,
     reference=lambda *inputs: mlp_logits.reference(*inputs)[1:],
-    scale=lambda outputs, *inputs, eps: mlp_logits.scale(outputs, *inputs, eps=eps)[1:],
+    scale=lambda outputs, *inputs, eps: mlp_logits.scale(*inputs, eps=eps)[1:],
     scale_takes_eps=True,
     exact=mlp_logits.exact,
     draw_input={**mlp.DRAWS, "labels": draws.labels},

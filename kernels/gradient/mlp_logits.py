@@ -57,23 +57,16 @@ def _backward(
     )  # fmt: skip
 
 
-def reference(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
-) -> Seven:
+def reference(inputs: Array, *parameters_and_labels: Array) -> Seven:
     """Layer by layer as the formula says, in the dtype of the inputs, with wide products."""
+    *parameters, labels = parameters_and_labels
+    w1, b1, w2, b2, w3, b3 = parameters
     _, o1, _, o2, y3, d3 = mlp.reference_intermediates(inputs, w1, b1, w2, b2, w3, b3)
     d3[np.arange(len(labels)), labels] -= 1
     return y3, *_backward(wide.matmul, inputs, o1, o2, d3, w2, w3)
 
 
-def scale(outputs: Seven, inputs: Array, *rest: Array, eps: float) -> Seven:
+def scale(inputs: Array, *rest: Array, eps: float) -> Seven:
     """Root-mean-square errors in units of eps, d the gradient at a pre-activation:
 
     Ez as in `mlp_rounding`;  Ed3 = Ep + |d3|;  Eg = sqrt(Ed^2 W^2) + sqrt(n) |d| |W|;
@@ -182,7 +175,7 @@ mlp_logits_gradients = Operation(
     tied_limit=lambda terms: 4,
     flops=training_flops,
     reference=reference,
-    scale=scale,
+    scale=lambda outputs, *inputs, eps: scale(*inputs, eps=eps),
     scale_takes_eps=True,
     exact=exact,
     draw_input={**mlp.DRAWS, "labels": draws.labels},

@@ -172,7 +172,8 @@ def _on_other_numbers(kernel: Kernel, posed: Posed, call: Callable[[], Any]) -> 
     kept = {name: array.copy() for name, array in arrays.items()}
     try:
         for name, array in arrays.items():
-            array[...] = kept[name][::-1]
+            # a scalar has no rows
+            array[...] = kept[name][::-1] if array.ndim else kept[name] / 2
         given = list(arrays.values())
         expected = truth(op, given, posed.probe.options, posed.dtype, posed.sizes)
         outputs = as_tuple(op, call())

@@ -17,15 +17,17 @@ def _sliced(array: Array) -> Array:
     """Every second entry along every axis of an array whose other entries are poison."""
     poison = np.nan if array.dtype.kind == "f" else -1 if array.dtype.kind == "i" else 0
     padded = np.full([2 * n for n in array.shape], poison, array.dtype)
-    view = padded[tuple(slice(0, 2 * n, 2) for n in array.shape)]
+    # the dots: without an axis there is a view as well, and no scalar
+    every_second: Any = (..., *(slice(0, 2 * n, 2) for n in array.shape))
+    view = padded[every_second]
     view[...] = array
     return view
 
 
 def _reversed(array: Array) -> Array:
     """Negative strides along every axis."""
-    backwards = tuple(slice(None, None, -1) for _ in array.shape)
-    return np.ascontiguousarray(array[backwards])[backwards]
+    backwards: Any = (..., *(slice(None, None, -1) for _ in array.shape))
+    return _in_order(array[backwards])[backwards]
 
 
 def _readonly(array: Array) -> Array:
@@ -35,9 +37,18 @@ def _readonly(array: Array) -> Array:
     return frozen
 
 
+def _in_order(array: Array) -> Array:
+    """C order; ascontiguousarray would give a scalar an axis."""
+    return np.asarray(array, order="C")
+
+
+def _in_fortran_order(array: Array) -> Array:
+    return np.asarray(array, order="F")
+
+
 LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
-    "C": np.ascontiguousarray,
-    "F": np.asfortranarray,
+    "C": _in_order,
+    "F": _in_fortran_order,
     "sliced": _sliced,
     "reversed": _reversed,
     "readonly": _readonly,

@@ -65,6 +65,6 @@ class Calls:
         function = kernel.entry(arrays, chosen)
         if isinstance(function, partial) and isinstance(function.func, Compiled):
             # it will copy arrays before each call, and would compile in the first
-            kernel.entry([np.ascontiguousarray(array) for array in arrays], chosen)
+            kernel.entry([np.asarray(array, order="C") for array in arrays], chosen)
         self.ledger.preparing_s += perf_counter() - start_s
         return function, self.ledger.account(name, kernel.method)

@@ -16,6 +16,10 @@ Array = npt.NDArray[Any]
 class Steps(Protocol):
     """An optimizer's state in one training."""
 
+    @property
+    def plain_rate(self) -> float | None:
+        """The rate, where a step is nothing but p - rate g; a kernel may then take it."""
+
     def step(
         self,
         parameters: Sequence[Array],
@@ -64,6 +68,11 @@ class Descent:
 
     sgd: SGD
     velocities: list[Array]
+
+    @property
+    def plain_rate(self) -> float | None:
+        """The rate as it is now; None with momentum."""
+        return None if self.velocities else self.sgd.rate
 
     def step(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +15,7 @@ from kernels.network.history import History
 from kernels.network.memory import aligned
 from kernels.network.optimizer import Optimizer, Steps
 from kernels.network.plan import Plan
+from kernels.network.step import stepping
 from kernels.network.targets import count_right
 
 if TYPE_CHECKING:
@@ -46,21 +47,25 @@ class _Kept(NamedTuple):
 
 
 class _Parameters:
-    """Two sets of them: a step is written to the other set, and the old one is there still.
+    """Two sets of them: a step gives the other set, and the old one is there still.
 
     So the parameters whose loss was finite are never lost, without a copy of them a step.
     """
 
     def __init__(self, net: Sequential) -> None:
         self._places = [(layer, name) for layer in net.layers for name in layer.names]
-        self.own = [getattr(layer, name) for layer, name in self._places]
-        self.current = self.own
-        self.other = [aligned(p.shape, p.dtype) for p in self.own]
+        self.own: Sequence[Array] = [getattr(layer, name) for layer, name in self._places]
+        self.current: Sequence[Array] = self.own
+        self.other: Sequence[Array] = [aligned(p.shape, p.dtype) for p in self.own]
+
+    def adopt(self, following: Sequence[Array]) -> None:
+        """Go on from these; the ones before are the other set."""
+        self.current, self.other = following, self.current
+        self._install()
 
     def swap(self) -> None:
         """The other set is the network's from now on."""
-        self.current, self.other = self.other, self.current
-        self._install()
+        self.adopt(self.other)
 
     def finish(self) -> None:
         """The network has its own arrays again, with the current values."""
@@ -165,14 +170,16 @@ class _Training:
         """Steps from first to last: mean loss and accuracy of their samples, and seconds."""
         parameters, calls, on_step = self.parameters, self.net.calls, self.on_step
         step_losses = self.history.step_losses
-        step_through = self.net.stepper
+        advance = stepping(self.net, descent)
         mean = self.net.loss.reduction == "mean"
         single = self.net.outputs == 1
         total, right, count = 0.0, 0, 0
         prepared_s, start_s = calls.ledger.preparing_s, perf_counter()
         for step in range(first, last + 1):
             inputs, targets = next(batches)
-            loss, outputs, gradients, factor = step_through(calls, inputs, targets)
+            loss, outputs, following = advance(
+                inputs, targets, parameters.current, parameters.other
+            )
             value = float(loss)
             if not isfinite(value):
                 if step > 1:
@@ -183,8 +190,7 @@ class _Training:
             count += size
             if not single:
                 right += count_right(outputs, targets)
-            descent.step(parameters.current, gradients, factor, parameters.other)
-            parameters.swap()
+            parameters.adopt(following)
             step_losses.append(value)
             if on_step is not None:
                 on_step(step, value)

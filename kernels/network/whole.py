@@ -12,7 +12,6 @@ from kernels.network.calls import Calls
 from kernels.network.chain import Pass, joint
 from kernels.network.layers import Layer, Linear, is_operation
 from kernels.network.losses import CrossEntropy, Loss
-from kernels.registry import operations
 
 Array = npt.NDArray[Any]
 
@@ -46,11 +45,21 @@ class Whole:
         factor = 1 / len(targets) if self.loss.reduction == "mean" else 1.0
         return Pass(loss, outputs, gradients, factor)
 
+    def step(
+        self, calls: Calls, inputs: Array, targets: Array, rate: Array
+    ) -> tuple[Array, Array, list[Array]]:
+        """Loss, logits, and all parameters less ``rate`` times their gradients."""
+        reduction = self.loss.reduction
+        loss, logits, *following = calls(
+            "mlp_sgd_step", inputs, *self.parameters, targets, rate, reduction=reduction
+        )
+        if self.softmax:
+            loss = self.loss.value(calls, calls("softmax", logits), targets)
+        return loss, logits, following
+
 
 def whole(layers: Sequence[Layer], loss: Loss) -> Whole | None:
     """The network as one kernel, where it has that shape; else None."""
-    if "mlp_logits_gradients" not in operations:
-        return None
     rest, softmax = list(layers), joint(layers, loss)
     if softmax:
         rest.pop()

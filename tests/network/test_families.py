@@ -172,9 +172,15 @@ def test_the_ledger_counts_every_call_and_its_time() -> None:
     assert {record.operation: record.calls for record in net.ledger} == {"linear": 3, "relu": 2}
 
 
-def test_the_whole_network_is_two_calls_a_step() -> None:
+def test_a_plain_step_of_the_whole_network_is_one_call() -> None:
     net = N.Sequential(layers(), kernels="matmul")
     net.fit(X, Y, batch=32)
+    assert {(r.operation, r.calls) for r in net.ledger} == {("mlp_sgd_step", 10)}
+
+
+def test_a_step_with_momentum_is_two_calls_and_the_update() -> None:
+    net = N.Sequential(layers(), kernels="matmul")
+    net.fit(X, Y, batch=32, optimizer=N.SGD(0.1, momentum=0.5))
     assert {(r.operation, r.calls) for r in net.ledger} == {
         ("mlp_logits_gradients", 10), ("cross_entropy", 10)
     }  # fmt: skip

@@ -155,3 +155,56 @@ def drops_the_last_sample(inputs, *others):
     *parameters, labels = others
     kept = len(inputs) - (len(inputs) > 10_000)
     return back(inputs[:kept], *parameters, labels[:kept])
+
+
+def step(arrays, *, scale=1.0, reduction="mean", loss_of=None):
+    *others, labels, rate = arrays
+    parameters, batch = others[1:], len(labels)
+    gradients = back(*others, labels)
+    logits = layers(*others)[4]
+    gaps = logits.max(axis=1, keepdims=True) - logits
+    picked = gaps[np.arange(batch), labels]
+    losses = np.log(np.exp(-gaps).sum(axis=1)) + picked
+    share = rate.dtype.type(scale)
+    loss = (losses if loss_of is None else loss_of(losses)).sum()
+    if reduction == "mean":
+        share = share / batch if batch else share * np.nan
+        loss = loss / batch if batch else np.nan
+    dtype = others[0].dtype
+    stepped = [
+        p - (rate * share).astype(dtype) * g for p, g in zip(parameters, gradients, strict=True)
+    ]
+    return np.asarray(loss, dtype), logits, *stepped
+
+
+@wrong("mlp_sgd_step", "was expected")
+def never_moves(*arrays, reduction):
+    return step(arrays, scale=0, reduction=reduction)
+
+
+@wrong("mlp_sgd_step", "was expected")
+def climbs(*arrays, reduction):
+    return step(arrays, scale=-1, reduction=reduction)
+
+
+@wrong("mlp_sgd_step", "was expected")
+def always_the_mean(*arrays, reduction):
+    return step(arrays, reduction="mean")
+
+
+@wrong("mlp_sgd_step", "was expected")
+def forgets_the_rate(*arrays, reduction):
+    *others, rate = arrays
+    return step((*others, np.ones_like(rate)), reduction=reduction)
+
+
+@wrong("mlp_sgd_step", "was expected")
+def loss_without_the_first_sample(*arrays, reduction):
+    return step(arrays, reduction=reduction, loss_of=lambda losses: losses[1:])
+
+
+@wrong("mlp_sgd_step", "returns a view")
+def hands_the_old_biases_on(*arrays, reduction):
+    outputs = list(step(arrays, reduction=reduction))
+    outputs[3] = arrays[2]
+    return tuple(outputs)
