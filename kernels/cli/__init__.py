@@ -11,6 +11,7 @@ from kernels.cli.gate import gate
 from kernels.cli.listing import list_operations
 from kernels.cli.machine import machine
 from kernels.cli.outcome import OneLine
+from kernels.cli.train import train
 from kernels.cli.tune import tune
 from kernels.cli.wisdom import wisdom
 
@@ -26,6 +27,7 @@ __all__ = ["main"]
     "  einbench check softmax_jacobian\n"
     "  einbench fastest weight_gradient --batch 10_000\n"
     "  einbench tune\n"
+    "  einbench train --kernels auto\n"
     "  einbench gate main",
 )
 @click.version_option(kernels.__version__, prog_name="einbench")
@@ -44,6 +46,6 @@ def main(context: click.Context, plugins: bool) -> None:
 
 
 for command in (
-    compare, check, export, fastest, tune, wisdom, gate, list_operations, machine
+    compare, check, export, fastest, train, tune, wisdom, gate, list_operations, machine
 ):  # fmt: skip
     main.add_command(command)

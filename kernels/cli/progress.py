@@ -6,7 +6,10 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from kernels.cli.streams import console
+from kernels.cli.streams import console, width_of
+
+#: columns from which on there is room for the time beside what is being done
+_ROOMY = 60
 
 
 @contextlib.contextmanager
@@ -19,14 +22,15 @@ def bar() -> Iterator[Callable[[float, str], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 
-    columns = (
+    columns: list[ProgressColumn] = [
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
         TextColumn("{task.description}"),
-    )
+    ]
+    if width_of(sys.stderr) >= _ROOMY:
+        columns.insert(2, TimeElapsedColumn())
     with Progress(
         *columns, console=console(sys.stderr), auto_refresh=False, transient=True,
         redirect_stdout=False, redirect_stderr=False,

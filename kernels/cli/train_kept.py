@@ -1,0 +1,60 @@
+"""Where a training's parameters are kept, known to be writable before the first step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernels.cli.target import refuse_unwritable
+
+if TYPE_CHECKING:
+    from kernels.network.data import Scale
+
+_DEFAULT = "einbench-train"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that was asked for, or one for what is left when a training stops early."""
+
+    path: Path
+    asked: bool
+
+    @classmethod
+    def of(cls, asked: str | None) -> Kept:
+        """What ``--save`` asks for, else a name in this folder that nothing has yet.
+
+        Raises:
+            ValueError: another kind of file is asked for.
+            OSError: it cannot be written; the message says what to do.
+        """
+        if asked is None:
+            path = _free()
+        else:
+            path = Path(asked)
+            if path.suffix.lower() != ".npz":
+                raise ValueError(f"--save {asked}: expected a name that ends in .npz")
+        refuse_unwritable(path, "--save")
+        return cls(path, asked is not None)
+
+    @property
+    def elsewhere(self) -> Kept:
+        """Itself where nothing has its name yet, else another: what is there may be better."""
+        return Kept(_free(), self.asked) if self.path.exists() else self
+
+    def how_to_load(self, scale: Scale) -> str:
+        """What to do with the file, for people."""
+        return (
+            f"go on with einbench train --load {self.path}, or in Python with "
+            f'kernels.network.load("{self.path}"); it takes '
+            f"(pixels - {scale.mean:.6g}) / {scale.deviation:.6g}"
+        )
+
+
+def _free() -> Path:
+    path, number = Path(f"{_DEFAULT}.npz"), 1
+    while path.exists():
+        number += 1
+        path = Path(f"{_DEFAULT}-{number}.npz")
+    return path

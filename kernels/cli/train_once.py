@@ -1,0 +1,263 @@
+"""One training: a bar while it runs, then what it reached, where the time went, what is kept."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kernels.cli.interrupt import uninterrupted
+from kernels.cli.outcome import INTERRUPTED
+from kernels.cli.progress import bar
+from kernels.cli.streams import console
+from kernels.cli.target import Target
+from kernels.cli.train_kept import Kept
+from kernels.cli.train_settings import Settings
+from kernels.cli.train_watch import Timed, Watch
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kernels.cli.train_setup import Images
+    from kernels.network import Diverged, History, Sequential
+
+SCHEMA = "einbench.train/1"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave, whether it came to its end or not."""
+
+    net: Sequential
+    history: History
+    #: of all calls, of updates, of the bar, and of what is left
+    spent: list[dict[str, Any]]
+    wall_s: float
+    diverged: Diverged | None
+
+    @property
+    def stopped(self) -> str:
+        """Why before its end: ``target``, ``interrupted``, ``diverged``; else empty."""
+        return "diverged" if self.diverged else self.history.stopped
+
+    def worth_keeping(self, asked: bool) -> bool:
+        """Whether there is something new that was asked for, or would be lost."""
+        if self.diverged is not None:
+            return self.history.steps > 0
+        return self.history.epochs > 0 and (asked or self.stopped == "interrupted")
+
+
+def train_once(settings: Settings, save: str | None, target: Target, plot: Path | None) -> int:
+    """Train, show, keep; the exit status."""
+    from kernels.choose.environment import limited
+    from kernels.cli.train_setup import images, loaded, network, refuse_other_images
+    from kernels.names import check_dtype
+    from kernels.network.families import Families
+
+    kept = Kept.of(save)
+    Families(settings.network_kernels)  # unknown ones are told before anything is read
+    check_dtype(settings.dtype)
+    with limited(settings.threads), ExitStack() as finishing:
+        if settings.load is None:
+            shown = images(settings, settings.dtype)
+            net = network(settings, shown.features, shown.classes, settings.network_kernels)
+        else:
+            net = loaded(settings.load, settings.network_kernels)
+            shown = images(settings, net.dtype.name)
+            refuse_other_images(net, shown, settings.load)
+        trained = _train(net, shown, settings, finishing)
+        keep = trained.worth_keeping(kept.asked)
+        if trained.diverged is not None:
+            kept = kept.elsewhere
+        full: OSError | None = None
+        if keep:
+            try:
+                net.save(kept.path)
+            except OSError as problem:  # what was reached is shown all the same
+                keep, full = False, problem
+    document = _document(trained, shown, settings, kept.path if keep else None)
+    out = console(target.tables)
+    try:
+        if target.path or target.stdout:
+            target.write(document)
+        if plot is not None:
+            _draw(trained, settings, plot)
+    finally:
+        # printed even where the disk turned out to be full, and last: its reader may leave
+        _show(trained, shown, settings, document, out)
+    if plot is not None:
+        out.print(f"curves: {plot}", markup=False, soft_wrap=True)
+    _end(trained, shown, kept if keep else None, target, out)
+    if full is not None:
+        raise full
+    if trained.diverged is not None:
+        told = f"; they are in {kept.path}" if keep else ""
+        raise ValueError(f"{trained.diverged}{told}")
+    return INTERRUPTED if trained.stopped == "interrupted" else 0
+
+
+def _train(net: Sequential, shown: Images, settings: Settings, finishing: ExitStack) -> Trained:
+    """The training; from its end on Ctrl-C comes too late, until ``finishing`` is over."""
+    from kernels.network import SGD, Diverged
+
+    optimizer = Timed(SGD(settings.rate, settings.momentum))
+    steps = settings.epochs * math.ceil(len(shown.x) / settings.batch)
+    diverged = None
+    net.ledger.clear()
+    began_s = time.perf_counter()
+    with bar() as tell:
+        watch = Watch(tell, steps, settings.epochs) if tell else None
+        if tell:
+            tell(0.0, "choosing kernels, compiling")
+        try:
+            history = net.fit(
+                shown.x, shown.y,
+                epochs=settings.epochs, batch=settings.batch, optimizer=optimizer,
+                validation=(shown.test_x, shown.test_y), target=settings.target,
+                seed=settings.seed, on_interrupt="return",
+                on_step=watch.on_step if watch else None,
+                on_epoch=watch.on_epoch if watch else None,
+            )  # fmt: skip
+        except Diverged as problem:
+            diverged, history = problem, problem.history
+        finishing.enter_context(uninterrupted())
+        wall_s = time.perf_counter() - began_s
+    spent = _spent(net, optimizer, watch, wall_s)
+    return Trained(net, history, spent, wall_s, diverged)
+
+
+def _spent(
+    net: Sequential, optimizer: Timed, watch: Watch | None, wall_s: float
+) -> list[dict[str, Any]]:
+    """Kernels, dearest first, then everything else; together the wall time."""
+
+    def other(what: str, seconds_s: float, calls: int = 0) -> dict[str, Any]:
+        return {
+            "what": what, "operation": None, "kernel": None, "calls": calls,
+            "seconds_s": seconds_s,
+        }  # fmt: skip
+
+    spent = [{"what": "kernel", **record._asdict()} for record in net.ledger]
+    if optimizer.calls:
+        spent.append(other("update", optimizer.seconds_s, optimizer.calls))
+    if net.ledger.preparing_s:
+        spent.append(other("choosing and compiling", net.ledger.preparing_s))
+    if watch is not None and watch.spent_s:
+        spent.append(other("progress bar", watch.spent_s))
+    rest_s = wall_s - sum(entry["seconds_s"] for entry in spent)
+    spent.append(other("batches, accuracy, Python", rest_s))
+    return spent
+
+
+def _document(
+    trained: Trained, shown: Images, settings: Settings, saved: Path | None
+) -> dict[str, Any]:
+    from kernels.cli.train_setup import shape_text
+    from kernels.measure.machine import machine
+
+    history = trained.history
+    return {
+        "schema": SCHEMA,
+        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "machine": machine(),
+        "settings": settings.document(),
+        "network": {"shape": shape_text(trained.net), "described": repr(trained.net)},
+        "data": {"name": shown.name, "samples": len(shown.x), **shown.scale._asdict()},
+        "epochs": [_finite(record) for record in history.records],
+        "step_losses": [loss if math.isfinite(loss) else None for loss in history.step_losses],
+        "time": trained.spent,
+        "wall_s": trained.wall_s,
+        "stopped": trained.stopped,
+        "saved": saved and str(saved),
+    }
+
+
+def _finite(record: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in record.items()
+    }
+
+
+def _title(net: Sequential, shown: Images, settings: Settings) -> str:
+    from kernels.cli.train_setup import shape_text
+
+    described = net.kernels
+    family = described if isinstance(described, str) else "kernels as given"
+    parts = [
+        f"{shape_text(net)} on {len(shown.x):,} images of {shown.name}", family, net.dtype.name,
+        f"batch {settings.batch}", f"rate {settings.rate:g}",
+    ]  # fmt: skip
+    parts += [f"momentum {settings.momentum:g}"] if settings.momentum else []
+    return ", ".join([*parts, f"seed {settings.seed}"])
+
+
+def _show(
+    trained: Trained,
+    shown: Images,
+    settings: Settings,
+    document: Mapping[str, Any],
+    out: Console,
+) -> None:
+    from kernels.report.provenance import machine_text
+    from kernels.report.terminal import print_line, print_paragraph
+    from kernels.report.training import epoch_lines, time_lines
+
+    print_paragraph(out, _title(trained.net, shown, settings), "bold cyan")
+    if document["epochs"]:
+        out.print()
+        for line in epoch_lines(document["epochs"], out.width):
+            print_line(out, line)
+    out.print()
+    for line in time_lines(trained.spent, trained.wall_s, out.width):
+        print_line(out, line)
+    out.print()
+    print_paragraph(out, machine_text(document["machine"]), "dim")
+
+
+def _draw(trained: Trained, settings: Settings, plot: Path) -> None:
+    from kernels.cli.train_setup import shape_text
+    from kernels.report.curves import training_picture
+
+    title = f"{shape_text(trained.net)}, batch {settings.batch}, rate {settings.rate:g}"
+    history = trained.history
+    training_picture(plot, history.step_losses, [_finite(r) for r in history.records], title)
+
+
+def _end(trained: Trained, shown: Images, kept: Kept | None, target: Target, out: Console) -> None:
+    """The last lines: the best epoch, why it stopped, and where everything is."""
+
+    def say(text: str, style: str = "") -> None:
+        out.print(text, style=style, markup=False, soft_wrap=True)
+
+    history = trained.history
+    accuracies = history.validation_accuracy
+    if accuracies:
+        best = max(accuracies)
+        text = f"test accuracy {100 * accuracies[-1]:.2f} % after {len(accuracies)} epochs"
+        if best > accuracies[-1]:
+            text += f", at best {100 * best:.2f} % after epoch {accuracies.index(best) + 1}"
+        if trained.stopped == "target":
+            text += "; the target is reached"
+        say(text.replace(" 1 epochs", " 1 epoch"), "bold green")
+    if target.path:
+        say(f"all numbers: {target.path}")
+    if trained.stopped == "interrupted":
+        if kept is None:
+            say("interrupted before the first epoch was finished: nothing to keep", "bold yellow")
+        else:
+            say(
+                f"interrupted: the network as of epoch {history.epochs}, the last whole one, is "
+                f"kept in {kept.path}",
+                "bold yellow",
+            )
+    elif kept is not None and trained.diverged is None:
+        say(f"network: {kept.path}")
+    if kept is not None:
+        say(kept.how_to_load(shown.scale), "dim")
