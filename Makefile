@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-typical bench-ci gate gate-study history history-quick history-newest publish test-peers lint format check machine picture clean
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-typical bench-ci gate gate-study history history-quick history-newest publish test-peers peers-step lint format check machine picture clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -96,6 +96,9 @@ publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their script
 
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers $(ARGS)
+
+peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-learn, 10 minutes (ARGS="--batch 32")
+	@$(CHOICE) peers.step ../results/peers-step.json $(ARGS)
 
 lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changing nothing
 	$(BIN)/ruff format --check .
