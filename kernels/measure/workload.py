@@ -109,6 +109,7 @@ def first_rows(operation: Operation, arrays: Mapping[str, Array], batch: int) ->
     cut = []
     for name, axes in operation.inputs.items():
         names = axes.split()
-        where = tuple(slice(0, batch) if axis == "batch" else slice(None) for axis in names)
-        cut.append(arrays[name][where])
+        where = (slice(0, batch) if axis == "batch" else slice(None) for axis in names)
+        # the dots: of an array without axes a view as well, and no scalar
+        cut.append(arrays[name][(*where, ...)])
     return cut

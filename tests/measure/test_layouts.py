@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import kernels
 from kernels.measure.layouts import LAYOUTS, as_layout
+from kernels.measure.workload import first_rows
 
 SHAPES = pytest.mark.parametrize("shape", [(5,), (4, 3), (2, 3, 4), (1, 1), (0, 3)])
 
@@ -55,3 +57,20 @@ def test_names_are_found_in_any_case_and_unknown_ones_are_refused():
     assert as_layout(numbers((4, 3)), "f").flags.f_contiguous
     with pytest.raises(ValueError, match=r"no layout 'slicde'.*sliced"):
         as_layout(numbers((4, 3)), "slicde")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_array_without_axes_stays_one(layout: str) -> None:
+    found = as_layout(np.array(0.25, np.float32), layout)
+    assert isinstance(found, np.ndarray)
+    assert (found.shape, found.dtype) == ((), np.float32)
+    assert found == 0.25
+
+
+def test_the_first_rows_of_an_array_without_axes_are_that_array() -> None:
+    op = kernels.operation("mlp_sgd_step")
+    arrays = op.draw(8, features=5, hidden1=4, hidden2=3, classes=2)
+    cut = dict(zip(op.inputs, first_rows(op, arrays, 3), strict=True))
+    assert cut["inputs"].shape == (3, 5)
+    assert isinstance(cut["rate"], np.ndarray)
+    assert cut["rate"].shape == ()
