@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import kernels
@@ -68,6 +70,55 @@ def test_the_readmes_fastest_runs_and_explains_itself(capsys):
     fastest = next(body for _, kind, body in blocks("README.md") if "kernels.fastest" in body)
     exec(fastest, {})
     assert "softmax_vjp" in capsys.readouterr().out
+
+
+def training(name: str) -> str:
+    """The README's example that follows the paragraph about that network."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    match = re.search(rf"^{name}: [^`]*```python\n(.*?)```", text, re.M | re.S)
+    assert match is not None
+    return match[1]
+
+
+@pytest.mark.parametrize("name", ["S1", "S2", "S3"])
+def test_a_readme_example_of_training_is_some_ten_lines(name):
+    lines = [line for line in training(name).splitlines() if line]
+    assert len(lines) <= 10
+
+
+def test_the_readmes_s1_separates_what_no_line_does():
+    ran: dict[str, Any] = {}
+    exec(training("S1"), ran)
+    net, columns, labels = ran["net"], ran["columns"], ran["labels"]
+    assert columns.shape == (2, 400)
+    assert net.accuracy(columns.T, labels) > 0.98
+    # of all lines through the plane, one in every direction and place
+    best = 0.0
+    for angle in np.linspace(0, np.pi, 180, endpoint=False):
+        order = np.argsort(columns.T @ [np.cos(angle), np.sin(angle)])
+        lead = np.cumsum(2 * labels[order] - 1)
+        best = max(best, 0.5 + np.abs(lead).max() / len(labels))
+    assert round(best, 2) == 0.78
+
+
+def test_the_readmes_s2_trains_and_weights_by_fan_in_are_ahead_of_it(capsys):
+    ran: dict[str, Any] = {}
+    exec(training("S2"), ran)
+    losses = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()[1:]]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] / 10
+    by_fan_in: dict[str, Any] = {}
+    code = training("S2")
+    assert "initial = N.uniform(-1, 1)" in code
+    exec(code.replace("initial = N.uniform(-1, 1)", 'initial = "he"'), by_fan_in)
+    ahead = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()[1:]]
+    assert ahead[0] < losses[-1]
+
+
+def test_the_readmes_s3_knows_its_hundred_images(capsys):
+    exec(training("S3"), {})
+    assert capsys.readouterr().out == "0.12 1.0\n"
+    assert training("S3").rstrip().endswith("# 0.12 1.0")
 
 
 def test_every_make_target_a_document_names_exists():

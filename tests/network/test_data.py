@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels import mnist
+from kernels import mnist, network
 from kernels.network.data import Scale, batches, normalise, one_hot, scale_of, split
 
 
@@ -162,6 +162,17 @@ class TestBatches:
         for order in ("shuffled", "random"):
             one, two = (list(batches(self.x, self.y, 3, order, seed=5)) for _ in range(2))
             assert all((a == b).all() for (a, _), (b, _) in zip(one, two, strict=True))
+
+    @pytest.mark.parametrize("order", ["shuffled", "given", "random"])
+    def test_they_are_the_batches_that_fit_takes(self, order: str) -> None:
+        n = network
+        one, other = (n.Sequential([n.Linear(2, 10)], kernels="matmul") for _ in range(2))
+        history = one.fit(self.x, self.y, steps=7, batch=4, order=order, seed=9)
+        losses = [
+            other.fit(x, y, batch=None, order="given").step_losses[0]
+            for x, y in batches(self.x.astype("f4"), self.y, 4, order, seed=9, steps=7)
+        ]
+        assert losses == history.step_losses
 
     def test_no_batch_is_the_full_batch(self) -> None:
         ((a, _),) = batches(self.x, self.y, None, "given")

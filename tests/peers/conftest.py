@@ -22,7 +22,7 @@ BATCH = 5
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    peer = item.path.stem.removeprefix("test_")
+    peer = item.path.stem.rpartition("_")[2]
     if importlib.util.find_spec(peer) is not None:
         return
     reason = f"{peer} is not installed (pip install 'einbench[peers]')"

@@ -19,6 +19,7 @@ if importlib.util.find_spec("jax"):
 
 Array = np.ndarray[Any, Any]
 
+PARAMETERS = ("w1", "b1", "w2", "b2", "w3", "b3")
 #: XLA's vector exp and tanh are off by a few units themselves
 SLACK = 3
 
@@ -112,7 +113,24 @@ def mlp_gradients(inputs: Array, labels: Array, **parameters: Array) -> Any:
         return losses(layers(inputs, **p)[4], labels).sum()
 
     gradients = jax.grad(loss)({name: jnp.asarray(a) for name, a in parameters.items()})
-    return tuple(gradients[name] for name in ("w1", "b1", "w2", "b2", "w3", "b3"))
+    return tuple(gradients[name] for name in PARAMETERS)
+
+
+def mlp_logits_gradients(inputs: Array, labels: Array, **parameters: Array) -> Any:
+    logits = layers(jnp.asarray(inputs), **parameters)[4]
+    return logits, *mlp_gradients(inputs, labels, **parameters)
+
+
+def mlp_sgd_step(
+    inputs: Array, labels: Array, rate: Array, reduction: str, **parameters: Array
+) -> Any:
+    def loss(p: dict[str, Any]) -> Any:
+        logits = layers(jnp.asarray(inputs), **p)[4]
+        return cross_entropy(logits, labels, reduction), logits
+
+    given = {name: jnp.asarray(a) for name, a in parameters.items()}
+    (value, logits), gradients = jax.value_and_grad(loss, has_aux=True)(given)
+    return value, logits, *(given[name] - rate * gradients[name] for name in PARAMETERS)
 
 
 def forward(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -143,7 +161,9 @@ def peers() -> dict[str, Callable[..., Any]]:
         "negative_log_likelihood_gradient": negative_log_likelihood_gradient,
         "mean_squared_error": mean_squared_error,
         "mean_squared_error_gradient": mean_squared_error_gradient,
+        "mlp_logits_gradients": mlp_logits_gradients,
         "mlp_gradients": mlp_gradients,
+        "mlp_sgd_step": mlp_sgd_step,
     }
 
 

@@ -100,11 +100,26 @@ def layers(
     return y1, o1, y2, o2, y3, F.softmax(y3, dim=1)
 
 
-def mlp_gradients(inputs: Array, labels: Array, **parameters: Array) -> Any:
+def mlp_logits_gradients(inputs: Array, labels: Array, **parameters: Array) -> Any:
     leaves = {name: leaf(array) for name, array in parameters.items()}
     y3 = layers(torch.from_numpy(inputs), **leaves)[4]
     F.cross_entropy(y3, torch.from_numpy(labels), reduction="sum").backward()
-    return tuple(leaves[name].grad.numpy() for name in PARAMETERS)
+    return numpy_of(y3, *(leaves[name].grad for name in PARAMETERS))
+
+
+def mlp_gradients(inputs: Array, labels: Array, **parameters: Array) -> Any:
+    return mlp_logits_gradients(inputs, labels, **parameters)[1:]
+
+
+def mlp_sgd_step(
+    inputs: Array, labels: Array, rate: Array, reduction: str, **parameters: Array
+) -> Any:
+    leaves = {name: leaf(array) for name, array in parameters.items()}
+    y3 = layers(torch.from_numpy(inputs), **leaves)[4]
+    loss = F.cross_entropy(y3, torch.from_numpy(labels), reduction=reduction)
+    loss.backward()
+    torch.optim.SGD(leaves.values(), lr=float(rate)).step()
+    return numpy_of(loss, y3, *(leaves[name] for name in PARAMETERS))
 
 
 def cross_entropy(logits: Array, labels: Array, reduction: str) -> Array:
@@ -157,7 +172,9 @@ def peers() -> dict[str, Callable[..., Any]]:
         "negative_log_likelihood_gradient": negative_log_likelihood_gradient,
         "mean_squared_error": mean_squared_error,
         "mean_squared_error_gradient": mean_squared_error_gradient,
+        "mlp_logits_gradients": mlp_logits_gradients,
         "mlp_gradients": mlp_gradients,
+        "mlp_sgd_step": mlp_sgd_step,
     }
 
 
