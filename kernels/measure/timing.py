@@ -15,6 +15,8 @@ from itertools import repeat
 
 import numpy as np
 
+from kernels.measure.spinning import stop_spinning
+
 Call = Callable[[], object]
 Clock = Callable[[], float]
 
@@ -84,6 +86,7 @@ class _Entrant:
 
     def sample(self, share_s: float, clock: Clock) -> None:
         """One more sample, after one untimed call unless a call is slow."""
+        stop_spinning()
         if self.call_s <= share_s:
             self.output = None
             self.call()
@@ -109,8 +112,9 @@ def interleave(
 ) -> Timing:
     """Time the calls against each other, in rounds, each in a fresh random order.
 
-    A sample follows one untimed call of the same kernel and repeats the call as often as the
-    warm-up found necessary to last ``min_sample_s``. Who takes part how long:
+    A sample finds no thread spinning that another kernel left behind, follows one untimed call of
+    the same kernel, and repeats the call as often as the warm-up found necessary to last
+    ``min_sample_s``. Who takes part how long:
 
     - A call is *slow* where it takes more than its share, ``budget_s / (2 max(3, kernels))``.
       Slow calls get no untimed call, and no warm-up where ``expected_s`` says they are slow.
