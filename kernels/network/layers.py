@@ -147,22 +147,22 @@ class Activation:
 _NAMES = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "softmax": "Softmax"}
 
 
-def ReLU() -> Activation:  # noqa: N802 - named as the layer it makes
+def ReLU() -> Layer:  # noqa: N802 - named as the layer it makes
     """A = max(Z, 0); dZ = dA where A > 0, else 0"""
     return Activation("relu")
 
 
-def Tanh() -> Activation:  # noqa: N802 - as above
+def Tanh() -> Layer:  # noqa: N802 - as above
     """A = tanh(Z); dZ = (1 - A^2) dA"""
     return Activation("tanh")
 
 
-def Sigmoid() -> Activation:  # noqa: N802 - as above
+def Sigmoid() -> Layer:  # noqa: N802 - as above
     """A = 1 / (1 + exp(-Z)); dZ = A (1 - A) dA"""
     return Activation("sigmoid")
 
 
-def Softmax() -> Activation:  # noqa: N802 - as above
+def Softmax() -> Layer:  # noqa: N802 - as above
     """P[b, c] = exp(Z[b, c]) / sum_k exp(Z[b, k]); dZ = P (dP - sum_k P dP)"""
     return Activation("softmax")
 
