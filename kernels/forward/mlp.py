@@ -14,14 +14,13 @@ from kernels.flops import EXP_FLOPS
 from kernels.forward.mlp_rounding import forward_rounding
 from kernels.forward.softmax import softmax_rows
 from kernels.forward.softmax import ufunc as softmax_ufunc
-from kernels.gemm.microkernel import flat, lanes
+from kernels.gemm.microkernel import flat
+from kernels.gemm.taking import CROWD, counters, left, take
 from kernels.gemm.three_layers import (
     SHARED,
-    forward_tile,
     lay_out,
-    pack_task,
-    pack_tasks,
-    softmax_tile,
+    pack_all,
+    probs_tile,
     tile_rows,
 )
 from kernels.registry import Operation, Sizes
@@ -278,19 +277,14 @@ def tiled(inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, 
     work = np.empty(places[SHARED], inputs.dtype)
     probs = np.empty((batch, classes), inputs.dtype)
     p = flat(probs)
-    # the compiler's own counters are unsigned, and would compile every helper once more
-    for task in prange(pack_tasks(x, sizes)):
-        pack_task(np.int64(task), u1, c1, u2, c2, u3, c3, sizes, work, places)
     tile = tile_rows(batch)
-    for task in prange((batch + tile - 1) // tile):
-        first = np.int64(task) * tile
-        rows = min(tile, batch - first)
-        o1 = np.empty(tile * b1.shape[0], inputs.dtype)
-        o2 = np.empty(tile * b2.shape[0], inputs.dtype)
-        logits = np.empty(tile * classes, inputs.dtype)
-        scratch = np.empty(tile * 3 * lanes(x), inputs.dtype)
-        forward_tile(
-            x, first * inputs.shape[1], rows, sizes, work, places, o1, 0, o2, 0, logits, 0, scratch
-        )
-        softmax_tile(logits, p, first * classes, 0, rows, classes)
+    tiles, state = (batch + tile - 1) // tile, counters(2)
+    for _ in prange(CROWD):
+        if not left(state, 1, tiles):
+            continue
+        pack_all(state, u1, c1, u2, c2, u3, c3, sizes, work, places)
+        task = take(state, 1)
+        while task < tiles:
+            probs_tile(task * tile, x, sizes, work, places, p)
+            task = take(state, 1)
     return probs

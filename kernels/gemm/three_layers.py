@@ -18,6 +18,7 @@ import numpy.typing as npt
 from kernels.compiled import helper
 from kernels.gemm.microkernel import PLAIN, RECTIFIED, STEPPED, lanes
 from kernels.gemm.products import back, forward, pack, pack_tail, padded, panels_of, weights_panel
+from kernels.gemm.taking import finish, take, wait
 
 Array = npt.NDArray[Any]
 
@@ -266,3 +267,55 @@ def _sum_rows(
     if ending == STEPPED:
         for u in range(columns):
             sums[u] = base[u] + factor * sums[u]
+
+
+@helper()
+def pack_all(
+    state: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array,
+    sizes: Array, work: Array, places: Array,
+) -> None:  # fmt: skip
+    """Phase 0 of whatever comes after it."""
+    tasks = pack_tasks(work, sizes)
+    task = take(state, 0)
+    while task < tasks:
+        pack_task(task, w1, b1, w2, b2, w3, b3, sizes, work, places)
+        finish(state, 0)
+        task = take(state, 0)
+    wait(state, 0, tasks)
+
+
+@helper()
+def train_all(
+    state: Array, x: Array, w2: Array, w3: Array, labels: Array, sizes: Array,
+    work: Array, places: Array, logits: Array, losses: Array,
+) -> None:  # fmt: skip
+    """Phase 1: all tiles forward and back, and the loss of each."""
+    batch = sizes[BATCH]
+    tile, one = tile_rows(batch), x.dtype.type(1)
+    tasks = (batch + tile - 1) // tile
+    task = take(state, 1)
+    while task < tasks:
+        first = task * tile
+        losses[task] = training_tile(
+            first, min(tile, batch - first), x, w2, w3, labels, sizes, work, places, logits, one
+        )
+        finish(state, 1)
+        task = take(state, 1)
+    wait(state, 1, tasks)
+
+
+@helper()
+def probs_tile(
+    first: int, x: Array, sizes: Array, work: Array, places: Array, probs: Array
+) -> None:
+    """Probabilities of the tile that begins at this row; nothing else of it is kept."""
+    batch, classes = sizes[BATCH], sizes[CLASSES]
+    tile = tile_rows(batch)
+    rows = min(tile, batch - first)
+    o1, o2 = np.empty(tile * sizes[HIDDEN1], x.dtype), np.empty(tile * sizes[HIDDEN2], x.dtype)
+    logits = np.empty(tile * classes, x.dtype)
+    scratch = np.empty(tile * 3 * lanes(x), x.dtype)
+    forward_tile(
+        x, first * sizes[FEATURES], rows, sizes, work, places, o1, 0, o2, 0, logits, 0, scratch
+    )
+    softmax_tile(logits, probs, first * classes, 0, rows, classes)

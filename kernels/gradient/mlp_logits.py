@@ -16,15 +16,14 @@ from kernels.compiled import helper
 from kernels.forward import mlp
 from kernels.forward.mlp_rounding import forward_rounding
 from kernels.gemm.microkernel import flat
+from kernels.gemm.taking import CROWD, counters, left, take
 from kernels.gemm.three_layers import (
     END,
     gradient_task,
     gradient_tasks,
     lay_out,
-    pack_task,
-    pack_tasks,
-    tile_rows,
-    training_tile,
+    pack_all,
+    train_all,
 )
 from kernels.labels import refuse_bad_labels
 from kernels.registry import Operation, Sizes
@@ -342,16 +341,17 @@ def tiles(
     dw2, db2 = np.empty(w2.shape, inputs.dtype), np.empty(b2.shape, inputs.dtype)
     dw3, db3 = np.empty(w3.shape, inputs.dtype), np.empty(b3.shape, inputs.dtype)
     g1, g2, g3 = flat(dw1), flat(dw2), flat(dw3)
-    # the compiler's own counters are unsigned, and would compile every helper once more
-    for task in prange(pack_tasks(x, sizes)):
-        pack_task(np.int64(task), u1, c1, u2, c2, u3, c3, sizes, work, places)
-    tile, one = tile_rows(batch), inputs.dtype.type(1)
-    for task in prange((batch + tile - 1) // tile):
-        first = np.int64(task) * tile
-        rows = min(tile, batch - first)
-        training_tile(first, rows, x, u2, u3, labels, sizes, work, places, z, one)
-    for task in prange(gradient_tasks(x, sizes)):
-        gradient_task(np.int64(task), x, sizes, work, places, g1, db1, g2, db2, g3, db3)
+    losses = np.empty(batch // 16 + 1, inputs.dtype)
+    tasks, state = gradient_tasks(x, sizes), counters(3)
+    for _ in prange(CROWD):
+        if not left(state, 2, tasks):
+            continue
+        pack_all(state, u1, c1, u2, c2, u3, c3, sizes, work, places)
+        train_all(state, x, u2, u3, labels, sizes, work, places, z, losses)
+        task = take(state, 2)
+        while task < tasks:
+            gradient_task(task, x, sizes, work, places, g1, db1, g2, db2, g3, db3)
+            task = take(state, 2)
     return logits, dw1, db1, dw2, db2, dw3, db3
 
 

@@ -15,15 +15,15 @@ import numpy.typing as npt
 from kernels import draws
 from kernels.forward import mlp
 from kernels.gemm.microkernel import flat
+from kernels.gemm.taking import CROWD, counters, left, take
 from kernels.gemm.three_layers import (
     END,
     gradient_tasks,
     lay_out,
-    pack_task,
-    pack_tasks,
+    pack_all,
     step_task,
     tile_rows,
-    training_tile,
+    train_all,
 )
 from kernels.gradient import mlp_logits
 from kernels.gradient.cross_entropy import indexed as cross_entropy
@@ -256,26 +256,27 @@ def tiled(
     new_w2, new_b2 = np.empty(w2.shape, inputs.dtype), np.empty(b2.shape, inputs.dtype)
     new_w3, new_b3 = np.empty(w3.shape, inputs.dtype), np.empty(b3.shape, inputs.dtype)
     n1, n2, n3 = flat(new_w1), flat(new_w2), flat(new_w3)
-    # the compiler's own counters are unsigned, and would compile every helper once more
-    for task in prange(pack_tasks(x, sizes)):
-        pack_task(np.int64(task), u1, c1, u2, c2, u3, c3, sizes, work, places)
-    tile, one = tile_rows(batch), inputs.dtype.type(1)
+    tile = tile_rows(batch)
     tiles = (batch + tile - 1) // tile
     losses = np.empty(tiles, inputs.dtype)
-    for task in prange(tiles):
-        first = np.int64(task) * tile
-        rows = min(tile, batch - first)
-        losses[task] = training_tile(first, rows, x, u2, u3, labels, sizes, work, places, z, one)
+    count = inputs.dtype.type(1 if reduction == "sum" else batch)
+    step = rate[()] / count
+    tasks, state = gradient_tasks(x, sizes), counters(3)
+    for _ in prange(CROWD):
+        if not left(state, 2, tasks):
+            continue
+        pack_all(state, u1, c1, u2, c2, u3, c3, sizes, work, places)
+        train_all(state, x, u2, u3, labels, sizes, work, places, z, losses)
+        task = take(state, 2)
+        while task < tasks:
+            step_task(
+                task, x, sizes, work, places,
+                n1, new_b1, n2, new_b2, n3, new_b3, u1, c1, u2, c2, u3, c3, step,
+            )  # fmt: skip
+            task = take(state, 2)
     total = inputs.dtype.type(0)
     for k in range(tiles):
         total += losses[k]
-    count = inputs.dtype.type(1 if reduction == "sum" else batch)
     loss = np.empty((), inputs.dtype)
     loss[()] = total / count
-    step = rate[()] / count
-    for task in prange(gradient_tasks(x, sizes)):
-        step_task(
-            np.int64(task), x, sizes, work, places,
-            n1, new_b1, n2, new_b2, n3, new_b3, u1, c1, u2, c2, u3, c3, step,
-        )  # fmt: skip
     return loss, logits, new_w1, new_b1, new_w2, new_b2, new_w3, new_b3
