@@ -69,9 +69,12 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # noqa: PTH101 - as above; mkstemp's only their owner reads
         os.replace(temporary, path)  # noqa: PTH105 - as above
-    except BaseException:
+    except BaseException as problem:
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108 - as above
+        if isinstance(problem, OSError) and problem.filename in (None, temporary):
+            # of the file that was asked for, which a full disk does not say
+            raise OSError(problem.errno, problem.strerror, os.fspath(path)) from problem
         raise
 
 

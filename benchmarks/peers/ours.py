@@ -80,8 +80,8 @@ class Fit(Stepper):
 
     def _fit(self, steps: int, on_step: Any = None) -> Any:
         return self.net.fit(
-            self.inputs, self.labels, steps=steps, every=steps, batch=None, optimizer=self.optimizer,
-            on_step=on_step,
+            self.inputs, self.labels, steps=steps, every=steps, batch=None,
+            optimizer=self.optimizer, on_step=on_step,
         )  # fmt: skip
 
 

@@ -43,6 +43,13 @@ class Kept:
         """Itself where nothing has its name yet, else another: what is there may be better."""
         return Kept(_free(), self.asked) if self.path.exists() else self
 
+    @property
+    def in_temporary_folder(self) -> Kept:
+        """A new name where there may be room when there is none here."""
+        import tempfile
+
+        return Kept(Path(tempfile.mkdtemp(prefix="einbench-")) / self.path.name, self.asked)
+
     def how_to_load(self, scale: Scale) -> str:
         """What to do with the file, for people."""
         return (

@@ -78,8 +78,12 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
         if keep:
             try:
                 net.save(kept.path)
-            except OSError as problem:  # what was reached is shown all the same
-                keep, full = False, problem
+            except OSError as problem:  # what was reached is shown, and kept where there is room
+                full, kept = problem, kept.in_temporary_folder
+                try:
+                    net.save(kept.path)
+                except OSError:
+                    keep = False
     document = _document(trained, shown, settings, kept.path if keep else None)
     out = console(target.tables)
     try:
@@ -94,7 +98,8 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
         out.print(f"curves: {plot}", markup=False, soft_wrap=True)
     _end(trained, shown, kept if keep else None, target, out)
     if full is not None:
-        raise full
+        where = f"the network is in {kept.path}" if keep else "the network is lost"
+        raise OSError(full.errno, f"{full.strerror}; {where}", full.filename)
     if trained.diverged is not None:
         told = f"; they are in {kept.path}" if keep else ""
         raise ValueError(f"{trained.diverged}{told}")

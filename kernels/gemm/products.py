@@ -152,25 +152,35 @@ def weights_panel(
     whole = min(features // size * size, first + 3 * size)
     vectors = (whole - first) // size
     if vectors > 0:
+        one = d.dtype.type(1)
         for b in range(0, max(batch, 1), DEPTH):
-            # from the second block on the sums begin where they were left
-            begun = c if b > 0 else zeros
-            at, row = (first, features) if b > 0 else (0, 0)
-            down(
-                units, vectors, d, b * units, 1, units, a, b * features + first, features,
-                c, first, features, begun, at, row, min(batch - b, DEPTH),
-                ending if b + DEPTH >= batch else PLAIN, base, first, features, factor,
-            )  # fmt: skip
+            last = b + DEPTH >= batch
+            count = min(batch - b, DEPTH)
+            if b > 0 and not last:
+                # a block is summed apart and then added: in one long sum of 60,000 products
+                # rounding would grow with every one of them
+                down(
+                    units, vectors, d, b * units, 1, units, a, b * features + first, features,
+                    c, first, features, zeros, 0, 0, count, STEPPED, c, first, features, one,
+                )  # fmt: skip
+            else:
+                begun = c if b > 0 else zeros
+                at, row = (first, features) if b > 0 else (0, 0)
+                down(
+                    units, vectors, d, b * units, 1, units, a, b * features + first, features,
+                    c, first, features, begun, at, row, count,
+                    ending if last else PLAIN, base, first, features, factor,
+                )  # fmt: skip
     if whole < features and whole < first + 3 * size:
-        _weights_tail(d, units, a, features, batch, c, ending, base, factor)
+        _weights_tail(d, units, a, features, batch, c, zeros, ending, base, factor)
 
 
 @helper()
 def _weights_tail(
     d: Array, units: int, a: Array, features: int, batch: int,
-    c: Array, ending: int, base: Array, factor: Any,
+    c: Array, zeros: Array, ending: int, base: Array, factor: Any,
 ) -> None:  # fmt: skip
-    size, zero = lanes(d), d.dtype.type(0)
+    size, one = lanes(d), d.dtype.type(1)
     whole = features // size * size
     tail = np.empty(DEPTH * size, d.dtype)
     sums = np.zeros(units * size, d.dtype)
@@ -179,7 +189,7 @@ def _weights_tail(
         pack_tail(a, b * features, count, features, tail)
         down(
             units, 1, d, b * units, 1, units, tail, 0, size,
-            sums, 0, size, sums, 0, size, count, PLAIN, sums, 0, 0, zero,
+            sums, 0, size, zeros, 0, 0, count, STEPPED, sums, 0, size, one,
         )  # fmt: skip
     for u in range(units):
         for f in range(whole, features):

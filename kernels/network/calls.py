@@ -50,6 +50,10 @@ class Calls:
         account.calls += 1
         return result
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Compiled functions stay behind: another process looks its kernels up itself."""
+        return {**self.__dict__, "_known": {}}
+
     def renew(self) -> None:
         """Look every kernel up again: others may have been registered, or measured, since."""
         self._known.clear()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import sqrt
 from typing import Any
 
@@ -56,21 +57,42 @@ def normal(std: float) -> Normal:
     """W ~ N(0, std^2), whatever the size of the layer."""
     if not 0 <= std < np.inf:
         raise ValueError(f"std={std!r}: expected a standard deviation from 0 on")
-    return Normal(lambda units, features: std)
+    return Normal(partial(_whatever_size, std))
 
 
 def uniform(low: float, high: float) -> Uniform:
     """W, bias ~ U[low, high), whatever the size of the layer."""
     if not -np.inf < low < high < np.inf:
         raise ValueError(f"low={low!r}, high={high!r}: expected low below high, both finite")
-    return Uniform(lambda units, features: (low, high))
+    return Uniform(partial(_whatever_size, (low, high)))
+
+
+# functions with names, so that networks can be pickled into other processes
+def _whatever_size(value: Any, units: int, features: int) -> Any:
+    return value
+
+
+def _he(units: int, features: int) -> float:
+    return sqrt(2 / features)
+
+
+def _xavier(units: int, features: int) -> float:
+    return sqrt(2 / (features + units))
+
+
+def _by_features(units: int, features: int) -> float:
+    return sqrt(1 / features)
+
+
+def _bounds(units: int, features: int) -> tuple[float, float]:
+    return -1 / sqrt(features), 1 / sqrt(features)
 
 
 INITIAL: dict[str, Initial] = {
-    "he": Normal(lambda units, features: sqrt(2 / features)),
-    "xavier": Normal(lambda units, features: sqrt(2 / (features + units))),
-    "normal": Normal(lambda units, features: sqrt(1 / features)),
-    "uniform": Uniform(lambda units, features: (-1 / sqrt(features), 1 / sqrt(features))),
+    "he": Normal(_he),
+    "xavier": Normal(_xavier),
+    "normal": Normal(_by_features),
+    "uniform": Uniform(_bounds),
 }
 
 

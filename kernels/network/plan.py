@@ -57,7 +57,8 @@ def plan(
             f"every={every!r} is for training by steps: give steps= instead of epochs="
         )
     if target is not None:
-        if isinstance(target, bool) or not 0 < target <= 1:
+        number = isinstance(target, int | float | np.number) and not isinstance(target, bool)
+        if not number or not 0 < target <= 1:
             raise ValueError(f"target={target!r}: expected an accuracy above 0, at most 1")
         if outputs == 1:
             raise ValueError("target: a network of a single output has no accuracy")
@@ -68,6 +69,27 @@ def plan(
         total = _whole_number("steps", steps)
     length = a_round if every is None else _whole_number("every", every)
     return Plan(size, total, length, order, target, on_interrupt)
+
+
+def refuse_strangers(optimizer: Any, on_step: Any, on_epoch: Any, seed: Any) -> None:
+    """What is called while training must be callable, before anything is touched.
+
+    Raises:
+        TypeError: an optimizer, a callback or a seed is none.
+        ValueError: a seed below 0.
+    """
+    if isinstance(optimizer, type) or not (
+        hasattr(optimizer, "begin") and hasattr(optimizer, "rate")
+    ):
+        raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, as SGD(0.1)")
+    for name, callback in (("on_step", on_step), ("on_epoch", on_epoch)):
+        if callback is not None and not callable(callback):
+            raise TypeError(f"{name}={callback!r}: expected a function, or None")
+    if seed is not None:
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+            raise TypeError(f"seed={seed!r}: expected a whole number from 0, or None")
+        if seed < 0:
+            raise ValueError(f"seed={seed!r}: expected a whole number from 0, or None")
 
 
 def _whole_number(name: str, value: Any) -> int:

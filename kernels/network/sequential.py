@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,8 @@ class Sequential:
         dtype: npt.DTypeLike = "float32",
         whole: bool = True,
     ) -> None:
+        if not isinstance(layers, Iterable):
+            raise TypeError(f"layers={layers!r}: expected a list of layers, as [{layers!r}]")
         self.layers = tuple(layers)
         self.loss: Loss = CrossEntropy() if loss is None else loss
         self.features, self.outputs = widths(self.layers, self.loss)
@@ -196,9 +198,11 @@ class Sequential:
             ValueError: data or settings that do not fit, each named.
             Diverged: the loss became infinite or NaN; the last good parameters are kept.
         """
-        from kernels.network.plan import plan
+        from kernels.network.plan import plan, refuse_strangers
         from kernels.network.training import train
 
+        descending = SGD(0.1) if optimizer is None else optimizer
+        refuse_strangers(descending, on_step, on_epoch, seed)
         rows, targets = self.checked(x, y)
         judged = None if validation is None else self._checked_validation(validation)
         settings = plan(
@@ -207,8 +211,7 @@ class Sequential:
         )  # fmt: skip
         rng = self.rng if seed is None else np.random.default_rng(seed)
         return train(
-            self, (rows, targets), judged, settings, SGD(0.1) if optimizer is None else optimizer,
-            rng, on_step, on_epoch,
+            self, (rows, targets), judged, settings, descending, rng, on_step, on_epoch,
         )  # fmt: skip
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from kernels.network.feed import feed
 from kernels.network.history import History
+from kernels.network.interrupts import between_steps
 from kernels.network.memory import aligned
 from kernels.network.optimizer import Optimizer, Steps
 from kernels.network.plan import Plan
@@ -108,7 +109,11 @@ def train(
     net.calls.renew()
     try:
         # the loss is watched: a warning beside it would say less
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with (
+            np.errstate(over="ignore", invalid="ignore", divide="ignore"),
+            between_steps() as deliver,
+        ):
+            training.deliver = deliver
             training.run()
     except KeyboardInterrupt:
         training.go_back()
@@ -137,6 +142,8 @@ class _Training:
         self.data, self.validation, self.rng = data, validation, rng
         self.on_step, self.on_epoch = on_step, on_epoch
         self.history = History()
+        #: called where nothing is half done: a Ctrl-C that came meanwhile is raised here
+        self.deliver: Callable[[], None] = lambda: None
         self.parameters = _Parameters(net)
         self.kept = _Kept(self.parameters.copies(), 0, 0)
 
@@ -169,6 +176,7 @@ class _Training:
     ) -> tuple[float, float, float]:
         """Steps from first to last: mean loss and accuracy of their samples, and seconds."""
         parameters, calls, on_step = self.parameters, self.net.calls, self.on_step
+        deliver = self.deliver
         step_losses = self.history.step_losses
         advance = stepping(self.net, descent)
         mean = self.net.loss.reduction == "mean"
@@ -194,6 +202,7 @@ class _Training:
             step_losses.append(value)
             if on_step is not None:
                 on_step(step, value)
+            deliver()
         seconds_s = perf_counter() - start_s - (calls.ledger.preparing_s - prepared_s)
         return total / count, float("nan") if single else right / count, seconds_s
 

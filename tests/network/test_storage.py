@@ -230,3 +230,12 @@ def test_a_layer_of_ones_own_cannot_be_saved(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'Square' cannot be saved"):
         net.save(tmp_path / "net.npz")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("initial", ["he", "xavier", "normal", "uniform"])
+def test_a_network_goes_through_pickle_to_other_processes(initial: str) -> None:
+    net = N.Sequential([N.Linear(6, 5, initial), N.ReLU(), N.Linear(5, 3)], kernels="numba")
+    x = np.ones((4, 6), np.float32)
+    expected = net.forward(x)
+    there = pickle.loads(pickle.dumps(net))  # noqa: S301 - as multiprocessing does it
+    np.testing.assert_array_equal(there.forward(x), expected)

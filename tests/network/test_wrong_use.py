@@ -151,3 +151,26 @@ def test_a_validation_set_is_a_pair(net: Any) -> None:
         net.fit(X, Y, validation=X)
     with pytest.raises(ValueError, match="validation: y has 20 labels where x has 5"):
         net.fit(X, Y, validation=(X[:5], Y))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"optimizer": "sgd"}, "optimizer='sgd': expected an optimizer"),
+        ({"optimizer": N.SGD}, "expected an optimizer, as SGD"),
+        ({"on_step": 3}, "on_step=3: expected a function"),
+        ({"on_epoch": "x"}, "on_epoch='x': expected a function"),
+        ({"target": "a"}, "target='a': expected an accuracy"),
+        ({"seed": "a"}, "seed='a': expected a whole number"),
+        ({"seed": -1}, "seed=-1: expected a whole number"),
+    ],
+)
+def test_what_is_called_while_training_is_looked_at_before(settings, words) -> None:
+    net = N.Sequential([N.Linear(3, 2)], kernels="matmul")
+    with pytest.raises((TypeError, ValueError), match=re.escape(words)):
+        net.fit(np.ones((4, 3)), [0, 1, 0, 1], batch=2, **settings)
+
+
+def test_a_layer_alone_is_no_list_of_layers() -> None:
+    with pytest.raises(TypeError, match="expected a list of layers"):
+        N.Sequential(N.Linear(2, 3))
