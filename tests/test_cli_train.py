@@ -65,9 +65,20 @@ def test_the_parts_add_up_to_the_wall_time(trained):
     parts = document["time"]
     assert math.isclose(sum(p["seconds_s"] for p in parts), document["wall_s"], rel_tol=1e-9)
     assert all(p["seconds_s"] >= 0 for p in parts)
-    update = next(p for p in parts if p["what"] == "update")
-    assert update["calls"] == 80 == len(document["step_losses"])
+    steps = next(p for p in parts if p["operation"] == "mlp_sgd_step")
+    assert steps["calls"] == 80 == len(document["step_losses"])
     assert {p["kernel"] for p in parts if p["operation"] == "linear"} == {"matmul"}
+
+
+def test_with_momentum_the_update_has_a_line_of_its_own(tmp_path):
+    told = tmp_path / "told.json"
+    asked = ["--samples", "500", "--epochs", "1", "--kernels", "matmul", "--momentum", "0.5"]
+    done = train(*asked, "--json", str(told))
+    assert done.exit_code == 0, done.output
+    parts = json.loads(told.read_text())["time"]
+    update = next(p for p in parts if p["what"] == "update")
+    gradients = next(p for p in parts if p["operation"] == "mlp_logits_gradients")
+    assert update["calls"] == gradients["calls"] > 0
 
 
 def test_the_document_says_what_was_trained_and_on_which_machine(trained):

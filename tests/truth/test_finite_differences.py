@@ -131,12 +131,19 @@ def mlp_gradients(a: Arrays) -> tuple[Array, ...]:
     )
 
 
+def mlp_logits_gradients(a: Arrays) -> tuple[Array, ...]:
+    y1 = np.maximum(linear(a["inputs"], a["w1"], a["b1"]), 0)
+    y2 = np.maximum(linear(y1, a["w2"], a["b2"]), 0)
+    return linear(y2, a["w3"], a["b3"]), *mlp_gradients(a)
+
+
 TRUTHS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
         relu_vjp, tanh_vjp, sigmoid_vjp, softmax_jacobian, softmax_vjp, weight_gradient,
         bias_gradient, input_gradient, cross_entropy_gradient,
         negative_log_likelihood_gradient, mean_squared_error_gradient, mlp_gradients,
+        mlp_logits_gradients,
     )
 }  # fmt: skip
 

@@ -208,3 +208,19 @@ def hands_the_old_biases_on(*arrays, reduction):
     outputs = list(step(arrays, reduction=reduction))
     outputs[3] = arrays[2]
     return tuple(outputs)
+
+
+@wrong("mlp_logits_gradients", "logits is zero everywhere")
+def no_logits(*arrays):
+    logits = layers(*arrays[:-1])[4]
+    return np.zeros_like(logits), *back(*arrays)
+
+
+@wrong("mlp_logits_gradients", "was expected")
+def probabilities_for_logits(*arrays):
+    return layers(*arrays[:-1])[5], *back(*arrays)
+
+
+@wrong("mlp_logits_gradients", "was expected")
+def logits_without_the_last_mask(*arrays):
+    return layers(*arrays[:-1])[4], *back(*arrays, masks=(True, False))
