@@ -37,6 +37,11 @@ class Whole:
         """P (batch, classes)"""
         return calls("mlp_forward", inputs, *self.parameters)
 
+    def outputs(self, calls: Calls, inputs: Array) -> Array:
+        """Of the last layer: logits, or probabilities where Softmax is a layer."""
+        six = calls("mlp_intermediates", inputs, *self.parameters)
+        return six[5] if self.softmax else six[4]
+
     def __call__(self, calls: Calls, inputs: Array, targets: Array) -> Pass:
         """Loss, logits and gradients of these samples; the mean is left to the factor."""
         logits, *gradients = calls("mlp_logits_gradients", inputs, *self.parameters, targets)
