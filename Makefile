@@ -97,7 +97,7 @@ publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their script
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers $(ARGS)
 
-peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-learn, 10 minutes (ARGS="--batch 32")
+peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-learn, 16 minutes (ARGS="--launches 1")
 	@$(CHOICE) peers.step ../results/peers-step.json $(ARGS)
 
 lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changing nothing

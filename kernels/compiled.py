@@ -250,12 +250,18 @@ def _prepare(body: FunctionType, dtype: np.dtype[Any]) -> None:
 def sources_of(body: FunctionType) -> frozenset[str]:
     """Files of the helpers and intrinsics that a body calls, whoever calls them."""
     found: frozenset[str] = frozenset()
-    for name in _globals_of(body):
-        used = body.__globals__.get(name)
-        if isinstance(used, Helper | Intrinsic):
-            found |= used.sources
-        elif used is not body and _is_beside(used, body):
-            found |= sources_of(used)
+    seen, waiting = {body}, [body]
+    while waiting:
+        # attributes are among these names too: one that is a helper's as well is a file more to
+        # look at, and ``dis``, which could tell, takes longer to import than a first answer may
+        calling = waiting.pop()
+        for name in calling.__code__.co_names:
+            used = calling.__globals__.get(name)
+            if isinstance(used, Helper | Intrinsic):
+                found |= used.sources
+            elif _is_beside(used, calling) and used not in seen:
+                seen.add(used)
+                waiting.append(used)
     return found
 
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kernels import compiled
-from kernels.compiled import Compiled
+from kernels.compiled import Compiled, sources_of
 from kernels.cpu import cpu_model
 from kernels.registry import Operation
 
@@ -200,8 +200,14 @@ def _numba_version() -> str | None:
 
 
 def _hash(function: Any, hashes: dict[str, str]) -> str:
-    """Of the file that the function stands in; of its code where it was typed into a prompt."""
-    body = function.body if isinstance(function, Compiled) else function
+    """Of the file that the function stands in; of its code where it was typed into a prompt.
+
+    Of a compiled one also of the files of the helpers that are compiled into it.
+    """
+    if isinstance(function, Compiled):
+        helpers = sorted(sources_of(function.body))
+        return "".join([_hash(function.body, hashes), *(_file_hash(p, hashes) for p in helpers)])
+    body = function
     inner = body.func if isinstance(body, functools.partial) else getattr(body, "__wrapped__", None)
     if inner is not None:
         # what is wrapped, and what wraps it
@@ -217,13 +223,16 @@ def _hash(function: Any, hashes: dict[str, str]) -> str:
 
 
 def _code_hash(code: Any, hashes: dict[str, str]) -> str:
-    path = code.co_filename
+    try:
+        return _file_hash(code.co_filename, hashes)
+    except OSError:
+        return _digest("\n".join(_instructions(code)).encode())
+
+
+def _file_hash(path: str, hashes: dict[str, str]) -> str:
     if path not in hashes:
-        try:
-            with open(path, "rb") as file:  # noqa: PTH123 - pathlib loads slowly
-                hashes[path] = _digest(file.read())
-        except OSError:
-            return _digest("\n".join(_instructions(code)).encode())
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib loads slowly
+            hashes[path] = _digest(file.read())
     return hashes[path]
 
 

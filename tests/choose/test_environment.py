@@ -97,6 +97,25 @@ def test_an_edit_of_a_kernels_file_changes_the_key(
     assert environment(op) == before
 
 
+def test_an_edit_of_a_helpers_file_changes_the_key_of_what_it_is_compiled_into(
+    op: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "shared.py"
+    path.write_text(
+        "from kernels.compiled import helper\n\n"
+        "def twice(value):\n    return 2 * value\n\n"
+        "@helper()\ndef shared(value):\n    return twice(value)\n"
+    )
+    beside = tmp_path / "mine.py"
+    beside.write_text("def mine(inputs):\n    return shared(inputs)\n")
+    module = loaded(beside)
+    module.shared = loaded(path).shared
+    op.kernel("mine", compile=True)(module.mine)
+    before = environment(op)
+    path.write_text(path.read_text().replace("2 *", "3 *"))
+    assert differences(before, environment(op)) == ["candidates"]
+
+
 def test_an_edit_of_the_operations_file_changes_the_key(tmp_path: Path) -> None:
     path = tmp_path / "operation.py"
     path.write_text("def reference(inputs):\n    return 2 * inputs\n")
