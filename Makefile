@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-typical bench-ci gate gate-study history history-quick history-newest publish test-peers peers-step lint format check machine picture clean
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-typical bench-ci gate gate-study history history-quick history-newest publish test-peers peers peers-step lint format check machine picture clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -100,6 +100,9 @@ test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and 
 peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-learn, 16 minutes (ARGS="--launches 1")
 	@$(CHOICE) peers.step ../results/peers-step.json $(ARGS)
 
+peers: $(VENV)/.peers  ## every operation beside PyTorch, JAX and scikit-learn, 30 minutes (ARGS="--operation softmax")
+	@$(CHOICE) peers.board ../results/peers.json $(ARGS)
+
 lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -115,7 +118,7 @@ picture: $(VENV)/.installed  ## draw the README's table anew
 		--json results/readme-table.json --picture results/readme-table.svg
 
 clean:  ## remove everything made here but results
-	rm -rf $(VENV) .gate .choice .asv .benchmarks build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .gate .choice .peers .asv .benchmarks build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

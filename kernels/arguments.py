@@ -23,6 +23,10 @@ class Signature(Protocol):
         """Axis names of every array, in order."""
 
     @property
+    def outputs(self) -> Mapping[str, str]:
+        """Axis names of every result, in order."""
+
+    @property
     def dtypes(self) -> Mapping[str, str]:
         """Kinds of the arrays that are not floating."""
 
@@ -93,6 +97,44 @@ def sizes_of(signature: Signature, arrays: Mapping[str, Array]) -> dict[str, int
                 f"{signature.name}: {origin[axis]} has no {axis}; at least 1 is needed"
             )
     return sizes
+
+
+def check_out(signature: Signature, bound: Bound, out: Any) -> Any:
+    """Memory for a result, as kernels take it: an array, or a plain tuple of as many as outputs.
+
+    Raises:
+        TypeError: not arrays, not as many as outputs, or of another dtype.
+        ValueError: a shape does not fit, or it is not in C order, read-only, or shares memory with
+            an input or another output.
+    """
+    names = list(signature.outputs)
+    held = (out,) if len(names) == 1 else out
+    if not isinstance(held, tuple) or len(held) != len(names):
+        raise TypeError(
+            f"{signature.name}: out must be a tuple of {len(names)} arrays "
+            f"({', '.join(names)}), got {type(out).__name__}"
+        )
+    inputs = dict(zip(signature.inputs, bound.arrays, strict=True))
+    dtype = next(array.dtype for name, array in inputs.items() if name not in signature.dtypes)
+    taken = list(inputs.items())
+    for name, array in zip(names, held, strict=True):
+        shape = tuple(bound.sizes[axis] for axis in signature.outputs[name].split())
+        whose = f"{signature.name}: out for {name}"
+        if not isinstance(array, np.ndarray) or array.dtype != dtype:
+            came = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            raise TypeError(f"{whose} must be an array of {dtype}, got {came}")
+        if array.shape != shape:
+            raise ValueError(f"{whose} must have shape {shape}, got {array.shape}")
+        if not (array.flags.c_contiguous and array.flags.writeable):
+            fault = "read-only" if array.flags.c_contiguous else "not in C order"
+            raise ValueError(f"{whose} is {fault}; make it with np.empty({shape}, '{dtype}')")
+        for other, there in taken:
+            if np.may_share_memory(array, there):
+                raise ValueError(f"{whose} shares memory with {other}: give it memory of its own")
+        taken.append((name, array))
+    # a memory map is memory too: kernels see the array in it
+    plain = tuple(np.asarray(array) for array in held)
+    return plain[0] if len(names) == 1 else plain
 
 
 def _by_name(

@@ -7,7 +7,6 @@ its module that it calls, so that one source serves as ``loop`` and as ``numba``
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import os
@@ -16,11 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
-Form = tuple[Any, ...]  # dtype of the first array, options
+from kernels.bodies import copy_of, digest_of, globals_of, jit_of, prepare, sources_of
+
+Form = tuple[Any, ...]  # dtype of the first array, whether it makes its output, options
 
 _LOCK = threading.RLock()
 
@@ -64,6 +65,8 @@ class Compiled:
         self.compile_s = 0.0
         self._forms: dict[Form, Any] = {}
         self._integers: tuple[int, ...] = ()
+        #: whether it writes into memory that it is given: its last parameter is ``out``
+        self.takes_out = "out" in body.__code__.co_varnames[: body.__code__.co_argcount]
         functools.update_wrapper(self, body)
 
     def why_unavailable(self) -> str:
@@ -74,21 +77,24 @@ class Compiled:
             return "numba's compiler is switched off (unset NUMBA_DISABLE_JIT)"
         return why_not_parallel() if self.parallel else ""
 
-    def __call__(self, *arrays: Any, **options: Any) -> Any:
-        """Run the form that fits the arguments, compiled now where it is new."""
+    def __call__(self, *arrays: Any, out: Any = None, **options: Any) -> Any:
+        """Run the form that fits the arguments, compiled now where it is new.
+
+        ``out`` is the array, or the tuple of them, that results are written to, in C order.
+        """
         in_order = True
         for array in arrays:
             if not array.flags.c_contiguous:
                 in_order = False
         if not in_order:
             arrays = tuple(np.asarray(array, order="C") for array in arrays)
-        form = (arrays[0].dtype.char, *options.values())
+        form = (arrays[0].dtype.char, out is None, *options.values())
         compiled = self._forms.get(form)
         if compiled is None:
-            compiled = self._compile(form, arrays, options)
+            compiled = self._compile(form, arrays, options, out)
         if self._integers:
             arrays = tuple(map(_as_int64, arrays))
-        return compiled(*arrays)
+        return compiled(*arrays) if out is None else compiled(*arrays, out=out)
 
     def entry(self, arrays: Sequence[Any], options: dict[str, Any]) -> Callable[..., Any]:
         """What to call with arrays laid out like these: the form itself where none is converted.
@@ -99,10 +105,10 @@ class Compiled:
             as_it_is = array.dtype.kind == "f" or array.dtype == np.int64
             if not (array.flags.c_contiguous and as_it_is):
                 return functools.partial(self, **options)
-        form = (arrays[0].dtype.char, *options.values())
-        return self._forms.get(form) or self._compile(form, arrays, options)
+        form = (arrays[0].dtype.char, True, *options.values())
+        return self._forms.get(form) or self._compile(form, arrays, options, None)
 
-    def _compile(self, form: Form, arrays: Sequence[Any], options: dict[str, Any]) -> Any:
+    def _compile(self, form: Form, arrays: Sequence[Any], options: dict[str, Any], out: Any) -> Any:
         import numba
 
         with _LOCK:
@@ -111,24 +117,29 @@ class Compiled:
             start_s = time.perf_counter()
             if self.parallel:
                 start_threads()
-            _prepare(self.body, arrays[0].dtype)
+            prepare(self.body, arrays[0].dtype)
             sources = sources_of(self.body)
             digest = [digest_of(sources)] if sources else []
             name = "_".join([self.method, *map(str, options.values()), *digest])
+            if out is not None:
+                name += "_out"
             # options are the parameters after the arrays: as defaults they compile to constants,
             # and so do parameters after those that have defaults of their own
             after = self.body.__code__.co_argcount - len(arrays) - len(options)
             own = (self.body.__defaults__ or ())[-after:] if after > 0 else ()
             constants = (*options.values(), *own)
-            copy = _copy(self.body, name, constants, numba.prange, self._helper)
+            copy = copy_of(self.body, name, constants, numba.prange, self._helper)
             # where the threads are a helper's there is no loop of its own to give them
-            own_loop = "prange" in _globals_of(self.body)
+            own_loop = "prange" in globals_of(self.body)
             dispatcher = self._jit(copy, parallel=self.parallel and own_loop)
             types = [
                 numba.types.Array(numba.from_dtype(_as_int64(a).dtype), a.ndim, "C", readonly=True)
                 for a in arrays
             ]
-            dispatcher.compile((*types, *map(numba.types.Omitted, constants)))
+            given = list(map(numba.types.Omitted, constants))
+            if out is not None:
+                given[-1] = _type_of(out)
+            dispatcher.compile((*types, *given))
             dispatcher.disable_compile()
             self._integers = tuple(i for i, a in enumerate(arrays) if a.dtype.kind in "iu")
             self._forms[form] = dispatcher
@@ -139,185 +150,22 @@ class Compiled:
         return self._jit(function, parallel=False)
 
     def _jit(self, function: FunctionType, *, parallel: bool) -> Any:
-        return _jit(function, parallel=parallel, fastmath=self.fastmath)
+        return jit_of(function, parallel=parallel, fastmath=self.fastmath)
 
 
-def _jit(
-    function: FunctionType, *, parallel: bool = False, fastmath: frozenset[str] | None = None
-) -> Any:
+def _type_of(out: Any) -> Any:
+    """numba's, of memory that a body writes to."""
     import numba
 
-    dispatcher = numba.njit(
-        parallel=parallel,
-        fastmath=set(fastmath) if fastmath else False,
-        error_model="numpy",  # a division by zero is infinity or NaN, as in NumPy
-        nogil=True,
-    )(function)
-    # a body typed into a prompt has no file to keep a cache beside
-    with contextlib.suppress(RuntimeError):
-        dispatcher.enable_caching()
-    return dispatcher
-
-
-class Intrinsic:
-    """What only a compiled body can call: instructions that Python has no words for.
-
-    ``build`` makes numba's intrinsic when a body that uses it is compiled; ``source`` is the file
-    that says what it does.
-    """
-
-    def __init__(
-        self,
-        build: Callable[[], Any],
-        source: str,
-        prepare: Callable[[np.dtype[Any]], None] = lambda dtype: None,
-    ) -> None:
-        self._build = build
-        #: what must be there for a dtype before code that uses it is compiled or loaded
-        self.prepare = prepare
-        self.sources = frozenset({source})
-
-    @functools.cached_property
-    def built(self) -> Any:
-        """What takes its place in a compiled body."""
-        return self._build()
-
-    def __call__(self, *_: Any) -> Any:
-        """Not from Python."""
-        raise TypeError("an intrinsic can be called in a compiled kernel only")
-
-
-class Helper:
-    """A function that bodies of several modules call, compiled once for all of them."""
-
-    def __init__(
-        self, function: Callable[..., Any], fastmath: frozenset[str] | None, parallel: bool
-    ) -> None:
-        if not isinstance(function, FunctionType):
-            raise TypeError(f"helper() needs a plain Python function, got {function!r}")
-        self.function = function
-        self._fastmath = fastmath
-        self._parallel = parallel
-        functools.update_wrapper(self, function)
-
-    @functools.cached_property
-    def sources(self) -> frozenset[str]:
-        """Files that it and what it calls stand in."""
-        return sources_of(self.function) | {self.function.__code__.co_filename}
-
-    @functools.cached_property
-    def built(self) -> Any:
-        """What takes its place in a compiled body."""
-        name = digest_of(self.sources)
-        import numba
-
-        jit = functools.partial(_jit, fastmath=self._fastmath)
-        loops = numba.prange if self._parallel else range
-        return jit(_copy(self.function, name, (), loops, jit), parallel=self._parallel)
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Interpreted, as it stands."""
-        return self.function(*arguments)
-
-
-def helper(
-    *, fastmath: frozenset[str] | None = None, parallel: bool = False
-) -> Callable[[Callable[..., Any]], Helper]:
-    """Let compiled bodies of other kernels call the decorated function.
-
-    One that is parallel is for kernels that are parallel themselves: they look after the threads.
-    """
-    return functools.partial(Helper, fastmath=fastmath, parallel=parallel)
-
-
-def copy_for_numba(body: Any, name: str) -> FunctionType:
-    """``body`` over globals in which helpers and intrinsics are what numba knows."""
-    return _copy(body, name, (), range, _jit)
-
-
-def _prepare(body: FunctionType, dtype: np.dtype[Any]) -> None:
-    """Make ready what the intrinsics need that a body calls, whoever calls them."""
-    for name in _globals_of(body):
-        used = body.__globals__.get(name)
-        if isinstance(used, Intrinsic):
-            used.prepare(dtype)
-        elif isinstance(used, Helper):
-            _prepare(used.function, dtype)
-        elif used is not body and _is_beside(used, body):
-            _prepare(used, dtype)
-
-
-def sources_of(body: FunctionType) -> frozenset[str]:
-    """Files of the helpers and intrinsics that a body calls, whoever calls them."""
-    found: frozenset[str] = frozenset()
-    seen, waiting = {body}, [body]
-    while waiting:
-        # attributes are among these names too: one that is a helper's as well is a file more to
-        # look at, and ``dis``, which could tell, takes longer to import than a first answer may
-        calling = waiting.pop()
-        for name in calling.__code__.co_names:
-            used = calling.__globals__.get(name)
-            if isinstance(used, Helper | Intrinsic):
-                found |= used.sources
-            elif _is_beside(used, calling) and used not in seen:
-                seen.add(used)
-                waiting.append(used)
-    return found
-
-
-def digest_of(sources: frozenset[str]) -> str:
-    """Of what lies in these files: numba's disk cache looks at a body's own file alone."""
-    from importlib.util import source_hash
-    from pathlib import Path
-
-    contents = (Path(source).read_bytes() for source in sorted(sources))
-    return source_hash(b"".join(contents)).hex()
+    if isinstance(out, tuple):
+        kinds = [_type_of(array) for array in out]
+        return numba.types.BaseTuple.from_types(kinds)  # type: ignore[no-untyped-call]
+    return numba.types.Array(numba.from_dtype(out.dtype), out.ndim, "C")
 
 
 def _as_int64(array: Any) -> Any:
     """Integer arrays as int64, so that one compiled form serves every integer dtype."""
     return array.astype(np.int64, copy=False) if array.dtype.kind in "iu" else array
-
-
-def _copy(
-    body: FunctionType,
-    name: str,
-    defaults: tuple[Any, ...],
-    prange: Any,
-    jit: Callable[[FunctionType], Any],
-) -> FunctionType:
-    """``body`` under another name, over globals in which ``prange`` is numba's.
-
-    The name is part of the key of numba's disk cache: without it the sequential and the
-    parallel form of one body would overwrite each other.
-    """
-    scope = dict(body.__globals__)
-    scope["prange"] = prange
-    for used in _globals_of(body):
-        called = scope.get(used)
-        if called is body:
-            raise TypeError(f"{body.__name__} calls itself, which cannot be compiled: write a loop")
-        if isinstance(called, Helper | Intrinsic):
-            scope[used] = called.built
-        elif _is_beside(called, body):
-            scope[used] = jit(_copy(called, name, called.__defaults__ or (), prange, jit))
-    copy = FunctionType(body.__code__, scope, body.__name__, defaults or None, body.__closure__)
-    copy.__qualname__ = f"{body.__qualname__}.{name}"
-    copy.__module__ = body.__module__
-    return copy
-
-
-def _globals_of(body: FunctionType) -> list[str]:
-    """Names that the body looks up in its module, each once."""
-    import dis
-
-    # co_names would hold attributes too: the ``zeros`` of ``np.zeros`` is no global
-    loaded = (i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL")
-    return list(dict.fromkeys(loaded))
-
-
-def _is_beside(called: Any, body: FunctionType) -> TypeGuard[FunctionType]:
-    return isinstance(called, FunctionType) and called.__module__ == body.__module__
 
 
 def why_unavailable(requires: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws
-from kernels.arguments import Bound, bind, choose_options
+from kernels.arguments import Bound, bind, check_out, choose_options
 from kernels.compiled import Compiled, why_unavailable
 from kernels.names import check_dtype, normalise, unknown
 
@@ -58,25 +58,58 @@ class Kernel:
         lines = (self.function.__doc__ or "").strip().splitlines()
         return lines[0] if lines else ""
 
+    @property
+    def takes_out(self) -> bool:
+        """Whether its function has a parameter ``out`` for memory to write the result to."""
+        if isinstance(self.function, Compiled):
+            return self.function.takes_out
+        code = getattr(self.function, "__code__", None)
+        return (
+            code is not None
+            and "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        )
+
     def temporary_bytes(self, sizes: Sizes, dtype: npt.DTypeLike) -> int:
         """Declared memory of temporaries at these sizes, in bytes."""
         if self.extra_elements is None:
             return 0
         return int(self.extra_elements(sizes) * np.dtype(dtype).itemsize)
 
-    def __call__(self, *arrays: Any, **named: Any) -> Any:
+    def __call__(self, *arrays: Any, out: Any = None, **named: Any) -> Any:
         """Check shapes and dtypes against the operation, then run the kernel.
+
+        Args:
+            arrays: in the operation's order; also by name.
+            out: memory for the result, which is then returned: an array of the output's shape and
+                dtype in C order, or a tuple of them where there are several outputs. What a kernel
+                cannot write there itself is copied.
+            named: arrays and options by name.
 
         Raises:
             TypeError: an argument is missing, unknown, or not of a floating dtype.
-            ValueError: shapes do not fit, an option is unknown, the kernel is unavailable.
+            ValueError: shapes do not fit, an option is unknown, the kernel is unavailable, or
+                ``out`` is no memory for this result.
         """
         bound = self.operation.bind(*arrays, **named)
         if self.reason:
             raise ValueError(
                 f"kernel {self.method!r} of {self.operation.name} is unavailable: {self.reason}"
             )
-        return self.operation.named(self.function(*bound.arrays, **bound.options))
+        if out is None:
+            return self.operation.named(self.function(*bound.arrays, **bound.options))
+        memory = check_out(self.operation, bound, out)
+        self.into(bound.arrays, bound.options, memory)
+        return self.operation.named(out) if isinstance(memory, tuple) else out
+
+    def into(self, arrays: Sequence[Array], options: Mapping[str, str], out: Any) -> None:
+        """The result written to ``out``, checked already: an array, or one for each output."""
+        if self.takes_out:
+            self.function(*arrays, **options, out=out)
+            return
+        found = self.function(*arrays, **options)
+        pairs = zip(out, found, strict=True) if isinstance(out, tuple) else [(out, found)]
+        for target, value in pairs:
+            np.copyto(target, value)
 
     def entry(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
         """What to call with such arrays, checked already and alone: the least there is around it.

@@ -68,14 +68,18 @@ class Entry:
                 return f"{needed} is not installed (pip install 'einbench[peers]')"
         return ""
 
-    def maker(self) -> Maker:
+    def found(self) -> Any:
         """The function; the library is imported here.
 
         Raises:
             ImportError: it cannot be.
             AttributeError: the module has no such function.
         """
-        maker: Maker = getattr(importlib.import_module(self.module), self.function)
+        return getattr(importlib.import_module(self.module), self.function)
+
+    def maker(self) -> Maker:
+        """The function, of a contender."""
+        maker: Maker = self.found()
         return maker
 
 

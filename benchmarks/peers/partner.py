@@ -34,15 +34,32 @@ class Failed(Exception):  # noqa: N818 - a contender's state, not a mistake of o
 class Partner:
     """A contender's process; use it in a ``with`` block, it ends with it."""
 
-    def __init__(self, entry: Entry, threads: int, folder: Path) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        threads: int,
+        folder: Path,
+        worker: str = "peers.worker",
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it.
+
+        Args:
+            entry: what it is to import.
+            threads: of every pool that asks the environment.
+            folder: for its log.
+            worker: the module that is run.
+            more: of its environment.
+        """
         self.entry = entry
         self._log = folder / f"{entry.name}.log"
         environment = {key: v for key, v in os.environ.items() if key != "PYTHONSAFEPATH"}
         environment |= dict.fromkeys(_THREADS, str(threads)) | {"JAX_PLATFORMS": "cpu"}
+        environment |= more or {}
         self._stderr = self._log.open("ab")
         contender = f"{entry.name}={entry.module}:{entry.function}"
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter and the study's own module
-            [sys.executable, "-m", "peers.worker", contender, str(threads)],
+            [sys.executable, "-m", worker, contender, str(threads)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,
             # without the safe path, the folder it is run in is where its package is found
             cwd=_BENCHMARKS, env=environment, text=True, encoding="utf-8",
@@ -77,6 +94,11 @@ class Partner:
             used = psutil.Process(self._process.pid).cpu_times()
             return float(used.user + used.system)
         return 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked anything more."""
+        return self._process.poll() is None
 
     def close(self) -> None:
         """End the process, politely where it listens."""

@@ -28,7 +28,7 @@ from kernels.measure.machine import machine, usable_threads
 from kernels.measure.workload import load_images
 from kernels.names import unknown
 
-from . import agreement
+from . import agreement, command
 from .contender import ENTRIES, Entry, named
 from .table import best_peers, records, table
 from .turns import FAILED, UNAVAILABLE, WRONG, Cell, Cells, Settings, launch
@@ -103,10 +103,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m peers.step", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("output", type=Path, help="the JSON document")
-    parser.add_argument("--batch", type=_batches, default=(32, 128, 1000), metavar="N,N,...")
-    parser.add_argument("--rounds", type=_count, default=20, help="turns of each in a launch (20)")
-    parser.add_argument("--launches", type=_count, default=3, help="fresh processes of each (3)")
-    parser.add_argument("--threads", type=_threads, default=usable_threads())
+    parser.add_argument("--batch", type=command.batches, default=(32, 128, 1000), metavar="N,N,...")
+    parser.add_argument(
+        "--rounds", type=command.count, default=20, help="turns of each in a launch (20)"
+    )
+    parser.add_argument(
+        "--launches", type=command.count, default=3, help="fresh processes of each (3)"
+    )
+    parser.add_argument("--threads", type=command.threads, default=usable_threads())
     parser.add_argument("--turn-ms", type=float, default=30.0, help="timed steps of a turn (30)")
     parser.add_argument(
         "--contenders", metavar="NAME,...", default=",".join(entry.name for entry in ENTRIES),
@@ -128,24 +132,6 @@ def _entries(asked: argparse.Namespace) -> list[Entry]:
             _parser().error(unknown("contender", name, known))
         chosen.append(known[name])
     return [*chosen, *asked.also]
-
-
-def _batches(text: str) -> tuple[int, ...]:
-    return tuple(_count(part) for part in text.split(","))
-
-
-def _count(text: str) -> int:
-    if not text.strip().isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1 on")
-    return int(text)
-
-
-def _threads(text: str) -> int:
-    count = _count(text)
-    if count > usable_threads():
-        most = usable_threads()
-        raise argparse.ArgumentTypeError(f"{count}: expected 1 to {most}, the cores there are")
-    return count
 
 
 if __name__ == "__main__":

@@ -3,43 +3,33 @@
     python -m peers.worker NAME=MODULE:FUNCTION THREADS
 
 ``load`` makes the contender of a problem, ``steps`` takes a few from the start and writes where
-they led, ``plan`` says how many steps fill a turn, ``turn`` times them. What a contender raises is
-an answer too, and the process goes on.
+they led, ``plan`` says how many steps fill a turn, ``turn`` times them.
 
-An answer is given only when the process is quiet: threads of a pool that still wait for work
-by spinning would take a core from whoever is next. What it uses meanwhile is told with its turn.
+An answer is given only when the process is quiet. What it uses meanwhile is told with its turn.
 """
 
 from __future__ import annotations
 
 import gc
-import json
 import math
-import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import wraps
 from itertools import repeat
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from .contender import Contender, Maker, SelfTimed, named
 from .problem import NAMES, Problem
-
-Answer = Mapping[str, Any]
+from .quiet import settle
+from .serving import Answer, Can, serve
 
 #: steps before the clock of a turn: caches and branch predictors are the others' by then
 _UNTIMED = 2
 _FEWEST, _MOST = 3, 2000
-#: OpenBLAS's threads spin for about 30 ms, those of OpenMP for less
-_QUIET_S = 0.5
-_LOOK_S = 0.005
-#: processor time within a look that is no spinning
-_STILL_S = 0.001
-#: looks in a row without any: on a busy machine a thread that spins may wait for its core
-_LOOKS = 3
 
 
 class Seat:
@@ -81,15 +71,17 @@ class Seat:
         times_s = self._timed(steps)
         return {"step_s": statistics.median(times_s), "idle_s": idle_s}
 
-    def settle(self) -> None:
-        """Until no thread of this process runs but this one, which looks."""
-        end_s = time.perf_counter() + _QUIET_S
-        still = 0
-        while still < _LOOKS and time.perf_counter() < end_s:
-            before_s = time.process_time()
-            time.sleep(_LOOK_S)
-            still = still + 1 if time.process_time() - before_s < _STILL_S else 0
-        self._answered_s = time.process_time()
+    def quietly(self, request: Callable[..., Answer]) -> Callable[..., Answer]:
+        """The request, answered when no thread runs any more, whatever came of it."""
+
+        @wraps(request)
+        def answered(**fields: Any) -> Answer:
+            try:
+                return request(**fields)
+            finally:
+                self._answered_s = settle()
+
+        return answered
 
     def _timed(self, steps: int) -> list[float]:
         """Seconds of each step, from the start, the collector off meanwhile."""
@@ -118,50 +110,15 @@ def _step_times(step: Callable[[], object], steps: int) -> list[float]:
 
 
 def main(arguments: list[str]) -> None:
-    """Say that the library is there, or why not, and answer until the input ends."""
-    answers = _own_output()
+    """Serve one contender."""
     contender, threads = arguments
-    _keep_to_cores(int(threads))
-    try:
+
+    def start() -> Can:
         seat = Seat(named(contender).maker(), int(threads))
-    except Exception as problem:
-        _say(answers, {"problem": _told(problem)})
-        return
-    _say(answers, {})
-    can: dict[str, Callable[..., Answer]] = {
-        "load": seat.load, "steps": seat.steps, "plan": seat.plan, "turn": seat.turn
-    }  # fmt: skip
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = can[request.pop("do")](**request)
-        except Exception as problem:
-            answer = {"problem": _told(problem)}
-        seat.settle()
-        _say(answers, answer)
+        requests = (seat.load, seat.steps, seat.plan, seat.turn)
+        return {request.__name__: seat.quietly(request) for request in requests}
 
-
-def _own_output() -> TextIO:
-    """Standard output for answers alone: what a library prints goes to the log."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return answers
-
-
-def _keep_to_cores(threads: int) -> None:
-    """As many cores as threads: then no library has more, whatever it was told."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-
-
-def _say(answers: TextIO, answer: Answer) -> None:
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
-
-
-def _told(problem: Exception) -> str:
-    lines = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__
+    serve(int(threads), start)
 
 
 if __name__ == "__main__":

@@ -18,14 +18,17 @@ from functools import partial
 from keyword import iskeyword
 from typing import Any
 
+from kernels.arguments import Bound, check_out
 from kernels.choose import environment
 from kernels.choose.book import RIGORS
 from kernels.choose.deciding import decide
 from kernels.names import unknown
-from kernels.registry import Operation, operations
+from kernels.registry import Kernel, Operation, operations
 
 #: signatures kept; the oldest are decided anew, from memory
 MOST_SIGNATURES = 4096
+#: first in the key of calls with memory for their result
+_INTO = "out"
 #: what looking up a key raises that was never decided, or of something that is no array
 _MISSES = (KeyError, AttributeError, TypeError, ValueError)
 
@@ -45,7 +48,7 @@ class Auto:
         if hasattr(os, "register_at_fork"):  # a thread that held it is not in the child
             os.register_at_fork(after_in_child=self._renew_lock)
         #: what was decided, oldest first: of which operation, under which key and shape
-        self._decided: deque[tuple[dict[Any, Any], Any, tuple[int, ...]]] = deque()
+        self._decided: deque[tuple[dict[Any, Any], Any, tuple[Any, ...]]] = deque()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -53,7 +56,9 @@ class Auto:
         op = operations.get(name)
         if op is None:
             raise AttributeError(unknown("operation", name, operations))
-        function = _dispatcher(op, partial(self._decide_and_call, op))
+        function = _dispatcher(
+            op, partial(self._decide_and_call, op), partial(self._decide_and_write, op)
+        )
         # found without this method from now on
         self.__dict__[name] = function
         return function
@@ -99,21 +104,46 @@ class Auto:
         key = _key(op, bound.arrays, bound.options)
         call = op.decided.get(key)
         if call is None:
-            threads = self._threads
-            if threads is None:
-                threads = self._threads = environment.threads()
-            candidates = tuple(op)
-            found = decide(op, bound, threads, self._rigor)
-            call = found.kernel.entry(bound.arrays, bound.options)
-            if tuple(op) != candidates:  # one came or went meanwhile: decide again next time
+            kernel, lasting = self._decide(op, bound)
+            call = kernel.entry(bound.arrays, bound.options)
+            if not lasting:
                 return op.named(call(*bound.arrays))
             self._keep(op.decided, key, bound.arrays[0].shape, call)
         # an old signature may have taken the shape along when it left
         op.decided.setdefault(bound.arrays[0].shape, (key, call))
         return op.named(call(*bound.arrays))
 
+    def _decide_and_write(
+        self, op: Operation, arrays: tuple[Any, ...], options: Mapping[str, Any], out: Any
+    ) -> Any:
+        """A call with memory for its result, which is checked every time."""
+        if operations.get(op.name) is not op:
+            self.__dict__.pop(op.name, None)
+            return getattr(self, op.name)(*arrays, **options, out=out)
+        bound = op.bind(*arrays, **options)
+        memory = check_out(op, bound, out)
+        key = (_INTO, *_key(op, bound.arrays, bound.options))
+        write = op.decided.get(key)
+        if write is None:
+            kernel, lasting = self._decide(op, bound)
+            write = kernel.into
+            if lasting:
+                self._keep(op.decided, key, key, write)
+        write(bound.arrays, bound.options, memory)
+        return op.named(out) if isinstance(memory, tuple) else out
+
+    def _decide(self, op: Operation, bound: Bound) -> tuple[Kernel, bool]:
+        """The fastest kernel, and whether it still is one of those that were to choose from."""
+        threads = self._threads
+        if threads is None:
+            threads = self._threads = environment.threads()
+        candidates = tuple(op)
+        found = decide(op, bound, threads, self._rigor)
+        # where one came or went meanwhile: decide again next time
+        return found.kernel, tuple(op) == candidates
+
     def _keep(
-        self, decided: dict[Any, Any], key: Any, shape: tuple[int, ...], call: Callable[..., Any]
+        self, decided: dict[Any, Any], key: Any, shape: tuple[Any, ...], call: Callable[..., Any]
     ) -> None:
         with self._lock:
             decided[key] = call
@@ -138,7 +168,9 @@ def _short(op: Operation) -> list[bool]:
     return [len(axes.split()) == 1 for axes in op.inputs.values()]
 
 
-def _dispatcher(op: Operation, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+def _dispatcher(
+    op: Operation, otherwise: Callable[..., Any], into: Callable[..., Any]
+) -> Callable[..., Any]:
     """``def softmax_vjp(probs, cotangent): ...``, the look-up and the call and nothing else."""
     names = list(op.inputs)
     # an input's name may be no name of Python's
@@ -161,12 +193,19 @@ def _dispatcher(op: Operation, otherwise: Callable[..., Any]) -> Callable[..., A
         ),
     ]
     defaults = [f"{name}={choices[0]!r}" for name, choices in op.options.items()]
-    parameters = [*arrays, *(["*", *defaults] if defaults else [])]
+    # an input of that name cannot be told from memory for the result
+    written = [] if "out" in (*arrays, *op.options) else ["out=None"]
+    named = [*defaults, *written]
+    parameters = [*arrays, *(["*", *named] if named else [])]
     call = f"{own}call({', '.join(arrays)})"
     result = f"{own}new({own}result_type, {call})" if op.result_type else call
     options = ", ".join(f"{name!r}: {name}" for name in op.options)
+    write = f"""
+    if out is not None:
+        return {own}into(({", ".join(arrays)},), {{{options}}}, out)
+"""
     source = f"""
-def dispatch({", ".join(parameters)}):
+def dispatch({", ".join(parameters)}):{write if written else ""}
     try:
         {own}shape = {arrays[0]}.shape
         {own}key = ({", ".join(key)})
@@ -183,15 +222,18 @@ def dispatch({", ".join(parameters)}):
     return {result}
 """
     scope: dict[str, Any] = {
-        "decided": op.decided, "MISSES": _MISSES, "otherwise": otherwise, "type": type, "len": len,
-        "new": tuple.__new__, "result_type": op.result_type,
+        "decided": op.decided, "MISSES": _MISSES, "otherwise": otherwise, "into": into,
+        "type": type, "len": len, "new": tuple.__new__, "result_type": op.result_type,
     }  # fmt: skip
     scope = {own + name: value for name, value in scope.items()}
     exec(source, scope)  # noqa: S102 - made of names that the registry has checked
     function: Callable[..., Any] = scope["dispatch"]
     function.__name__ = function.__qualname__ = op.name
     function.__module__ = "kernels.auto"
-    function.__doc__ = f"{op.formula}\n\nBy the fastest checked kernel for these arguments."
+    function.__doc__ = (
+        f"{op.formula}\n\nBy the fastest checked kernel for these arguments; to ``out`` where that "
+        "is given: an array like the result, or a tuple of them."
+    )
     return function
 
 

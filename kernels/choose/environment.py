@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kernels import compiled
-from kernels.compiled import Compiled, sources_of
+from kernels.bodies import sources_of
+from kernels.compiled import Compiled
 from kernels.cpu import cpu_model
 from kernels.registry import Operation
 

@@ -9,20 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws, wide
-from kernels.compiled import helper
+from kernels.bodies import helper
 from kernels.flops import EXP_FLOPS
 from kernels.forward.mlp_rounding import forward_rounding
 from kernels.forward.softmax import softmax_rows
 from kernels.forward.softmax import ufunc as softmax_ufunc
-from kernels.gemm.microkernel import flat
-from kernels.gemm.taking import CROWD, counters, left, take
-from kernels.gemm.three_layers import (
-    SHARED,
-    lay_out,
-    pack_all,
-    probs_tile,
-    tile_rows,
-)
+from kernels.gemm.taking import CROWD, counters, left
+from kernels.gemm.three_layers import SHARED, alone, forward_all, lay_out, tile_rows
+from kernels.linked import misfit
 from kernels.registry import Operation, Sizes
 
 Array = npt.NDArray[Any]
@@ -266,25 +260,25 @@ def matmul(inputs: Array, *parameters: Array) -> Array:
 
 
 @mlp_forward.kernel("tiled", compile=True, parallel=True, extra_elements=weight_count)
-def tiled(inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array) -> Array:
+def tiled(
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array,
+    out: Array | None = None,
+) -> Array:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, tiles of rows in cache, on all threads."""
     # reads X once and writes the probabilities; a tile's hidden layers never leave the cache
     batch, classes = inputs.shape[0], b3.shape[0]
-    x, u1, u2, u3 = flat(inputs), flat(w1), flat(w2), flat(w3)
-    c1, c2, c3 = flat(b1), flat(b2), flat(b3)
+    if out is None:
+        out = np.empty((batch, classes), inputs.dtype)
     sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes))
-    places = lay_out(x, sizes)
-    work = np.empty(places[SHARED], inputs.dtype)
-    probs = np.empty((batch, classes), inputs.dtype)
-    p = flat(probs)
-    tile = tile_rows(batch)
-    tiles, state = (batch + tile - 1) // tile, counters(2)
-    for _ in prange(CROWD):
-        if not left(state, 1, tiles):
-            continue
-        pack_all(state, u1, c1, u2, c2, u3, c3, sizes, work, places)
-        task = take(state, 1)
-        while task < tiles:
-            probs_tile(task * tile, x, sizes, work, places, p)
-            task = take(state, 1)
-    return probs
+    places = lay_out(inputs, sizes)
+    memory = np.empty(places[SHARED] + 16, inputs.dtype)
+    work = memory[misfit(memory) :]
+    state = counters(2)
+    if alone(sizes):
+        forward_all(state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places, out)
+    else:
+        tiles = (batch + tile_rows(batch) - 1) // tile_rows(batch)
+        for _ in prange(CROWD):
+            if left(state, 1, tiles):
+                forward_all(state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places, out)
+    return out

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.compiled import Intrinsic, helper
+from kernels.bodies import Intrinsic, helper
+from kernels.linked import Integers
 
 Array = npt.NDArray[Any]
 
@@ -36,7 +37,9 @@ def _build_add() -> Any:
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array, place, value = arguments
-            data = context.make_array(counters)(context, builder, array).data
+            data = array
+            if isinstance(counters, types.Array):
+                data = context.make_array(counters)(context, builder, array).data
             where = builder.bitcast(builder.gep(data, [place]), ir.IntType(64).as_pointer())
             # whoever sees the sum sees all that was written before it
             return builder.atomic_rmw("add", where, value, "acq_rel")
@@ -57,25 +60,25 @@ def counters(phases: int) -> Array:
 
 
 @helper()
-def take(state: Array, phase: int) -> int:
+def take(state: Integers, phase: int) -> int:
     """The number of a task that nobody else has; beyond the last there are none."""
     return add(state, 2 * phase * _LINE, 1)
 
 
 @helper()
-def finish(state: Array, phase: int) -> None:
+def finish(state: Integers, phase: int) -> None:
     """A task that was taken is done."""
     add(state, (2 * phase + 1) * _LINE, 1)
 
 
 @helper()
-def wait(state: Array, phase: int, tasks: int) -> None:
+def wait(state: Integers, phase: int, tasks: int) -> None:
     """Until all tasks of the phase are done; those left are in the hands of running threads."""
     while add(state, (2 * phase + 1) * _LINE, 0) < tasks:
         pass
 
 
 @helper()
-def left(state: Array, phase: int, tasks: int) -> bool:
+def left(state: Integers, phase: int, tasks: int) -> bool:
     """Whether the phase has tasks that nobody has taken."""
     return add(state, 2 * phase * _LINE, 0) < tasks

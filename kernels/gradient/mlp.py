@@ -9,8 +9,11 @@ import numpy.typing as npt
 
 from kernels import draws
 from kernels.forward import mlp
+from kernels.gemm.block import PLAIN
+from kernels.gemm.three_layers import CHUNK
+from kernels.gemm.training import gradients_like, train
 from kernels.gradient import mlp_logits
-from kernels.gradient.mlp_logits import Six, fused_loops, tiles
+from kernels.gradient.mlp_logits import Six, fused_loops
 from kernels.registry import Operation
 
 Array = npt.NDArray[Any]
@@ -74,16 +77,15 @@ def loops(
     "tiled", compile=True, parallel=True, extra_elements=mlp_logits.workspace_elements
 )
 def tiled(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
-) -> Six:
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array,
+    out: Six | None = None,
+) -> Six:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, tiles of rows in cache, on all threads."""
-    # reads X twice, once forward and once for dW1, and the packed weights once a tile
-    _, dw1, db1, dw2, db2, dw3, db3 = tiles(inputs, w1, b1, w2, b2, w3, b3, labels)
+    # reads X twice, once forward and once for dW1, the second time from cache
+    if out is None:
+        dw1, db1, dw2, db2, dw3, db3 = gradients_like(w1, b1, w2, b2, w3, b3)
+    else:
+        dw1, db1, dw2, db2, dw3, db3 = out
+    logits = np.empty((min(inputs.shape[0], CHUNK), b3.shape[0]), inputs.dtype)
+    train(inputs, w1, b1, w2, b2, w3, b3, labels, logits, dw1, db1, dw2, db2, dw3, db3, PLAIN, 0)
     return dw1, db1, dw2, db2, dw3, db3

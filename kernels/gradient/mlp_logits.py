@@ -12,26 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws, wide
-from kernels.compiled import helper
+from kernels.bodies import helper
 from kernels.forward import mlp
 from kernels.forward.mlp_rounding import forward_rounding
-from kernels.gemm.microkernel import flat
-from kernels.gemm.taking import CROWD, counters, left, take
-from kernels.gemm.three_layers import (
-    END,
-    gradient_task,
-    gradient_tasks,
-    lay_out,
-    pack_all,
-    train_all,
-)
+from kernels.gemm.block import PLAIN
+from kernels.gemm.three_layers import CHUNK
+from kernels.gemm.training import gradients_like, train
 from kernels.labels import refuse_bad_labels
 from kernels.registry import Operation, Sizes
 
 Array = npt.NDArray[Any]
 Six = tuple[Array, Array, Array, Array, Array, Array]
 Seven = tuple[Array, Array, Array, Array, Array, Array, Array]
-prange = range  # the compiled copies see numba's
 _ROWS = 4096
 
 
@@ -158,8 +150,9 @@ def training_flops(s: Sizes) -> float:
 
 
 def workspace_elements(s: Sizes) -> float:
-    """What ``tiled`` keeps of every row, and the packed weights."""
-    return s["batch"] * (2 * s["hidden1"] + 2 * s["hidden2"] + s["classes"]) + mlp.weight_count(s)
+    """What ``tiled`` keeps of a chunk of rows, and the packed weights."""
+    kept = 2 * s["hidden1"] + 2 * s["hidden2"] + s["classes"]
+    return min(s["batch"], CHUNK) * kept + mlp.weight_count(s)
 
 
 mlp_logits_gradients = Operation(
@@ -313,48 +306,6 @@ def loops(
     return fused_loops(inputs, w1, b1, w2, b2, w3, b3, labels)
 
 
-@helper(fastmath=frozenset({"contract"}), parallel=True)
-def tiles(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
-) -> Seven:
-    """Tiles of rows forward and back, then the gradients panel by panel, each on all threads."""
-    batch, classes = inputs.shape[0], b3.shape[0]
-    # before the tiles: a loop that threads share must not raise
-    for b in range(batch):
-        if not 0 <= labels[b] < classes:
-            raise ValueError("labels must lie in [0, classes): count classes from 0")
-    x, u1, u2, u3 = flat(inputs), flat(w1), flat(w2), flat(w3)
-    c1, c2, c3 = flat(b1), flat(b2), flat(b3)
-    sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes))
-    places = lay_out(x, sizes)
-    work = np.empty(places[END], inputs.dtype)
-    logits = np.empty((batch, classes), inputs.dtype)
-    z = flat(logits)
-    dw1, db1 = np.empty(w1.shape, inputs.dtype), np.empty(b1.shape, inputs.dtype)
-    dw2, db2 = np.empty(w2.shape, inputs.dtype), np.empty(b2.shape, inputs.dtype)
-    dw3, db3 = np.empty(w3.shape, inputs.dtype), np.empty(b3.shape, inputs.dtype)
-    g1, g2, g3 = flat(dw1), flat(dw2), flat(dw3)
-    losses = np.empty(batch // 16 + 1, inputs.dtype)
-    tasks, state = gradient_tasks(x, sizes), counters(3)
-    for _ in prange(CROWD):
-        if not left(state, 2, tasks):
-            continue
-        pack_all(state, u1, c1, u2, c2, u3, c3, sizes, work, places)
-        train_all(state, x, u2, u3, labels, sizes, work, places, z, losses)
-        task = take(state, 2)
-        while task < tasks:
-            gradient_task(task, x, sizes, work, places, g1, db1, g2, db2, g3, db3)
-            task = take(state, 2)
-    return logits, dw1, db1, dw2, db2, dw3, db3
-
-
 @mlp_logits_gradients.kernel("einsum")
 def einsum(inputs: Array, *parameters_and_labels: Array) -> Seven:
     """New over ``loop``: the whole batch, one einsum a product and one a sum."""
@@ -391,15 +342,15 @@ def matmul(inputs: Array, *parameters_and_labels: Array) -> Seven:
     "tiled", compile=True, parallel=True, extra_elements=workspace_elements
 )
 def tiled(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
-) -> Seven:
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array,
+    out: Seven | None = None,
+) -> Seven:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, tiles of rows in cache, on all threads."""
-    # reads X twice, once forward and once for dW1, and the packed weights once a tile
-    return tiles(inputs, w1, b1, w2, b2, w3, b3, labels)
+    # reads X twice, once forward and once for dW1, the second time from cache
+    if out is None:
+        logits = np.empty((inputs.shape[0], b3.shape[0]), inputs.dtype)
+        dw1, db1, dw2, db2, dw3, db3 = gradients_like(w1, b1, w2, b2, w3, b3)
+    else:
+        logits, dw1, db1, dw2, db2, dw3, db3 = out
+    train(inputs, w1, b1, w2, b2, w3, b3, labels, logits, dw1, db1, dw2, db2, dw3, db3, PLAIN, 0)
+    return logits, dw1, db1, dw2, db2, dw3, db3

@@ -14,17 +14,8 @@ import numpy.typing as npt
 
 from kernels import draws
 from kernels.forward import mlp
-from kernels.gemm.microkernel import flat
-from kernels.gemm.taking import CROWD, counters, left, take
-from kernels.gemm.three_layers import (
-    END,
-    gradient_tasks,
-    lay_out,
-    pack_all,
-    step_task,
-    tile_rows,
-    train_all,
-)
+from kernels.gemm.block import STEPPED
+from kernels.gemm.training import gradients_like, train
 from kernels.gradient import mlp_logits
 from kernels.gradient.cross_entropy import indexed as cross_entropy
 from kernels.gradient.mlp_logits import fused_loops
@@ -32,7 +23,6 @@ from kernels.registry import Operation, Sizes
 
 Array = npt.NDArray[Any]
 Eight = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
-prange = range  # the compiled copies see numba's
 
 INPUTS = {**mlp_logits.INPUTS, "rate": ""}
 
@@ -190,7 +180,7 @@ def _add_loss(logits: Array, labels: Array) -> Any:
 
 
 def _descend(parameters: Array, gradients: Array, factor: Any) -> None:
-    p, g = flat(parameters), flat(gradients)
+    p, g = parameters.reshape(parameters.size), gradients.reshape(parameters.size)
     for k in range(p.shape[0]):
         g[k] = p[k] - factor * g[k]
 
@@ -227,56 +217,21 @@ def loops(
     "tiled", compile=True, parallel=True, extra_elements=mlp_logits.workspace_elements
 )
 def tiled(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
-    rate: Array,
-    reduction: str,
-) -> Eight:
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array,
+    rate: Array, reduction: str, out: Eight | None = None,
+) -> Eight:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, from which the step is taken at once."""
-    # reads X twice; no gradient of a weight is ever written
-    batch, classes = inputs.shape[0], b3.shape[0]
-    # before the tiles: a loop that threads share must not raise
-    for b in range(batch):
-        if not 0 <= labels[b] < classes:
-            raise ValueError("labels must lie in [0, classes): count classes from 0")
-    x, u1, u2, u3 = flat(inputs), flat(w1), flat(w2), flat(w3)
-    c1, c2, c3 = flat(b1), flat(b2), flat(b3)
-    sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes))
-    places = lay_out(x, sizes)
-    work = np.empty(places[END], inputs.dtype)
-    logits = np.empty((batch, classes), inputs.dtype)
-    z = flat(logits)
-    new_w1, new_b1 = np.empty(w1.shape, inputs.dtype), np.empty(b1.shape, inputs.dtype)
-    new_w2, new_b2 = np.empty(w2.shape, inputs.dtype), np.empty(b2.shape, inputs.dtype)
-    new_w3, new_b3 = np.empty(w3.shape, inputs.dtype), np.empty(b3.shape, inputs.dtype)
-    n1, n2, n3 = flat(new_w1), flat(new_w2), flat(new_w3)
-    tile = tile_rows(batch)
-    tiles = (batch + tile - 1) // tile
-    losses = np.empty(tiles, inputs.dtype)
-    count = inputs.dtype.type(1 if reduction == "sum" else batch)
-    step = rate[()] / count
-    tasks, state = gradient_tasks(x, sizes), counters(3)
-    for _ in prange(CROWD):
-        if not left(state, 2, tasks):
-            continue
-        pack_all(state, u1, c1, u2, c2, u3, c3, sizes, work, places)
-        train_all(state, x, u2, u3, labels, sizes, work, places, z, losses)
-        task = take(state, 2)
-        while task < tasks:
-            step_task(
-                task, x, sizes, work, places,
-                n1, new_b1, n2, new_b2, n3, new_b3, u1, c1, u2, c2, u3, c3, step,
-            )  # fmt: skip
-            task = take(state, 2)
-    total = inputs.dtype.type(0)
-    for k in range(tiles):
-        total += losses[k]
-    loss = np.empty((), inputs.dtype)
+    # no gradient of a weight is ever written, if the batch is one chunk of rows
+    if out is None:
+        loss = np.empty((), inputs.dtype)
+        logits = np.empty((inputs.shape[0], b3.shape[0]), inputs.dtype)
+        new_w1, new_b1, new_w2, new_b2, new_w3, new_b3 = gradients_like(w1, b1, w2, b2, w3, b3)
+    else:
+        loss, logits, new_w1, new_b1, new_w2, new_b2, new_w3, new_b3 = out
+    count = inputs.dtype.type(1 if reduction == "sum" else inputs.shape[0])
+    total = train(
+        inputs, w1, b1, w2, b2, w3, b3, labels, logits,
+        new_w1, new_b1, new_w2, new_b2, new_w3, new_b3, STEPPED, -rate[()] / count,
+    )  # fmt: skip
     loss[()] = total / count
     return loss, logits, new_w1, new_b1, new_w2, new_b2, new_w3, new_b3

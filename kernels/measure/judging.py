@@ -158,12 +158,25 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     try:
         reason = (
             contract.repeats(op, call, outputs, arrays)
+            or _into(kernel, posed, outputs)
             or contract.changed(arrays, before)
             or _on_other_numbers(kernel, posed, call)
         )
     except (Exception, SystemExit) as problem:
         reason = f"a second call raises {told(problem)}"
     return found.units, reason
+
+
+def _into(kernel: Kernel, posed: Posed, outputs: tuple[Array, ...]) -> str:
+    """Whether a kernel that takes memory for its result writes the same there."""
+    if not kernel.takes_out:
+        return ""
+
+    def write(out: Any) -> None:
+        with np.errstate(all="ignore"):
+            kernel.into(tuple(posed.arrays.values()), posed.probe.options, out)
+
+    return contract.into(kernel.operation, write, outputs)
 
 
 def _on_other_numbers(kernel: Kernel, posed: Posed, call: Callable[[], Any]) -> str:

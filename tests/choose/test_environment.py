@@ -102,7 +102,7 @@ def test_an_edit_of_a_helpers_file_changes_the_key_of_what_it_is_compiled_into(
 ) -> None:
     path = tmp_path / "shared.py"
     path.write_text(
-        "from kernels.compiled import helper\n\n"
+        "from kernels.bodies import helper\n\n"
         "def twice(value):\n    return 2 * value\n\n"
         "@helper()\ndef shared(value):\n    return twice(value)\n"
     )

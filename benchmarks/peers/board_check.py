@@ -1,0 +1,76 @@
+"""Whether a way computes the operation: the suite's own error, in units of rounding.
+
+Peers sum in other orders and have exponentials of their own, rightly: they are allowed some times
+what the suite's kernels are. Where nothing may be rounded, nothing may be for them either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kernels.measure.error import Truth, error
+from kernels.measure.sized import Question, timed_question
+
+from .task import Array, Task
+
+PEERS_SLACK = 4.0
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Units of rounding, how many are allowed, and what is wrong; empty where nothing is."""
+
+    error: float
+    limit: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The truth about one task, all of it or a slice where all would take too long."""
+
+    question: Question
+
+    @classmethod
+    def of(cls, task: Task, seed: int) -> Judge:
+        """The reference is computed here."""
+        options = dict(task.options)
+        return cls(timed_question(task.operation, task.given, options, task.dtype, seed))
+
+    def judge(self, path: Path, ours: bool) -> Checked:
+        """What a process has written, which is then gone."""
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+        path.unlink()
+        return self.judge_arrays(found, ours)
+
+    def judge_arrays(self, found: Mapping[str, Array], ours: bool) -> Checked:
+        """The judged part of each output that there is."""
+        truth = self.question.expected
+        names = list(self.question.operation.outputs)
+        places = [names.index(name) for name in found]
+        expected = Truth(
+            tuple(truth.outputs[n] for n in places),
+            tuple(truth.roundings[n] for n in places),
+            truth.dtype,
+        )
+        limit = self.question.limit * (1.0 if ours else PEERS_SLACK)
+        got = [found[names[n]] for n in places]
+        largest = error(got, expected)
+        if largest.units <= limit:
+            return Checked(largest.units, limit, "")
+        name, where = names[places[largest.output]], largest.worst
+        value: Any = got[largest.output][where]
+        right: Any = expected.outputs[largest.output][where]
+        place = f"{name}{list(where)}" if where else name
+        return Checked(
+            largest.units,
+            limit,
+            f"{place} is {value:.9g}, the reference's {right:.9g}: "
+            f"{largest.units:.3g} units of rounding, allowed {limit:.3g}",
+        )

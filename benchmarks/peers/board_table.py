@@ -1,0 +1,142 @@
+"""The scoreboard as Markdown: ratios, what they come to, and who was wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .board_rows import FAILED, REFUSED, UNAVAILABLE
+
+Record = Mapping[str, Any]
+
+_WORST = 5
+#: below this a call's own overhead hides what the machine could do
+_ROOFLINE_BATCH = 1000
+
+
+def summary(cells: Sequence[Record]) -> dict[str, Any]:
+    """Of all cells that have a ratio, and of each dtype alone."""
+    found = {"all": _summary(cells)}
+    for dtype in _in_order(cell["dtype"] for cell in cells):
+        found[dtype] = _summary([cell for cell in cells if cell["dtype"] == dtype])
+    return found
+
+
+def _summary(cells: Sequence[Record]) -> dict[str, Any]:
+    ranked = [cell for cell in cells if cell["ratio"] is not None]
+    logs = [math.log(cell["ratio"]) for cell in ranked]
+    worst = sorted(ranked, key=lambda cell: -cell["ratio"])[:_WORST]
+    return {
+        "cells": len(cells),
+        "with_ratio": len(ranked),
+        "geometric_mean": math.exp(sum(logs) / len(logs)) if logs else None,
+        "above_1": sum(cell["ratio"] > 1 for cell in ranked),
+        "surely_above_1": sum(cell["low"] > 1 for cell in ranked),
+        "worst": [
+            {key: cell[key] for key in ("operation", "batch", "dtype", "ratio", "low", "high",
+                                        "ours", "peer", "ours_s", "peer_s")}
+            for cell in worst
+        ],
+    }  # fmt: skip
+
+
+def table(document: Mapping[str, Any]) -> list[str]:
+    """All of it."""
+    cells = document["cells"]
+    settings = document["settings"]
+    lines = [
+        f"Time of the suite's best kernel over that of the best peer, {settings['threads']} "
+        f"threads, {settings['rounds']} rounds, 95 % intervals; below 1 the suite is faster.",
+        "",
+    ]
+    for dtype in _in_order(cell["dtype"] for cell in cells):
+        own = [cell for cell in cells if cell["dtype"] == dtype]
+        lines += [f"{dtype}:", "", *_grid(own, _ratio, 0), ""]
+        lines += [*_told(dtype, document["summary"][dtype]), ""]
+    if len(document["summary"]) > 2:
+        lines += [*_told("all", document["summary"]["all"]), ""]
+    for dtype in _in_order(cell["dtype"] for cell in cells):
+        own = [cell for cell in cells if cell["dtype"] == dtype]
+        if any(cell["batch"] >= _ROOFLINE_BATCH for cell in own):
+            lines += [f"Part of the roofline that the suite reaches, {dtype}:", ""]
+            lines += [*_grid(own, _roofline, _ROOFLINE_BATCH), ""]
+    return [*lines, *_notes(cells)]
+
+
+def _grid(cells: Sequence[Record], text: Any, least_batch: int) -> list[str]:
+    """Operations down, batches across."""
+    batches = sorted({cell["batch"] for cell in cells if cell["batch"] >= least_batch})
+    at = {(cell["operation"], cell["batch"]): cell for cell in cells}
+    lines = [
+        f"| | {' | '.join(f'{batch:,}' for batch in batches)} |",
+        f"|---|{'---|' * len(batches)}",
+    ]
+    for operation in _in_order(cell["operation"] for cell in cells):
+        found = (at.get((operation, batch)) for batch in batches)
+        shown = ("" if cell is None else text(cell) for cell in found)
+        lines.append(f"| {operation} | {' | '.join(shown)} |")
+    return lines
+
+
+def _ratio(cell: Record) -> str:
+    if cell["ratio"] is None:
+        return "no peer" if cell["ours"] else "none of ours"
+    return f"{cell['ratio']:.2f} ({cell['low']:.2f} to {cell['high']:.2f})"
+
+
+def _roofline(cell: Record) -> str:
+    return "-" if cell["roofline"] is None else f"{cell['roofline']:.2f}"
+
+
+def _told(name: str, found: Mapping[str, Any]) -> list[str]:
+    if found["geometric_mean"] is None:
+        return [f"{name}: no cell has a ratio."]
+    lines = [
+        f"{name}: geometric mean {found['geometric_mean']:.3f} over {found['with_ratio']} of "
+        f"{found['cells']} cells; above 1 in {found['above_1']}, of these with the whole interval "
+        f"in {found['surely_above_1']}. Worst:",
+        "",
+    ]
+    return lines + [
+        f"- {cell['operation']}, batch {cell['batch']:,}, {cell['dtype']}: {cell['ratio']:.2f} "
+        f"({cell['low']:.2f} to {cell['high']:.2f}), {cell['ours']} {_us(cell['ours_s'])}, "
+        f"{cell['peer']} {_us(cell['peer_s'])}"
+        for cell in found["worst"]
+    ]
+
+
+def _us(seconds: float) -> str:
+    return f"{seconds * 1e6:,.1f} µs"
+
+
+def _notes(cells: Sequence[Record]) -> list[str]:
+    """Who was wrong or failed, cell by cell, and who is not here at all."""
+    lines = []
+    for cell in cells:
+        at = f"{cell['operation']}, batch {cell['batch']:,}, {cell['dtype']}"
+        lines += [
+            f"{at}: {row['library']} {row['way']}".rstrip() + f" {row['status']}: {row['reason']}"
+            for row in cell["ways"]
+            if row["status"] in (REFUSED, FAILED)
+        ]
+    absent = (
+        f"{row['library']}: {row['status']}, {row['reason']}"
+        for cell in cells
+        for row in cell["ways"]
+        if row["status"] == UNAVAILABLE
+    )
+    return [*lines, *_in_order(absent)]
+
+
+def wrong(cells: Iterable[Record]) -> bool:
+    """Whether anybody was wrong anywhere, or the suite itself failed."""
+    return any(
+        row["status"] == REFUSED or (row["status"] == FAILED and row["library"] == "ours")
+        for cell in cells
+        for row in cell["ways"]
+    )
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

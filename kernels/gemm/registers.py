@@ -1,0 +1,179 @@
+"""Vector registers of the processor at hand, and LLVM's builder with phrases for them."""
+
+from __future__ import annotations
+
+import functools
+import platform
+from typing import Any
+
+from kernels.bodies import Intrinsic
+
+
+@functools.cache
+def vector_bytes() -> int:
+    """Width of a vector register of the processor that numba compiles for."""
+    features = _features()
+    if "avx512f" in features:
+        return 64
+    return 32 if "avx" in features else 16
+
+
+@functools.cache
+def few_registers() -> bool:
+    """Whether there are 16 of them and not 32."""
+    return platform.machine() in ("x86_64", "AMD64") and "avx512f" not in _features()
+
+
+@functools.cache
+def _features() -> frozenset[str]:
+    """What numba tells LLVM that the processor has (NUMBA_CPU_FEATURES, or all of this one)."""
+    from numba.core.registry import cpu_target
+
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return frozenset(name[1:] for name in features.split(",") if name.startswith("+"))
+
+
+def _build_lanes() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    def lanes_of(typing: Any, array: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return ir.Constant(ir.IntType(64), 8 * vector_bytes() // array.dtype.bitwidth)
+
+        return types.int64(array), generate
+
+    return intrinsic(lanes_of)
+
+
+#: ``lanes(array or pointer)``: elements of this dtype that a vector register holds
+lanes = Intrinsic(_build_lanes, __file__)
+
+
+class Emitter:
+    """LLVM's builder, with the few phrases that the blocks are written in."""
+
+    def __init__(self, builder: Any, bits: int) -> None:
+        from llvmlite import ir
+
+        self.builder = builder
+        #: elements in a vector, and bytes of one
+        self.lanes = 8 * vector_bytes() // bits
+        self.align = bits // 8
+        self.scalar = ir.FloatType() if self.align == 4 else ir.DoubleType()
+        self.vector = ir.VectorType(self.scalar, self.lanes)
+        self.index = ir.IntType(64)
+        #: nothing, in all lanes and alone
+        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        self.nought = ir.Constant(self.scalar, 0.0)
+
+    def number(self, value: int) -> Any:
+        """A constant index."""
+        from llvmlite import ir
+
+        return ir.Constant(self.index, value)
+
+    def small(self, value: int) -> Any:
+        """A constant lane."""
+        from llvmlite import ir
+
+        return ir.Constant(ir.IntType(32), value)
+
+    def after(self, pointer: Any, stride: Any, count: int, more: int = 0) -> Any:
+        """``count`` strides and ``more`` elements on."""
+        offset = self.builder.mul(stride, self.number(count))
+        return self.builder.gep(pointer, [self.builder.add(offset, self.number(more))])
+
+    def load(self, pointer: Any) -> Any:
+        """A vector, from any element on."""
+        found = self.builder.load(self.builder.bitcast(pointer, self.vector.as_pointer()))
+        found.align = self.align
+        return found
+
+    def first(self, count: Any) -> Any:
+        """A mask of the first so many lanes; ``count`` is an index."""
+        from llvmlite import ir
+
+        numbers = ir.Constant(ir.VectorType(self.index, self.lanes), list(range(self.lanes)))
+        undefined = ir.Constant(numbers.type, ir.Undefined)
+        one = self.builder.insert_element(undefined, count, self.small(0))
+        picks = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        limit = self.builder.shuffle_vector(one, undefined, picks)
+        return self.builder.icmp_signed("<", numbers, limit)
+
+    def load_some(self, pointer: Any, mask: Any) -> Any:
+        """A vector of the elements whose lanes the mask has, and zeros; no others are touched."""
+        where = self.builder.bitcast(pointer, self.vector.as_pointer())
+        function = self._masked("load", [where.type, self.small(0).type, mask.type, self.vector])
+        return self.builder.call(function, [where, self.small(self.align), mask, self.zero])
+
+    def store_some(self, vector: Any, pointer: Any, mask: Any) -> None:
+        """The elements whose lanes the mask has."""
+        where = self.builder.bitcast(pointer, self.vector.as_pointer())
+        function = self._masked("store", [self.vector, where.type, self.small(0).type, mask.type])
+        self.builder.call(function, [vector, where, self.small(self.align), mask])
+
+    def _masked(self, what: str, kinds: list[Any]) -> Any:
+        from llvmlite import ir
+        from numba.core import cgutils
+
+        returned = self.vector if what == "load" else ir.VoidType()
+        name = f"llvm.masked.{what}.v{self.lanes}f{8 * self.align}.p0"
+        return cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(returned, kinds), name
+        )
+
+    def sum_lanes(self, vectors: list[Any]) -> Any:
+        """Sums over the lanes of each vector, in as many first lanes; a power of two of them."""
+        evens = [2 * k for k in range(self.lanes)]
+        odds = [2 * k + 1 for k in range(self.lanes)]
+
+        def halved(a: Any, b: Any) -> Any:
+            return self.builder.fadd(self.shuffle(a, b, evens), self.shuffle(a, b, odds))
+
+        # neighbours are added: of two vectors the halves come to lie in one
+        size = self.lanes
+        while size > 1:
+            if len(vectors) > 1:
+                vectors = [halved(a, b) for a, b in zip(vectors[::2], vectors[1::2], strict=True)]
+            else:
+                vectors = [halved(vectors[0], vectors[0])]
+            size //= 2
+        return vectors[0]
+
+    def store(self, vector: Any, pointer: Any) -> None:
+        """A vector, to any element on."""
+        target = self.builder.bitcast(pointer, self.vector.as_pointer())
+        self.builder.store(vector, target).align = self.align
+
+    def everywhere(self, pointer: Any) -> Any:
+        """One element of an array in all lanes."""
+        one = self.builder.load(pointer)
+        one.align = self.align
+        return self.in_all_lanes(one)
+
+    def in_all_lanes(self, one: Any) -> Any:
+        """A scalar in all lanes."""
+        from llvmlite import ir
+
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, one, ir.Constant(ir.IntType(32), 0))
+        return self.shuffle(first, undefined, [0] * self.lanes)
+
+    def shuffle(self, a: Any, b: Any, picks: list[int]) -> Any:
+        """Lanes picked from two vectors put end to end."""
+        from llvmlite import ir
+
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), picks)
+        return self.builder.shuffle_vector(a, b, mask)
+
+    def add_product(self, a: Any, b: Any, c: Any) -> Any:
+        """``a * b + c``, rounded once where the processor can."""
+        from llvmlite import ir
+        from numba.core import cgutils
+
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = f"llvm.fmuladd.v{self.lanes}f{8 * self.align}"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, [a, b, c])
