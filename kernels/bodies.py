@@ -43,7 +43,8 @@ class Intrinsic:
     """What only a compiled body can call: instructions that Python has no words for.
 
     ``build`` makes numba's intrinsic when a body that uses it is compiled; ``source`` is the file
-    that says what it does, and ``calls`` a function whose own callees it depends on.
+    that says what it does, ``also`` another one, and ``calls`` a function whose own callees it
+    depends on.
     """
 
     def __init__(
@@ -52,9 +53,10 @@ class Intrinsic:
         source: str,
         prepare: Callable[[np.dtype[Any]], None] = lambda dtype: None,
         calls: FunctionType | None = None,
+        also: str = "",
     ) -> None:
         self._build = build
-        self._source = source
+        self._own = frozenset({source, also} - {""})
         self._calls = calls
         #: what must be there for a dtype before code that uses it is compiled or loaded
         self.prepare = prepare
@@ -63,7 +65,7 @@ class Intrinsic:
     def sources(self) -> frozenset[str]:
         """Files that say what it does."""
         others = sources_of(self._calls) if self._calls is not None else frozenset()
-        return others | {self._source}
+        return others | self._own
 
     @functools.cached_property
     def built(self) -> Any:

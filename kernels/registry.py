@@ -111,14 +111,19 @@ class Kernel:
         for target, value in pairs:
             np.copyto(target, value)
 
-    def entry(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
+    def entry(
+        self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
+    ) -> Function:
         """What to call with such arrays, checked already and alone: the least there is around it.
 
-        It serves arrays of the same shapes, dtypes and strides as these, and these options.
+        It serves arrays of the same shapes, dtypes and strides as these, and these options. Where
+        memory for the result is given, it is called with such memory after the arrays.
         """
-        if isinstance(self.function, Compiled):
-            return self.function.entry(arrays, dict(options))
-        return partial(self.function, **options) if options else self.function
+        if isinstance(self.function, Compiled) and (out is None or self.takes_out):
+            return self.function.entry(arrays, dict(options), out)
+        if out is None:
+            return partial(self.function, **options) if options else self.function
+        return lambda *given: self.into(given[:-1], options, given[-1])
 
     def __repr__(self) -> str:
         return f"<Kernel {self.operation.name}[{self.method!r}]>"

@@ -26,6 +26,9 @@ from .task import Task
 
 #: seconds of screening a way
 _SCREEN_S = 0.005
+#: seconds of rounds in one cell, but for so many rounds
+_ROUNDS_S = 20.0
+_LEAST_ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ class Measured:
         except Failed as problem:
             self.rows.append(Row(library.name, "", UNAVAILABLE, str(problem)))
             return
+        rows: list[Row] = []
         try:
             offer = partner.ask("open", path=str(path))
             self._open.append(partner)
@@ -113,7 +117,10 @@ class Measured:
                 self._check(partner, library, row, judge, "begin")
             self._screen(partner, library, [row for row in rows if row.status == OK])
         except Failed as problem:
-            self.rows.append(Row(library.name, "", FAILED, str(problem)))
+            if not rows:
+                self.rows.append(Row(library.name, "", FAILED, str(problem)))
+            for row in rows:
+                row.fault(FAILED, str(problem))
 
     def _check(
         self, partner: Partner, library: Invited, row: Row, judge: Judge, request: str
@@ -147,7 +154,7 @@ class Measured:
         """Rounds in which each has a turn, in a new random order."""
         rng = np.random.default_rng([self._settings.seed, 29])
         before = self._moment()
-        for number in range(self._settings.rounds):
+        for number in range(self._rounds()):
             playing = list(self._playing())
             for place in rng.permutation(len(playing)):
                 partner, _, row = playing[place]
@@ -160,6 +167,13 @@ class Measured:
                 row.turns_s.append(answer["call_s"])
                 row.idle_s.append(answer["idle_s"])
         self.other_cores = other_cores(before, self._moment())
+
+    def _rounds(self) -> int:
+        """As many as are asked for, or what long calls leave time for."""
+        turn_s = self._settings.turn_s
+        round_s = sum(max(turn_s, row.screened_s or 0.0) for _, _, row in self._playing())
+        affordable = max(int(_ROUNDS_S / round_s), _LEAST_ROUNDS) if round_s else 0
+        return min(self._settings.rounds, affordable)
 
     def _playing(self) -> Iterator[tuple[Partner, Invited, Row]]:
         return (seat for seat in list(self._seated) if seat[2].status == OK)

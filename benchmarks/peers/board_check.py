@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from kernels.measure.error import Truth, error
+from kernels.measure.error import Truth, as_tuple, error
 from kernels.measure.sized import Question, timed_question
 
 from .task import Array, Task
 
 PEERS_SLACK = 4.0
+#: a whole network's reference beyond float64 takes a minute at 60,000 rows
+_AFFORDABLE_FLOPS = 5e9
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,13 @@ class Judge:
     @classmethod
     def of(cls, task: Task, seed: int) -> Judge:
         """The reference is computed here."""
-        options = dict(task.options)
-        return cls(timed_question(task.operation, task.given, options, task.dtype, seed))
+        op, options, sizes = task.operation, dict(task.options), task.sizes
+        long = task.dtype == np.float64 and op.flops(sizes) > _AFFORDABLE_FLOPS
+        if long and not op.independent:
+            limit = op.limit(max(float(op.terms(sizes)), 1.0))
+            expected = _truth_in_double(task)
+            return cls(Question(op, task.given, options, sizes, task.dtype, expected, limit, {}))
+        return cls(timed_question(op, task.given, options, task.dtype, seed))
 
     def judge(self, path: Path, ours: bool) -> Checked:
         """What a process has written, which is then gone."""
@@ -74,3 +81,23 @@ class Judge:
             f"{place} is {value:.9g}, the reference's {right:.9g}: "
             f"{largest.units:.3g} units of rounding, allowed {limit:.3g}",
         )
+
+
+def _truth_in_double(task: Task) -> Truth:
+    """As `kernels.measure.error.truth`, the reference no wider than what it judges.
+
+    It rounds as kernels do, by some hundredths of what a whole network is allowed: an error told
+    here may be too small or too large by as much.
+    """
+    op, dtype, options = task.operation, task.dtype, task.options
+    with np.errstate(all="ignore"):
+        outputs = as_tuple(op, op.reference(*task.given, **options))
+        more: dict[str, Any] = dict(options)
+        if op.scale_takes_eps:
+            more["eps"] = float(np.finfo(dtype).eps)
+        single = outputs[0] if len(outputs) == 1 else outputs
+        scales = as_tuple(op, op.scale(single, *task.given, **more))
+    eps = float(np.finfo(dtype).eps)
+    least = max(float(op.terms(task.sizes)), 1.0) * float(np.finfo(dtype).smallest_subnormal)
+    roundings = tuple(eps * np.asarray(scale) + least for scale in scales)
+    return Truth(tuple(np.asarray(o) for o in outputs), roundings, dtype)

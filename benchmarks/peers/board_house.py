@@ -56,6 +56,8 @@ _ENVIRONMENT = {
     "JAX_ENABLE_X64": "1",
     "JAX_COMPILATION_CACHE_DIR": str(KEPT / "jax"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    # in the process itself: a pool's processes would be there while others have their turns
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
     "TORCHINDUCTOR_CACHE_DIR": str(KEPT / "torchinductor"),
 }
 

@@ -11,6 +11,8 @@ from .board_rows import FAILED, REFUSED, UNAVAILABLE
 Record = Mapping[str, Any]
 
 _WORST = 5
+#: cores' worth of other people's work from which ratios suffer, as kernels.measure.disturbance
+_BEARABLE_CORES = 0.1
 #: below this a call's own overhead hides what the machine could do
 _ROOFLINE_BATCH = 1000
 
@@ -61,7 +63,7 @@ def table(document: Mapping[str, Any]) -> list[str]:
         if any(cell["batch"] >= _ROOFLINE_BATCH for cell in own):
             lines += [f"Part of the roofline that the suite reaches, {dtype}:", ""]
             lines += [*_grid(own, _roofline, _ROOFLINE_BATCH), ""]
-    return [*lines, *_notes(cells)]
+    return [*lines, *_disturbed(cells), *_notes(cells)]
 
 
 def _grid(cells: Sequence[Record], text: Any, least_batch: int) -> list[str]:
@@ -108,6 +110,18 @@ def _told(name: str, found: Mapping[str, Any]) -> list[str]:
 
 def _us(seconds: float) -> str:
     return f"{seconds * 1e6:,.1f} µs"
+
+
+def _disturbed(cells: Sequence[Record]) -> list[str]:
+    """Pools of threads that wait for each other suffer most from somebody else on a core."""
+    found = [cell["other_cores"] for cell in cells if cell["other_cores"] > _BEARABLE_CORES]
+    if not found:
+        return []
+    return [
+        f"{len(found)} of {len(cells)} cells were disturbed: others had {max(found):.2f} cores "
+        "meanwhile, at most.",
+        "",
+    ]
 
 
 def _notes(cells: Sequence[Record]) -> list[str]:

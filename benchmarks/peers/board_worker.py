@@ -29,7 +29,7 @@ from .task import Array, Library, Offer, Task, Way
 #: a short look tells as much where nothing but a pool of threads can be at work
 _LOOK_S = 0.002
 #: calls of a way that is screened; a slow one has shown itself after the first
-_FEWEST, _SLOW_S = 3, 0.2
+_FEWEST, _SLOW_S = 5, 0.1
 
 
 class Seat:
@@ -64,6 +64,7 @@ class Seat:
 
     def screen(self, ways: Sequence[str], share_s: float) -> Answer:
         """The fastest call of each, from a few."""
+        settle(_LOOK_S)
         return {"call_s": {name: _screened_s(self._ways[name], share_s) for name in ways}}
 
     def keep(self, ways: Sequence[str]) -> Answer:

@@ -24,7 +24,6 @@ class _Buffers:
         self.o1, self.o2 = map(given.full, hidden)
         self.d1, self.d2 = map(given.full, hidden)
         self.logits, self.probs = (given.full((batch, sizes["classes"])) for _ in range(2))
-        self.on1, self.on2 = (torch.empty(shape, dtype=torch.bool) for shape in hidden)
 
 
 def _forward(held: _Buffers, tensors: list[Any]) -> Any:
@@ -36,11 +35,12 @@ def _forward(held: _Buffers, tensors: list[Any]) -> Any:
 
 
 def _backward(held: _Buffers, tensors: list[Any], classes: Any) -> None:
-    """From the logits to d1, d2 and d3, which is in the place of the probabilities."""
+    """From the probabilities to d1, d2 and d3, which takes their place."""
     w2, w3 = tensors[3], tensors[5]
-    d3 = torch.softmax(held.logits, 1, out=held.probs).sub_(classes)
-    torch.mm(d3, w3, out=held.d2).mul_(torch.gt(held.o2, 0, out=held.on2))
-    torch.mm(held.d2, w2, out=held.d1).mul_(torch.gt(held.o1, 0, out=held.on1))
+    masked = torch.ops.aten.threshold_backward.grad_input
+    d3 = held.probs.sub_(classes)
+    masked(torch.mm(d3, w3, out=held.d2), held.o2, 0, grad_input=held.d2)
+    masked(torch.mm(held.d2, w2, out=held.d1), held.o1, 0, grad_input=held.d1)
 
 
 def _pairs(held: _Buffers, tensors: list[Any]) -> tuple[tuple[Any, Any], ...]:
@@ -87,6 +87,7 @@ def _by_hand(given: Given) -> Callable[[], tuple[Any, list[Any]]]:
 
     def call() -> tuple[Any, list[Any]]:
         logits = _forward(held, tensors)
+        torch.softmax(logits, 1, out=held.probs)
         _backward(held, tensors, classes)
         for layer, (d, o) in enumerate(_pairs(held, tensors)):
             torch.mm(d.t(), o, out=outs[2 * layer])
@@ -122,7 +123,9 @@ def _mlp_sgd_step(given: Given) -> Calls:
 
     def call() -> Any:
         logits = _forward(held, tensors)
-        loss = functional.cross_entropy(logits, labels)
+        log_probs = torch.log_softmax(logits, 1, out=held.probs)
+        loss = functional.nll_loss(log_probs, labels)
+        log_probs.exp_()
         _backward(held, tensors, classes)
         for layer, (d, o) in enumerate(_pairs(held, tensors)):
             weights, bias = 2 * layer, 2 * layer + 1

@@ -1,6 +1,8 @@
 """Eager PyTorch for everything but whole networks: memory for outputs is its own.
 
-Where it is not clear which of its functions is the fastest, there are several ways.
+Where it is not clear which of its functions is the fastest, there are several ways. Labels may be
+rows of zeros and a one, prepared off the clock: its own losses take them so. Nothing else of the
+mathematics is prepared.
 """
 
 from __future__ import annotations
@@ -237,16 +239,19 @@ def _negative_log_likelihood(given: Given) -> Calls:
 def _negative_log_likelihood_gradient(given: Given) -> Calls:
     probs, labels = given.tensors
     least = torch.finfo(given.dtype).tiny
-    classes = given.one_hot(labels, probs.shape[1]) * (-1 / given.batch)
-    dense, sparse, chosen = given.out(), given.out(), labels[:, None]
+    classes = given.one_hot(labels, probs.shape[1])
+    share = -1 / given.batch
+    dense, clamped, sparse = given.out(), given.out(), given.out()
+    chosen = labels[:, None]
     picked = given.full((given.batch, 1))
 
     def divided() -> object:
-        return torch.div(classes, probs.clamp_min(least), out=dense)
+        torch.clamp_min(probs, least, out=clamped)
+        return torch.div(classes, clamped, out=dense).mul_(share)
 
     def scattered() -> object:
         torch.gather(probs, 1, chosen, out=picked)
-        picked.clamp_min_(least).reciprocal_().mul_(-1 / given.batch)
+        picked.clamp_min_(least).reciprocal_().mul_(share)
         return sparse.zero_().scatter_(1, chosen, picked)
 
     return {"zero_, scatter_": scattered, "div out of one-hot": divided}

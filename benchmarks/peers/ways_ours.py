@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from kernels.choose import environment
-from kernels.measure.predict import Prediction, predict
 from kernels.measure.spinning import stop_spinning
-from kernels.measure.timing import told
+from kernels.measure.workload import first_rows
 from kernels.registry import Kernel
 
+from .serving import told
 from .task import Array, Offer, Task, Way
 
 #: a kernel is hopeless where it is predicted to take so many times as long as the best one, and
 #: longer than this: smaller batches show mostly what a call costs
-_HOPELESS = 20.0
-_SHORT_S = 0.01
-#: what a prediction may cost: the largest rows it tries take no longer
-_TRIED_S = 0.2
+_HOPELESS = 5.0
+_SHORT_S = 0.05
+#: a prediction grows the batch by this until a call takes so long, the fastest of a few
+_GROWTH = 4
+_LONG_S = 0.1
+_CALLS = 3
 
 
 class Ours:
-    """What calls took at smaller batches is known for larger ones."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str, str], Prediction] = {}
+    """Kernels and nothing else."""
 
     def offer(self, task: Task) -> Offer:
         """All kernels that are there and worth their time."""
@@ -39,7 +40,7 @@ class Ours:
                 skipped[kernel.method] = f"unavailable: {kernel.reason}"
                 continue
             try:
-                predicted_s[kernel.method] = self._predicted_s(kernel, task)
+                predicted_s[kernel.method] = _predicted_s(kernel, task)
             except Exception as problem:
                 skipped[kernel.method] = told(problem)
         best_s = min(predicted_s.values(), default=0.0)
@@ -55,22 +56,36 @@ class Ours:
             skipped,
         )
 
-    def _predicted_s(self, kernel: Kernel, task: Task) -> float:
-        key = (task.operation.name, kernel.method, task.dtype.name)
-        batch = task.sizes["batch"]
-        known = self._known.get(key)
-        if known is not None and known.measured_batch > batch:
-            known = None  # a larger batch says nothing of what a call costs
-        found = predict(kernel, task.arrays, task.options, batch, _TRIED_S, known)
-        self._known[key] = found
-        return found.seconds
-
     def close(self) -> None:
         """Every way holds its own."""
 
     def facts(self) -> Mapping[str, Any]:
         """Threads of BLAS or numba, whichever are more."""
         return {"numpy": np.__version__, "threads": max(environment.threads())}
+
+
+def _predicted_s(kernel: Kernel, task: Task) -> float:
+    """Seconds of a call, in proportion to one of fewer rows where all of them take too long.
+
+    The suite's own prediction is from single calls: somebody else on a core spoils one of them.
+    """
+    batch, rows = task.sizes["batch"], 1
+    _called_s(kernel, task, rows)  # it may compile
+    while True:
+        call_s = _called_s(kernel, task, rows)
+        if call_s <= _LONG_S:
+            call_s = min(call_s, *(_called_s(kernel, task, rows) for _ in range(_CALLS - 1)))
+        if rows == batch or call_s > _LONG_S:
+            return call_s * batch / rows
+        rows = min(batch, rows * _GROWTH)
+
+
+def _called_s(kernel: Kernel, task: Task, rows: int) -> float:
+    arrays = first_rows(task.operation, task.arrays, rows)
+    with np.errstate(all="ignore"):
+        start_s = time.perf_counter()
+        kernel.function(*arrays, **task.options)
+        return time.perf_counter() - start_s
 
 
 def _way(kernel: Kernel, task: Task) -> Way:
@@ -84,12 +99,14 @@ def called(kernel: Kernel, task: Task) -> partial[Any]:
 
     A kernel that takes no ``out`` pays for fresh memory at every call.
     """
-    given: dict[str, Any] = {}
-    if getattr(kernel, "takes_out", False):
-        buffers = [np.full(shape, np.nan, task.dtype) for shape in task.shapes.values()]
-        given["out"] = buffers[0] if len(buffers) == 1 else tuple(buffers)
-    entry = kernel.entry(task.given, task.options, **given)
-    return partial(entry, *task.given, **given)
+    if not getattr(kernel, "takes_out", False):
+        return partial(kernel.entry(task.given, task.options), *task.given)
+    buffers = tuple(np.full(shape, np.nan, task.dtype) for shape in task.shapes.values())
+    out = buffers[0] if len(buffers) == 1 else buffers
+    if "out" not in signature(kernel.entry).parameters:
+        return partial(kernel.function, *task.given, out=out, **task.options)
+    entry: Any = kernel.entry
+    return partial(entry(task.given, task.options, out=out), *task.given, out=out)
 
 
 def _arrays(outputs: int, result: Any) -> tuple[Array, ...]:

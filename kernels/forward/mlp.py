@@ -14,10 +14,10 @@ from kernels.flops import EXP_FLOPS
 from kernels.forward.mlp_rounding import forward_rounding
 from kernels.forward.softmax import softmax_rows
 from kernels.forward.softmax import ufunc as softmax_ufunc
-from kernels.gemm.taking import CROWD, counters, left
 from kernels.gemm.three_layers import SHARED, alone, forward_all, lay_out, tile_rows
 from kernels.linked import misfit
 from kernels.registry import Operation, Sizes
+from kernels.taking import CROWD, counters, left
 
 Array = npt.NDArray[Any]
 Six = tuple[Array, Array, Array, Array, Array, Array]

@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kernels.bodies import Intrinsic
-from kernels.gemm.registers import Emitter, few_registers
 from kernels.linked import Pointer, Scalar, at, linked
+from kernels.simd.registers import Emitter, few_registers
 
 #: most vectors of B that a block is wide
 VECTORS = 3

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.bodies import Intrinsic
-from kernels.gemm.registers import Emitter, few_registers
 from kernels.linked import Pointer, at, linked
+from kernels.simd.registers import Emitter, few_registers
 
 #: rows of A and rows of B in a block; with 16 sums, four of A and four of B fill 24 of 32 registers
 SHAPES = ((4, 4), (4, 1), (2, 4), (2, 1), (1, 8), (1, 4), (1, 1))

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from kernels.bodies import helper
 from kernels.gemm.block import PLAIN, STEPPED, down
-from kernels.gemm.registers import lanes
 from kernels.gemm.transposing import transpose
 from kernels.linked import Pointer, Scalar, at, fresh, linked, number
+from kernels.simd.registers import lanes
 
 #: products between two visits of a block to memory: so many rows of a panel stay in first-level
 #: cache

@@ -18,10 +18,10 @@ from kernels.bodies import helper
 from kernels.gemm.block import PLAIN, RECTIFIED
 from kernels.gemm.dot import dots
 from kernels.gemm.products import forward, pack, pack_tail, pad, padded, panels_of
-from kernels.gemm.registers import lanes
-from kernels.gemm.rows import softmax_rows
-from kernels.gemm.taking import finish, take, wait
 from kernels.linked import Integers, Pointer, at, fresh, linked
+from kernels.simd.registers import lanes
+from kernels.simd.softmax import softmax_rows
+from kernels.taking import finish, take, wait
 
 Array = npt.NDArray[Any]
 

@@ -18,8 +18,6 @@ import numpy.typing as npt
 from kernels.bodies import helper
 from kernels.gemm.block import PLAIN
 from kernels.gemm.products import back, panels_of, sum_rows, weights_panel
-from kernels.gemm.rows import training_rows
-from kernels.gemm.taking import CROWD, counters, finish, left, take, wait
 from kernels.gemm.three_layers import (
     BATCH,
     CHUNK,
@@ -43,6 +41,8 @@ from kernels.gemm.three_layers import (
     tile_rows,
 )
 from kernels.linked import Integers, Pointer, Scalar, at, linked, misfit
+from kernels.simd.softmax import entropy_gradient_rows
+from kernels.taking import CROWD, counters, finish, left, take, wait
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -62,7 +62,7 @@ def _training_tile(
     d3 = at(work, places[D3] + row * classes)
     own = at(x, first * sizes[FEATURES])
     forward_tile(own, rows, w1, w2, w3, sizes, work, places, o1, o2, z)
-    loss = training_rows(z, at(labels, first), rows, classes, d3)
+    loss = entropy_gradient_rows(z, at(labels, first), rows, classes, d3, 1)
     zeros = at(work, places[ZEROS])
     back(d3, rows, classes, w3, hidden2, at(work, places[TAIL3]), zeros, d2)
     _switch_off(d2, o2, rows * hidden2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.bodies import Intrinsic
-from kernels.gemm.registers import Emitter
+from kernels.simd.registers import Emitter
 
 
 def _build_transpose() -> Any:

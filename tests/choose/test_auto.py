@@ -100,7 +100,7 @@ def test_a_function_says_what_it_takes_and_computes(auto: Auto) -> None:
     for name, op in kernels.operations.items():
         function = getattr(auto, name)
         taken = inspect.signature(function).parameters
-        assert list(taken) == [*op.inputs, *op.options]
+        assert list(taken) == [*op.inputs, *op.options, "out"]
         for option, choices in op.options.items():
             assert taken[option].kind is inspect.Parameter.KEYWORD_ONLY
             assert taken[option].default == choices[0]

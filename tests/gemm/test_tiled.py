@@ -29,7 +29,7 @@ CALL = """
 import json
 import numpy as np
 import kernels
-from kernels.gemm import registers
+from kernels.simd import registers
 op = kernels.operation("mlp_logits_gradients")
 arrays = op.draw(53, "float32", seed=1, features=51, hidden1=33, hidden2=50, classes=11)
 apart = max(

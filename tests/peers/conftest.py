@@ -5,9 +5,12 @@ EINBENCH_REQUIRE_PEERS=1 (``make test-peers`` sets it) makes a missing peer a fa
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,3 +66,47 @@ def _agree_with(
 def agree_with() -> Callable[..., None]:
     """agree_with(operation, dtype, peer, options, slack) holds every kernel against the peer."""
     return _agree_with
+
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="session")
+def board_agrees() -> Iterator[Callable[[str, str, str], None]]:
+    """board_agrees("ways_torch", operation, dtype): all its ways but compiled ones, as is judged
+    on the scoreboard.
+    """
+    sys.path.insert(0, str(BENCHMARKS))
+    task_room, check_room = (importlib.import_module(f"peers.{n}") for n in ("task", "board_check"))
+    libraries: dict[str, Any] = {}
+
+    def agrees(module: str, name: str, dtype: str) -> None:
+        if module not in libraries:
+            libraries[module] = importlib.import_module(f"peers.{module}").library(1)
+        library = libraries[module]
+        op = kernels.operation(name)
+        arrays = op.draw(BATCH, dtype, seed=23, **{axis: SIZES[axis] for axis in op.sizes})
+        task = task_room.Task(op, arrays, op.choose_options({}))
+        judge = check_room.Judge.of(task, 0)
+        before = {n: a.tobytes() for n, a in arrays.items()}
+        for way, make in library.offer(task).ways.items():
+            if way.startswith("compile"):
+                continue
+            made = make()
+            for _ in range(2):
+                with made.around():
+                    made.before()
+                    found = [a.copy() for a in made.arrays(made.call())]
+                names = [output for output in op.outputs if output not in made.without]
+                assert [a.dtype for a in found] == [np.dtype(dtype)] * len(names), way
+                shapes = [task.shapes[output] for output in names]
+                assert [a.shape for a in found] == shapes, way
+                outputs = dict(zip(names, found, strict=True))
+                assert judge.judge_arrays(outputs, ours=False).reason == "", way
+        assert {n: a.tobytes() for n, a in arrays.items()} == before
+        library.close()
+
+    yield agrees
+    sys.path.remove(str(BENCHMARKS))
+    for name in [n for n in sys.modules if n == "peers" or n.startswith("peers.")]:
+        del sys.modules[name]

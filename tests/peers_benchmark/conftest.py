@@ -41,21 +41,33 @@ class Run:
         return [r for r in self.document["records"] if r["contender"] == contender]
 
 
-@pytest.fixture
-def step(tmp_path: Path) -> Callable[..., Run]:
-    """``step("--batch", "4", ...)`` runs the command; ``mine`` is the code of a module of ours."""
+Command = Callable[..., Run]
 
+
+@pytest.fixture
+def step(tmp_path: Path) -> Command:
+    """``step("--batch", "4", ...)`` runs the command; ``mine`` is the code of a module of ours."""
+    return _command("peers.step", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """As ``step``; all tests of a module have one document, which each run writes anew."""
+    return _command("peers.board", tmp_path_factory.mktemp("board"))
+
+
+def _command(module: str, folder: Path) -> Command:
     def run(*arguments: str, mine: str = "") -> Run:
-        (tmp_path / "mine.py").write_text(mine, encoding="utf-8")
+        (folder / "mine.py").write_text(mine, encoding="utf-8")
         # without the safe path, the folder it is run in is where its package is found
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
-        paths = filter(None, [str(tmp_path), environment.get("PYTHONPATH")])
+        paths = filter(None, [str(folder), environment.get("PYTHONPATH")])
         environment.update(
-            PYTHONPATH=os.pathsep.join(paths), EINBENCH_WISDOM=str(tmp_path / "wisdom")
+            PYTHONPATH=os.pathsep.join(paths), EINBENCH_WISDOM=str(folder / "wisdom")
         )
-        output = tmp_path / "peers-step.json"
+        output = folder / "found.json"
         done = subprocess.run(
-            [sys.executable, "-m", "peers.step", str(output), *arguments],
+            [sys.executable, "-m", module, str(output), *arguments],
             cwd=BENCHMARKS, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         found = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}

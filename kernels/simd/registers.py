@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import platform
+import struct
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kernels.bodies import Intrinsic
@@ -64,6 +67,8 @@ class Emitter:
         self.scalar = ir.FloatType() if self.align == 4 else ir.DoubleType()
         self.vector = ir.VectorType(self.scalar, self.lanes)
         self.index = ir.IntType(64)
+        #: whole numbers as wide as the elements
+        self.integer_vector = ir.VectorType(ir.IntType(bits), self.lanes)
         #: nothing, in all lanes and alone
         self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
         self.nought = ir.Constant(self.scalar, 0.0)
@@ -73,6 +78,61 @@ class Emitter:
         from llvmlite import ir
 
         return ir.Constant(self.index, value)
+
+    def constant(self, value: float) -> Any:
+        """The same number in all lanes."""
+        from llvmlite import ir
+
+        if self.align == 4:
+            value = struct.unpack("f", struct.pack("f", value))[0]
+        return ir.Constant(self.vector, [value] * self.lanes)
+
+    def integers(self, value: int) -> Any:
+        """The same whole number in all lanes."""
+        from llvmlite import ir
+
+        return ir.Constant(self.integer_vector, [value] * self.lanes)
+
+    def greatest(self, x: Any, bound: Any) -> Any:
+        """max(x, bound); NaN of x passes."""
+        return self.builder.select(self.builder.fcmp_ordered("<", x, bound), bound, x)
+
+    def least(self, x: Any, bound: Any) -> Any:
+        """min(x, bound); NaN of x passes."""
+        return self.builder.select(self.builder.fcmp_ordered(">", x, bound), bound, x)
+
+    @property
+    def has_scale(self) -> bool:
+        """Whether the processor multiplies by powers of two, in all lanes."""
+        return vector_bytes() == 64
+
+    def scale(self, x: Any, exponent: Any) -> Any:
+        """x 2^exponent, rounded once; the exponent is a whole number in floating point."""
+        from llvmlite import ir
+        from numba.core import cgutils
+
+        mask = ir.IntType(max(self.lanes, 8))
+        kinds = [self.vector, self.vector, self.vector, mask, ir.IntType(32)]
+        kind = ir.FunctionType(self.vector, kinds)
+        name = f"llvm.x86.avx512.mask.scalef.p{'s' if self.align == 4 else 'd'}.512"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        every, as_set = ir.Constant(mask, -1), ir.Constant(ir.IntType(32), 4)
+        return self.builder.call(function, [x, exponent, x, every, as_set])
+
+    def magnitude(self, x: Any) -> Any:
+        """|x|."""
+        rest = self.integers((1 << (8 * self.align - 1)) - 1)
+        bits = self.builder.bitcast(x, self.integer_vector)
+        return self.builder.bitcast(self.builder.and_(bits, rest), self.vector)
+
+    def with_sign_of(self, x: Any, value: Any) -> Any:
+        """A positive value, with the sign that x has."""
+        bits, builder = 8 * self.align, self.builder
+        sign = builder.and_(
+            builder.bitcast(x, self.integer_vector), self.integers(-(1 << (bits - 1)))
+        )
+        both = builder.or_(builder.bitcast(value, self.integer_vector), sign)
+        return builder.bitcast(both, self.vector)
 
     def small(self, value: int) -> Any:
         """A constant lane."""
@@ -102,11 +162,12 @@ class Emitter:
         limit = self.builder.shuffle_vector(one, undefined, picks)
         return self.builder.icmp_signed("<", numbers, limit)
 
-    def load_some(self, pointer: Any, mask: Any) -> Any:
-        """A vector of the elements whose lanes the mask has, and zeros; no others are touched."""
+    def load_some(self, pointer: Any, mask: Any, otherwise: Any = None) -> Any:
+        """A vector of the elements whose lanes the mask has, and zeros or others elsewhere."""
+        otherwise = self.zero if otherwise is None else otherwise
         where = self.builder.bitcast(pointer, self.vector.as_pointer())
         function = self._masked("load", [where.type, self.small(0).type, mask.type, self.vector])
-        return self.builder.call(function, [where, self.small(self.align), mask, self.zero])
+        return self.builder.call(function, [where, self.small(self.align), mask, otherwise])
 
     def store_some(self, vector: Any, pointer: Any, mask: Any) -> None:
         """The elements whose lanes the mask has."""
@@ -120,19 +181,40 @@ class Emitter:
 
         returned = self.vector if what == "load" else ir.VoidType()
         name = f"llvm.masked.{what}.v{self.lanes}f{8 * self.align}.p0"
-        return cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(returned, kinds), name
-        )
+        kind = ir.FunctionType(returned, kinds)
+        return cgutils.get_or_insert_function(self.builder.module, kind, name)
+
+    @contextlib.contextmanager
+    def steps(self, start: Any, end: Any, step: int) -> Iterator[Any]:
+        """A loop from ``start`` while below ``end``; the ``with`` block is its body, given the
+        place.
+        """
+        builder = self.builder
+        before = builder.block
+        loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
+        builder.cbranch(builder.icmp_signed("<", start, end), loop, done)
+        builder.position_at_end(loop)
+        place = builder.phi(self.index)
+        place.add_incoming(start, before)
+        yield place
+        following = builder.add(place, self.number(step))
+        place.add_incoming(following, builder.block)
+        builder.cbranch(builder.icmp_signed("<", following, end), loop, done)
+        builder.position_at_end(done)
 
     def sum_lanes(self, vectors: list[Any]) -> Any:
         """Sums over the lanes of each vector, in as many first lanes; a power of two of them."""
+        return self.tree(vectors, self.builder.fadd)
+
+    def tree(self, vectors: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
+        """What combines the lanes of each vector, in as many first lanes, and then repeated."""
         evens = [2 * k for k in range(self.lanes)]
         odds = [2 * k + 1 for k in range(self.lanes)]
 
         def halved(a: Any, b: Any) -> Any:
-            return self.builder.fadd(self.shuffle(a, b, evens), self.shuffle(a, b, odds))
+            return combine(self.shuffle(a, b, evens), self.shuffle(a, b, odds))
 
-        # neighbours are added: of two vectors the halves come to lie in one
+        # neighbours are combined: of two vectors the halves come to lie in one
         size = self.lanes
         while size > 1:
             if len(vectors) > 1:
@@ -142,10 +224,44 @@ class Emitter:
             size //= 2
         return vectors[0]
 
+    def is_lane(self, number: Any, vector: int) -> Any:
+        """A mask of the lane with that number, counted on over vectors."""
+        from llvmlite import ir
+
+        narrow = ir.VectorType(ir.IntType(32), self.lanes)
+        lanes = ir.Constant(narrow, [vector * self.lanes + k for k in range(self.lanes)])
+        one = self.builder.trunc(number, ir.IntType(32))
+        undefined = ir.Constant(narrow, ir.Undefined)
+        first = self.builder.insert_element(undefined, one, self.small(0))
+        zeros = ir.Constant(narrow, [0] * self.lanes)
+        every = self.builder.shuffle_vector(first, undefined, zeros)
+        return self.builder.icmp_signed("==", lanes, every)
+
     def store(self, vector: Any, pointer: Any) -> None:
         """A vector, to any element on."""
         target = self.builder.bitcast(pointer, self.vector.as_pointer())
         self.builder.store(vector, target).align = self.align
+
+    def stream(self, vector: Any, pointer: Any) -> None:
+        """A vector, to where a whole one lies in memory, past the caches."""
+        from llvmlite import ir
+
+        target = self.builder.bitcast(pointer, self.vector.as_pointer())
+        stored = self.builder.store(vector, target)
+        stored.align = self.lanes * self.align
+        one = self.builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
+        stored.set_metadata("nontemporal", one)
+
+    def misfit(self, pointer: Any) -> Any:
+        """Elements from there to where a whole vector lies."""
+        address = self.builder.ptrtoint(pointer, self.index)
+        size = self.lanes * self.align
+        beyond = self.builder.and_(self.builder.neg(address), self.number(size - 1))
+        return self.builder.udiv(beyond, self.number(self.align))
+
+    def least_index(self, a: Any, b: Any) -> Any:
+        """min(a, b) of two indices."""
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     def everywhere(self, pointer: Any) -> Any:
         """One element of an array in all lanes."""

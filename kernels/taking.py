@@ -24,6 +24,12 @@ Array = npt.NDArray[Any]
 #: iterations of the region, at least as many as threads that shall help: asking for their number
 #: takes longer than the few iterations that find nothing left
 CROWD = 64
+#: elements of a piece of an array that a thread takes: some ten microseconds of work
+PIECE = 1 << 15
+#: from so many elements on, threads that must be woken are a help
+_MANY = 1 << 17
+#: a result of so many bytes pushes everything else out of a core's own caches, and itself too
+_PAST_BYTES = 1 << 22
 _LINE = 8  # int64 in a cache line
 
 
@@ -82,3 +88,15 @@ def wait(state: Integers, phase: int, tasks: int) -> None:
 def left(state: Integers, phase: int, tasks: int) -> bool:
     """Whether the phase has tasks that nobody has taken."""
     return add(state, 2 * phase * _LINE, 0) < tasks
+
+
+@helper()
+def pieces_of(elements: int) -> int:
+    """How many pieces to take: one, where another thread would not be awake in time."""
+    return 1 if elements < _MANY else (elements + PIECE - 1) // PIECE
+
+
+@helper()
+def beyond_caches(size_bytes: int) -> int:
+    """1 where a result of so many bytes is better stored past the caches, else 0."""
+    return 1 if size_bytes >= _PAST_BYTES else 0

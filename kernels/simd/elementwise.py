@@ -1,0 +1,158 @@
+"""One function of every element of one or two arrays, a few vectors at a time.
+
+A result that no cache can hold is stored past them (``past`` is not 0): a store that goes through a
+cache must first read the line that it is to replace, which is a third of all traffic of a function
+that reads one array and writes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kernels.bodies import Intrinsic
+from kernels.linked import Pointer, linked
+from kernels.simd import functions
+from kernels.simd.registers import Emitter
+
+#: value of a vector of results, of a vector of each input
+Formula = Callable[..., Any]
+#: vectors that are computed side by side: a polynomial's steps wait for each other, those of
+#: several vectors do not
+_SIDE_BY_SIDE = 4
+
+
+def _over(formula: Formula, inputs: int) -> Intrinsic:
+    """``name(x, ..., count, c)``: c = formula(x, ...) for so many elements, on pointers."""
+
+    def build() -> Any:
+        from numba import types
+        from numba.extending import intrinsic
+
+        def two(typing: Any, x: Any, y: Any, count: Any, c: Any, past: Any) -> Any:
+            def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+                x_at, y_at, count, c_at, past_caches = arguments
+                emit = Emitter(builder, c.dtype.bitwidth)
+                given = (x_at, y_at)[:inputs]
+                streaming = builder.icmp_signed("!=", past_caches, emit.number(0))
+                with builder.if_else(streaming) as (streamed, stored):
+                    with streamed:
+                        _stream(emit, formula, given, count, c_at)
+                    with stored:
+                        _loop(emit, formula, given, emit.number(0), count, c_at, emit.store)
+                return context.get_dummy_value()
+
+            return types.void(x, y, types.int64, c, types.int64), generate
+
+        return intrinsic(two)
+
+    return Intrinsic(build, __file__, also=functions.__file__)
+
+
+def _stream(emit: Emitter, formula: Formula, inputs: tuple[Any, ...], count: Any, c: Any) -> None:
+    """Stores past the caches, which take whole lines: what comes before the first is stored."""
+    head = emit.least_index(emit.misfit(c), count)
+    _some(emit, formula, inputs, emit.number(0), head, c)
+    _loop(emit, formula, inputs, head, count, c, emit.stream)
+    # they are in no order with other stores until here
+    emit.builder.fence("seq_cst")
+
+
+def _loop(
+    emit: Emitter,
+    formula: Formula,
+    inputs: tuple[Any, ...],
+    done: Any,
+    count: Any,
+    c: Any,
+    store: Callable[[Any, Any], None],
+) -> None:
+    """Several vectors a round, then single ones, then what is left."""
+    builder = emit.builder
+    for vectors in (_SIDE_BY_SIDE, 1):
+        step = vectors * emit.lanes
+        rest = builder.srem(builder.sub(count, done), emit.number(step))
+        whole = builder.sub(count, rest)
+        with emit.steps(done, whole, step) as place:
+            for vector in range(vectors):
+                here = builder.add(place, emit.number(vector * emit.lanes))
+                given = [emit.load(builder.gep(x, [here])) for x in inputs]
+                store(formula(emit, *given), builder.gep(c, [here]))
+        done = whole
+    _some(emit, formula, inputs, done, count, c)
+
+
+def _some(
+    emit: Emitter, formula: Formula, inputs: tuple[Any, ...], done: Any, count: Any, c: Any
+) -> None:
+    """Fewer elements than a vector has, or none."""
+    builder = emit.builder
+    with builder.if_then(builder.icmp_signed("<", done, count)):
+        mask = emit.first(builder.sub(count, done))
+        given = [emit.load_some(builder.gep(x, [done]), mask) for x in inputs]
+        emit.store_some(formula(emit, *given), builder.gep(c, [done]), mask)
+
+
+def _relu(emit: Emitter, x: Any) -> Any:
+    return emit.greatest(x, emit.zero)
+
+
+def _relu_vjp(emit: Emitter, outputs: Any, cotangent: Any) -> Any:
+    off = emit.builder.fcmp_ordered("<=", outputs, emit.zero)
+    return emit.builder.select(off, emit.zero, cotangent)
+
+
+def _tanh_vjp(emit: Emitter, outputs: Any, cotangent: Any) -> Any:
+    one, builder = emit.constant(1.0), emit.builder
+    slope = builder.fmul(builder.fsub(one, outputs), builder.fadd(one, outputs))
+    return builder.fmul(cotangent, slope)
+
+
+def _sigmoid_vjp(emit: Emitter, outputs: Any, cotangent: Any) -> Any:
+    one, builder = emit.constant(1.0), emit.builder
+    slope = builder.fmul(outputs, builder.fsub(one, outputs))
+    return builder.fmul(cotangent, slope)
+
+
+_relu_all = _over(_relu, 1)
+_tanh_all = _over(functions.tanh, 1)
+_sigmoid_all = _over(functions.logistic, 1)
+_relu_vjp_all = _over(_relu_vjp, 2)
+_tanh_vjp_all = _over(_tanh_vjp, 2)
+_sigmoid_vjp_all = _over(_sigmoid_vjp, 2)
+
+
+@linked()
+def relu_of(x: Pointer, count: int, a: Pointer, past: int) -> None:
+    """A = max(X, 0)."""
+    _relu_all(x, x, count, a, past)
+
+
+@linked()
+def tanh_of(x: Pointer, count: int, a: Pointer, past: int) -> None:
+    """A = tanh(X)."""
+    _tanh_all(x, x, count, a, past)
+
+
+@linked()
+def sigmoid_of(x: Pointer, count: int, a: Pointer, past: int) -> None:
+    """A = 1 / (1 + exp(-X))."""
+    _sigmoid_all(x, x, count, a, past)
+
+
+@linked()
+def relu_vjp_of(a: Pointer, g: Pointer, count: int, d: Pointer, past: int) -> None:
+    """D = 0 where A <= 0 else G."""
+    _relu_vjp_all(a, g, count, d, past)
+
+
+@linked()
+def tanh_vjp_of(a: Pointer, g: Pointer, count: int, d: Pointer, past: int) -> None:
+    """D = G (1 - A) (1 + A)."""
+    _tanh_vjp_all(a, g, count, d, past)
+
+
+@linked()
+def sigmoid_vjp_of(a: Pointer, g: Pointer, count: int, d: Pointer, past: int) -> None:
+    """D = G A (1 - A)."""
+    _sigmoid_vjp_all(a, g, count, d, past)

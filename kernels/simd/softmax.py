@@ -1,0 +1,129 @@
+"""Softmax, its Jacobian and VJP, and cross-entropy of some rows, for compiled bodies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kernels.linked import Integers, Pointer, Scalar, at, linked, number
+from kernels.simd.registers import lanes
+from kernels.simd.rows import (
+    cross_entropy_group,
+    entropy_gradient_group,
+    jacobian_of_one,
+    softmax_group,
+    softmax_vjp_group,
+)
+
+
+@linked()
+def softmax_rows(z: Pointer, rows: int, classes: int, p: Pointer) -> None:
+    """p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b]); p may be z."""
+    group = lanes(z)
+    row = 0
+    if classes <= 2 * group:
+        while row + group <= rows:
+            softmax_group(classes, at(z, row * classes), at(p, row * classes), 0)
+            row += group
+    while row < rows:
+        softmax_row(at(z, row * classes), classes, at(p, row * classes))
+        row += 1
+
+
+@linked()
+def softmax_row(z: Pointer, classes: int, p: Pointer) -> Scalar:
+    """Softmax of one row; gives log sum_c exp(z[c] - max z)."""
+    largest = z[0]
+    for c in range(classes):
+        largest = max(largest, z[c])
+    total = number(z, 0)
+    for c in range(classes):
+        p[c] = np.exp(z[c] - largest)
+        total += p[c]
+    for c in range(classes):
+        p[c] /= total
+    return np.log(total)
+
+
+@linked()
+def softmax_vjp_rows(p: Pointer, g: Pointer, rows: int, classes: int, d: Pointer) -> None:
+    """d[b, c] = p[b, c] (g[b, c] - sum_k p[b, k] g[b, k])."""
+    group = lanes(p)
+    row = 0
+    if classes <= 2 * group:
+        while row + group <= rows:
+            here = row * classes
+            softmax_vjp_group(classes, at(p, here), at(g, here), at(d, here), 0)
+            row += group
+    for b in range(row, rows):
+        total = number(p, 0)
+        for c in range(b * classes, (b + 1) * classes):
+            total += p[c] * g[c]
+        for c in range(b * classes, (b + 1) * classes):
+            d[c] = p[c] * (g[c] - total)
+
+
+@linked()
+def jacobian_rows(p: Pointer, rows: int, classes: int, j: Pointer) -> None:
+    """J[b, i, j] = p[b, i] (delta[i, j] - p[b, j])."""
+    if classes <= 2 * lanes(p):
+        for b in range(rows):
+            jacobian_of_one(classes, at(p, b * classes), at(j, b * classes * classes), 0)
+    else:
+        for b in range(rows):
+            for i in range(classes):
+                factor = -p[b * classes + i]
+                own = (b * classes + i) * classes
+                for k in range(classes):
+                    j[own + k] = factor * p[b * classes + k]
+                j[own + i] += p[b * classes + i]
+
+
+@linked()
+def cross_entropy_rows(z: Pointer, labels: Integers, rows: int, classes: int) -> Scalar:
+    """sum_b log(sum_c exp(z[b, c] - max z[b])) + (max z[b] - z[b, label[b]])."""
+    group = lanes(z)
+    loss = number(z, 0)
+    row = 0
+    if classes <= 2 * group:
+        while row + group <= rows:
+            loss += cross_entropy_group(classes, at(z, row * classes), at(labels, row), 0)
+            row += group
+    for b in range(row, rows):
+        loss += _row_loss(at(z, b * classes), labels[b], classes)
+    return loss
+
+
+@linked()
+def _row_loss(z: Pointer, label: int, classes: int) -> Scalar:
+    largest = z[0]
+    for c in range(classes):
+        largest = max(largest, z[c])
+    total = number(z, 0)
+    for c in range(classes):
+        total += np.exp(z[c] - largest)
+    # the difference first: adding log and maximum would lose the log beside a large maximum
+    return np.log(total) + (largest - z[label])
+
+
+@linked()
+def entropy_gradient_rows(
+    z: Pointer, labels: Integers, rows: int, classes: int, d: Pointer, factor: Scalar
+) -> Scalar:
+    """d = factor (softmax(z) - onehot); gives the summed loss, as `cross_entropy_rows`."""
+    group = lanes(z)
+    loss = number(z, 0)
+    row = 0
+    if classes <= 2 * group:
+        while row + group <= rows:
+            here, there = at(z, row * classes), at(d, row * classes)
+            loss += entropy_gradient_group(classes, here, there, at(labels, row), factor)
+            row += group
+    for b in range(row, rows):
+        own, gradient = at(z, b * classes), at(d, b * classes)
+        label = labels[b]
+        loss += _row_loss(own, label, classes)
+        softmax_row(own, classes, gradient)
+        for c in range(classes):
+            gradient[c] *= factor
+        gradient[label] -= factor
+    return loss

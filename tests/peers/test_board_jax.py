@@ -1,0 +1,28 @@
+"""What JAX does on the scoreboard is each operation, and all of it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+
+import pytest
+
+import kernels
+
+if importlib.util.find_spec("jax"):
+    import jax
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _double_precision() -> Iterator[None]:
+    """JAX computes everything in float32 unless told otherwise."""
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", list(kernels.operations))
+def test_its_ways_give_what_the_reference_gives(board_agrees, name, dtype):
+    board_agrees("ways_jax", name, dtype)

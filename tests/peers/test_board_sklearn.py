@@ -1,0 +1,13 @@
+"""What scikit-learn does on the scoreboard is each operation, and all of it."""
+
+from __future__ import annotations
+
+import pytest
+
+import kernels
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", list(kernels.operations))
+def test_its_ways_give_what_the_reference_gives(board_agrees, name, dtype):
+    board_agrees("ways_sklearn", name, dtype)
