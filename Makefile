@@ -100,7 +100,7 @@ test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and 
 peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-learn, 16 minutes (ARGS="--launches 1")
 	@$(CHOICE) peers.step ../results/peers-step.json $(ARGS)
 
-peers: $(VENV)/.peers  ## every operation beside PyTorch, JAX and scikit-learn, 30 minutes (ARGS="--operation softmax")
+peers: $(VENV)/.peers  ## every operation beside PyTorch, JAX and scikit-learn, 35 minutes (ARGS="--operation softmax")
 	@$(CHOICE) peers.board ../results/peers.json $(ARGS)
 
 lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changing nothing

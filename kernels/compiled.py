@@ -94,10 +94,7 @@ class Compiled:
             compiled = self._compile(form, arrays, options, out)
         if self._integers:
             arrays = tuple(map(_as_int64, arrays))
-        if out is None:
-            return compiled(*arrays)
-        # options are constants of the form, and stand between the arrays and out
-        return compiled(*arrays, out=out) if options else compiled(*arrays, out)
+        return compiled(*arrays) if out is None else compiled(*arrays, out)
 
     def entry(
         self, arrays: Sequence[Any], options: dict[str, Any], out: Any = None
@@ -112,7 +109,7 @@ class Compiled:
             kept = array.dtype.kind == "f" or array.dtype == np.int64
             if not (array.flags.c_contiguous and kept):
                 as_they_are = False
-        if as_they_are and (out is None or not options):
+        if as_they_are:
             form = (arrays[0].dtype.char, out is None, *options.values())
             return self._forms.get(form) or self._compile(form, arrays, options, out)
         if out is None:
@@ -150,6 +147,10 @@ class Compiled:
             given = list(map(numba.types.Omitted, constants))
             if out is not None:
                 given[-1] = _type_of(out)
+            if options:
+                call = _without_options(copy, dispatcher, len(arrays), out)
+                dispatcher = self._jit(call, parallel=False)
+                given = [] if out is None else given[-1:]
             dispatcher.compile((*types, *given))
             dispatcher.disable_compile()
             self._integers = tuple(i for i, a in enumerate(arrays) if a.dtype.kind in "iu")
@@ -162,6 +163,22 @@ class Compiled:
 
     def _jit(self, function: FunctionType, *, parallel: bool) -> Any:
         return jit_of(function, parallel=parallel, fastmath=self.fastmath)
+
+
+def _without_options(copy: FunctionType, compiled: Any, arrays: int, out: Any) -> FunctionType:
+    """A function of the arrays, and of ``out`` where there is one, that calls this one.
+
+    numba's dispatcher takes ten microseconds a call over a default that is a string.
+    """
+    names = ", ".join(copy.__code__.co_varnames[:arrays])
+    parameters, given = (names, names) if out is None else (f"{names}, out", f"{names}, out=out")
+    source = f"def {copy.__name__}({parameters}):\n    return inner({given})\n"
+    scope: dict[str, Any] = {"inner": compiled}
+    # numba keeps what it compiles beside the file that a function says it is of
+    exec(compile(source, copy.__code__.co_filename, "exec"), scope)  # noqa: S102 - names of parameters
+    function: FunctionType = scope[copy.__name__]
+    function.__qualname__, function.__module__ = f"{copy.__qualname__}_call", copy.__module__
+    return function
 
 
 def _type_of(out: Any) -> Any:

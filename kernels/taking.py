@@ -100,3 +100,9 @@ def pieces_of(elements: int) -> int:
 def beyond_caches(size_bytes: int) -> int:
     """1 where a result of so many bytes is better stored past the caches, else 0."""
     return 1 if size_bytes >= _PAST_BYTES else 0
+
+
+@helper()
+def piece_rows(columns: int) -> int:
+    """Rows of a piece: a multiple of all vectors' lanes."""
+    return max(PIECE // columns // 16, 1) * 16

@@ -18,7 +18,8 @@ from kernels.measure.sized import Question, timed_question
 
 from .task import Array, Task
 
-PEERS_SLACK = 4.0
+#: right ones come to 8 units where kernels of the suite are allowed 4: a step's loss, 60,000 rows
+PEERS_SLACK = 8.0
 #: a whole network's reference beyond float64 takes a minute at 60,000 rows
 _AFFORDABLE_FLOPS = 5e9
 

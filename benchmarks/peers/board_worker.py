@@ -82,6 +82,7 @@ class Seat:
         try:
             times_s = _times(self._ways[way], untimed, groups, calls)
         finally:
+            self._ways[way].after()
             self._quiet_s = settle(_LOOK_S)
         return {"call_s": statistics.median(times_s) / calls, "idle_s": idle_s}
 

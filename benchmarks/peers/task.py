@@ -92,6 +92,8 @@ class Way:
     around: Callable[[], AbstractContextManager[Any]] = nullcontext
     #: before every turn, off the clock
     before: Callable[[], object] = lambda: None
+    #: after every turn: threads that wait for more by spinning are ended, where that can be asked
+    after: Callable[[], object] = lambda: None
     #: outputs that the library does not give
     without: tuple[str, ...] = ()
 

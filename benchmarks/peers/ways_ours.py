@@ -90,7 +90,7 @@ def _called_s(kernel: Kernel, task: Task, rows: int) -> float:
 
 def _way(kernel: Kernel, task: Task) -> Way:
     return Way(
-        called(kernel, task), partial(_arrays, len(task.operation.outputs)), before=stop_spinning
+        called(kernel, task), partial(_arrays, len(task.operation.outputs)), after=stop_spinning
     )
 
 

@@ -13,6 +13,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.neural_network._base import ACTIVATIONS, DERIVATIVES, log_loss, squared_loss
 from sklearn.utils.extmath import softmax
 
+from kernels.measure.spinning import stop_spinning
+
 from .task import Array, Offer, Task, Way
 
 _PARAMETERS = ("w1", "b1", "w2", "b2", "w3", "b3")
@@ -106,12 +108,15 @@ def _reset(model: Any, task: Task) -> None:
 
 
 def _predict_proba(task: Task) -> Way:
-    return Way(partial(_model(task).predict_proba, task.arrays["inputs"]), _one)
+    return Way(
+        partial(_model(task).predict_proba, task.arrays["inputs"]), _one, after=stop_spinning
+    )
 
 
 def _forward_pass_fast(task: Task) -> Way:
     model, inputs = _model(task), task.arrays["inputs"]
-    return Way(partial(model._forward_pass_fast, inputs, check_input=False), _one)
+    call = partial(model._forward_pass_fast, inputs, check_input=False)
+    return Way(call, _one, after=stop_spinning)
 
 
 def _backprop(task: Task) -> Way:
@@ -130,7 +135,7 @@ def _backprop(task: Task) -> Way:
         batch = task.dtype.type(len(inputs))
         return [batch * g.T for pair in zip(weights, biases, strict=True) for g in pair]
 
-    return Way(call, arrays)
+    return Way(call, arrays, after=stop_spinning)
 
 
 def _partial_fit(task: Task) -> Way:
@@ -145,7 +150,7 @@ def _partial_fit(task: Task) -> Way:
 
     return Way(
         partial(model.partial_fit, inputs, labels), arrays,
-        before=partial(_reset, model, task), without=("logits",),
+        before=partial(_reset, model, task), after=stop_spinning, without=("logits",),
     )  # fmt: skip
 
 

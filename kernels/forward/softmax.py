@@ -8,7 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.flops import EXP_FLOPS
+from kernels.linked import at
 from kernels.registry import Operation
+from kernels.simd.softmax import softmax_rows as softmax_rows_of
+from kernels.taking import CROWD, counters, piece_rows, pieces_of, take
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -90,3 +93,23 @@ def matmul(logits: Array) -> Array:
     np.exp(probs, out=probs)
     probs /= np.matmul(probs, np.ones((logits.shape[1], 1), logits.dtype))
     return probs
+
+
+@softmax.kernel("simd", compile=True, parallel=True)
+def simd(logits: Array, out: Array | None = None) -> Array:
+    """New over ``numba_parallel``: a vector of rows together, exp as a polynomial of all lanes."""
+    # reads B*C, writes B*C: about thirteen cycles a row of ten
+    batch, classes = logits.shape
+    if out is None:
+        out = np.empty((batch, classes), logits.dtype)
+    if pieces_of(logits.size) == 1:
+        softmax_rows_of(logits, batch, classes, out)
+    else:
+        rows, state = piece_rows(classes), counters(1)
+        for _ in prange(CROWD):
+            first = take(state, 0) * rows
+            while first < batch:
+                here, count = first * classes, min(rows, batch - first)
+                softmax_rows_of(at(logits, here), count, classes, at(out, here))
+                first = take(state, 0) * rows
+    return out

@@ -40,6 +40,7 @@ from kernels.gemm.three_layers import (
     pack_all,
     tile_rows,
 )
+from kernels.labels import refuse_labels
 from kernels.linked import Integers, Pointer, Scalar, at, linked, misfit
 from kernels.simd.softmax import entropy_gradient_rows
 from kernels.taking import CROWD, counters, finish, left, take, wait
@@ -187,10 +188,7 @@ def train(
     Where there is memory for the logits of a chunk alone, each chunk writes over the one before.
     """
     batch, classes = inputs.shape[0], b3.shape[0]
-    # before the tiles: a loop that threads share must not raise
-    for b in range(batch):
-        if not 0 <= labels[b] < classes:
-            raise ValueError("labels must lie in [0, classes): count classes from 0")
+    refuse_labels(labels, classes)
     sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes))
     places = lay_out(inputs, sizes)
     memory = np.empty(places[END] + 16, inputs.dtype)

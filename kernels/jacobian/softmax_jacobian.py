@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws
+from kernels.linked import at
 from kernels.registry import Operation
+from kernels.simd.softmax import jacobian_rows
+from kernels.taking import CROWD, beyond_caches, counters, piece_rows, pieces_of, take
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -123,3 +126,26 @@ def matmul(probs: Array) -> Array:
 def _add_to_diagonal(jacobian: Array, probs: Array) -> None:
     diagonal = np.einsum("bii->bi", jacobian)  # a view that can be written to, no copy
     diagonal += probs
+
+
+@softmax_jacobian.kernel("simd", compile=True, parallel=True)
+def simd(probs: Array, out: Array | None = None) -> Array:
+    """New over ``numba_parallel``: a row of a matrix is one vector, stored past the caches."""
+    # reads B*C, writes B*C*C without reading it first: bound by the write
+    batch, classes = probs.shape
+    size = classes * classes
+    if out is None:
+        out = np.empty((batch, classes, classes), probs.dtype)
+    past = beyond_caches(out.nbytes)
+    if pieces_of(out.size) == 1:
+        jacobian_rows(probs, batch, classes, out, past)
+    else:
+        rows, state = piece_rows(size), counters(1)
+        for _ in prange(CROWD):
+            first = take(state, 0) * rows
+            while first < batch:
+                count = min(rows, batch - first)
+                p, jacobian = at(probs, first * classes), at(out, first * size)
+                jacobian_rows(p, count, classes, jacobian, past)
+                first = take(state, 0) * rows
+    return out

@@ -9,7 +9,10 @@ import numpy.typing as npt
 
 from kernels import draws
 from kernels.jacobian import softmax_jacobian as jacobians
+from kernels.linked import at
 from kernels.registry import Operation, Sizes
+from kernels.simd.softmax import softmax_vjp_rows
+from kernels.taking import CROWD, counters, piece_rows, pieces_of, take
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -116,3 +119,24 @@ def einsum(probs: Array, cotangent: Array) -> Array:
     dlogits = np.subtract(cotangent, totals[:, None])
     dlogits *= probs
     return dlogits
+
+
+@softmax_vjp.kernel("simd", compile=True, parallel=True)
+def simd(probs: Array, cotangent: Array, out: Array | None = None) -> Array:
+    """New over ``numba_parallel``: a vector of rows together, their sums added up side by side."""
+    # reads 2 B*C, writes B*C: bound by memory
+    batch, classes = probs.shape
+    if out is None:
+        out = np.empty((batch, classes), probs.dtype)
+    if pieces_of(probs.size) == 1:
+        softmax_vjp_rows(probs, cotangent, batch, classes, out)
+    else:
+        rows, state = piece_rows(classes), counters(1)
+        for _ in prange(CROWD):
+            first = take(state, 0) * rows
+            while first < batch:
+                here, count = first * classes, min(rows, batch - first)
+                p, g = at(probs, here), at(cotangent, here)
+                softmax_vjp_rows(p, g, count, classes, at(out, here))
+                first = take(state, 0) * rows
+    return out

@@ -39,9 +39,8 @@ def _group(name: str, pointers: int, integers: int, emitted: Callable[..., Any])
                 held = builder.alloca(emit.scalar)
                 builder.store(emit.nought, held)
                 for vectors in range(1, _VECTORS + 1):
-                    over = builder.icmp_signed(
-                        ">", classes, emit.number((vectors - 1) * emit.lanes)
-                    )
+                    before = emit.number((vectors - 1) * emit.lanes)
+                    over = builder.icmp_signed(">", classes, before)
                     fits = builder.icmp_signed("<=", classes, emit.number(vectors * emit.lanes))
                     with builder.if_then(builder.and_(over, fits)):
                         found = emitted(_Row(emit, classes, vectors), *rest)
@@ -122,7 +121,12 @@ def _powers(row: _Row, z: Any) -> tuple[Rows, Any, Any]:
     powers = []
     for number, vectors in enumerate(logits):
         own = row.spread(largest, number)
-        powers.append([functions.exp_of_negative(emit, builder.fsub(v, own)) for v in vectors])
+        gaps = [builder.fsub(vector, own) for vector in vectors]
+        # exp of what is masked would be denormal, which takes a processor a hundred cycles
+        gaps[-1] = builder.select(row.mask, gaps[-1], emit.zero)
+        found = [functions.exp_of_negative(emit, gap) for gap in gaps]
+        found[-1] = builder.select(row.mask, found[-1], emit.zero)
+        powers.append(found)
     return powers, row.over_rows(powers, builder.fadd), largest
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kernels.linked import Integers, Pointer, Scalar, at, linked, number
+from kernels.linked import Integers, Pointer, Scalar, at, fresh, linked, number
+from kernels.simd.elementwise import copy_past
 from kernels.simd.registers import lanes
 from kernels.simd.rows import (
     cross_entropy_group,
@@ -13,6 +14,9 @@ from kernels.simd.rows import (
     softmax_group,
     softmax_vjp_group,
 )
+
+#: elements of Jacobians that lie in first-level cache before they are stored
+_SCRATCH = 1 << 11
 
 
 @linked()
@@ -63,8 +67,23 @@ def softmax_vjp_rows(p: Pointer, g: Pointer, rows: int, classes: int, d: Pointer
 
 
 @linked()
-def jacobian_rows(p: Pointer, rows: int, classes: int, j: Pointer) -> None:
-    """J[b, i, j] = p[b, i] (delta[i, j] - p[b, j])."""
+def jacobian_rows(p: Pointer, rows: int, classes: int, j: Pointer, past: int) -> None:
+    """J[b, i, j] = p[b, i] (delta[i, j] - p[b, j]); stored past the caches if ``past`` is not 0."""
+    size = classes * classes
+    if past == 0:
+        _jacobian_rows(p, rows, classes, j)
+    else:
+        # of so small matrices no whole line can be stored: some of them fill first-level cache
+        some = max(_SCRATCH // size, 1)
+        scratch = fresh(p, some * size)
+        for b in range(0, rows, some):
+            count = min(some, rows - b)
+            _jacobian_rows(at(p, b * classes), count, classes, scratch)
+            copy_past(scratch, count * size, at(j, b * size))
+
+
+@linked()
+def _jacobian_rows(p: Pointer, rows: int, classes: int, j: Pointer) -> None:
     if classes <= 2 * lanes(p):
         for b in range(rows):
             jacobian_of_one(classes, at(p, b * classes), at(j, b * classes * classes), 0)
