@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws, wide
+from kernels.gemm.linear import alone, inputs_all, inputs_tasks
 from kernels.registry import Operation, Sizes
+from kernels.taking import CROWD, beyond_caches, counters, left
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -100,3 +102,25 @@ def matmul(dlogits: Array, weights: Array) -> Array:
     """New over ``einsum_path``: the GEMM asked for by its name, no path to look for."""
     # reads B*U + U*F, writes B*F
     return np.matmul(dlogits, weights)
+
+
+@input_gradient.kernel(
+    "tiled", compile=True, parallel=True, extra_elements=lambda s: 64 * s["features"]
+)
+def tiled(dlogits: Array, weights: Array, out: Array | None = None) -> Array:
+    """New over ``numba_parallel``: blocks of sums in registers, tiles stored past the caches."""
+    # reads B*U and writes B*F once; the weights lie in cache as they are
+    batch, units = dlogits.shape
+    features = weights.shape[1]
+    if out is None:
+        out = np.empty((batch, features), dlogits.dtype)
+    tail, zeros = np.empty(16 * units, dlogits.dtype), np.zeros(48, dlogits.dtype)
+    past, state = beyond_caches(out.nbytes), counters(2)
+    if alone(batch, units, features):
+        inputs_all(state, dlogits, weights, batch, units, features, tail, zeros, out, past)
+    else:
+        tasks = inputs_tasks(batch)
+        for _ in prange(CROWD):
+            if left(state, 1, tasks):
+                inputs_all(state, dlogits, weights, batch, units, features, tail, zeros, out, past)
+    return out

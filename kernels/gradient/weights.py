@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws, wide
+from kernels.gemm.linear import alone, weights_all, weights_tasks
 from kernels.registry import Operation, Sizes
+from kernels.taking import CROWD, counters, left
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -128,3 +130,21 @@ def unit_blocks(inputs: Array, dlogits: Array) -> Array:
                 for f in range(features):
                     dweights[u, f] += factor * inputs[b, f]
     return dweights
+
+
+@weight_gradient.kernel("tiled", compile=True, parallel=True)
+def tiled(inputs: Array, dlogits: Array, out: Array | None = None) -> Array:
+    """New over ``numba_parallel``: blocks of sums in registers, some rows in cache at a time."""
+    # reads B*F once, and B*U once for each task's panels of the result
+    (batch, features), units = inputs.shape, dlogits.shape[1]
+    if out is None:
+        out = np.empty((units, features), inputs.dtype)
+    zeros, state = np.zeros(48, inputs.dtype), counters(1)
+    if alone(batch, units, features):
+        weights_all(state, inputs, dlogits, batch, units, features, zeros, out)
+    else:
+        tasks = weights_tasks(inputs, batch, features)
+        for _ in prange(CROWD):
+            if left(state, 0, tasks):
+                weights_all(state, inputs, dlogits, batch, units, features, zeros, out)
+    return out

@@ -202,6 +202,33 @@ class Emitter:
         builder.cbranch(builder.icmp_signed("<", following, end), loop, done)
         builder.position_at_end(done)
 
+    def fold(
+        self, end: Any, first: list[Any], step: Callable[[Any, list[Any]], list[Any]]
+    ) -> list[Any]:
+        """Values carried through a loop over 0, 1, ... below ``end``, from the first ones on."""
+        builder = self.builder
+        before = builder.block
+        loop, done = builder.append_basic_block("fold"), builder.append_basic_block("folded")
+        builder.cbranch(builder.icmp_signed(">", end, self.number(0)), loop, done)
+        builder.position_at_end(loop)
+        place = builder.phi(self.index)
+        carried = [builder.phi(value.type) for value in first]
+        yet = step(place, list(carried))
+        following = builder.add(place, self.number(1))
+        place.add_incoming(self.number(0), before)
+        place.add_incoming(following, builder.block)
+        for phi, start, value in zip(carried, first, yet, strict=True):
+            phi.add_incoming(start, before)
+            phi.add_incoming(value, builder.block)
+        last = builder.block
+        builder.cbranch(builder.icmp_signed("<", following, end), loop, done)
+        builder.position_at_end(done)
+        found = [builder.phi(value.type) for value in first]
+        for phi, start, value in zip(found, first, yet, strict=True):
+            phi.add_incoming(start, before)
+            phi.add_incoming(value, last)
+        return found
+
     def sum_lanes(self, vectors: list[Any]) -> Any:
         """Sums over the lanes of each vector, in as many first lanes; a power of two of them."""
         return self.tree(vectors, self.builder.fadd)

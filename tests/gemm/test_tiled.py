@@ -8,17 +8,19 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import kernels
 from kernels.gemm.block import down
-from kernels.gemm.three_layers import CHUNK
+from kernels.gemm.three_layers import CHUNK, FEW
 from kernels.measure.error import as_tuple
 from kernels.measure.machine import limit_threads
 
 TILED = [op.name for op in kernels.operations.values() if "tiled" in op]
+SIZES = {"features": 51, "hidden1": 33, "hidden2": 50, "classes": 11, "units": 50}
 #: what a processor is said to have, and the bytes of its vectors
 WIDTHS = {
     "generic": ("generic", "", 16),
@@ -38,6 +40,12 @@ apart = max(
 )
 print(json.dumps([registers.vector_bytes(), registers.few_registers(), apart]))
 """
+
+
+def drawn(name: str, batch: int, dtype: str, **sizes: int) -> dict[str, np.ndarray[Any, Any]]:
+    op = kernels.operation(name)
+    chosen = {**SIZES, **sizes}
+    return op.draw(batch, dtype, seed=batch, **{axis: chosen[axis] for axis in op.sizes})
 
 
 def test_the_whole_networks_have_a_tiled_kernel() -> None:
@@ -69,7 +77,7 @@ def test_narrower_vectors_give_the_same(processor: str, tmp_path: Path) -> None:
 def test_sizes_that_fill_no_vector_and_no_tile_agree_with_matmul(name: str, dtype: str) -> None:
     op = kernels.operation(name)
     for batch in (1, 3, 16, 63, 65, 131, 259, CHUNK + 1):
-        arrays = op.draw(batch, dtype, seed=batch, features=51, hidden1=33, hidden2=50, classes=11)
+        arrays = drawn(name, batch, dtype)
         expected, found = op["matmul"](**arrays), op["tiled"](**arrays)
         for wanted, came in zip(as_tuple(op, expected), as_tuple(op, found), strict=True):
             largest = np.abs(wanted).max()
@@ -85,6 +93,35 @@ def test_one_thread_and_all_give_the_same_bits(name: str) -> None:
         alone = op["tiled"](**arrays)
     for one, other in zip(as_tuple(op, several), as_tuple(op, alone), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", TILED)
+def test_batches_about_where_another_way_is_taken_agree_with_matmul(name: str, dtype: str) -> None:
+    """Weights are packed from FEW rows on, and CHUNK rows are kept at a time."""
+    assert (FEW, CHUNK) == (64, 1024)
+    op = kernels.operation(name)
+    for batch in (FEW - 1, FEW, FEW + 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 1):
+        arrays = drawn(name, batch, dtype, features=37, hidden1=19, hidden2=33, classes=7)
+        expected, found = op["matmul"](**arrays), op["tiled"](**arrays)
+        for wanted, came in zip(as_tuple(op, expected), as_tuple(op, found), strict=True):
+            largest = np.abs(wanted).max()
+            assert np.abs(wanted - came).max() <= 400 * np.finfo(dtype).eps * largest, batch
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", TILED)
+def test_several_chunks_have_the_same_bits_on_one_thread_on_all_and_again(
+    name: str, dtype: str
+) -> None:
+    op = kernels.operation(name)
+    arrays = drawn(name, 2 * CHUNK + 1, dtype, features=101)
+    with limit_threads(1):
+        alone = as_tuple(op, op["tiled"](**arrays))
+    for _ in range(4):
+        several = as_tuple(op, op["tiled"](**arrays))
+        for one, other in zip(several, alone, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_nan_passes_a_rectified_layer() -> None:

@@ -2,6 +2,7 @@
 
 from wrong_kernels import (
     activations,
+    given,
     layers,
     likelihoods,
     losses,
@@ -15,6 +16,7 @@ __all__ = [
     "CATALOGUE",
     "Wrong",
     "activations",
+    "given",
     "layers",
     "likelihoods",
     "losses",

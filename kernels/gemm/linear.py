@@ -1,0 +1,150 @@
+"""One linear layer on threads: its outputs, and the gradients of its inputs and its weights.
+
+Threads take tiles of rows, or panels of the weights; every sum is taken in the order of the summed
+index, on however many threads.
+"""
+
+from __future__ import annotations
+
+from kernels.bodies import helper
+from kernels.gemm.block import PLAIN
+from kernels.gemm.dot import dots
+from kernels.gemm.products import (
+    back,
+    forward,
+    pack,
+    pack_tail,
+    pad,
+    padded,
+    panels_of,
+    weights_panel,
+)
+from kernels.linked import Integers, Pointer, at, fresh, linked
+from kernels.simd.elementwise import copy_past
+from kernels.taking import finish, take, wait
+
+#: fewer rows than these are multiplied with the weights as they are
+FEW = 64
+#: rows of a tile, and rows of weights that a task of few rows takes
+_TILE, _UNITS = 64, 16
+#: below so many multiplications, threads take longer to wake than the work takes
+_ALONE = 1 << 20
+#: rows that are multiplied with one panel after the other while they lie in second-level cache
+_CHUNK = 512
+#: most tasks that a weight gradient of many rows is divided into: each reads all of ``dlogits``
+_GROUPS = 6
+
+
+@helper()
+def alone(batch: int, units: int, features: int) -> bool:
+    """Whether one thread is done before another would have woken."""
+    return batch * units * features < _ALONE
+
+
+@helper()
+def packed_elements(like: Pointer, batch: int, units: int, features: int) -> int:
+    """Memory of `outputs_all` for packed weights and the bias; each from a cache line on."""
+    wide = padded(like, units)
+    return wide if batch < FEW else wide + wide * features
+
+
+@helper()
+def outputs_tasks(batch: int, units: int) -> int:
+    """How many tasks the last phase of `outputs_all` has."""
+    if batch < FEW:
+        return (units + _UNITS - 1) // _UNITS
+    return (batch + _TILE - 1) // _TILE
+
+
+@linked()
+def outputs_all(
+    state: Integers, x: Pointer, w: Pointer, bias: Pointer,
+    batch: int, units: int, features: int, work: Pointer, z: Pointer,
+) -> None:  # fmt: skip
+    """Z[b, u] = sum_f X[b, f] W[u, f] + bias[u], as one thread goes through its phases."""
+    tasks = outputs_tasks(batch, units)
+    if batch < FEW:
+        task = take(state, 1)
+        while task < tasks:
+            u = task * _UNITS
+            count = min(_UNITS, units - u)
+            own, there = at(w, u * features), at(z, u)
+            dots(batch, count, x, features, own, features, features, at(bias, u), there, units, 0)
+            task = take(state, 1)
+    else:
+        wide = padded(x, units)
+        packed = at(work, wide)
+        panels = 1 + panels_of(x, units)
+        task = take(state, 0)
+        while task < panels:
+            if task == 0:
+                pad(bias, units, work)
+            else:
+                pack(w, units, features, packed, task - 1)
+            finish(state, 0)
+            task = take(state, 0)
+        wait(state, 0, panels)
+        task = take(state, 1)
+        while task < tasks:
+            b = task * _TILE
+            own, there = at(x, b * features), at(z, b * units)
+            forward(own, min(_TILE, batch - b), features, packed, work, units, there, PLAIN)
+            task = take(state, 1)
+
+
+@helper()
+def inputs_tasks(batch: int) -> int:
+    """How many tasks the last phase of `inputs_all` has."""
+    return (batch + _TILE - 1) // _TILE
+
+
+@linked()
+def inputs_all(
+    state: Integers, d: Pointer, w: Pointer, batch: int, units: int, features: int,
+    tail: Pointer, zeros: Pointer, dx: Pointer, past: int,
+) -> None:  # fmt: skip
+    """dX[b, f] = sum_u dZ[b, u] W[u, f], as one thread goes through its phases."""
+    if take(state, 0) == 0:
+        pack_tail(w, units, features, tail)
+        finish(state, 0)
+    wait(state, 0, 1)
+    tasks = inputs_tasks(batch)
+    scratch = fresh(d, _TILE * features if past != 0 else 1)
+    task = take(state, 1)
+    while task < tasks:
+        b = task * _TILE
+        rows = min(_TILE, batch - b)
+        own, there = at(d, b * units), at(dx, b * features)
+        if past == 0:
+            back(own, rows, units, w, features, tail, zeros, there)
+        else:
+            back(own, rows, units, w, features, tail, zeros, at(scratch, 0))
+            copy_past(scratch, rows * features, there)
+        task = take(state, 1)
+
+
+@helper()
+def weights_tasks(like: Pointer, batch: int, features: int) -> int:
+    """How many tasks `weights_all` has."""
+    panels = panels_of(like, features)
+    return panels if batch <= _CHUNK else min(panels, _GROUPS)
+
+
+@linked()
+def weights_all(
+    state: Integers, x: Pointer, d: Pointer, batch: int, units: int, features: int,
+    zeros: Pointer, dw: Pointer,
+) -> None:  # fmt: skip
+    """dW[u, f] = sum_b dZ[b, u] X[b, f], as one thread takes its tasks."""
+    panels, tasks = panels_of(x, features), weights_tasks(x, batch, features)
+    task = take(state, 0)
+    while task < tasks:
+        first, last = task * panels // tasks, (task + 1) * panels // tasks
+        for b in range(0, max(batch, 1), _CHUNK):
+            rows, more = min(_CHUNK, batch - b), min(b, 1)
+            own, there = at(d, b * units), at(x, b * features)
+            for panel in range(first, last):
+                weights_panel(
+                    own, units, there, features, rows, panel, dw, more, zeros, PLAIN, dw, 0
+                )
+        task = take(state, 0)
