@@ -20,7 +20,8 @@ from kernels.gemm.products import (
     weights_panel,
 )
 from kernels.linked import Integers, Pointer, at, fresh, linked
-from kernels.simd.elementwise import copy_past
+from kernels.simd.columns import weighted_sums
+from kernels.simd.elementwise import copy_past, scaled_of
 from kernels.taking import finish, take, wait
 
 #: fewer rows than these are multiplied with the weights as they are
@@ -38,7 +39,7 @@ _GROUPS = 6
 @helper()
 def alone(batch: int, units: int, features: int) -> bool:
     """Whether one thread is done before another would have woken."""
-    return batch * units * features < _ALONE
+    return batch == 1 or batch * units * features < _ALONE
 
 
 @helper()
@@ -104,6 +105,9 @@ def inputs_all(
     tail: Pointer, zeros: Pointer, dx: Pointer, past: int,
 ) -> None:  # fmt: skip
     """dX[b, f] = sum_u dZ[b, u] W[u, f], as one thread goes through its phases."""
+    if batch == 1:
+        weighted_sums(d, w, units, features, dx)
+        return
     if take(state, 0) == 0:
         pack_tail(w, units, features, tail)
         finish(state, 0)
@@ -136,6 +140,10 @@ def weights_all(
     zeros: Pointer, dw: Pointer,
 ) -> None:  # fmt: skip
     """dW[u, f] = sum_b dZ[b, u] X[b, f], as one thread takes its tasks."""
+    if batch == 1:
+        for u in range(units):
+            scaled_of(x, d[u], features, at(dw, u * features))
+        return
     panels, tasks = panels_of(x, features), weights_tasks(x, batch, features)
     task = take(state, 0)
     while task < tasks:

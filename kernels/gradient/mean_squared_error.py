@@ -9,9 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws
+from kernels.linked import at
 from kernels.registry import Operation, Sizes
+from kernels.simd.sums import squares_of_differences
+from kernels.taking import CROWD, PIECE, counters, pieces_of, take
 
 Array = npt.NDArray[Any]
+prange = range  # the compiled copies see numba's
 
 
 def exact_outputs(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
@@ -110,3 +114,34 @@ def matmul(outputs: Array, targets: Array, *, reduction: str) -> Array:
     # two passes over B*C, in one temporary; in C order the vector is a view of it
     differences = np.subtract(outputs, targets).ravel(order="K")
     return _reduced(np.matmul(differences, differences), outputs, reduction)
+
+
+@mean_squared_error.kernel("simd", compile=True, parallel=True)
+def simd(outputs: Array, targets: Array, reduction: str, out: Array | None = None) -> Array:
+    """New over ``numba``: sums in several registers, of one piece of the batch after the other."""
+    # reads 2 B*C once; each piece has a sum of its own, added up in their order
+    if out is None:
+        out = np.empty((), outputs.dtype)
+    count, state = outputs.size, counters(1)
+    pieces = (count + PIECE - 1) // PIECE
+    sums = np.empty(pieces, outputs.dtype)
+    if pieces_of(count) == 1:
+        for piece in range(pieces):
+            first = piece * PIECE
+            y, t = at(outputs, first), at(targets, first)
+            sums[piece] = squares_of_differences(y, t, min(PIECE, count - first))
+    else:
+        for _ in prange(CROWD):
+            piece = take(state, 0)
+            while piece < pieces:
+                first = piece * PIECE
+                y, t = at(outputs, first), at(targets, first)
+                sums[piece] = squares_of_differences(y, t, min(PIECE, count - first))
+                piece = take(state, 0)
+    total = outputs.dtype.type(0)
+    for piece in range(pieces):
+        total += sums[piece]
+    if reduction == "mean":
+        total = total / outputs.dtype.type(count) if count else outputs.dtype.type(np.nan)
+    out[()] = total
+    return out

@@ -10,8 +10,10 @@ import numpy.typing as npt
 from kernels import draws, wide
 from kernels.gradient.cross_entropy import one_hot
 from kernels.gradient.negative_log_likelihood import label_probs
-from kernels.labels import refuse_bad_labels
+from kernels.labels import refuse_bad_labels, refuse_labels
+from kernels.linked import Integers, Pointer, Scalar, at, linked
 from kernels.registry import Operation
+from kernels.taking import CROWD, counters, piece_rows, pieces_of, take
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -112,3 +114,42 @@ def ufunc(probs: Array, labels: Array, *, reduction: str) -> Array:
     if reduction == "mean":
         dprobs /= len(labels)
     return dprobs
+
+
+@negative_log_likelihood_gradient.kernel("filled", compile=True, parallel=True)
+def filled(probs: Array, labels: Array, reduction: str, out: Array | None = None) -> Array:
+    """New over ``numba_parallel``: zeros for many rows at once, then the labels' entries."""
+    # reads one entry of each row, writes B*C: bound by the write
+    batch, classes = probs.shape
+    refuse_labels(labels, classes)
+    if out is None:
+        out = np.empty((batch, classes), probs.dtype)
+    least = probs.dtype.type(np.finfo(probs.dtype).tiny)
+    factor = probs.dtype.type(-1)
+    if reduction == "mean":
+        factor = factor / probs.dtype.type(batch)
+    if pieces_of(probs.size) == 1:
+        fill_slopes(probs, labels, batch, classes, factor, least, out)
+    else:
+        rows, state = piece_rows(classes), counters(1)
+        for _ in prange(CROWD):
+            first = take(state, 0) * rows
+            while first < batch:
+                here, count = first * classes, min(rows, batch - first)
+                p, own = at(probs, here), at(labels, first)
+                fill_slopes(p, own, count, classes, factor, least, at(out, here))
+                first = take(state, 0) * rows
+    return out
+
+
+@linked()
+def fill_slopes(
+    p: Pointer, labels: Integers, rows: int, classes: int, factor: Scalar, least: Scalar, d: Pointer
+) -> None:
+    """d[b, c] = [c = label[b]] factor / max(p[b, c], least)."""
+    for k in range(rows * classes):
+        d[k] = 0
+    for b in range(rows):
+        place = b * classes + labels[b]
+        # the comparison is false for NaN, which so passes
+        d[place] = factor / (least if p[place] < least else p[place])

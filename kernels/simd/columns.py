@@ -1,4 +1,8 @@
-"""Sums over rows, several vectors of columns at a time, in registers."""
+"""Sums over rows, plain or weighted, several vectors of columns at a time, in registers.
+
+They read a matrix in the order it lies in memory, once: what a matrix product with one row, or with
+a row of ones, is bound by.
+"""
 
 from __future__ import annotations
 
@@ -10,58 +14,88 @@ from kernels.simd.registers import Emitter, lanes
 
 #: vectors of columns that are summed side by side: an addition takes four cycles, and two of them
 #: begin in each
-_WIDTHS = (8, 1)
+_WIDTHS = (16, 8, 4, 1)
 
 
 def _build() -> Any:
     from numba import types
     from numba.extending import intrinsic
 
-    def columns_block(typing: Any, width: Any, d: Any, rows: Any, row: Any, sums: Any) -> Any:
+    def columns_block(
+        typing: Any, width: Any, d: Any, rows: Any, row: Any, factors: Any, weighted: Any, sums: Any
+    ) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            width, d_at, rows, row, sums_at = arguments
+            width, d_at, rows, row, factors, weighted, sums_at = arguments
             emit = Emitter(builder, d.dtype.bitwidth)
+            weighing = builder.icmp_signed("!=", weighted, emit.number(0))
             for vectors in _WIDTHS:
-                with builder.if_then(builder.icmp_signed("==", width, emit.number(vectors))):
-                    _sum(emit, vectors, d_at, rows, row, sums_at)
+                wide = builder.icmp_signed("==", width, emit.number(vectors))
+                with builder.if_then(wide), builder.if_else(weighing) as (weighed, plain):
+                    with weighed:
+                        _sum(emit, vectors, d_at, rows, row, factors, sums_at)
+                    with plain:
+                        _sum(emit, vectors, d_at, rows, row, None, sums_at)
             return context.get_dummy_value()
 
         i = types.int64
-        return types.void(i, d, i, i, sums), generate
+        return types.void(i, d, i, i, factors, i, sums), generate
 
     return intrinsic(columns_block)
 
 
-def _sum(emit: Emitter, vectors: int, d: Any, rows: Any, row: Any, sums: Any) -> None:
+def _sum(emit: Emitter, vectors: int, d: Any, rows: Any, row: Any, factors: Any, sums: Any) -> None:
     builder = emit.builder
 
     def add(number: Any, held: list[Any]) -> list[Any]:
         here = builder.gep(d, [builder.mul(number, row)])
+        values = [emit.load(emit.after(here, row, 0, k * emit.lanes)) for k in range(vectors)]
+        if factors is None:
+            return [builder.fadd(total, value) for total, value in zip(held, values, strict=True)]
+        factor = emit.everywhere(builder.gep(factors, [number]))
         return [
-            builder.fadd(sum_so_far, emit.load(emit.after(here, row, 0, vector * emit.lanes)))
-            for vector, sum_so_far in enumerate(held)
+            emit.add_product(factor, value, total)
+            for total, value in zip(held, values, strict=True)
         ]
 
     for vector, total in enumerate(emit.fold(rows, [emit.zero] * vectors, add)):
         emit.store(total, emit.after(sums, row, 0, vector * emit.lanes))
 
 
-#: ``columns_block(width, d, rows, row, sums)``: so many vectors of columns, on pointers
+#: ``columns_block(width, d, rows, row, factors, weighted, sums)``: so many vectors of columns
 columns_block = Intrinsic(_build, __file__)
 
 
 @linked()
 def column_sums(d: Pointer, rows: int, columns: int, sums: Pointer) -> None:
     """sums[u] = sum_b d[b, u]."""
+    _sums(d, rows, columns, d, 0, sums)
+
+
+@linked()
+def weighted_sums(factors: Pointer, d: Pointer, rows: int, columns: int, sums: Pointer) -> None:
+    """sums[u] = sum_b factors[b] d[b, u]."""
+    _sums(d, rows, columns, factors, 1, sums)
+
+
+@linked()
+def _sums(
+    d: Pointer, rows: int, columns: int, factors: Pointer, weighted: int, sums: Pointer
+) -> None:
     size = lanes(d)
     u = 0
     while u + size <= columns:
-        width = 8 if u + 8 * size <= columns else 1
-        columns_block(width, at(d, u), rows, columns, at(sums, u))
+        width = 1
+        if u + 16 * size <= columns:
+            width = 16
+        elif u + 8 * size <= columns:
+            width = 8
+        elif u + 4 * size <= columns:
+            width = 4
+        columns_block(width, at(d, u), rows, columns, factors, weighted, at(sums, u))
         u += width * size
     while u < columns:
         total = number(d, 0)
         for b in range(rows):
-            total += d[b * columns + u]
+            total += factors[b] * d[b * columns + u] if weighted != 0 else d[b * columns + u]
         sums[u] = total
         u += 1

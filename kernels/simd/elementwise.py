@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kernels.bodies import Intrinsic
-from kernels.linked import Pointer, linked
+from kernels.linked import Pointer, Scalar, linked
 from kernels.simd import functions
 from kernels.simd.registers import Emitter
 
@@ -22,18 +22,26 @@ Formula = Callable[..., Any]
 _SIDE_BY_SIDE = 4
 
 
-def _over(formula: Formula, inputs: int) -> Intrinsic:
-    """``name(x, ..., count, c)``: c = formula(x, ...) for so many elements, on pointers."""
+def _over(of_vectors: Formula, inputs: int, *, factor: bool = False) -> Intrinsic:
+    """``name(x, y, factor, count, c, past)``: c = formula(x, ...) of so many elements, on pointers.
+
+    Of x, y and the factor the formula is given those that it takes.
+    """
 
     def build() -> Any:
         from numba import types
         from numba.extending import intrinsic
 
-        def two(typing: Any, x: Any, y: Any, count: Any, c: Any, past: Any) -> Any:
+        def over(typing: Any, x: Any, y: Any, scalar: Any, count: Any, c: Any, past: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-                x_at, y_at, count, c_at, past_caches = arguments
+                x_at, y_at, scalar, count, c_at, past_caches = arguments
                 emit = Emitter(builder, c.dtype.bitwidth)
                 given = (x_at, y_at)[:inputs]
+                every = [emit.in_all_lanes(scalar)] if factor else []
+
+                def formula(emit: Emitter, *vectors: Any) -> Any:
+                    return of_vectors(emit, *vectors, *every)
+
                 streaming = builder.icmp_signed("!=", past_caches, emit.number(0))
                 with builder.if_else(streaming) as (streamed, stored):
                     with streamed:
@@ -42,9 +50,9 @@ def _over(formula: Formula, inputs: int) -> Intrinsic:
                         _loop(emit, formula, given, emit.number(0), count, c_at, emit.store)
                 return context.get_dummy_value()
 
-            return types.void(x, y, types.int64, c, types.int64), generate
+            return types.void(x, y, c.dtype, types.int64, c, types.int64), generate
 
-        return intrinsic(two)
+        return intrinsic(over)
 
     return Intrinsic(build, __file__, also=functions.__file__)
 
@@ -114,10 +122,20 @@ def _sigmoid_vjp(emit: Emitter, outputs: Any, cotangent: Any) -> Any:
     return builder.fmul(cotangent, slope)
 
 
+def _scaled(emit: Emitter, x: Any, factor: Any) -> Any:
+    return emit.builder.fmul(x, factor)
+
+
+def _scaled_difference(emit: Emitter, x: Any, y: Any, factor: Any) -> Any:
+    return emit.builder.fmul(factor, emit.builder.fsub(x, y))
+
+
 def _same(emit: Emitter, x: Any) -> Any:
     return x
 
 
+_scaled_all = _over(_scaled, 1, factor=True)
+_scaled_difference_all = _over(_scaled_difference, 2, factor=True)
 _copy_all = _over(_same, 1)
 _relu_all = _over(_relu, 1)
 _tanh_all = _over(functions.tanh, 1)
@@ -130,40 +148,54 @@ _sigmoid_vjp_all = _over(_sigmoid_vjp, 2)
 @linked()
 def relu_of(x: Pointer, count: int, a: Pointer, past: int) -> None:
     """A = max(X, 0)."""
-    _relu_all(x, x, count, a, past)
+    _relu_all(x, x, 0, count, a, past)
 
 
 @linked()
 def tanh_of(x: Pointer, count: int, a: Pointer, past: int) -> None:
     """A = tanh(X)."""
-    _tanh_all(x, x, count, a, past)
+    _tanh_all(x, x, 0, count, a, past)
 
 
 @linked()
 def sigmoid_of(x: Pointer, count: int, a: Pointer, past: int) -> None:
     """A = 1 / (1 + exp(-X))."""
-    _sigmoid_all(x, x, count, a, past)
+    _sigmoid_all(x, x, 0, count, a, past)
 
 
 @linked()
 def relu_vjp_of(a: Pointer, g: Pointer, count: int, d: Pointer, past: int) -> None:
     """D = 0 where A <= 0 else G."""
-    _relu_vjp_all(a, g, count, d, past)
+    _relu_vjp_all(a, g, 0, count, d, past)
 
 
 @linked()
 def tanh_vjp_of(a: Pointer, g: Pointer, count: int, d: Pointer, past: int) -> None:
     """D = G (1 - A) (1 + A)."""
-    _tanh_vjp_all(a, g, count, d, past)
+    _tanh_vjp_all(a, g, 0, count, d, past)
 
 
 @linked()
 def sigmoid_vjp_of(a: Pointer, g: Pointer, count: int, d: Pointer, past: int) -> None:
     """D = G A (1 - A)."""
-    _sigmoid_vjp_all(a, g, count, d, past)
+    _sigmoid_vjp_all(a, g, 0, count, d, past)
 
 
 @linked()
 def copy_past(x: Pointer, count: int, c: Pointer) -> None:
     """C = X, past the caches: for what was made in one and is not needed there."""
-    _copy_all(x, x, count, c, 1)
+    _copy_all(x, x, 0, count, c, 1)
+
+
+@linked()
+def scaled_of(x: Pointer, factor: Scalar, count: int, c: Pointer) -> None:
+    """C = factor X."""
+    _scaled_all(x, x, factor, count, c, 0)
+
+
+@linked()
+def scaled_difference_of(
+    x: Pointer, y: Pointer, factor: Scalar, count: int, c: Pointer, past: int
+) -> None:
+    """C = factor (X - Y)."""
+    _scaled_difference_all(x, y, factor, count, c, past)

@@ -49,6 +49,7 @@ _DOUBLE = _Precision(
      0.09091787711341526, 0.07656874827792957, 0.07399561755306835),
 )  # fmt: skip
 _LOG2_E = 1.4426950408889634074
+_LOG_2 = 0.69314718055994530942
 
 
 def _precision(emit: Emitter) -> _Precision:
@@ -98,6 +99,17 @@ def logistic(emit: Emitter, x: Any) -> Any:
     negative = emit.builder.fcmp_ordered("<", x, emit.zero)
     upper = emit.builder.select(negative, power, one)
     return emit.builder.fdiv(upper, emit.builder.fadd(power, one))
+
+
+def log_of_positive(emit: Emitter, x: Any) -> Any:
+    """log(x) for x > 0 that is finite, denormal or not; NaN of NaN."""
+    known, builder = _precision(emit), emit.builder
+    bits = known.fraction + 1
+    small = builder.fcmp_ordered("<", x, emit.constant(2.0 ** (1 - known.bias)))
+    raised = builder.fmul(x, emit.constant(2.0**bits))
+    found = log_of_normal(emit, builder.select(small, raised, x))
+    less = builder.fsub(found, emit.constant(bits * _LOG_2))
+    return builder.select(small, less, found)
 
 
 def log_of_normal(emit: Emitter, x: Any) -> Any:

@@ -134,6 +134,11 @@ class Emitter:
         both = builder.or_(builder.bitcast(value, self.integer_vector), sign)
         return builder.bitcast(both, self.vector)
 
+    @property
+    def least_subnormal(self) -> Any:
+        """The smallest positive number in all lanes."""
+        return self.constant(2.0**-149 if self.align == 4 else 2.0**-1074)
+
     def small(self, value: int) -> Any:
         """A constant lane."""
         from llvmlite import ir

@@ -195,6 +195,11 @@ def _cross_entropy_and_gradient(row: _Row, z: Any, d: Any, labels: Any, factor: 
     return loss
 
 
+def _log_sum(emit: Emitter, values: Any) -> Any:
+    logs = functions.log_of_positive(emit, emit.greatest(values, emit.least_subnormal))
+    return emit.builder.extract_element(emit.sum_lanes([logs]), emit.small(0))
+
+
 def _jacobian(row: _Row, p: Any, jacobian: Any, factor: Any) -> None:
     """One sample: J[i, j] = p[i] (delta[i, j] - p[j])."""
     emit, builder = row.emit, row.emit.builder
@@ -220,3 +225,20 @@ cross_entropy_group = _group("cross_entropy_group", 1, 1, _cross_entropy)
 entropy_gradient_group = _group("entropy_gradient_group", 2, 1, _cross_entropy_and_gradient)
 #: ``jacobian_of_one(classes, p, j, 0)``, for one row
 jacobian_of_one = _group("jacobian_of_one", 2, 0, _jacobian)
+
+
+def _build_log_sum() -> Any:
+    from numba.extending import intrinsic
+
+    def log_sum(typing: Any, values: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            emit = Emitter(builder, values.dtype.bitwidth)
+            return _log_sum(emit, emit.load(arguments[0]))
+
+        return values.dtype(values), generate
+
+    return intrinsic(log_sum)
+
+
+#: ``log_sum(pointer)``: sum of log max(p, smallest subnormal) over as many as there are lanes
+log_sum = Intrinsic(_build_log_sum, __file__, also=functions.__file__)

@@ -11,6 +11,7 @@ from kernels.simd.rows import (
     cross_entropy_group,
     entropy_gradient_group,
     jacobian_of_one,
+    log_sum,
     softmax_group,
     softmax_vjp_group,
 )
@@ -146,3 +147,18 @@ def entropy_gradient_rows(
             gradient[c] *= factor
         gradient[label] -= factor
     return loss
+
+
+@linked()
+def label_log_sum(p: Pointer, labels: Integers, rows: int, classes: int) -> Scalar:
+    """sum_b log max(p[b, label[b]], smallest subnormal)."""
+    group = lanes(p)
+    held = fresh(p, group)
+    total = number(p, 0)
+    for row in range(0, rows, group):
+        for k in range(group):
+            # of lanes without a row the logarithm is zero
+            own = row + k
+            held[k] = p[own * classes + labels[own]] if own < rows else number(p, 1)
+        total += log_sum(at(held, 0))
+    return total
