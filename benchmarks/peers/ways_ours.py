@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -99,14 +98,11 @@ def called(kernel: Kernel, task: Task) -> partial[Any]:
 
     A kernel that takes no ``out`` pays for fresh memory at every call.
     """
-    if not getattr(kernel, "takes_out", False):
+    if not kernel.takes_out:
         return partial(kernel.entry(task.given, task.options), *task.given)
     buffers = tuple(np.full(shape, np.nan, task.dtype) for shape in task.shapes.values())
     out = buffers[0] if len(buffers) == 1 else buffers
-    if "out" not in signature(kernel.entry).parameters:
-        return partial(kernel.function, *task.given, out=out, **task.options)
-    entry: Any = kernel.entry
-    return partial(entry(task.given, task.options, out=out), *task.given, out=out)
+    return partial(kernel.entry(task.given, task.options, out), *task.given, out)
 
 
 def _arrays(outputs: int, result: Any) -> tuple[Array, ...]:

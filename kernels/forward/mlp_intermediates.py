@@ -23,11 +23,16 @@ from kernels.forward.mlp import (
     rectify,
     reference_intermediates,
     softmax_row,
+    weight_count,
 )
 from kernels.forward.mlp_rounding import forward_rounding
+from kernels.gemm.three_layers import SHARED, alone, intermediates_all, lay_out, tile_rows
+from kernels.linked import misfit
 from kernels.registry import Operation
+from kernels.taking import CROWD, counters, left
 
 Array = npt.NDArray[Any]
+prange = range  # the compiled copies see numba's
 
 
 def _scale(outputs: Six, *inputs: Array, eps: float) -> Six:
@@ -123,3 +128,37 @@ def einsum_path_intermediates(inputs: Array, *parameters: Array) -> Six:
 def matmul_intermediates(inputs: Array, *parameters: Array) -> Six:
     """New over ``einsum_path``: a GEMM a layer, no path to look for."""
     return layers(matmul_product, inputs, *parameters)
+
+
+@mlp_intermediates.kernel("tiled", compile=True, parallel=True, extra_elements=weight_count)
+def tiled(
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array,
+    out: Six | None = None,
+) -> Six:  # fmt: skip
+    """New over ``numba``: blocks of sums in registers, activations while a tile is in cache."""
+    # reads X once and writes all six arrays
+    batch, dtype = inputs.shape[0], inputs.dtype
+    if out is None:
+        y1, o1 = np.empty((batch, b1.shape[0]), dtype), np.empty((batch, b1.shape[0]), dtype)
+        y2, o2 = np.empty((batch, b2.shape[0]), dtype), np.empty((batch, b2.shape[0]), dtype)
+        y3, o3 = np.empty((batch, b3.shape[0]), dtype), np.empty((batch, b3.shape[0]), dtype)
+    else:
+        y1, o1, y2, o2, y3, o3 = out
+    sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], b3.shape[0]))
+    places = lay_out(inputs, sizes)
+    memory = np.empty(places[SHARED] + 16, dtype)
+    work = memory[misfit(memory) :]
+    state = counters(2)
+    if alone(sizes):
+        intermediates_all(
+            state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places, y1, o1, y2, o2, y3, o3
+        )
+    else:
+        tiles = (batch + tile_rows(batch) - 1) // tile_rows(batch)
+        for _ in prange(CROWD):
+            if left(state, 1, tiles):
+                intermediates_all(
+                    state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places,
+                    y1, o1, y2, o2, y3, o3,
+                )  # fmt: skip
+    return y1, o1, y2, o2, y3, o3

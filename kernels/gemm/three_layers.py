@@ -19,13 +19,14 @@ from kernels.gemm.block import PLAIN, RECTIFIED
 from kernels.gemm.dot import dots
 from kernels.gemm.products import forward, pack, pack_tail, pad, padded, panels_of
 from kernels.linked import Integers, Pointer, at, fresh, linked
+from kernels.simd.elementwise import relu_of
 from kernels.simd.registers import lanes
 from kernels.simd.softmax import softmax_rows
 from kernels.taking import finish, take, wait
 
 Array = npt.NDArray[Any]
 
-# axes in ``sizes``
+# axes in ``sizes``; a layer's inputs and outputs are neighbours
 BATCH, FEATURES, HIDDEN1, HIDDEN2, CLASSES = range(5)
 # parts of the workspace: packed weights, padded biases, what is left of W2 and W3 beyond whole
 # vectors, a row of zeros, and the hidden layers of a chunk of rows with their gradients
@@ -124,24 +125,28 @@ def pack_all(
 
 
 @linked()
+def layer_tile(
+    a: Pointer, rows: int, weights: Pointer, layer: int, ending: int,
+    sizes: Integers, work: Pointer, places: Integers, c: Pointer,
+) -> None:  # fmt: skip
+    """One layer, from 1 on, of some rows; ``weights`` are its own, packed before or not."""
+    features, units = sizes[layer], sizes[layer + 1]
+    bias = at(work, places[BIAS1 + layer - 1])
+    if sizes[BATCH] < FEW:
+        dots(rows, units, a, features, weights, features, features, bias, c, units, ending)
+    else:
+        forward(a, rows, features, at(work, places[PACKED1 + layer - 1]), bias, units, c, ending)
+
+
+@linked()
 def forward_tile(
     x: Pointer, rows: int, w1: Pointer, w2: Pointer, w3: Pointer,
     sizes: Integers, work: Pointer, places: Integers, o1: Pointer, o2: Pointer, logits: Pointer,
 ) -> None:  # fmt: skip
     """o1, o2 and the logits of some rows."""
-    features, hidden1 = sizes[FEATURES], sizes[HIDDEN1]
-    hidden2, classes = sizes[HIDDEN2], sizes[CLASSES]
-    c1, c2 = at(work, places[BIAS1]), at(work, places[BIAS2])
-    c3 = at(work, places[BIAS3])
-    if sizes[BATCH] < FEW:
-        dots(rows, hidden1, x, features, w1, features, features, c1, o1, hidden1, 1)
-        dots(rows, hidden2, o1, hidden1, w2, hidden1, hidden1, c2, o2, hidden2, 1)
-        dots(rows, classes, o2, hidden2, w3, hidden2, hidden2, c3, logits, classes, 0)
-    else:
-        p1, p2 = at(work, places[PACKED1]), at(work, places[PACKED2])
-        forward(x, rows, features, p1, c1, hidden1, o1, RECTIFIED)
-        forward(o1, rows, hidden1, p2, c2, hidden2, o2, RECTIFIED)
-        forward(o2, rows, hidden2, at(work, places[PACKED3]), c3, classes, logits, PLAIN)
+    layer_tile(x, rows, w1, 1, RECTIFIED, sizes, work, places, o1)
+    layer_tile(o1, rows, w2, 2, RECTIFIED, sizes, work, places, o2)
+    layer_tile(o2, rows, w3, 3, PLAIN, sizes, work, places, logits)
 
 
 @linked()
@@ -161,4 +166,29 @@ def forward_all(
         p = at(probs, first * classes)
         forward_tile(at(x, first * features), rows, w1, w2, w3, sizes, work, places, o1, o2, p)
         softmax_rows(p, rows, classes, p)
+        first = take(state, 1) * tile
+
+
+@linked()
+def intermediates_all(
+    state: Integers, x: Pointer,
+    w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer,
+    sizes: Integers, work: Pointer, places: Integers,
+    y1: Pointer, o1: Pointer, y2: Pointer, o2: Pointer, y3: Pointer, o3: Pointer,
+) -> None:  # fmt: skip
+    """Every layer of all rows before and after its activation, tile by tile."""
+    pack_all(state, w1, b1, w2, b2, w3, b3, sizes, work, places)
+    batch, features, classes = sizes[BATCH], sizes[FEATURES], sizes[CLASSES]
+    hidden1, hidden2 = sizes[HIDDEN1], sizes[HIDDEN2]
+    tile = tile_rows(batch)
+    first = take(state, 1) * tile
+    while first < batch:
+        rows = min(tile, batch - first)
+        one, two, last = first * hidden1, first * hidden2, first * classes
+        layer_tile(at(x, first * features), rows, w1, 1, PLAIN, sizes, work, places, at(y1, one))
+        relu_of(at(y1, one), rows * hidden1, at(o1, one), 0)
+        layer_tile(at(o1, one), rows, w2, 2, PLAIN, sizes, work, places, at(y2, two))
+        relu_of(at(y2, two), rows * hidden2, at(o2, two), 0)
+        layer_tile(at(o2, two), rows, w3, 3, PLAIN, sizes, work, places, at(y3, last))
+        softmax_rows(at(y3, last), rows, classes, at(o3, last))
         first = take(state, 1) * tile
