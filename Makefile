@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-typical bench-ci gate gate-study history history-quick history-newest publish test-peers peers peers-step lint format check machine picture clean
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-typical bench-ci gate gate-study history history-quick history-newest publish test-peers peers peers-step bounds-memory bounds-beside lint format check machine picture clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -102,6 +102,12 @@ peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-le
 
 peers: $(VENV)/.peers  ## every operation beside PyTorch, JAX and scikit-learn, 35 minutes (ARGS="--operation softmax")
 	@$(CHOICE) peers.board ../results/peers.json $(ARGS)
+
+bounds-memory: $(VENV)/.installed  ## extra memory of whole-network kernels at 60,000 and a million rows, 5 minutes
+	@$(CHOICE) bounds.memory ../results/bounds-memory.json $(ARGS)
+
+bounds-beside: $(VENV)/.installed  ## a BLAS call after a parallel kernel takes its usual time, 1 minute
+	@$(CHOICE) bounds.beside ../results/bounds-beside.json $(ARGS)
 
 lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changing nothing
 	$(BIN)/ruff format --check .

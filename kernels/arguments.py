@@ -125,8 +125,11 @@ def check_out(signature: Signature, bound: Bound, out: Any) -> Any:
             raise TypeError(f"{whose} must be an array of {dtype}, got {came}")
         if array.shape != shape:
             raise ValueError(f"{whose} must have shape {shape}, got {array.shape}")
-        if not (array.flags.c_contiguous and array.flags.writeable):
-            fault = "read-only" if array.flags.c_contiguous else "not in C order"
+        flags = array.flags
+        if not (flags.c_contiguous and flags.writeable and flags.aligned):
+            fault = "not in C order" if not flags.c_contiguous else "read-only"
+            if flags.c_contiguous and flags.writeable:
+                fault = "not aligned"
             raise ValueError(f"{whose} is {fault}; make it with np.empty({shape}, '{dtype}')")
         for other, there in taken:
             if np.may_share_memory(array, there):

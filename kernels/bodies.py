@@ -14,11 +14,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import time
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeGuard
 
 import numpy as np
+
+#: files that were written after this may not be what was imported
+_IMPORTED_S = time.time()
 
 
 def jit_of(
@@ -162,7 +167,11 @@ def digest_of(sources: frozenset[str]) -> str:
     from importlib.util import source_hash
     from pathlib import Path
 
-    contents = (Path(source).read_bytes() for source in sorted(sources))
+    paths = [Path(source) for source in sorted(sources)]
+    contents = [path.read_bytes() for path in paths]
+    if any(path.stat().st_mtime > _IMPORTED_S for path in paths):
+        # the code in memory may be older than the file: nobody else may find it under its name
+        contents.append(f"{os.getpid()} {_IMPORTED_S}".encode())
     return source_hash(b"".join(contents)).hex()
 
 

@@ -65,8 +65,6 @@ class Compiled:
         self.compile_s = 0.0
         self._forms: dict[Form, Any] = {}
         self._integers: tuple[int, ...] = ()
-        #: whether it writes into memory that it is given: its last parameter is ``out``
-        self.takes_out = "out" in body.__code__.co_varnames[: body.__code__.co_argcount]
         functools.update_wrapper(self, body)
 
     def why_unavailable(self) -> str:

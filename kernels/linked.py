@@ -48,10 +48,17 @@ def linked(*, fastmath: frozenset[str] | None = None) -> Callable[[Callable[...,
     def decorate(function: Callable[..., Any]) -> Intrinsic:
         if not isinstance(function, FunctionType):
             raise TypeError(f"linked() needs a plain Python function, got {function!r}")
-        kinds = [function.__annotations__[name] for name in _parameters(function)]
+        named = function.__annotations__
+        if missing := [name for name in (*_parameters(function), "return") if name not in named]:
+            raise TypeError(f"linked {function.__name__}: annotate {', '.join(missing)}")
+        kinds = [named[name] for name in _parameters(function)]
         if unknown := set(kinds) - {"Pointer", "Integers", "Scalar", "int"}:
             raise TypeError(f"linked {function.__name__}: no parameter can be {sorted(unknown)}")
-        result = function.__annotations__["return"]
+        if "Pointer" not in kinds:
+            raise TypeError(f"linked {function.__name__}: one parameter at least is a Pointer")
+        result = named["return"]
+        if result not in ("Scalar", "int", "None"):
+            raise TypeError(f"linked {function.__name__}: no result can be {result}")
 
         @functools.cache
         def symbol(bits: int) -> str:

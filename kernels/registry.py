@@ -61,13 +61,14 @@ class Kernel:
     @property
     def takes_out(self) -> bool:
         """Whether its function has a parameter ``out`` for memory to write the result to."""
-        if isinstance(self.function, Compiled):
-            return self.function.takes_out
-        code = getattr(self.function, "__code__", None)
-        return (
-            code is not None
-            and "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        )
+        op = self.operation
+        if "out" in op.inputs or "out" in op.options:
+            return False
+        body = self.function.body if isinstance(self.function, Compiled) else self.function
+        code = getattr(body, "__code__", None)
+        if code is None:
+            return False
+        return "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     def temporary_bytes(self, sizes: Sizes, dtype: npt.DTypeLike) -> int:
         """Declared memory of temporaries at these sizes, in bytes."""

@@ -24,10 +24,11 @@ Array = npt.NDArray[Any]
 #: iterations of the region, at least as many as threads that shall help: asking for their number
 #: takes longer than the few iterations that find nothing left
 CROWD = 64
-#: elements of a piece of an array that a thread takes: some ten microseconds of work
-PIECE = 1 << 15
-#: from so many elements on, threads that must be woken are a help
-_MANY = 1 << 17
+#: elements of a piece of an array that a thread takes: some microseconds of work
+PIECE = 1 << 14
+#: starting threads costs ten microseconds: so many exponentials, or bytes that a core's own cache
+#: holds, are done before they are of help
+_ALONE_ELEMENTS, _ALONE_BYTES = 40_000, 1_400_000
 #: a result of so many bytes pushes everything else out of a core's own caches, and itself too
 _PAST_BYTES = 1 << 22
 _LINE = 8  # int64 in a cache line
@@ -91,9 +92,16 @@ def left(state: Integers, phase: int, tasks: int) -> bool:
 
 
 @helper()
-def pieces_of(elements: int) -> int:
-    """How many pieces to take: one, where another thread would not be awake in time."""
-    return 1 if elements < _MANY else (elements + PIECE - 1) // PIECE
+def pieces_of(like: Array, elements: int, arrays: int) -> int:
+    """How many pieces to take of so many elements: one, where no other thread would be of help.
+
+    ``arrays`` are those that a function moves and does little else; 0 where it computes an
+    exponential or a logarithm an element.
+    """
+    alone = _ALONE_ELEMENTS
+    if arrays > 0:
+        alone = _ALONE_BYTES // (arrays * like.itemsize)
+    return 1 if elements < alone else (elements + PIECE - 1) // PIECE
 
 
 @helper()

@@ -281,7 +281,6 @@ except ValueError as problem:
 """
 
 
-@pytest.mark.xfail(strict=True, reason="a whole vector is stored where no element fits: it ends")
 @pytest.mark.parametrize("name", ["relu", "tanh", "softmax_jacobian"])
 def test_large_memory_in_the_middle_of_an_element_ends_no_process(name: str) -> None:
     done = subprocess.run(

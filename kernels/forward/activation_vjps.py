@@ -13,7 +13,7 @@ from kernels.forward.activations import sigmoid_values
 from kernels.linked import at
 from kernels.registry import Operation
 from kernels.simd.elementwise import relu_vjp_of, sigmoid_vjp_of, tanh_vjp_of
-from kernels.taking import CROWD, PIECE, beyond_caches, counters, pieces_of, take
+from kernels.taking import PIECE, beyond_caches, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -88,22 +88,19 @@ def relu_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
 
 @relu_vjp.kernel("simd", compile=True, parallel=True)
 def relu_vjp_simd(outputs: Array, cotangent: Array, out: Array | None = None) -> Array:
-    """New over ``numba_parallel``: threads take pieces as they come, and only of a large batch."""
+    """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
     if out is None:
         out = np.empty(outputs.shape, outputs.dtype)
-    pieces, state = pieces_of(outputs.size), counters(1)
+    pieces = pieces_of(outputs, outputs.size, 3)
     past = beyond_caches(outputs.nbytes)
     if pieces == 1:
         relu_vjp_of(outputs, cotangent, outputs.size, out, past)
     else:
-        for _ in prange(CROWD):
-            piece = take(state, 0)
-            while piece < pieces:
-                first = piece * PIECE
-                count = min(PIECE, outputs.size - first)
-                relu_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
-                piece = take(state, 0)
+        for piece in prange(pieces):
+            first = piece * PIECE
+            count = min(PIECE, outputs.size - first)
+            relu_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
     return out
 
 
@@ -153,22 +150,19 @@ def tanh_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
 
 @tanh_vjp.kernel("simd", compile=True, parallel=True)
 def tanh_vjp_simd(outputs: Array, cotangent: Array, out: Array | None = None) -> Array:
-    """New over ``numba_parallel``: threads take pieces as they come, and only of a large batch."""
+    """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
     if out is None:
         out = np.empty(outputs.shape, outputs.dtype)
-    pieces, state = pieces_of(outputs.size), counters(1)
+    pieces = pieces_of(outputs, outputs.size, 3)
     past = beyond_caches(outputs.nbytes)
     if pieces == 1:
         tanh_vjp_of(outputs, cotangent, outputs.size, out, past)
     else:
-        for _ in prange(CROWD):
-            piece = take(state, 0)
-            while piece < pieces:
-                first = piece * PIECE
-                count = min(PIECE, outputs.size - first)
-                tanh_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
-                piece = take(state, 0)
+        for piece in prange(pieces):
+            first = piece * PIECE
+            count = min(PIECE, outputs.size - first)
+            tanh_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
     return out
 
 
@@ -218,22 +212,17 @@ def sigmoid_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
 
 @sigmoid_vjp.kernel("simd", compile=True, parallel=True)
 def sigmoid_vjp_simd(outputs: Array, cotangent: Array, out: Array | None = None) -> Array:
-    """New over ``numba_parallel``: threads take pieces as they come, and only of a large batch."""
+    """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
     if out is None:
         out = np.empty(outputs.shape, outputs.dtype)
-    pieces, state = pieces_of(outputs.size), counters(1)
+    pieces = pieces_of(outputs, outputs.size, 3)
     past = beyond_caches(outputs.nbytes)
     if pieces == 1:
         sigmoid_vjp_of(outputs, cotangent, outputs.size, out, past)
     else:
-        for _ in prange(CROWD):
-            piece = take(state, 0)
-            while piece < pieces:
-                first = piece * PIECE
-                count = min(PIECE, outputs.size - first)
-                sigmoid_vjp_of(
-                    at(outputs, first), at(cotangent, first), count, at(out, first), past
-                )
-                piece = take(state, 0)
+        for piece in prange(pieces):
+            first = piece * PIECE
+            count = min(PIECE, outputs.size - first)
+            sigmoid_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
     return out

@@ -11,7 +11,7 @@ from kernels.flops import EXP_FLOPS
 from kernels.linked import at
 from kernels.registry import Operation
 from kernels.simd.elementwise import relu_of, sigmoid_of, tanh_of
-from kernels.taking import CROWD, PIECE, beyond_caches, counters, pieces_of, take
+from kernels.taking import PIECE, beyond_caches, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -63,20 +63,17 @@ def relu_ufunc(inputs: Array) -> Array:
 
 @relu.kernel("simd", compile=True, parallel=True)
 def relu_simd(inputs: Array, out: Array | None = None) -> Array:
-    """New over ``numba_parallel``: threads take pieces as they come, and only of a large batch."""
+    """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     if out is None:
         out = np.empty(inputs.shape, inputs.dtype)
-    pieces, state = pieces_of(inputs.size), counters(1)
+    pieces = pieces_of(inputs, inputs.size, 2)
     past = beyond_caches(inputs.nbytes)
     if pieces == 1:
         relu_of(inputs, inputs.size, out, past)
     else:
-        for _ in prange(CROWD):
-            piece = take(state, 0)
-            while piece < pieces:
-                first = piece * PIECE
-                relu_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
-                piece = take(state, 0)
+        for piece in prange(pieces):
+            first = piece * PIECE
+            relu_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
     return out
 
 
@@ -122,17 +119,14 @@ def tanh_simd(inputs: Array, out: Array | None = None) -> Array:
     # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
     if out is None:
         out = np.empty(inputs.shape, inputs.dtype)
-    pieces, state = pieces_of(inputs.size), counters(1)
+    pieces = pieces_of(inputs, inputs.size, 0)
     past = beyond_caches(inputs.nbytes)
     if pieces == 1:
         tanh_of(inputs, inputs.size, out, past)
     else:
-        for _ in prange(CROWD):
-            piece = take(state, 0)
-            while piece < pieces:
-                first = piece * PIECE
-                tanh_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
-                piece = take(state, 0)
+        for piece in prange(pieces):
+            first = piece * PIECE
+            tanh_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
     return out
 
 
@@ -199,15 +193,12 @@ def sigmoid_simd(inputs: Array, out: Array | None = None) -> Array:
     # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
     if out is None:
         out = np.empty(inputs.shape, inputs.dtype)
-    pieces, state = pieces_of(inputs.size), counters(1)
+    pieces = pieces_of(inputs, inputs.size, 0)
     past = beyond_caches(inputs.nbytes)
     if pieces == 1:
         sigmoid_of(inputs, inputs.size, out, past)
     else:
-        for _ in prange(CROWD):
-            piece = take(state, 0)
-            while piece < pieces:
-                first = piece * PIECE
-                sigmoid_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
-                piece = take(state, 0)
+        for piece in prange(pieces):
+            first = piece * PIECE
+            sigmoid_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
     return out

@@ -11,7 +11,7 @@ from kernels.flops import EXP_FLOPS
 from kernels.linked import at
 from kernels.registry import Operation
 from kernels.simd.softmax import softmax_rows as softmax_rows_of
-from kernels.taking import CROWD, counters, piece_rows, pieces_of, take
+from kernels.taking import piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -102,14 +102,12 @@ def simd(logits: Array, out: Array | None = None) -> Array:
     batch, classes = logits.shape
     if out is None:
         out = np.empty((batch, classes), logits.dtype)
-    if pieces_of(logits.size) == 1:
+    if pieces_of(logits, logits.size, 0) == 1:
         softmax_rows_of(logits, batch, classes, out)
     else:
-        rows, state = piece_rows(classes), counters(1)
-        for _ in prange(CROWD):
-            first = take(state, 0) * rows
-            while first < batch:
-                here, count = first * classes, min(rows, batch - first)
-                softmax_rows_of(at(logits, here), count, classes, at(out, here))
-                first = take(state, 0) * rows
+        rows = piece_rows(classes)
+        for piece in prange((batch + rows - 1) // rows):
+            first = piece * rows
+            here, count = first * classes, min(rows, batch - first)
+            softmax_rows_of(at(logits, here), count, classes, at(out, here))
     return out

@@ -11,7 +11,7 @@ from kernels import draws
 from kernels.linked import at
 from kernels.registry import Operation, Sizes
 from kernels.simd.columns import column_sums
-from kernels.taking import CROWD, counters, piece_rows, pieces_of, take
+from kernels.taking import piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -81,24 +81,21 @@ def simd(dlogits: Array, out: Array | None = None) -> Array:
     batch, units = dlogits.shape
     if out is None:
         out = np.empty(units, dlogits.dtype)
-    rows, state = piece_rows(units), counters(1)
+    rows = piece_rows(units)
     pieces = (batch + rows - 1) // rows
     if pieces <= 1:
         column_sums(dlogits, batch, units, out)
     else:
         sums = np.empty((pieces, units), dlogits.dtype)
-        if pieces_of(dlogits.size) == 1:
+        if pieces_of(dlogits, dlogits.size, 1) == 1:
             for piece in range(pieces):
                 first = piece * rows
                 own, count = at(dlogits, first * units), min(rows, batch - first)
                 column_sums(own, count, units, at(sums, piece * units))
         else:
-            for _ in prange(CROWD):
-                piece = take(state, 0)
-                while piece < pieces:
-                    first = piece * rows
-                    own, count = at(dlogits, first * units), min(rows, batch - first)
-                    column_sums(own, count, units, at(sums, piece * units))
-                    piece = take(state, 0)
+            for piece in prange(pieces):
+                first = piece * rows
+                own, count = at(dlogits, first * units), min(rows, batch - first)
+                column_sums(own, count, units, at(sums, piece * units))
         column_sums(sums, pieces, units, out)
     return out

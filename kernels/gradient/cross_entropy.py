@@ -14,7 +14,7 @@ from kernels.labels import refuse_bad_labels, refuse_labels
 from kernels.linked import at
 from kernels.registry import Operation, Sizes
 from kernels.simd.softmax import cross_entropy_rows
-from kernels.taking import CROWD, counters, piece_rows, pieces_of, take
+from kernels.taking import piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -151,22 +151,19 @@ def simd(logits: Array, labels: Array, reduction: str, out: Array | None = None)
     refuse_labels(labels, classes)
     if out is None:
         out = np.empty((), logits.dtype)
-    rows, state = piece_rows(classes), counters(1)
+    rows = piece_rows(classes)
     pieces = (batch + rows - 1) // rows
     sums = np.empty(pieces, logits.dtype)
-    if pieces_of(logits.size) == 1:
+    if pieces_of(logits, logits.size, 0) == 1:
         for piece in range(pieces):
             first = piece * rows
             own, count = at(labels, first), min(rows, batch - first)
             sums[piece] = cross_entropy_rows(at(logits, first * classes), own, count, classes)
     else:
-        for _ in prange(CROWD):
-            piece = take(state, 0)
-            while piece < pieces:
-                first = piece * rows
-                own, count = at(labels, first), min(rows, batch - first)
-                sums[piece] = cross_entropy_rows(at(logits, first * classes), own, count, classes)
-                piece = take(state, 0)
+        for piece in prange(pieces):
+            first = piece * rows
+            own, count = at(labels, first), min(rows, batch - first)
+            sums[piece] = cross_entropy_rows(at(logits, first * classes), own, count, classes)
     total = logits.dtype.type(0)
     for piece in range(pieces):
         total += sums[piece]

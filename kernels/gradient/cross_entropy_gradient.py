@@ -15,7 +15,7 @@ from kernels.labels import refuse_bad_labels, refuse_labels
 from kernels.linked import at
 from kernels.registry import Operation
 from kernels.simd.softmax import entropy_gradient_rows
-from kernels.taking import CROWD, counters, piece_rows, pieces_of, take
+from kernels.taking import piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -121,15 +121,13 @@ def simd(logits: Array, labels: Array, reduction: str, out: Array | None = None)
     factor = logits.dtype.type(1)
     if reduction == "mean":
         factor = factor / logits.dtype.type(batch)
-    if pieces_of(logits.size) == 1:
+    if pieces_of(logits, logits.size, 0) == 1:
         entropy_gradient_rows(logits, labels, batch, classes, out, factor)
     else:
-        rows, state = piece_rows(classes), counters(1)
-        for _ in prange(CROWD):
-            first = take(state, 0) * rows
-            while first < batch:
-                here, count = first * classes, min(rows, batch - first)
-                z, own = at(logits, here), at(labels, first)
-                entropy_gradient_rows(z, own, count, classes, at(out, here), factor)
-                first = take(state, 0) * rows
+        rows = piece_rows(classes)
+        for piece in prange((batch + rows - 1) // rows):
+            first = piece * rows
+            here, count = first * classes, min(rows, batch - first)
+            z, own = at(logits, here), at(labels, first)
+            entropy_gradient_rows(z, own, count, classes, at(out, here), factor)
     return out

@@ -12,7 +12,7 @@ from kernels import draws
 from kernels.linked import at
 from kernels.registry import Operation, Sizes
 from kernels.simd.sums import squares_of_differences
-from kernels.taking import CROWD, PIECE, counters, pieces_of, take
+from kernels.taking import PIECE, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -122,22 +122,19 @@ def simd(outputs: Array, targets: Array, reduction: str, out: Array | None = Non
     # reads 2 B*C once; each piece has a sum of its own, added up in their order
     if out is None:
         out = np.empty((), outputs.dtype)
-    count, state = outputs.size, counters(1)
+    count = outputs.size
     pieces = (count + PIECE - 1) // PIECE
     sums = np.empty(pieces, outputs.dtype)
-    if pieces_of(count) == 1:
+    if pieces_of(outputs, count, 2) == 1:
         for piece in range(pieces):
             first = piece * PIECE
             y, t = at(outputs, first), at(targets, first)
             sums[piece] = squares_of_differences(y, t, min(PIECE, count - first))
     else:
-        for _ in prange(CROWD):
-            piece = take(state, 0)
-            while piece < pieces:
-                first = piece * PIECE
-                y, t = at(outputs, first), at(targets, first)
-                sums[piece] = squares_of_differences(y, t, min(PIECE, count - first))
-                piece = take(state, 0)
+        for piece in prange(pieces):
+            first = piece * PIECE
+            y, t = at(outputs, first), at(targets, first)
+            sums[piece] = squares_of_differences(y, t, min(PIECE, count - first))
     total = outputs.dtype.type(0)
     for piece in range(pieces):
         total += sums[piece]

@@ -11,7 +11,7 @@ from kernels.gradient.mean_squared_error import exact_outputs
 from kernels.linked import at
 from kernels.registry import Operation
 from kernels.simd.elementwise import scaled_difference_of
-from kernels.taking import CROWD, PIECE, beyond_caches, counters, pieces_of, take
+from kernels.taking import PIECE, beyond_caches, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -75,7 +75,7 @@ def ufunc(outputs: Array, targets: Array, *, reduction: str) -> Array:
 
 @mean_squared_error_gradient.kernel("simd", compile=True, parallel=True)
 def simd(outputs: Array, targets: Array, reduction: str, out: Array | None = None) -> Array:
-    """New over ``numba_parallel``: threads take pieces as they come, and only of a large batch."""
+    """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*C, writes B*C: bound by memory
     if out is None:
         out = np.empty(outputs.shape, outputs.dtype)
@@ -83,14 +83,12 @@ def simd(outputs: Array, targets: Array, reduction: str, out: Array | None = Non
     factor = outputs.dtype.type(2)
     if reduction == "mean" and count:
         factor = factor / outputs.dtype.type(count)
-    pieces, state, past = pieces_of(count), counters(1), beyond_caches(outputs.nbytes)
+    pieces, past = pieces_of(outputs, count, 3), beyond_caches(outputs.nbytes)
     if pieces == 1:
         scaled_difference_of(outputs, targets, factor, count, out, past)
     else:
-        for _ in prange(CROWD):
-            first = take(state, 0) * PIECE
-            while first < count:
-                y, t, here = at(outputs, first), at(targets, first), at(out, first)
-                scaled_difference_of(y, t, factor, min(PIECE, count - first), here, past)
-                first = take(state, 0) * PIECE
+        for piece in prange((count + PIECE - 1) // PIECE):
+            first = piece * PIECE
+            y, t, here = at(outputs, first), at(targets, first), at(out, first)
+            scaled_difference_of(y, t, factor, min(PIECE, count - first), here, past)
     return out

@@ -13,7 +13,7 @@ from kernels.gradient.negative_log_likelihood import label_probs
 from kernels.labels import refuse_bad_labels, refuse_labels
 from kernels.linked import Integers, Pointer, Scalar, at, linked
 from kernels.registry import Operation
-from kernels.taking import CROWD, counters, piece_rows, pieces_of, take
+from kernels.taking import piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -128,17 +128,15 @@ def filled(probs: Array, labels: Array, reduction: str, out: Array | None = None
     factor = probs.dtype.type(-1)
     if reduction == "mean":
         factor = factor / probs.dtype.type(batch)
-    if pieces_of(probs.size) == 1:
+    if pieces_of(probs, probs.size, 2) == 1:
         fill_slopes(probs, labels, batch, classes, factor, least, out)
     else:
-        rows, state = piece_rows(classes), counters(1)
-        for _ in prange(CROWD):
-            first = take(state, 0) * rows
-            while first < batch:
-                here, count = first * classes, min(rows, batch - first)
-                p, own = at(probs, here), at(labels, first)
-                fill_slopes(p, own, count, classes, factor, least, at(out, here))
-                first = take(state, 0) * rows
+        rows = piece_rows(classes)
+        for piece in prange((batch + rows - 1) // rows):
+            first = piece * rows
+            here, count = first * classes, min(rows, batch - first)
+            p, own = at(probs, here), at(labels, first)
+            fill_slopes(p, own, count, classes, factor, least, at(out, here))
     return out
 
 

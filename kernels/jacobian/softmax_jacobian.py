@@ -12,7 +12,7 @@ from kernels import draws
 from kernels.linked import at
 from kernels.registry import Operation
 from kernels.simd.softmax import jacobian_rows
-from kernels.taking import CROWD, beyond_caches, counters, piece_rows, pieces_of, take
+from kernels.taking import beyond_caches, piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -137,15 +137,13 @@ def simd(probs: Array, out: Array | None = None) -> Array:
     if out is None:
         out = np.empty((batch, classes, classes), probs.dtype)
     past = beyond_caches(out.nbytes)
-    if pieces_of(out.size) == 1:
+    if pieces_of(out, out.size, 1) == 1:
         jacobian_rows(probs, batch, classes, out, past)
     else:
-        rows, state = piece_rows(size), counters(1)
-        for _ in prange(CROWD):
-            first = take(state, 0) * rows
-            while first < batch:
-                count = min(rows, batch - first)
-                p, jacobian = at(probs, first * classes), at(out, first * size)
-                jacobian_rows(p, count, classes, jacobian, past)
-                first = take(state, 0) * rows
+        rows = piece_rows(size)
+        for piece in prange((batch + rows - 1) // rows):
+            first = piece * rows
+            count = min(rows, batch - first)
+            p, jacobian = at(probs, first * classes), at(out, first * size)
+            jacobian_rows(p, count, classes, jacobian, past)
     return out

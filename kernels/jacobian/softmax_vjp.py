@@ -12,7 +12,7 @@ from kernels.jacobian import softmax_jacobian as jacobians
 from kernels.linked import at
 from kernels.registry import Operation, Sizes
 from kernels.simd.softmax import softmax_vjp_rows
-from kernels.taking import CROWD, counters, piece_rows, pieces_of, take
+from kernels.taking import piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -128,15 +128,13 @@ def simd(probs: Array, cotangent: Array, out: Array | None = None) -> Array:
     batch, classes = probs.shape
     if out is None:
         out = np.empty((batch, classes), probs.dtype)
-    if pieces_of(probs.size) == 1:
+    if pieces_of(probs, probs.size, 3) == 1:
         softmax_vjp_rows(probs, cotangent, batch, classes, out)
     else:
-        rows, state = piece_rows(classes), counters(1)
-        for _ in prange(CROWD):
-            first = take(state, 0) * rows
-            while first < batch:
-                here, count = first * classes, min(rows, batch - first)
-                p, g = at(probs, here), at(cotangent, here)
-                softmax_vjp_rows(p, g, count, classes, at(out, here))
-                first = take(state, 0) * rows
+        rows = piece_rows(classes)
+        for piece in prange((batch + rows - 1) // rows):
+            first = piece * rows
+            here, count = first * classes, min(rows, batch - first)
+            p, g = at(probs, here), at(cotangent, here)
+            softmax_vjp_rows(p, g, count, classes, at(out, here))
     return out

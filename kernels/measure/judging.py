@@ -155,19 +155,22 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
         return found.units, describe(op, outputs, posed.expected, found, posed.limit)
     if not posed.probe.again:
         return found.units, ""
+    memory = contract.memory_for(outputs)
     try:
         reason = (
             contract.repeats(op, call, outputs, arrays)
-            or _into(kernel, posed, outputs)
+            or _into(kernel, posed, outputs, memory)
             or contract.changed(arrays, before)
-            or _on_other_numbers(kernel, posed, call)
+            or _on_other_numbers(kernel, posed, call, memory)
         )
     except (Exception, SystemExit) as problem:
         reason = f"a second call raises {told(problem)}"
     return found.units, reason
 
 
-def _into(kernel: Kernel, posed: Posed, outputs: tuple[Array, ...]) -> str:
+def _into(
+    kernel: Kernel, posed: Posed, outputs: tuple[Array, ...], memory: tuple[Array, ...]
+) -> str:
     """Whether a kernel that takes memory for its result writes the same there."""
     if not kernel.takes_out:
         return ""
@@ -176,10 +179,12 @@ def _into(kernel: Kernel, posed: Posed, outputs: tuple[Array, ...]) -> str:
         with np.errstate(all="ignore"):
             kernel.into(tuple(posed.arrays.values()), posed.probe.options, out)
 
-    return contract.into(kernel.operation, write, outputs)
+    return contract.into(kernel.operation, write, outputs, memory)
 
 
-def _on_other_numbers(kernel: Kernel, posed: Posed, call: Callable[[], Any]) -> str:
+def _on_other_numbers(
+    kernel: Kernel, posed: Posed, call: Callable[[], Any], memory: tuple[Array, ...]
+) -> str:
     """Call once more after the rows of every array have changed places, as training does."""
     op, arrays = kernel.operation, posed.arrays
     kept = {name: array.copy() for name, array in arrays.items()}
@@ -190,9 +195,10 @@ def _on_other_numbers(kernel: Kernel, posed: Posed, call: Callable[[], Any]) -> 
         given = list(arrays.values())
         expected = truth(op, given, posed.probe.options, posed.dtype, posed.sizes)
         outputs = as_tuple(op, call())
+        reason = _into(kernel, posed, outputs, memory)
     finally:
         for name, array in arrays.items():
             array[...] = kept[name]
     if error(outputs, expected).units <= posed.limit:
-        return ""
+        return f"{reason}, for arrays that hold other numbers by now" if reason else ""
     return "returns an earlier result for arrays that hold other numbers by now"

@@ -20,6 +20,8 @@ Formula = Callable[..., Any]
 #: vectors that are computed side by side: a polynomial's steps wait for each other, those of
 #: several vectors do not
 _SIDE_BY_SIDE = 4
+#: vectors from which on it pays to begin with a whole line
+_FEW = 32
 
 
 def _over(of_vectors: Formula, inputs: int, *, factor: bool = False) -> Intrinsic:
@@ -47,7 +49,7 @@ def _over(of_vectors: Formula, inputs: int, *, factor: bool = False) -> Intrinsi
                     with streamed:
                         _stream(emit, formula, given, count, c_at)
                     with stored:
-                        _loop(emit, formula, given, emit.number(0), count, c_at, emit.store)
+                        _store(emit, formula, given, count, c_at)
                 return context.get_dummy_value()
 
             return types.void(x, y, c.dtype, types.int64, c, types.int64), generate
@@ -64,6 +66,15 @@ def _stream(emit: Emitter, formula: Formula, inputs: tuple[Any, ...], count: Any
     _loop(emit, formula, inputs, head, count, c, emit.stream)
     # they are in no order with other stores until here
     emit.builder.fence("seq_cst")
+
+
+def _store(emit: Emitter, formula: Formula, inputs: tuple[Any, ...], count: Any, c: Any) -> None:
+    """Stores of whole lines, unless there are so few that the first one is not worth the while."""
+    few = emit.builder.icmp_signed("<", count, emit.number(_FEW * emit.lanes))
+    start = emit.least_index(emit.misfit(c), count)
+    head = emit.builder.select(few, emit.number(0), start)
+    _some(emit, formula, inputs, emit.number(0), head, c)
+    _loop(emit, formula, inputs, head, count, c, emit.store)
 
 
 def _loop(

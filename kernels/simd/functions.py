@@ -6,8 +6,8 @@
 
 q and p are polynomials fitted to the least greatest relative error on the range of r and s^2: below
 3.1e-9 in single precision and 3.7e-18 in double for exp, 0.9e-9 and 1.3e-18 for log. Results are
-within two units in the last place (tests/simd), also where they are denormal; NaN and infinity come
-out where they do of the C library's. (The reductions are those of W. J. Cody and W. Waite,
+within three units in the last place (tests/simd), also where they are denormal; NaN and infinity
+come out where they do of the C library's. (The reductions are those of W. J. Cody and W. Waite,
 *Software Manual for the Elementary Functions*, 1980: ln 2 in two parts, the first with few bits.)
 """
 

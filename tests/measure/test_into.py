@@ -74,7 +74,6 @@ def test_memory_is_in_c_order_and_holds_no_number_whatever_the_result_was() -> N
     assert seen[0] == (True, True)
 
 
-@pytest.mark.xfail(strict=True, reason="the second time the right result lies there already")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_one_that_writes_the_first_time_alone_is_rejected(judged: Any, dtype: str) -> None:
     written = set()
@@ -91,7 +90,6 @@ def test_one_that_writes_the_first_time_alone_is_rejected(judged: Any, dtype: st
     assert "writes another outputs into memory that it is given" in judged(once, dtype)
 
 
-@pytest.mark.xfail(strict=True, reason="memory is given with one set of numbers alone")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_one_that_writes_an_earlier_result_for_other_numbers_is_rejected(
     judged: Any, dtype: str
