@@ -58,7 +58,7 @@ def test_every_output_that_is_written_otherwise_is_named() -> None:
             for place, array in enumerate(out):
                 array[...] = 2 + (place == number)
 
-        found = contract.into(op, write, expected)
+        found = contract.into(op, write, expected, contract.memory_for(expected))
         assert found == f"writes another {name} into memory that it is given"
 
 
@@ -70,7 +70,8 @@ def test_memory_is_in_c_order_and_holds_no_number_whatever_the_result_was() -> N
         out[...] = 0
 
     result = np.zeros((3, 4), order="F")
-    assert contract.into(kernels.operation("relu"), write, [result]) == ""
+    memory = contract.memory_for([result])
+    assert contract.into(kernels.operation("relu"), write, [result], memory) == ""
     assert seen[0] == (True, True)
 
 
