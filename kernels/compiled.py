@@ -21,7 +21,7 @@ import numpy as np
 
 from kernels.bodies import copy_of, digest_of, globals_of, jit_of, prepare, sources_of
 
-Form = tuple[Any, ...]  # dtype of the first array, whether it makes its output, options
+Form = tuple[Any, ...]  # dtype of the first array, options
 
 _LOCK = threading.RLock()
 
@@ -45,6 +45,10 @@ class Compiled:
     the copy and the first form together, for it must gather what vector instructions load.
     Options are compiled in as constants. Integer arguments become int64, so that every integer
     dtype shares a form.
+
+    A body whose last parameter is ``out`` writes its result there and returns nothing; ``shapes``
+    says which shapes the results of such arrays have, and where no memory is given it is made
+    here: an array that numba returns takes longer to wrap than NumPy takes to make it.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Compiled:
         method: str,
         parallel: bool = False,
         fastmath: frozenset[str] | None = None,
+        shapes: Callable[[Sequence[Any]], Sequence[tuple[int, ...]]] | None = None,
     ) -> None:
         if not isinstance(body, FunctionType):
             raise TypeError(f"compile=True needs a plain Python function, got {body!r}")
@@ -65,6 +70,8 @@ class Compiled:
         self.compile_s = 0.0
         self._forms: dict[Form, Any] = {}
         self._integers: tuple[int, ...] = ()
+        names = body.__code__.co_varnames[: body.__code__.co_argcount]
+        self._shapes = shapes if "out" in names else None
         functools.update_wrapper(self, body)
 
     def why_unavailable(self) -> str:
@@ -86,13 +93,23 @@ class Compiled:
                 in_order = False
         if not in_order:
             arrays = tuple(np.asarray(array, order="C") for array in arrays)
-        form = (arrays[0].dtype.char, out is None, *options.values())
-        compiled = self._forms.get(form)
-        if compiled is None:
-            compiled = self._compile(form, arrays, options, out)
         if self._integers:
             arrays = tuple(map(_as_int64, arrays))
-        return compiled(*arrays) if out is None else compiled(*arrays, out)
+        if self._shapes is None:
+            return self._form(arrays, options, out)(*arrays)
+        given = self._memory(arrays) if out is None else out
+        self._form(arrays, options, given)(*arrays, given)
+        return given
+
+    def _memory(self, arrays: Sequence[Any]) -> Any:
+        """For the result of such arrays: one array, or a tuple of them."""
+        assert self._shapes is not None  # noqa: S101 - or there is no memory to be given
+        made = tuple(np.empty(shape, arrays[0].dtype) for shape in self._shapes(arrays))
+        return made if len(made) > 1 else made[0]
+
+    def _form(self, arrays: Sequence[Any], options: dict[str, Any], out: Any) -> Any:
+        form = (arrays[0].dtype.char, *options.values())
+        return self._forms.get(form) or self._compile(form, arrays, options, out)
 
     def entry(
         self, arrays: Sequence[Any], options: dict[str, Any], out: Any = None
@@ -107,12 +124,14 @@ class Compiled:
             kept = array.dtype.kind == "f" or array.dtype == np.int64
             if not (array.flags.c_contiguous and kept):
                 as_they_are = False
-        if as_they_are:
-            form = (arrays[0].dtype.char, out is None, *options.values())
-            return self._forms.get(form) or self._compile(form, arrays, options, out)
-        if out is None:
-            return functools.partial(self, **options)
-        return lambda *given: self(*given[:-1], out=given[-1], **options)
+        if not as_they_are:
+            if out is None:
+                return functools.partial(self, **options)
+            return lambda *given: self(*given[:-1], out=given[-1], **options)
+        if self._shapes is None:
+            return self._form(arrays, options, None)
+        form = self._form(arrays, options, self._memory(arrays))
+        return form if out is not None else _making(form, arrays, self._shapes(arrays))
 
     def _compile(self, form: Form, arrays: Sequence[Any], options: dict[str, Any], out: Any) -> Any:
         import numba
@@ -127,12 +146,12 @@ class Compiled:
             sources = sources_of(self.body)
             digest = [digest_of(sources)] if sources else []
             name = "_".join([self.method, *map(str, options.values()), *digest])
-            if out is not None:
-                name += "_out"
             # options are the parameters after the arrays: as defaults they compile to constants,
             # and so do parameters after those that have defaults of their own
             after = self.body.__code__.co_argcount - len(arrays) - len(options)
             own = (self.body.__defaults__ or ())[-after:] if after > 0 else ()
+            if self._shapes is not None and not own:
+                own = (None,)  # for ``out``, whose type comes with the memory
             constants = (*options.values(), *own)
             copy = copy_of(self.body, name, constants, numba.prange, self._helper)
             # where the threads are a helper's there is no loop of its own to give them
@@ -145,8 +164,8 @@ class Compiled:
             given = list(map(numba.types.Omitted, constants))
             if out is not None:
                 given[-1] = _type_of(out)
-            if options:
-                call = _without_options(copy, dispatcher, len(arrays), out)
+            if options or out is not None:
+                call = _plain(copy, dispatcher, len(arrays), out)
                 dispatcher = self._jit(call, parallel=False)
                 given = [] if out is None else given[-1:]
             dispatcher.compile((*types, *given))
@@ -163,14 +182,39 @@ class Compiled:
         return jit_of(function, parallel=parallel, fastmath=self.fastmath)
 
 
-def _without_options(copy: FunctionType, compiled: Any, arrays: int, out: Any) -> FunctionType:
-    """A function of the arrays, and of ``out`` where there is one, that calls this one.
+def _making(
+    form: Callable[..., Any], arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]
+) -> Callable[..., Any]:
+    """A form that is given memory, and makes it: of arrays of the shapes of these."""
+    dtype, empty = arrays[0].dtype, np.empty
+    if len(shapes) == 1:
+        (shape,) = shapes
 
-    numba's dispatcher takes ten microseconds a call over a default that is a string.
+        def one(*given: Any) -> Any:
+            out = empty(shape, dtype)
+            form(*given, out)
+            return out
+
+        return one
+
+    def several(*given: Any) -> Any:
+        out = tuple([empty(shape, dtype) for shape in shapes])
+        form(*given, out)
+        return out
+
+    return several
+
+
+def _plain(copy: FunctionType, compiled: Any, arrays: int, out: Any) -> FunctionType:
+    """A function of the arrays alone that calls this one, or of them and of ``out``.
+
+    numba's dispatcher takes ten microseconds a call over a default that is a string, and half a
+    microsecond to hand memory back that it was given.
     """
     names = ", ".join(copy.__code__.co_varnames[:arrays])
-    parameters, given = (names, names) if out is None else (f"{names}, out", f"{names}, out=out")
-    source = f"def {copy.__name__}({parameters}):\n    return inner({given})\n"
+    source = f"def {copy.__name__}({names}):\n    return inner({names})\n"
+    if out is not None:
+        source = f"def {copy.__name__}({names}, out):\n    inner({names}, out=out)\n"
     scope: dict[str, Any] = {"inner": compiled}
     # numba keeps what it compiles beside the file that a function says it is of
     exec(compile(source, copy.__code__.co_filename, "exec"), scope)  # noqa: S102 - names of parameters

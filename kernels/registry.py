@@ -225,6 +225,8 @@ class Operation:
         ``compile=True`` has numba compile the body on its first call, ``parallel=True`` gives
         its ``prange`` loops threads, ``fastmath`` names LLVM flags, ``extra_elements`` declares
         temporaries so that a hopeless size is skipped, ``requires`` names optional imports.
+        A function with a parameter ``out`` can be given memory for its result; a compiled one
+        always is, and returns nothing.
         The function itself is returned unchanged, so decorators can be stacked.
 
         Raises:
@@ -251,7 +253,9 @@ class Operation:
                     f"taken are {', '.join(self._kernels)}"
                 )
             body = (
-                Compiled(function, method=key, parallel=parallel, fastmath=fastmath)
+                Compiled(
+                    function, method=key, parallel=parallel, fastmath=fastmath, shapes=self._shapes
+                )
                 if compile
                 else function
             )
@@ -302,6 +306,23 @@ class Operation:
     def output_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
         """Shape of every output at these sizes."""
         return {n: tuple(sizes[a] for a in axes.split()) for n, axes in self.outputs.items()}
+
+    def _shapes(self, arrays: Sequence[Array]) -> list[tuple[int, ...]]:
+        """Shapes of the outputs, of arrays that fit."""
+        return [
+            tuple(arrays[place].shape[axis] for place, axis in places)
+            for places in self._output_places
+        ]
+
+    @cached_property
+    def _output_places(self) -> list[list[tuple[int, int]]]:
+        """For every axis of every output, an input that has it and which of its axes it is."""
+        held = {
+            axis: (place, number)
+            for place, axes in enumerate(self.inputs.values())
+            for number, axis in enumerate(axes.split())
+        }
+        return [[held[axis] for axis in axes.split()] for axes in self.outputs.values()]
 
     def traffic_bytes(self, sizes: Sizes, dtype: npt.DTypeLike) -> tuple[int, int]:
         """Compulsory traffic (read, written): what is read of every input, and every output."""

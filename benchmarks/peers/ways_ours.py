@@ -88,21 +88,18 @@ def _called_s(kernel: Kernel, task: Task, rows: int) -> float:
 
 
 def _way(kernel: Kernel, task: Task) -> Way:
-    return Way(
-        called(kernel, task), partial(_arrays, len(task.operation.outputs)), after=stop_spinning
-    )
-
-
-def called(kernel: Kernel, task: Task) -> partial[Any]:
     """What `kernels.auto` calls, writing to memory that is there already where it can.
 
     A kernel that takes no ``out`` pays for fresh memory at every call.
     """
+    outputs = len(task.operation.outputs)
     if not kernel.takes_out:
-        return partial(kernel.entry(task.given, task.options), *task.given)
+        call = partial(kernel.entry(task.given, task.options), *task.given)
+        return Way(call, partial(_arrays, outputs), after=stop_spinning)
     buffers = tuple(np.full(shape, np.nan, task.dtype) for shape in task.shapes.values())
-    out = buffers[0] if len(buffers) == 1 else buffers
-    return partial(kernel.entry(task.given, task.options, out), *task.given, out)
+    out = buffers if outputs > 1 else buffers[0]
+    call = partial(kernel.entry(task.given, task.options, out), *task.given, out)
+    return Way(call, lambda _: buffers, after=stop_spinning)
 
 
 def _arrays(outputs: int, result: Any) -> tuple[Array, ...]:

@@ -87,11 +87,9 @@ def relu_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
 
 
 @relu_vjp.kernel("simd", compile=True, parallel=True)
-def relu_vjp_simd(outputs: Array, cotangent: Array, out: Array | None = None) -> Array:
+def relu_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
-    if out is None:
-        out = np.empty(outputs.shape, outputs.dtype)
     pieces = pieces_of(outputs, outputs.size, 3)
     past = beyond_caches(outputs.nbytes)
     if pieces == 1:
@@ -101,7 +99,6 @@ def relu_vjp_simd(outputs: Array, cotangent: Array, out: Array | None = None) ->
             first = piece * PIECE
             count = min(PIECE, outputs.size - first)
             relu_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
-    return out
 
 
 tanh_vjp = Operation(
@@ -149,11 +146,9 @@ def tanh_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
 
 
 @tanh_vjp.kernel("simd", compile=True, parallel=True)
-def tanh_vjp_simd(outputs: Array, cotangent: Array, out: Array | None = None) -> Array:
+def tanh_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
-    if out is None:
-        out = np.empty(outputs.shape, outputs.dtype)
     pieces = pieces_of(outputs, outputs.size, 3)
     past = beyond_caches(outputs.nbytes)
     if pieces == 1:
@@ -163,7 +158,6 @@ def tanh_vjp_simd(outputs: Array, cotangent: Array, out: Array | None = None) ->
             first = piece * PIECE
             count = min(PIECE, outputs.size - first)
             tanh_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
-    return out
 
 
 sigmoid_vjp = Operation(
@@ -211,11 +205,9 @@ def sigmoid_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
 
 
 @sigmoid_vjp.kernel("simd", compile=True, parallel=True)
-def sigmoid_vjp_simd(outputs: Array, cotangent: Array, out: Array | None = None) -> Array:
+def sigmoid_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
-    if out is None:
-        out = np.empty(outputs.shape, outputs.dtype)
     pieces = pieces_of(outputs, outputs.size, 3)
     past = beyond_caches(outputs.nbytes)
     if pieces == 1:
@@ -225,4 +217,3 @@ def sigmoid_vjp_simd(outputs: Array, cotangent: Array, out: Array | None = None)
             first = piece * PIECE
             count = min(PIECE, outputs.size - first)
             sigmoid_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
-    return out

@@ -62,10 +62,8 @@ def relu_ufunc(inputs: Array) -> Array:
 
 
 @relu.kernel("simd", compile=True, parallel=True)
-def relu_simd(inputs: Array, out: Array | None = None) -> Array:
+def relu_simd(inputs: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
-    if out is None:
-        out = np.empty(inputs.shape, inputs.dtype)
     pieces = pieces_of(inputs, inputs.size, 2)
     past = beyond_caches(inputs.nbytes)
     if pieces == 1:
@@ -74,7 +72,6 @@ def relu_simd(inputs: Array, out: Array | None = None) -> Array:
         for piece in prange(pieces):
             first = piece * PIECE
             relu_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
-    return out
 
 
 tanh = Operation(
@@ -114,11 +111,9 @@ def tanh_ufunc(inputs: Array) -> Array:
 
 
 @tanh.kernel("simd", compile=True, parallel=True)
-def tanh_simd(inputs: Array, out: Array | None = None) -> Array:
+def tanh_simd(inputs: Array, out: Array) -> None:
     """New over ``ufunc``: a polynomial for all lanes of a register, on all threads."""
     # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
-    if out is None:
-        out = np.empty(inputs.shape, inputs.dtype)
     pieces = pieces_of(inputs, inputs.size, 0)
     past = beyond_caches(inputs.nbytes)
     if pieces == 1:
@@ -127,7 +122,6 @@ def tanh_simd(inputs: Array, out: Array | None = None) -> Array:
         for piece in prange(pieces):
             first = piece * PIECE
             tanh_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
-    return out
 
 
 def sigmoid_values(inputs: Array) -> Array:
@@ -188,11 +182,9 @@ def sigmoid_ufunc(inputs: Array) -> Array:
 
 
 @sigmoid.kernel("simd", compile=True, parallel=True)
-def sigmoid_simd(inputs: Array, out: Array | None = None) -> Array:
+def sigmoid_simd(inputs: Array, out: Array) -> None:
     """New over ``ufunc``: one pass, a polynomial for all lanes of a register, on all threads."""
     # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
-    if out is None:
-        out = np.empty(inputs.shape, inputs.dtype)
     pieces = pieces_of(inputs, inputs.size, 0)
     past = beyond_caches(inputs.nbytes)
     if pieces == 1:
@@ -201,4 +193,3 @@ def sigmoid_simd(inputs: Array, out: Array | None = None) -> Array:
         for piece in prange(pieces):
             first = piece * PIECE
             sigmoid_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
-    return out

@@ -117,13 +117,11 @@ def matmul(inputs: Array, weights: Array, bias: Array) -> Array:
     "tiled", compile=True, parallel=True,
     extra_elements=lambda s: s["units"] * (1 + s["features"]),
 )  # fmt: skip
-def tiled(inputs: Array, weights: Array, bias: Array, out: Array | None = None) -> Array:
+def tiled(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
     """New over ``numba_parallel``: blocks of sums in registers, the bias where they begin."""
     # reads B*F and writes B*U once, and the weights, packed for it, once a tile of rows
     batch, features = inputs.shape
     units = weights.shape[0]
-    if out is None:
-        out = np.empty((batch, units), inputs.dtype)
     work, state = (
         np.empty(packed_elements(inputs, batch, units, features), inputs.dtype),
         counters(2),
@@ -135,4 +133,3 @@ def tiled(inputs: Array, weights: Array, bias: Array, out: Array | None = None) 
         for _ in prange(CROWD):
             if left(state, 1, tasks):
                 outputs_all(state, inputs, weights, bias, batch, units, features, work, out)
-    return out

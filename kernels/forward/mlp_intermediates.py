@@ -133,17 +133,12 @@ def matmul_intermediates(inputs: Array, *parameters: Array) -> Six:
 @mlp_intermediates.kernel("tiled", compile=True, parallel=True, extra_elements=weight_count)
 def tiled(
     inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array,
-    out: Six | None = None,
-) -> Six:  # fmt: skip
+    out: Six,
+) -> None:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, activations while a tile is in cache."""
     # reads X once and writes all six arrays
     batch, dtype = inputs.shape[0], inputs.dtype
-    if out is None:
-        y1, o1 = np.empty((batch, b1.shape[0]), dtype), np.empty((batch, b1.shape[0]), dtype)
-        y2, o2 = np.empty((batch, b2.shape[0]), dtype), np.empty((batch, b2.shape[0]), dtype)
-        y3, o3 = np.empty((batch, b3.shape[0]), dtype), np.empty((batch, b3.shape[0]), dtype)
-    else:
-        y1, o1, y2, o2, y3, o3 = out
+    y1, o1, y2, o2, y3, o3 = out
     sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], b3.shape[0]))
     places = lay_out(inputs, sizes)
     memory = np.empty(places[SHARED] + 16, dtype)
@@ -161,4 +156,3 @@ def tiled(
                     state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places,
                     y1, o1, y2, o2, y3, o3,
                 )  # fmt: skip
-    return y1, o1, y2, o2, y3, o3

@@ -122,18 +122,6 @@ def _panel_tasks(like: Pointer, sizes: Integers) -> int:
     return panels + panels_of(like, sizes[HIDDEN2]) + 1
 
 
-@helper()
-def gradients_like(
-    w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array
-) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Memory for what has the shapes of the parameters."""
-    return (
-        np.empty(w1.shape, w1.dtype), np.empty(b1.shape, w1.dtype),
-        np.empty(w2.shape, w1.dtype), np.empty(b2.shape, w1.dtype),
-        np.empty(w3.shape, w1.dtype), np.empty(b3.shape, w1.dtype),
-    )  # fmt: skip
-
-
 @linked()
 def _train_all(
     state: Integers, x: Pointer,

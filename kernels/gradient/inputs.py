@@ -107,13 +107,11 @@ def matmul(dlogits: Array, weights: Array) -> Array:
 @input_gradient.kernel(
     "tiled", compile=True, parallel=True, extra_elements=lambda s: 64 * s["features"]
 )
-def tiled(dlogits: Array, weights: Array, out: Array | None = None) -> Array:
+def tiled(dlogits: Array, weights: Array, out: Array) -> None:
     """New over ``numba_parallel``: blocks of sums in registers, tiles stored past the caches."""
     # reads B*U and writes B*F once; the weights lie in cache as they are
     batch, units = dlogits.shape
     features = weights.shape[1]
-    if out is None:
-        out = np.empty((batch, features), dlogits.dtype)
     tail, zeros = np.empty(16 * units, dlogits.dtype), np.zeros(48, dlogits.dtype)
     past, state = beyond_caches(out.nbytes), counters(2)
     if alone(batch, units, features):
@@ -123,4 +121,3 @@ def tiled(dlogits: Array, weights: Array, out: Array | None = None) -> Array:
         for _ in prange(CROWD):
             if left(state, 1, tasks):
                 inputs_all(state, dlogits, weights, batch, units, features, tail, zeros, out, past)
-    return out

@@ -74,11 +74,9 @@ def ufunc(outputs: Array, targets: Array, *, reduction: str) -> Array:
 
 
 @mean_squared_error_gradient.kernel("simd", compile=True, parallel=True)
-def simd(outputs: Array, targets: Array, reduction: str, out: Array | None = None) -> Array:
+def simd(outputs: Array, targets: Array, reduction: str, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*C, writes B*C: bound by memory
-    if out is None:
-        out = np.empty(outputs.shape, outputs.dtype)
     count = outputs.size
     factor = outputs.dtype.type(2)
     if reduction == "mean" and count:
@@ -91,4 +89,3 @@ def simd(outputs: Array, targets: Array, reduction: str, out: Array | None = Non
             first = piece * PIECE
             y, t, here = at(outputs, first), at(targets, first), at(out, first)
             scaled_difference_of(y, t, factor, min(PIECE, count - first), here, past)
-    return out

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from kernels import draws
 from kernels.forward import mlp
 from kernels.gemm.block import STEPPED
-from kernels.gemm.training import gradients_like, train
+from kernels.gemm.training import train
 from kernels.gradient import mlp_logits
 from kernels.gradient.cross_entropy import indexed as cross_entropy
 from kernels.gradient.mlp_logits import fused_loops
@@ -218,20 +218,14 @@ def loops(
 )
 def tiled(
     inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array,
-    rate: Array, reduction: str, out: Eight | None = None,
-) -> Eight:  # fmt: skip
+    rate: Array, reduction: str, out: Eight,
+) -> None:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, from which the step is taken at once."""
     # no gradient of a weight is ever written, if the batch is one chunk of rows
-    if out is None:
-        loss = np.empty((), inputs.dtype)
-        logits = np.empty((inputs.shape[0], b3.shape[0]), inputs.dtype)
-        new_w1, new_b1, new_w2, new_b2, new_w3, new_b3 = gradients_like(w1, b1, w2, b2, w3, b3)
-    else:
-        loss, logits, new_w1, new_b1, new_w2, new_b2, new_w3, new_b3 = out
+    loss, logits, new_w1, new_b1, new_w2, new_b2, new_w3, new_b3 = out
     count = inputs.dtype.type(1 if reduction == "sum" else inputs.shape[0])
     total = train(
         inputs, w1, b1, w2, b2, w3, b3, labels, logits,
         new_w1, new_b1, new_w2, new_b2, new_w3, new_b3, STEPPED, -rate[()] / count,
     )  # fmt: skip
     loss[()] = total / count
-    return loss, logits, new_w1, new_b1, new_w2, new_b2, new_w3, new_b3

@@ -123,13 +123,11 @@ def einsum(probs: Array, labels: Array, *, reduction: str) -> Array:
 
 
 @negative_log_likelihood.kernel("simd", compile=True, parallel=True)
-def simd(probs: Array, labels: Array, reduction: str, out: Array | None = None) -> Array:
+def simd(probs: Array, labels: Array, reduction: str, out: Array) -> None:
     """New over ``numba``: a vector of labels' entries together, log as a polynomial."""
     # reads one entry of each row; each piece of the batch has a sum of its own
     batch, classes = probs.shape
     refuse_labels(labels, classes)
-    if out is None:
-        out = np.empty((), probs.dtype)
     rows = piece_rows(classes)
     pieces = (batch + rows - 1) // rows
     sums = np.empty(pieces, probs.dtype)
@@ -149,4 +147,3 @@ def simd(probs: Array, labels: Array, reduction: str, out: Array | None = None) 
     if reduction == "mean":
         total = total / probs.dtype.type(batch) if batch else probs.dtype.type(np.nan)
     out[()] = total
-    return out

@@ -117,13 +117,11 @@ def ufunc(probs: Array, labels: Array, *, reduction: str) -> Array:
 
 
 @negative_log_likelihood_gradient.kernel("filled", compile=True, parallel=True)
-def filled(probs: Array, labels: Array, reduction: str, out: Array | None = None) -> Array:
+def filled(probs: Array, labels: Array, reduction: str, out: Array) -> None:
     """New over ``numba_parallel``: zeros for many rows at once, then the labels' entries."""
     # reads one entry of each row, writes B*C: bound by the write
     batch, classes = probs.shape
     refuse_labels(labels, classes)
-    if out is None:
-        out = np.empty((batch, classes), probs.dtype)
     least = probs.dtype.type(np.finfo(probs.dtype).tiny)
     factor = probs.dtype.type(-1)
     if reduction == "mean":
@@ -137,7 +135,6 @@ def filled(probs: Array, labels: Array, reduction: str, out: Array | None = None
             here, count = first * classes, min(rows, batch - first)
             p, own = at(probs, here), at(labels, first)
             fill_slopes(p, own, count, classes, factor, least, at(out, here))
-    return out
 
 
 @linked()

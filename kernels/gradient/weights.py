@@ -133,12 +133,10 @@ def unit_blocks(inputs: Array, dlogits: Array) -> Array:
 
 
 @weight_gradient.kernel("tiled", compile=True, parallel=True)
-def tiled(inputs: Array, dlogits: Array, out: Array | None = None) -> Array:
+def tiled(inputs: Array, dlogits: Array, out: Array) -> None:
     """New over ``numba_parallel``: blocks of sums in registers, some rows in cache at a time."""
     # reads B*F once, and B*U once for each task's panels of the result
     (batch, features), units = inputs.shape, dlogits.shape[1]
-    if out is None:
-        out = np.empty((units, features), inputs.dtype)
     zeros, state = np.zeros(48, inputs.dtype), counters(1)
     if alone(batch, units, features):
         weights_all(state, inputs, dlogits, batch, units, features, zeros, out)
@@ -147,4 +145,3 @@ def tiled(inputs: Array, dlogits: Array, out: Array | None = None) -> Array:
         for _ in prange(CROWD):
             if left(state, 0, tasks):
                 weights_all(state, inputs, dlogits, batch, units, features, zeros, out)
-    return out

@@ -129,13 +129,11 @@ def _add_to_diagonal(jacobian: Array, probs: Array) -> None:
 
 
 @softmax_jacobian.kernel("simd", compile=True, parallel=True)
-def simd(probs: Array, out: Array | None = None) -> Array:
+def simd(probs: Array, out: Array) -> None:
     """New over ``numba_parallel``: a row of a matrix is one vector, stored past the caches."""
     # reads B*C, writes B*C*C without reading it first: bound by the write
     batch, classes = probs.shape
     size = classes * classes
-    if out is None:
-        out = np.empty((batch, classes, classes), probs.dtype)
     past = beyond_caches(out.nbytes)
     if pieces_of(out, out.size, 1) == 1:
         jacobian_rows(probs, batch, classes, out, past)
@@ -146,4 +144,3 @@ def simd(probs: Array, out: Array | None = None) -> Array:
             count = min(rows, batch - first)
             p, jacobian = at(probs, first * classes), at(out, first * size)
             jacobian_rows(p, count, classes, jacobian, past)
-    return out
