@@ -10,18 +10,19 @@ from kernels.bodies import helper
 from kernels.gemm.block import PLAIN
 from kernels.gemm.dot import dots
 from kernels.gemm.products import (
-    back,
+    back_panel,
     forward,
+    gather,
     pack,
-    pack_tail,
     pad,
     padded,
     panels_of,
     weights_panel,
 )
-from kernels.linked import Integers, Pointer, at, fresh, linked
+from kernels.linked import Integers, Pointer, at, fresh, linked, misfit
 from kernels.simd.columns import weighted_sums
 from kernels.simd.elementwise import copy_past, scaled_of
+from kernels.simd.registers import lanes
 from kernels.taking import finish, take, wait
 
 #: fewer rows than these are multiplied with the weights as they are
@@ -30,6 +31,8 @@ FEW = 64
 _TILE, _UNITS = 64, 16
 #: below so many multiplications, threads take longer to wake than the work takes
 _ALONE = 1 << 20
+#: fewer rows than these are multiplied with one panel of the weights after the other
+_MANY = 192
 #: rows that are multiplied with one panel after the other while they lie in second-level cache
 _CHUNK = 512
 #: most tasks that a weight gradient of many rows is divided into: each reads all of ``dlogits``
@@ -94,35 +97,55 @@ def outputs_all(
 
 
 @helper()
-def inputs_tasks(batch: int) -> int:
+def inputs_elements(like: Pointer, batch: int, units: int, features: int) -> int:
+    """Memory of `inputs_all` for packed weights."""
+    return units * padded(like, features) if batch >= _MANY else 1
+
+
+@helper()
+def inputs_tasks(like: Pointer, batch: int, features: int) -> int:
     """How many tasks the last phase of `inputs_all` has."""
-    return (batch + _TILE - 1) // _TILE
+    return (batch + _TILE - 1) // _TILE if batch >= _MANY else panels_of(like, features)
 
 
 @linked()
 def inputs_all(
     state: Integers, d: Pointer, w: Pointer, batch: int, units: int, features: int,
-    tail: Pointer, zeros: Pointer, dx: Pointer, past: int,
+    zeros: Pointer, work: Pointer, dx: Pointer, past: int,
 ) -> None:  # fmt: skip
     """dX[b, f] = sum_u dZ[b, u] W[u, f], as one thread goes through its phases."""
     if batch == 1:
         weighted_sums(d, w, units, features, dx)
         return
-    if take(state, 0) == 0:
-        pack_tail(w, units, features, tail)
+    size = lanes(d)
+    tasks, panels = inputs_tasks(d, batch, features), panels_of(d, features)
+    if batch < _MANY:
+        # a panel of weights for all rows
+        memory = fresh(d, units * 3 * size + 16)
+        packed = memory[misfit(memory) :]
+        task = take(state, 1)
+        while task < tasks:
+            gather(w, units, features, task, packed)
+            back_panel(d, batch, units, packed, task, features, zeros, dx)
+            task = take(state, 1)
+        return
+    task = take(state, 0)
+    while task < panels:
+        gather(w, units, features, task, at(work, task * 3 * size * units))
         finish(state, 0)
-    wait(state, 0, 1)
-    tasks = inputs_tasks(batch)
+        task = take(state, 0)
+    wait(state, 0, panels)
     scratch = fresh(d, _TILE * features if past != 0 else 1)
     task = take(state, 1)
     while task < tasks:
         b = task * _TILE
         rows = min(_TILE, batch - b)
         own, there = at(d, b * units), at(dx, b * features)
-        if past == 0:
-            back(own, rows, units, w, features, tail, zeros, there)
-        else:
-            back(own, rows, units, w, features, tail, zeros, at(scratch, 0))
+        made = there if past == 0 else at(scratch, 0)
+        for panel in range(panels):
+            packed_here = at(work, panel * 3 * size * units)
+            back_panel(own, rows, units, packed_here, panel, features, zeros, made)
+        if past != 0:
             copy_past(scratch, rows * features, there)
         task = take(state, 1)
 

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from kernels.bodies import helper
 from kernels.gemm.block import PLAIN, STEPPED, down
-from kernels.gemm.transposing import transpose
-from kernels.linked import Pointer, Scalar, at, fresh, linked, number
+from kernels.gemm.transposing import move, transpose
+from kernels.linked import Pointer, Scalar, at, fresh, linked, misfit, number
 from kernels.simd.registers import lanes
 
 #: products between two visits of a block to memory: so many rows of a panel stay in first-level
@@ -140,6 +140,48 @@ def pack_tail(a: Pointer, rows: int, columns: int, tail: Pointer) -> None:
 
 
 @linked()
+def gather(a: Pointer, rows: int, columns: int, panel: int, packed: Pointer) -> None:
+    """packed[row, k] = A[row, first + k] of one panel, filled up with zeros.
+
+    Rows of a matrix lie pages apart, and a processor remembers where fewer pages are than a block
+    has rows.
+    """
+    size = lanes(a)
+    first = panel * 3 * size
+    width = panel_width(a, columns, panel)
+    if first + width <= columns:
+        for row in range(rows):
+            move(at(a, row * columns + first), at(packed, row * width), width // size)
+    else:
+        for row in range(rows):
+            for k in range(width):
+                inside = first + k < columns
+                packed[row * width + k] = a[row * columns + first + k] if inside else number(a, 0)
+
+
+@linked()
+def back_panel(
+    d: Pointer, rows: int, units: int, packed: Pointer, panel: int, features: int,
+    zeros: Pointer, c: Pointer,
+) -> None:  # fmt: skip
+    """C[b, f] = sum_u D[b, u] W[u, f] for the features of one panel, which `gather` packed."""
+    size = lanes(d)
+    first, width = panel * 3 * size, panel_width(d, features, panel)
+    if first + width <= features:
+        down(
+            rows, width // size, d, units, 1, packed, width, at(c, first), features, zeros, 0,
+            units, PLAIN, zeros, 0, 0,
+        )  # fmt: skip
+    else:
+        beside = fresh(d, rows * width)
+        down(
+            rows, width // size, d, units, 1, packed, width, beside, width, zeros, 0,
+            units, PLAIN, zeros, 0, 0,
+        )  # fmt: skip
+        _copy_columns(beside, width, at(c, first), features, rows, features - first)
+
+
+@linked()
 def weights_panel(
     d: Pointer, units: int, a: Pointer, features: int, batch: int, panel: int,
     c: Pointer, more: int, zeros: Pointer, ending: int, base: Pointer, factor: Scalar,
@@ -150,62 +192,44 @@ def weights_panel(
     small to be felt beside a weight.
     """
     size = lanes(d)
-    first = panel * 3 * size
-    whole = min(features // size * size, first + 3 * size)
-    vectors = (whole - first) // size
-    if vectors > 0:
-        own, from_here = at(c, first), at(base, first)
-        for b in range(0, max(batch, 1), DEPTH):
-            last = b + DEPTH >= batch
-            count = min(batch - b, DEPTH)
-            d_here, a_here = at(d, b * units), at(a, b * features + first)
-            begun = b > 0 or more != 0
-            if begun and not (last and ending == STEPPED):
-                # a block is summed apart and then added: in one long sum of 60,000 products
-                # rounding would grow with every one of them
-                down(
-                    units, vectors, d_here, 1, units, a_here, features, own, features, zeros, 0,
-                    count, STEPPED, own, features, 1,
-                )  # fmt: skip
-            elif begun:
-                down(
-                    units, vectors, d_here, 1, units, a_here, features, own, features,
-                    own, features, count, STEPPED, from_here, features, factor,
-                )  # fmt: skip
-            else:
-                down(
-                    units, vectors, d_here, 1, units, a_here, features, own, features, zeros, 0,
-                    count, ending if last else PLAIN, from_here, features, factor,
-                )  # fmt: skip
-    if whole < features and whole < first + 3 * size:
-        _weights_tail(d, units, a, features, batch, c, more, zeros, ending, base, factor)
-
-
-@linked()
-def _weights_tail(
-    d: Pointer, units: int, a: Pointer, features: int, batch: int,
-    c: Pointer, more: int, zeros: Pointer, ending: int, base: Pointer, factor: Scalar,
-) -> None:  # fmt: skip
-    """The columns beyond the last whole vector."""
-    size = lanes(d)
-    whole = features // size * size
-    tail, sums = fresh(d, DEPTH * size), fresh(d, units * size)
-    sums[:] = 0
-    for b in range(0, batch, DEPTH):
+    first, width = panel * 3 * size, panel_width(d, features, panel)
+    memory = fresh(d, DEPTH * width + 16)
+    packed = memory[misfit(memory) :]
+    # columns that do not fill a vector have their sums beside C
+    inside = first + width <= features
+    beside = fresh(d, 1 if inside else units * width)
+    row = features if inside else width
+    sums = at(c, first) if inside else at(beside, 0)
+    if not inside and more != 0:
+        for u in range(units):
+            for f in range(first, features):
+                beside[u * width + f - first] = c[u * features + f]
+    for b in range(0, max(batch, 1), DEPTH):
+        last = b + DEPTH >= batch
         count = min(batch - b, DEPTH)
-        pack_tail(at(a, b * features), count, features, tail)
-        down(
-            units, 1, at(d, b * units), 1, units, tail, size, sums, size, zeros, 0,
-            count, STEPPED, sums, size, 1,
-        )  # fmt: skip
-    for u in range(units):
-        for f in range(whole, features):
-            value = sums[u * size + f - whole]
-            if more != 0:
-                value += c[u * features + f]
-            if ending == STEPPED:
-                value = base[u * features + f] + factor * value
-            c[u * features + f] = value
+        gather(at(a, b * features), count, features, panel, packed)
+        d_here = at(d, b * units)
+        begun, stepping = b > 0 or more != 0, last and inside and ending == STEPPED
+        if begun and not stepping:
+            # a block is summed apart and then added: in one long sum of 60,000 products
+            # rounding would grow with every one of them
+            down(
+                units, width // size, d_here, 1, units, packed, width, sums, row, zeros, 0,
+                count, STEPPED, sums, row, 1,
+            )  # fmt: skip
+        else:
+            start, start_row = (sums, row) if begun else (zeros, 0)
+            down(
+                units, width // size, d_here, 1, units, packed, width, sums, row, start, start_row,
+                count, STEPPED if stepping else PLAIN, at(base, first), features, factor,
+            )  # fmt: skip
+    if not inside:
+        for u in range(units):
+            for f in range(first, features):
+                value = beside[u * width + f - first]
+                if ending == STEPPED:
+                    value = base[u * features + f] + factor * value
+                c[u * features + f] = value
 
 
 @linked()

@@ -1,4 +1,4 @@
-"""A square of elements mirrored across its diagonal, in vector registers."""
+"""Elements moved in vector registers: a square mirrored across its diagonal, a row of a panel."""
 
 from __future__ import annotations
 
@@ -42,3 +42,27 @@ def _build_transpose() -> Any:
 
 #: ``transpose(a, row, c, row)``: lanes x lanes elements of a, mirrored into c; pointers
 transpose = Intrinsic(_build_transpose, __file__)
+
+
+def _build_move() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def move(typing: Any, a: Any, c: Any, vectors: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            emit = Emitter(builder, a.dtype.bitwidth)
+            a_at, c_at, vectors = arguments
+            for count in (1, 2, 3):
+                with builder.if_then(builder.icmp_signed("==", vectors, emit.number(count))):
+                    for vector in range(count):
+                        place = [emit.number(vector * emit.lanes)]
+                        emit.store(emit.load(builder.gep(a_at, place)), builder.gep(c_at, place))
+            return context.get_dummy_value()
+
+        return types.void(a, c, types.int64), generate
+
+    return intrinsic(move)
+
+
+#: ``move(a, c, vectors)``: one to three vectors of a to c; pointers
+move = Intrinsic(_build_move, __file__)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws, wide
-from kernels.gemm.linear import alone, inputs_all, inputs_tasks
+from kernels.gemm.linear import alone, inputs_all, inputs_elements, inputs_tasks
+from kernels.linked import misfit
 from kernels.registry import Operation, Sizes
 from kernels.taking import CROWD, beyond_caches, counters, left
 
@@ -105,19 +106,21 @@ def matmul(dlogits: Array, weights: Array) -> Array:
 
 
 @input_gradient.kernel(
-    "tiled", compile=True, parallel=True, extra_elements=lambda s: 64 * s["features"]
+    "tiled", compile=True, parallel=True, extra_elements=lambda s: s["units"] * s["features"]
 )
 def tiled(dlogits: Array, weights: Array, out: Array) -> None:
     """New over ``numba_parallel``: blocks of sums in registers, tiles stored past the caches."""
-    # reads B*U and writes B*F once; the weights lie in cache as they are
+    # reads B*U and writes B*F once, and the weights, packed for it, once a tile of rows
     batch, units = dlogits.shape
     features = weights.shape[1]
-    tail, zeros = np.empty(16 * units, dlogits.dtype), np.zeros(48, dlogits.dtype)
+    zeros = np.zeros(48, dlogits.dtype)
+    memory = np.empty(inputs_elements(dlogits, batch, units, features) + 16, dlogits.dtype)
+    work = memory[misfit(memory) :]
     past, state = beyond_caches(out.nbytes), counters(2)
     if alone(batch, units, features):
-        inputs_all(state, dlogits, weights, batch, units, features, tail, zeros, out, past)
+        inputs_all(state, dlogits, weights, batch, units, features, zeros, work, out, past)
     else:
-        tasks = inputs_tasks(batch)
+        tasks = inputs_tasks(dlogits, batch, features)
         for _ in prange(CROWD):
             if left(state, 1, tasks):
-                inputs_all(state, dlogits, weights, batch, units, features, tail, zeros, out, past)
+                inputs_all(state, dlogits, weights, batch, units, features, zeros, work, out, past)
