@@ -126,7 +126,7 @@ def tiled(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
         np.empty(packed_elements(inputs, batch, units, features), inputs.dtype),
         counters(2),
     )
-    if alone(batch, units, features):
+    if alone(inputs, batch, units, features):
         outputs_all(state, inputs, weights, bias, batch, units, features, work, out)
     else:
         tasks = outputs_tasks(batch, units)

@@ -6,6 +6,10 @@ index, on however many threads.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy.typing as npt
+
 from kernels.bodies import helper
 from kernels.gemm.block import PLAIN
 from kernels.gemm.dot import dots
@@ -25,12 +29,14 @@ from kernels.simd.elementwise import copy_past, scaled_of
 from kernels.simd.registers import lanes
 from kernels.taking import finish, take, wait
 
+Array = npt.NDArray[Any]
+
 #: fewer rows than these are multiplied with the weights as they are
 FEW = 64
 #: rows of a tile, and rows of weights that a task of few rows takes
 _TILE, _UNITS = 64, 16
-#: below so many multiplications, threads take longer to wake than the work takes
-_ALONE = 1 << 20
+#: below so many multiplications of four bytes, threads take longer to wake than to do the rest
+_ALONE = 3 << 20
 #: fewer rows than these are multiplied with one panel of the weights after the other
 _MANY = 192
 #: rows that are multiplied with one panel after the other while they lie in second-level cache
@@ -40,9 +46,9 @@ _GROUPS = 6
 
 
 @helper()
-def alone(batch: int, units: int, features: int) -> bool:
+def alone(like: Array, batch: int, units: int, features: int) -> bool:
     """Whether one thread is done before another would have woken."""
-    return batch == 1 or batch * units * features < _ALONE
+    return batch == 1 or batch * units * features * like.itemsize < 4 * _ALONE
 
 
 @helper()

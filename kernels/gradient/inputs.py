@@ -117,7 +117,7 @@ def tiled(dlogits: Array, weights: Array, out: Array) -> None:
     memory = np.empty(inputs_elements(dlogits, batch, units, features) + 16, dlogits.dtype)
     work = memory[misfit(memory) :]
     past, state = beyond_caches(out.nbytes), counters(2)
-    if alone(batch, units, features):
+    if alone(dlogits, batch, units, features):
         inputs_all(state, dlogits, weights, batch, units, features, zeros, work, out, past)
     else:
         tasks = inputs_tasks(dlogits, batch, features)

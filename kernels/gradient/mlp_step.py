@@ -16,8 +16,7 @@ from kernels import draws
 from kernels.forward import mlp
 from kernels.gemm.block import STEPPED
 from kernels.gemm.training import train
-from kernels.gradient import mlp_logits
-from kernels.gradient.cross_entropy import indexed as cross_entropy
+from kernels.gradient import cross_entropy, mlp_logits
 from kernels.gradient.mlp_logits import fused_loops
 from kernels.registry import Operation, Sizes
 
@@ -27,20 +26,12 @@ Eight = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
 INPUTS = {**mlp_logits.INPUTS, "rate": ""}
 
 
-def _losses(logits: Array, labels: Array) -> Array:
-    largest = logits.max(axis=1)
-    label_logits = logits[np.arange(len(labels)), labels]
-    return np.log(np.exp(logits - largest[:, None]).sum(axis=1)) + (largest - label_logits)
-
-
 def _reference(inputs: Array, *rest: Array, reduction: str) -> tuple[Array, ...]:
     *parameters, labels, rate = rest
     logits, *gradients = mlp_logits.reference(inputs, *parameters, labels)
-    loss = _losses(logits, labels).sum()
-    if reduction == "mean":
-        loss = loss / len(labels) if len(labels) else np.nan
+    loss = cross_entropy.cross_entropy.reference(logits, labels, reduction=reduction)
     stepped = _stepped(parameters, gradients, rate, len(labels), reduction)
-    return np.asarray(loss, logits.dtype), logits, *stepped
+    return loss, logits, *stepped
 
 
 def _stepped(
@@ -137,7 +128,7 @@ def _step(
     """Gradients, then loss and step; the gradients' memory becomes that of the new parameters."""
     *parameters, labels, rate = rest
     logits, *gradients = logits_and_gradients(inputs, *parameters, labels)
-    loss = cross_entropy(logits, labels, reduction=reduction)
+    loss = cross_entropy.indexed(logits, labels, reduction=reduction)
     factor = rate
     if reduction == "mean":
         factor = rate / rate.dtype.type(len(labels)) if len(labels) else rate * np.nan

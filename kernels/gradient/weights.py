@@ -138,7 +138,7 @@ def tiled(inputs: Array, dlogits: Array, out: Array) -> None:
     # reads B*F once, and B*U once for each task's panels of the result
     (batch, features), units = inputs.shape, dlogits.shape[1]
     zeros, state = np.zeros(48, inputs.dtype), counters(1)
-    if alone(batch, units, features):
+    if alone(inputs, batch, units, features):
         weights_all(state, inputs, dlogits, batch, units, features, zeros, out)
     else:
         tasks = weights_tasks(inputs, batch, features)
