@@ -79,7 +79,7 @@ def test_every_layout_gives_what_c_order_gives(kernel: Kernel, dtype: str) -> No
         arrays = {name: as_layout(array, layout) for name, array in drawn.items()}
         found = error(as_tuple(op, kernel(**arrays)), expected)
         assert found.units <= op.limit(max(op.terms(bound.sizes), 1)), layout
-    asked = (np.dtype(dtype).char, True, *options.values())
+    asked = (np.dtype(dtype).char, *options.values())
     assert [form for form in kernel.function._forms if form == asked] == [asked]
 
 
