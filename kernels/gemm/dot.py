@@ -13,26 +13,29 @@ from typing import Any
 
 from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, at, linked
-from kernels.simd.registers import Emitter, few_registers
+from kernels.simd.registers import Emitter, few_registers, lanes
 
-#: rows of A and rows of B in a block; with 16 sums, four of A and four of B fill 24 of 32 registers
-SHAPES = ((4, 4), (4, 1), (2, 4), (2, 1), (1, 8), (1, 4), (1, 1))
+#: rows of A and rows of B in a block. Rows of B stay in first-level cache and those of A pass by:
+#: the more of B a vector of A meets, the less must come from the second-level cache
+SHAPES = ((2, 8), (1, 8), (4, 4), (2, 4), (1, 4), (4, 1), (2, 1), (1, 1))
+#: vectors in a row, so that eight of them fill half of first-level cache
+_RESIDENT = 60
 #: the same where there are only 16
-SMALL_SHAPES = ((2, 4), (2, 1), (1, 8), (1, 4), (1, 1))
+SMALL_SHAPES = ((1, 8), (2, 4), (1, 4), (2, 1), (1, 1))
 
 
-def _build_tallest() -> Any:
+def _build_registers() -> Any:
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic
 
-    def tallest(typing: Any) -> Any:
+    def registers(typing: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return ir.Constant(ir.IntType(64), 2 if few_registers() else 4)
+            return ir.Constant(ir.IntType(64), 1 if few_registers() else 2)
 
         return types.int64(), generate
 
-    return intrinsic(tallest)
+    return intrinsic(registers)
 
 
 def _build_dot_block() -> Any:
@@ -173,8 +176,8 @@ def _store(
             builder.store(held, emit.after(c[0], c[1], i, j))
 
 
-#: ``tallest()``: rows of A in the largest block here
-tallest = Intrinsic(_build_tallest, __file__)
+#: ``registers()``: how many times 16 of them there are
+registers = Intrinsic(_build_registers, __file__)
 #: ``dot_block(rows, units, a, row, b, row, count, bias, c, row, rectified)``, on pointers
 dot_block = Intrinsic(_build_dot_block, __file__)
 
@@ -190,12 +193,13 @@ def dots(
         # rows of B stay in first-level cache while all rows of A pass them
         i = 0
         width = 4
-        if units - j < 4:
-            width = 1
-        elif rows == 1 and units - j >= 8:
+        if rows == 1 or (registers() == 2 and count <= _RESIDENT * lanes(a)):
             width = 8
-        high = tallest()
+        while width > units - j:
+            width = width // 2 if width > 4 else 1
+        most = 2 if width == 8 or registers() == 1 else 4
         while i < rows:
+            high = most
             while high > rows - i:
                 high //= 2
             dot_block(
