@@ -48,7 +48,7 @@ class Intrinsic:
     """What only a compiled body can call: instructions that Python has no words for.
 
     ``build`` makes numba's intrinsic when a body that uses it is compiled; ``source`` is the file
-    that says what it does, ``also`` another one, and ``calls`` a function whose own callees it
+    that says what it does, ``also`` others, and ``calls`` a function whose own callees it
     depends on.
     """
 
@@ -58,10 +58,10 @@ class Intrinsic:
         source: str,
         prepare: Callable[[np.dtype[Any]], None] = lambda dtype: None,
         calls: FunctionType | None = None,
-        also: str = "",
+        also: tuple[str, ...] = (),
     ) -> None:
         self._build = build
-        self._own = frozenset({source, also} - {""})
+        self._own = frozenset({source, *also})
         self._calls = calls
         #: what must be there for a dtype before code that uses it is compiled or loaded
         self.prepare = prepare

@@ -13,6 +13,7 @@ from typing import Any
 
 from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, at, linked
+from kernels.simd import registers
 from kernels.simd.registers import Emitter, few_registers, lanes
 
 #: rows of A and rows of B in a block. Rows of B stay in first-level cache and those of A pass by:
@@ -176,10 +177,10 @@ def _store(
             builder.store(held, emit.after(c[0], c[1], i, j))
 
 
-#: ``registers()``: how many times 16 of them there are
-registers = Intrinsic(_build_registers, __file__)
+#: ``register_files()``: how many times 16 of them there are
+register_files = Intrinsic(_build_registers, __file__, also=(registers.__file__,))
 #: ``dot_block(rows, units, a, row, b, row, count, bias, c, row, rectified)``, on pointers
-dot_block = Intrinsic(_build_dot_block, __file__)
+dot_block = Intrinsic(_build_dot_block, __file__, also=(registers.__file__,))
 
 
 @linked()
@@ -193,11 +194,11 @@ def dots(
         # rows of B stay in first-level cache while all rows of A pass them
         i = 0
         width = 4
-        if rows == 1 or (registers() == 2 and count <= _RESIDENT * lanes(a)):
+        if rows == 1 or (register_files() == 2 and count <= _RESIDENT * lanes(a)):
             width = 8
         while width > units - j:
             width = width // 2 if width > 4 else 1
-        most = 2 if width == 8 or registers() == 1 else 4
+        most = 2 if width == 8 or register_files() == 1 else 4
         while i < rows:
             high = most
             while high > rows - i:

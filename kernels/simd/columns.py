@@ -10,6 +10,7 @@ from typing import Any
 
 from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, at, linked, number
+from kernels.simd import registers
 from kernels.simd.registers import Emitter, lanes
 
 #: vectors of columns that are summed side by side: an addition takes four cycles, and two of them
@@ -62,7 +63,7 @@ def _sum(emit: Emitter, vectors: int, d: Any, rows: Any, row: Any, factors: Any,
 
 
 #: ``columns_block(width, d, rows, row, factors, weighted, sums)``: so many vectors of columns
-columns_block = Intrinsic(_build, __file__)
+columns_block = Intrinsic(_build, __file__, also=(registers.__file__,))
 
 
 @linked()

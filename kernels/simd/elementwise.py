@@ -12,7 +12,7 @@ from typing import Any
 
 from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, Scalar, linked
-from kernels.simd import functions
+from kernels.simd import functions, registers
 from kernels.simd.registers import Emitter
 
 #: value of a vector of results, of a vector of each input
@@ -56,7 +56,7 @@ def _over(of_vectors: Formula, inputs: int, *, factor: bool = False) -> Intrinsi
 
         return intrinsic(over)
 
-    return Intrinsic(build, __file__, also=functions.__file__)
+    return Intrinsic(build, __file__, also=(functions.__file__, registers.__file__))
 
 
 def _stream(emit: Emitter, formula: Formula, inputs: tuple[Any, ...], count: Any, c: Any) -> None:

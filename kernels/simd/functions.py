@@ -88,7 +88,7 @@ def tanh(emit: Emitter, x: Any) -> Any:
     # beyond 20 the result is one in both precisions, and the power must not overflow
     magnitude = emit.least(emit.magnitude(x), emit.constant(20.0))
     e = exp_minus_one(emit, emit.builder.fadd(magnitude, magnitude))
-    found = emit.builder.fdiv(e, emit.builder.fadd(e, emit.constant(2.0)))
+    found = emit.quotient(e, emit.builder.fadd(e, emit.constant(2.0)))
     return emit.with_sign_of(x, found)
 
 
@@ -98,7 +98,7 @@ def logistic(emit: Emitter, x: Any) -> Any:
     power = exp_of_negative(emit, emit.builder.fneg(emit.magnitude(x)))
     negative = emit.builder.fcmp_ordered("<", x, emit.zero)
     upper = emit.builder.select(negative, power, one)
-    return emit.builder.fdiv(upper, emit.builder.fadd(power, one))
+    return emit.quotient(upper, emit.builder.fadd(power, one))
 
 
 def log_of_positive(emit: Emitter, x: Any) -> Any:
@@ -123,7 +123,7 @@ def log_of_normal(emit: Emitter, x: Any) -> Any:
     shifted = builder.sub(bits, builder.shl(k, emit.integers(known.fraction)))
     m = builder.bitcast(shifted, emit.vector)
     one = emit.constant(1.0)
-    s = builder.fdiv(builder.fsub(m, one), builder.fadd(m, one))
+    s = emit.quotient(builder.fsub(m, one), builder.fadd(m, one))
     square = builder.fmul(s, s)
     series = builder.fmul(square, _polynomial(emit, known.p, square))
     twice = builder.fadd(s, s)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kernels.bodies import Intrinsic
-from kernels.simd import functions
+from kernels.simd import functions, registers
 from kernels.simd.registers import Emitter
 
 #: vectors that a row of a group has at most
@@ -58,7 +58,7 @@ def _group(name: str, pointers: int, integers: int, emitted: Callable[..., Any])
         )
         return intrinsic(group)
 
-    return Intrinsic(build, __file__, also=functions.__file__)
+    return Intrinsic(build, __file__, also=(functions.__file__, registers.__file__))
 
 
 class _Row:
@@ -241,4 +241,4 @@ def _build_log_sum() -> Any:
 
 
 #: ``log_sum(pointer)``: sum of log max(p, smallest subnormal) over as many as there are lanes
-log_sum = Intrinsic(_build_log_sum, __file__, also=functions.__file__)
+log_sum = Intrinsic(_build_log_sum, __file__, also=(functions.__file__, registers.__file__))

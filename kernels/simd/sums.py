@@ -6,6 +6,7 @@ from typing import Any
 
 from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, Scalar, linked
+from kernels.simd import registers
 from kernels.simd.registers import Emitter
 
 #: vectors of sums side by side: an addition takes four cycles, and two begin in each
@@ -55,7 +56,7 @@ def _squares(emit: Emitter, x: Any, y: Any, count: Any) -> Any:
     return builder.extract_element(emit.sum_lanes([total]), emit.small(0))
 
 
-_squares_all = Intrinsic(_build, __file__)
+_squares_all = Intrinsic(_build, __file__, also=(registers.__file__,))
 
 
 @linked()
