@@ -17,7 +17,6 @@ called the outermost linked function.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -119,6 +118,8 @@ def _compile(
 
 def _build_call(symbol: Callable[[int], str], kinds: list[str], result: str) -> Any:
     """numba's intrinsic that calls the symbol."""
+    import inspect
+
     from llvmlite import ir
     from numba import types
     from numba.core import cgutils
