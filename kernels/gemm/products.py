@@ -19,6 +19,7 @@ from kernels.bodies import helper
 from kernels.gemm.block import PLAIN, STEPPED, down
 from kernels.gemm.transposing import move, transpose
 from kernels.linked import Pointer, Scalar, at, fresh, linked, misfit, number
+from kernels.simd.columns import column_sums
 from kernels.simd.registers import lanes
 
 #: products between two visits of a block to memory: so many rows of a panel stay in first-level
@@ -253,10 +254,7 @@ def sum_rows(
             sums[u] = 0
     for b in range(0, rows, DEPTH):
         # a block is summed apart and then added, as products are
-        block[:] = 0
-        for row in range(b, min(b + DEPTH, rows)):
-            for u in range(columns):
-                block[u] += d[row * columns + u]
+        column_sums(at(d, b * columns), min(DEPTH, rows - b), columns, block)
         for u in range(columns):
             sums[u] += block[u]
     if ending == STEPPED:

@@ -35,12 +35,17 @@ def softmax_rows(z: Pointer, rows: int, classes: int, p: Pointer) -> None:
 
 
 @linked()
-def softmax_row(z: Pointer, classes: int, p: Pointer) -> Scalar:
-    """Softmax of one row; gives log sum_c exp(z[c] - max z)."""
+def _largest(z: Pointer, classes: int) -> Scalar:
     largest = z[0]
     for c in range(classes):
         largest = max(largest, z[c])
-    total = number(z, 0)
+    return largest
+
+
+@linked()
+def softmax_row(z: Pointer, classes: int, p: Pointer) -> Scalar:
+    """Softmax of one row; gives log sum_c exp(z[c] - max z)."""
+    largest, total = _largest(z, classes), number(z, 0)
     for c in range(classes):
         p[c] = np.exp(z[c] - largest)
         total += p[c]
@@ -115,10 +120,7 @@ def cross_entropy_rows(z: Pointer, labels: Integers, rows: int, classes: int) ->
 
 @linked()
 def _row_loss(z: Pointer, label: int, classes: int) -> Scalar:
-    largest = z[0]
-    for c in range(classes):
-        largest = max(largest, z[c])
-    total = number(z, 0)
+    largest, total = _largest(z, classes), number(z, 0)
     for c in range(classes):
         total += np.exp(z[c] - largest)
     # the difference first: adding log and maximum would lose the log beside a large maximum
@@ -141,8 +143,9 @@ def entropy_gradient_rows(
     for b in range(row, rows):
         own, gradient = at(z, b * classes), at(d, b * classes)
         label = labels[b]
-        loss += _row_loss(own, label, classes)
-        softmax_row(own, classes, gradient)
+        # the gradient may lie where the logits do
+        gap = _largest(own, classes) - own[label]
+        loss += softmax_row(own, classes, gradient) + gap
         for c in range(classes):
             gradient[c] *= factor
         gradient[label] -= factor

@@ -135,10 +135,12 @@ def test_nothing_to_sum_is_the_bias() -> None:
 
 @pytest.mark.parametrize("shapes", [SHAPES, SMALL_SHAPES], ids=["many", "few"])
 def test_there_is_a_block_for_whatever_dots_asks_for(shapes: tuple[tuple[int, int], ...]) -> None:
-    """The heights that halving leads to, each with four and one, and eight for a single row."""
-    tallest = max(rows for rows, _ in shapes)
-    heights = [tallest >> k for k in range(tallest.bit_length())]
-    asked = {(rows, units) for rows in heights for units in (4, 1)} | {(1, 8)}
+    """Every width with the heights that halving leads to; those of eight rows are lower."""
+    tallest, lower = (4, 2) if shapes is SHAPES else (2, 1)
+    heights = {8: lower, 4: tallest, 1: tallest}
+    asked = {
+        (most >> k, units) for units, most in heights.items() for k in range(most.bit_length())
+    }
     assert asked == set(shapes)
 
 

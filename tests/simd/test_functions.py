@@ -43,7 +43,7 @@ def _over(formula: Callable[[Emitter, Any], Any]) -> Intrinsic:
 
         return intrinsic(over)
 
-    return Intrinsic(build, __file__, also=functions.__file__)
+    return Intrinsic(build, __file__, also=(functions.__file__,))
 
 
 _exp_all, _log_all = _over(functions.exp), _over(functions.log_of_normal)
