@@ -12,6 +12,15 @@ compile. Only pointers and numbers pass it, so a linked function is written on t
 It is called with arrays, which must be in C order, or with pointers; ``at(array, offset)`` is the
 pointer to an element. A pointer keeps no memory alive: the array must be in the hands of whoever
 called the outermost linked function.
+
+One whose work can be divided says so, and which items are to be done is what it begins with:
+
+    @linked(divided=True)
+    def fill_pieces(first: int, count: int, c: Pointer, value: Scalar) -> None:
+        fill(at(c, first), count, value)
+
+Who calls it says instead how many items there are, and how many are a piece: where they are more
+than one the threads of the pool share them. ``fill_pieces(c.size, 4096, c, 1.0)``
 """
 
 from __future__ import annotations
@@ -23,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from kernels import pool
 from kernels.bodies import Intrinsic, copy_for_numba, digest_of, prepare, sources_of
 
 #: kinds of arguments, by the names that annotations must use: elements of the dtype and of int64
@@ -37,11 +47,14 @@ _LINE = 64
 _LINKED: dict[str, Any] = {}
 
 
-def linked(*, fastmath: frozenset[str] | None = None) -> Callable[[Callable[..., Any]], Intrinsic]:
+def linked(
+    *, fastmath: frozenset[str] | None = None, divided: bool = False
+) -> Callable[[Callable[..., Any]], Intrinsic]:
     """Let compiled bodies call the decorated function by a symbol.
 
     Its parameters are annotated with `Pointer`, `Integers`, `Scalar` or ``int``, its result with
-    one of the last two or None; one parameter at least is a Pointer, whose dtype counts.
+    one of the last two or None; one parameter at least is a Pointer, whose dtype counts. The first
+    two of one that is divided are ``int``, and it has no result.
     """
 
     def decorate(function: Callable[..., Any]) -> Intrinsic:
@@ -58,18 +71,26 @@ def linked(*, fastmath: frozenset[str] | None = None) -> Callable[[Callable[...,
         result = named["return"]
         if result not in ("Scalar", "int", "None"):
             raise TypeError(f"linked {function.__name__}: no result can be {result}")
+        if divided and (kinds[:2] != ["int", "int"] or result != "None"):
+            raise TypeError(
+                f"linked {function.__name__}: divided means (first: int, count: int, ...) -> None"
+            )
 
         @functools.cache
         def symbol(bits: int) -> str:
-            digest = digest_of(sources_of(function) | {function.__code__.co_filename})
+            sources = sources_of(function) | {function.__code__.co_filename}
+            digest = digest_of(sources)
             return f"einbench_{function.__name__.strip('_')}_{bits}_{digest}"
 
         def compiled(dtype: np.dtype[Any]) -> None:
+            if divided:
+                pool.start()
             _compile(function, symbol(8 * dtype.itemsize), kinds, result, fastmath, dtype)
 
         source = function.__code__.co_filename
-        call = functools.partial(_build_call, symbol, kinds, result)
-        return Intrinsic(call, source, compiled, calls=function)
+        call = functools.partial(_build_call, symbol, kinds, result, divided)
+        also = pool.SOURCES if divided else ()
+        return Intrinsic(call, source, compiled, calls=function, also=also)
 
     return decorate
 
@@ -116,7 +137,7 @@ def _compile(
     _LINKED[symbol] = compiled
 
 
-def _build_call(symbol: Callable[[int], str], kinds: list[str], result: str) -> Any:
+def _build_call(symbol: Callable[[int], str], kinds: list[str], result: str, divided: bool) -> Any:
     """numba's intrinsic that calls the symbol."""
     import inspect
 
@@ -146,6 +167,9 @@ def _build_call(symbol: Callable[[int], str], kinds: list[str], result: str) -> 
             returned = ir.VoidType() if result == "None" else context.get_value_type(known[result])
             kind = ir.FunctionType(returned, [value.type for value in given])
             function = cgutils.get_or_insert_function(builder.module, kind, symbol(dtype.bitwidth))
+            if divided:
+                pool.share(builder, function, given)
+                return context.get_dummy_value()
             value = builder.call(function, given)
             return context.get_dummy_value() if result == "None" else value
 

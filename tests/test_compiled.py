@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels import compiled
+from kernels import compiled, threading_layer
 from kernels.compiled import Compiled
 from kernels.measure.error import as_tuple, error, truth
 from kernels.measure.layouts import LAYOUTS, as_layout
@@ -85,8 +85,8 @@ def test_every_layout_gives_what_c_order_gives(kernel: Kernel, dtype: str) -> No
 
 @pytest.mark.parametrize("parallel", [False, True])
 def test_one_form_a_dtype_serves_every_layout_and_integer_dtype(parallel: bool) -> None:
-    if parallel and compiled.why_not_parallel():
-        pytest.skip(compiled.why_not_parallel())
+    if parallel and threading_layer.why_not_parallel():
+        pytest.skip(threading_layer.why_not_parallel())
     body = Compiled(scaled, method="numba", parallel=parallel)
     assert len(body._forms) == 0
     for dtype in ("float64", "float32"):
@@ -208,8 +208,8 @@ def test_without_numba_compiled_kernels_are_listed_as_unavailable_and_others_run
 def test_without_tbb_parallel_kernels_alone_are_unavailable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    compiled.tbb_library.cache_clear()
-    monkeypatch.setattr(compiled, "tbb_library", lambda: None)
+    threading_layer.tbb_library.cache_clear()
+    monkeypatch.setattr(threading_layer, "tbb_library", lambda: None)
     for op in kernels.operations.values():
         for kernel in op:
             parallel = isinstance(kernel.function, Compiled) and kernel.function.parallel

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from kernels import compiled
+from kernels import threading_layer
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 
-needs_tbb = pytest.mark.skipif(compiled.tbb_library() is None, reason="tbb is not installed")
+needs_tbb = pytest.mark.skipif(threading_layer.tbb_library() is None, reason="tbb is not installed")
 
 
 def run(script: str, **environment: str) -> list[str]:
@@ -91,7 +91,7 @@ except ValueError as problem:
 print(softmax["numba"](np.zeros((1, 2))))
 """
     problem = "no safe threading layer (numba runs on 'workqueue' in this process already)"
-    if compiled.tbb_library() is None:
+    if threading_layer.tbb_library() is None:
         problem = "no safe threading layer (pip install tbb)"
     assert run(script, NUMBA_THREADING_LAYER="workqueue") == [
         f"workqueue | {problem}",
@@ -104,7 +104,7 @@ print(softmax["numba"](np.zeros((1, 2))))
 def test_asking_whether_a_parallel_kernel_is_available_starts_no_threads() -> None:
     script = """
 import sys, kernels
-from kernels.compiled import running_layer
+from kernels.threading_layer import running_layer
 print([k.reason for op in kernels.operations.values() for k in op if k.reason],
       "numba" in sys.modules, running_layer())
 import numba

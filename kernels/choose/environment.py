@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels import compiled
+from kernels import threading_layer
 from kernels.bodies import sources_of
 from kernels.compiled import Compiled
 from kernels.cpu import cpu_model
@@ -170,7 +170,7 @@ def _blas_threads() -> int:
 
 
 def _numba_threads() -> int:
-    if compiled.running_layer() is not None:
+    if threading_layer.running_layer() is not None:
         import numba
 
         return int(numba.get_num_threads())

@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 from kernels import draws
 from kernels.forward.activations import sigmoid_values
-from kernels.linked import at
+from kernels.pieces import beyond_caches, piece_of
 from kernels.registry import Operation
 from kernels.simd.elementwise import relu_vjp_of, sigmoid_vjp_of, tanh_vjp_of
-from kernels.taking import PIECE, beyond_caches, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -90,15 +89,8 @@ def relu_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
 def relu_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
-    pieces = pieces_of(outputs, outputs.size, 3)
-    past = beyond_caches(outputs.nbytes)
-    if pieces == 1:
-        relu_vjp_of(outputs, cotangent, outputs.size, out, past)
-    else:
-        for piece in prange(pieces):
-            first = piece * PIECE
-            count = min(PIECE, outputs.size - first)
-            relu_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
+    piece = piece_of(outputs, outputs.size, 3)
+    relu_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(outputs.nbytes))
 
 
 tanh_vjp = Operation(
@@ -149,15 +141,8 @@ def tanh_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
 def tanh_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
-    pieces = pieces_of(outputs, outputs.size, 3)
-    past = beyond_caches(outputs.nbytes)
-    if pieces == 1:
-        tanh_vjp_of(outputs, cotangent, outputs.size, out, past)
-    else:
-        for piece in prange(pieces):
-            first = piece * PIECE
-            count = min(PIECE, outputs.size - first)
-            tanh_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
+    piece = piece_of(outputs, outputs.size, 3)
+    tanh_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(outputs.nbytes))
 
 
 sigmoid_vjp = Operation(
@@ -208,12 +193,5 @@ def sigmoid_vjp_ufunc(outputs: Array, cotangent: Array) -> Array:
 def sigmoid_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
-    pieces = pieces_of(outputs, outputs.size, 3)
-    past = beyond_caches(outputs.nbytes)
-    if pieces == 1:
-        sigmoid_vjp_of(outputs, cotangent, outputs.size, out, past)
-    else:
-        for piece in prange(pieces):
-            first = piece * PIECE
-            count = min(PIECE, outputs.size - first)
-            sigmoid_vjp_of(at(outputs, first), at(cotangent, first), count, at(out, first), past)
+    piece = piece_of(outputs, outputs.size, 3)
+    sigmoid_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(outputs.nbytes))

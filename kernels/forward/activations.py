@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.flops import EXP_FLOPS
-from kernels.linked import at
+from kernels.pieces import beyond_caches, piece_of
 from kernels.registry import Operation
 from kernels.simd.elementwise import relu_of, sigmoid_of, tanh_of
-from kernels.taking import PIECE, beyond_caches, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -64,14 +63,8 @@ def relu_ufunc(inputs: Array) -> Array:
 @relu.kernel("simd", compile=True, parallel=True)
 def relu_simd(inputs: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
-    pieces = pieces_of(inputs, inputs.size, 2)
-    past = beyond_caches(inputs.nbytes)
-    if pieces == 1:
-        relu_of(inputs, inputs.size, out, past)
-    else:
-        for piece in prange(pieces):
-            first = piece * PIECE
-            relu_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
+    piece = piece_of(inputs, inputs.size, 2)
+    relu_of(inputs.size, piece, inputs, out, beyond_caches(inputs.nbytes))
 
 
 tanh = Operation(
@@ -114,14 +107,8 @@ def tanh_ufunc(inputs: Array) -> Array:
 def tanh_simd(inputs: Array, out: Array) -> None:
     """New over ``ufunc``: a polynomial for all lanes of a register, on all threads."""
     # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
-    pieces = pieces_of(inputs, inputs.size, 0)
-    past = beyond_caches(inputs.nbytes)
-    if pieces == 1:
-        tanh_of(inputs, inputs.size, out, past)
-    else:
-        for piece in prange(pieces):
-            first = piece * PIECE
-            tanh_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
+    piece = piece_of(inputs, inputs.size, 0)
+    tanh_of(inputs.size, piece, inputs, out, beyond_caches(inputs.nbytes))
 
 
 def sigmoid_values(inputs: Array) -> Array:
@@ -185,11 +172,5 @@ def sigmoid_ufunc(inputs: Array) -> Array:
 def sigmoid_simd(inputs: Array, out: Array) -> None:
     """New over ``ufunc``: one pass, a polynomial for all lanes of a register, on all threads."""
     # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
-    pieces = pieces_of(inputs, inputs.size, 0)
-    past = beyond_caches(inputs.nbytes)
-    if pieces == 1:
-        sigmoid_of(inputs, inputs.size, out, past)
-    else:
-        for piece in prange(pieces):
-            first = piece * PIECE
-            sigmoid_of(at(inputs, first), min(PIECE, inputs.size - first), at(out, first), past)
+    piece = piece_of(inputs, inputs.size, 0)
+    sigmoid_of(inputs.size, piece, inputs, out, beyond_caches(inputs.nbytes))

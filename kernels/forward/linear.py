@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws, wide
-from kernels.gemm.linear import alone, outputs_all, outputs_tasks, packed_elements
+from kernels.gemm.linear import alone, outputs_all, packed_elements
+from kernels.pool import everyone
 from kernels.registry import Operation
-from kernels.taking import CROWD, counters, left
+from kernels.taking import counters
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -126,10 +127,5 @@ def tiled(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
         np.empty(packed_elements(inputs, batch, units, features), inputs.dtype),
         counters(2),
     )
-    if alone(inputs, batch, units, features):
-        outputs_all(state, inputs, weights, bias, batch, units, features, work, out)
-    else:
-        tasks = outputs_tasks(batch, units)
-        for _ in prange(CROWD):
-            if left(state, 1, tasks):
-                outputs_all(state, inputs, weights, bias, batch, units, features, work, out)
+    threads = 1 if alone(inputs, batch, units, features) else everyone()
+    outputs_all(threads, 1, state, inputs, weights, bias, batch, units, features, work, out)

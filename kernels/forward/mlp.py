@@ -14,15 +14,15 @@ from kernels.flops import EXP_FLOPS
 from kernels.forward.mlp_rounding import forward_rounding
 from kernels.forward.softmax import softmax_rows
 from kernels.forward.softmax import ufunc as softmax_ufunc
-from kernels.gemm.three_layers import SHARED, alone, forward_all, lay_out, tile_rows
+from kernels.gemm.three_layers import SHARED, alone, forward_all, lay_out
 from kernels.linked import misfit
+from kernels.pool import everyone
 from kernels.registry import Operation, Sizes
-from kernels.taking import CROWD, counters, left
+from kernels.taking import counters
 
 Array = npt.NDArray[Any]
 Six = tuple[Array, Array, Array, Array, Array, Array]
 Product = Callable[[Array, Array], Array]
-prange = range  # the compiled copies see numba's
 
 INPUTS = {
     "inputs": "batch features",
@@ -272,10 +272,5 @@ def tiled(
     memory = np.empty(places[SHARED] + 16, inputs.dtype)
     work = memory[misfit(memory) :]
     state = counters(2)
-    if alone(sizes):
-        forward_all(state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places, out)
-    else:
-        tiles = (batch + tile_rows(batch) - 1) // tile_rows(batch)
-        for _ in prange(CROWD):
-            if left(state, 1, tiles):
-                forward_all(state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places, out)
+    threads = 1 if alone(sizes) else everyone()
+    forward_all(threads, 1, state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places, out)

@@ -26,13 +26,13 @@ from kernels.forward.mlp import (
     weight_count,
 )
 from kernels.forward.mlp_rounding import forward_rounding
-from kernels.gemm.three_layers import SHARED, alone, intermediates_all, lay_out, tile_rows
+from kernels.gemm.three_layers import SHARED, alone, intermediates_all, lay_out
 from kernels.linked import misfit
+from kernels.pool import everyone
 from kernels.registry import Operation
-from kernels.taking import CROWD, counters, left
+from kernels.taking import counters
 
 Array = npt.NDArray[Any]
-prange = range  # the compiled copies see numba's
 
 
 def _scale(outputs: Six, *inputs: Array, eps: float) -> Six:
@@ -144,15 +144,8 @@ def tiled(
     memory = np.empty(places[SHARED] + 16, dtype)
     work = memory[misfit(memory) :]
     state = counters(2)
-    if alone(sizes):
-        intermediates_all(
-            state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places, y1, o1, y2, o2, y3, o3
-        )
-    else:
-        tiles = (batch + tile_rows(batch) - 1) // tile_rows(batch)
-        for _ in prange(CROWD):
-            if left(state, 1, tiles):
-                intermediates_all(
-                    state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places,
-                    y1, o1, y2, o2, y3, o3,
-                )  # fmt: skip
+    threads = 1 if alone(sizes) else everyone()
+    intermediates_all(
+        threads, 1, state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places,
+        y1, o1, y2, o2, y3, o3,
+    )  # fmt: skip

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.flops import EXP_FLOPS
-from kernels.linked import at
+from kernels.pieces import rows_of_piece
 from kernels.registry import Operation
 from kernels.simd.softmax import softmax_rows as softmax_rows_of
-from kernels.taking import piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -100,11 +99,5 @@ def simd(logits: Array, out: Array) -> None:
     """New over ``numba_parallel``: a vector of rows together, exp as a polynomial of all lanes."""
     # reads B*C, writes B*C: about thirteen cycles a row of ten
     batch, classes = logits.shape
-    if pieces_of(logits, logits.size, 0) == 1:
-        softmax_rows_of(logits, batch, classes, out)
-    else:
-        rows = piece_rows(classes)
-        for piece in prange((batch + rows - 1) // rows):
-            first = piece * rows
-            here, count = first * classes, min(rows, batch - first)
-            softmax_rows_of(at(logits, here), count, classes, at(out, here))
+    rows = rows_of_piece(logits, batch, classes, 0)
+    softmax_rows_of(batch, rows, logits, classes, out)

@@ -66,9 +66,10 @@ def outputs_tasks(batch: int, units: int) -> int:
     return (batch + _TILE - 1) // _TILE
 
 
-@linked()
+@linked(divided=True)
 def outputs_all(
-    state: Integers, x: Pointer, w: Pointer, bias: Pointer,
+    _first: int, _count: int, state: Integers,
+    x: Pointer, w: Pointer, bias: Pointer,
     batch: int, units: int, features: int, work: Pointer, z: Pointer,
 ) -> None:  # fmt: skip
     """Z[b, u] = sum_f X[b, f] W[u, f] + bias[u], as one thread goes through its phases."""
@@ -114,9 +115,10 @@ def inputs_tasks(like: Pointer, batch: int, features: int) -> int:
     return (batch + _TILE - 1) // _TILE if batch >= _MANY else panels_of(like, features)
 
 
-@linked()
+@linked(divided=True)
 def inputs_all(
-    state: Integers, d: Pointer, w: Pointer, batch: int, units: int, features: int,
+    _first: int, _count: int, state: Integers,
+    d: Pointer, w: Pointer, batch: int, units: int, features: int,
     zeros: Pointer, work: Pointer, dx: Pointer, past: int,
 ) -> None:  # fmt: skip
     """dX[b, f] = sum_u dZ[b, u] W[u, f], as one thread goes through its phases."""
@@ -163,9 +165,10 @@ def weights_tasks(like: Pointer, batch: int, features: int) -> int:
     return panels if batch <= _CHUNK else min(panels, _GROUPS)
 
 
-@linked()
+@linked(divided=True)
 def weights_all(
-    state: Integers, x: Pointer, d: Pointer, batch: int, units: int, features: int,
+    _first: int, _count: int, state: Integers,
+    x: Pointer, d: Pointer, batch: int, units: int, features: int,
     zeros: Pointer, dw: Pointer,
 ) -> None:  # fmt: skip
     """dW[u, f] = sum_b dZ[b, u] X[b, f], as one thread takes its tasks."""

@@ -149,9 +149,9 @@ def forward_tile(
     layer_tile(o2, rows, w3, 3, PLAIN, sizes, work, places, logits)
 
 
-@linked()
+@linked(divided=True)
 def forward_all(
-    state: Integers, x: Pointer,
+    _first: int, _count: int, state: Integers, x: Pointer,
     w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer,
     sizes: Integers, work: Pointer, places: Integers, probs: Pointer,
 ) -> None:  # fmt: skip
@@ -165,13 +165,13 @@ def forward_all(
         rows = min(tile, batch - first)
         p = at(probs, first * classes)
         forward_tile(at(x, first * features), rows, w1, w2, w3, sizes, work, places, o1, o2, p)
-        softmax_rows(p, rows, classes, p)
+        softmax_rows(rows, rows, p, classes, p)
         first = take(state, 1) * tile
 
 
-@linked()
+@linked(divided=True)
 def intermediates_all(
-    state: Integers, x: Pointer,
+    _first: int, _count: int, state: Integers, x: Pointer,
     w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer,
     sizes: Integers, work: Pointer, places: Integers,
     y1: Pointer, o1: Pointer, y2: Pointer, o2: Pointer, y3: Pointer, o3: Pointer,
@@ -186,9 +186,9 @@ def intermediates_all(
         rows = min(tile, batch - first)
         one, two, last = first * hidden1, first * hidden2, first * classes
         layer_tile(at(x, first * features), rows, w1, 1, PLAIN, sizes, work, places, at(y1, one))
-        relu_of(at(y1, one), rows * hidden1, at(o1, one), 0)
+        relu_of(rows * hidden1, rows * hidden1, at(y1, one), at(o1, one), 0)
         layer_tile(at(o1, one), rows, w2, 2, PLAIN, sizes, work, places, at(y2, two))
-        relu_of(at(y2, two), rows * hidden2, at(o2, two), 0)
+        relu_of(rows * hidden2, rows * hidden2, at(y2, two), at(o2, two), 0)
         layer_tile(at(o2, two), rows, w3, 3, PLAIN, sizes, work, places, at(y3, last))
-        softmax_rows(at(y3, last), rows, classes, at(o3, last))
+        softmax_rows(rows, rows, at(y3, last), classes, at(o3, last))
         first = take(state, 1) * tile

@@ -42,11 +42,11 @@ from kernels.gemm.three_layers import (
 )
 from kernels.labels import refuse_labels
 from kernels.linked import Integers, Pointer, Scalar, at, linked, misfit
+from kernels.pool import everyone
 from kernels.simd.softmax import entropy_gradient_rows
-from kernels.taking import CROWD, counters, finish, left, take, wait
+from kernels.taking import counters, finish, take, wait
 
 Array = npt.NDArray[Any]
-prange = range  # the compiled copies see numba's
 
 
 @linked()
@@ -122,9 +122,9 @@ def _panel_tasks(like: Pointer, sizes: Integers) -> int:
     return panels + panels_of(like, sizes[HIDDEN2]) + 1
 
 
-@linked()
+@linked(divided=True)
 def _train_all(
-    state: Integers, x: Pointer,
+    _first: int, _count: int, state: Integers, x: Pointer,
     w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer,
     labels: Integers, sizes: Integers, work: Pointer, places: Integers,
     logits: Pointer, over: int, losses: Pointer,
@@ -165,7 +165,7 @@ def _train_all(
         phase += 1
 
 
-@helper(parallel=True)
+@helper()
 def train(
     inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array,
     labels: Array, logits: Array,
@@ -186,18 +186,11 @@ def train(
     over = 0 if logits.shape[0] == batch else 1
     phases = 1 + 2 * max((batch + CHUNK - 1) // CHUNK, 1)
     state = counters(phases)
-    if alone(sizes):
-        _train_all(
-            state, inputs, w1, b1, w2, b2, w3, b3, labels, sizes, work, places,
-            logits, over, losses, g1, c1, g2, c2, g3, c3, ending, factor,
-        )  # fmt: skip
-    else:
-        for _ in prange(CROWD):
-            if left(state, phases - 1, _panel_tasks(inputs, sizes)):
-                _train_all(
-                    state, inputs, w1, b1, w2, b2, w3, b3, labels, sizes, work, places,
-                    logits, over, losses, g1, c1, g2, c2, g3, c3, ending, factor,
-                )  # fmt: skip
+    _train_all(
+        1 if alone(sizes) else everyone(), 1,
+        state, inputs, w1, b1, w2, b2, w3, b3, labels, sizes, work, places,
+        logits, over, losses, g1, c1, g2, c2, g3, c3, ending, factor,
+    )  # fmt: skip
     loss = inputs.dtype.type(0)
     for k in range(tiles):
         loss += losses[k]

@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws
-from kernels.linked import at
+from kernels.pieces import piece_rows, rows_of_piece
 from kernels.registry import Operation, Sizes
-from kernels.simd.columns import column_sums
-from kernels.taking import piece_rows, pieces_of
+from kernels.simd.columns import column_sums, column_sums_of_pieces
 
 Array = npt.NDArray[Any]
-prange = range  # the compiled copies see numba's
 
 
 def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
@@ -85,14 +83,6 @@ def simd(dlogits: Array, out: Array) -> None:
         column_sums(dlogits, batch, units, out)
     else:
         sums = np.empty((pieces, units), dlogits.dtype)
-        if pieces_of(dlogits, dlogits.size, 1) == 1:
-            for piece in range(pieces):
-                first = piece * rows
-                own, count = at(dlogits, first * units), min(rows, batch - first)
-                column_sums(own, count, units, at(sums, piece * units))
-        else:
-            for piece in prange(pieces):
-                first = piece * rows
-                own, count = at(dlogits, first * units), min(rows, batch - first)
-                column_sums(own, count, units, at(sums, piece * units))
+        piece = rows_of_piece(dlogits, batch, units, 1)
+        column_sums_of_pieces(batch, piece, dlogits, units, rows, sums)
         column_sums(sums, pieces, units, out)

@@ -11,13 +11,11 @@ from kernels import draws
 from kernels.flops import EXP_FLOPS
 from kernels.forward.softmax import softmax_rows
 from kernels.labels import refuse_bad_labels, refuse_labels
-from kernels.linked import at
+from kernels.pieces import piece_rows, rows_of_piece
 from kernels.registry import Operation, Sizes
-from kernels.simd.softmax import cross_entropy_rows
-from kernels.taking import piece_rows, pieces_of
+from kernels.simd.softmax import cross_entropy_sums
 
 Array = npt.NDArray[Any]
-prange = range  # the compiled copies see numba's
 
 #: beyond this distance to the maximum an exponential is exactly zero, in float64 as well
 _GAP = 1024
@@ -152,16 +150,8 @@ def simd(logits: Array, labels: Array, reduction: str, out: Array) -> None:
     rows = piece_rows(classes)
     pieces = (batch + rows - 1) // rows
     sums = np.empty(pieces, logits.dtype)
-    if pieces_of(logits, logits.size, 0) == 1:
-        for piece in range(pieces):
-            first = piece * rows
-            own, count = at(labels, first), min(rows, batch - first)
-            sums[piece] = cross_entropy_rows(at(logits, first * classes), own, count, classes)
-    else:
-        for piece in prange(pieces):
-            first = piece * rows
-            own, count = at(labels, first), min(rows, batch - first)
-            sums[piece] = cross_entropy_rows(at(logits, first * classes), own, count, classes)
+    piece = rows_of_piece(logits, batch, classes, 0)
+    cross_entropy_sums(batch, piece, logits, labels, classes, rows, sums)
     total = logits.dtype.type(0)
     for piece in range(pieces):
         total += sums[piece]

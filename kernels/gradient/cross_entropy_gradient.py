@@ -12,10 +12,9 @@ from kernels.flops import EXP_FLOPS
 from kernels.forward.softmax import softmax_rows, softmax_scale
 from kernels.gradient.cross_entropy import exact_logits, one_hot
 from kernels.labels import refuse_bad_labels, refuse_labels
-from kernels.linked import at
+from kernels.pieces import rows_of_piece
 from kernels.registry import Operation
-from kernels.simd.softmax import entropy_gradient_rows
-from kernels.taking import piece_rows, pieces_of
+from kernels.simd.softmax import entropy_gradients
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -119,12 +118,5 @@ def simd(logits: Array, labels: Array, reduction: str, out: Array) -> None:
     factor = logits.dtype.type(1)
     if reduction == "mean":
         factor = factor / logits.dtype.type(batch)
-    if pieces_of(logits, logits.size, 0) == 1:
-        entropy_gradient_rows(logits, labels, batch, classes, out, factor)
-    else:
-        rows = piece_rows(classes)
-        for piece in prange((batch + rows - 1) // rows):
-            first = piece * rows
-            here, count = first * classes, min(rows, batch - first)
-            z, own = at(logits, here), at(labels, first)
-            entropy_gradient_rows(z, own, count, classes, at(out, here), factor)
+    rows = rows_of_piece(logits, batch, classes, 0)
+    entropy_gradients(batch, rows, logits, labels, classes, out, factor)

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws, wide
-from kernels.gemm.linear import alone, inputs_all, inputs_elements, inputs_tasks
+from kernels.gemm.linear import alone, inputs_all, inputs_elements
 from kernels.linked import misfit
+from kernels.pieces import beyond_caches
+from kernels.pool import everyone
 from kernels.registry import Operation, Sizes
-from kernels.taking import CROWD, beyond_caches, counters, left
+from kernels.taking import counters
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -117,10 +119,5 @@ def tiled(dlogits: Array, weights: Array, out: Array) -> None:
     memory = np.empty(inputs_elements(dlogits, batch, units, features) + 16, dlogits.dtype)
     work = memory[misfit(memory) :]
     past, state = beyond_caches(out.nbytes), counters(2)
-    if alone(dlogits, batch, units, features):
-        inputs_all(state, dlogits, weights, batch, units, features, zeros, work, out, past)
-    else:
-        tasks = inputs_tasks(dlogits, batch, features)
-        for _ in prange(CROWD):
-            if left(state, 1, tasks):
-                inputs_all(state, dlogits, weights, batch, units, features, zeros, work, out, past)
+    threads = 1 if alone(dlogits, batch, units, features) else everyone()
+    inputs_all(threads, 1, state, dlogits, weights, batch, units, features, zeros, work, out, past)

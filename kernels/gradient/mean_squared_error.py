@@ -9,13 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws
-from kernels.linked import at
+from kernels.pieces import PIECE, piece_of
 from kernels.registry import Operation, Sizes
 from kernels.simd.sums import squares_of_differences
-from kernels.taking import PIECE, pieces_of
 
 Array = npt.NDArray[Any]
-prange = range  # the compiled copies see numba's
 
 
 def exact_outputs(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
@@ -123,16 +121,8 @@ def simd(outputs: Array, targets: Array, reduction: str, out: Array) -> None:
     count = outputs.size
     pieces = (count + PIECE - 1) // PIECE
     sums = np.empty(pieces, outputs.dtype)
-    if pieces_of(outputs, count, 2) == 1:
-        for piece in range(pieces):
-            first = piece * PIECE
-            y, t = at(outputs, first), at(targets, first)
-            sums[piece] = squares_of_differences(y, t, min(PIECE, count - first))
-    else:
-        for piece in prange(pieces):
-            first = piece * PIECE
-            y, t = at(outputs, first), at(targets, first)
-            sums[piece] = squares_of_differences(y, t, min(PIECE, count - first))
+    piece = piece_of(outputs, count, 2)
+    squares_of_differences(count, piece, outputs, targets, PIECE, sums)
     total = outputs.dtype.type(0)
     for piece in range(pieces):
         total += sums[piece]

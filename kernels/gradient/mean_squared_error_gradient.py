@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.gradient.mean_squared_error import exact_outputs
-from kernels.linked import at
+from kernels.pieces import beyond_caches, piece_of
 from kernels.registry import Operation
 from kernels.simd.elementwise import scaled_difference_of
-from kernels.taking import PIECE, beyond_caches, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -81,11 +80,5 @@ def simd(outputs: Array, targets: Array, reduction: str, out: Array) -> None:
     factor = outputs.dtype.type(2)
     if reduction == "mean" and count:
         factor = factor / outputs.dtype.type(count)
-    pieces, past = pieces_of(outputs, count, 3), beyond_caches(outputs.nbytes)
-    if pieces == 1:
-        scaled_difference_of(outputs, targets, factor, count, out, past)
-    else:
-        for piece in prange((count + PIECE - 1) // PIECE):
-            first = piece * PIECE
-            y, t, here = at(outputs, first), at(targets, first), at(out, first)
-            scaled_difference_of(y, t, factor, min(PIECE, count - first), here, past)
+    piece, past = piece_of(outputs, count, 3), beyond_caches(outputs.nbytes)
+    scaled_difference_of(count, piece, outputs, targets, factor, out, past)

@@ -11,13 +11,11 @@ from kernels import draws, wide
 from kernels.flops import EXP_FLOPS
 from kernels.gradient.cross_entropy import one_hot, reduced
 from kernels.labels import refuse_bad_labels, refuse_labels
-from kernels.linked import at
+from kernels.pieces import piece_rows, rows_of_piece
 from kernels.registry import Operation, Sizes
-from kernels.simd.softmax import label_log_sum
-from kernels.taking import piece_rows, pieces_of
+from kernels.simd.softmax import label_log_sums
 
 Array = npt.NDArray[Any]
-prange = range  # the compiled copies see numba's
 
 
 def label_probs(probs: Array, labels: Array) -> Array:
@@ -131,16 +129,8 @@ def simd(probs: Array, labels: Array, reduction: str, out: Array) -> None:
     rows = piece_rows(classes)
     pieces = (batch + rows - 1) // rows
     sums = np.empty(pieces, probs.dtype)
-    if pieces_of(probs, probs.size, 1) == 1:
-        for piece in range(pieces):
-            first = piece * rows
-            own, count = at(labels, first), min(rows, batch - first)
-            sums[piece] = label_log_sum(at(probs, first * classes), own, count, classes)
-    else:
-        for piece in prange(pieces):
-            first = piece * rows
-            own, count = at(labels, first), min(rows, batch - first)
-            sums[piece] = label_log_sum(at(probs, first * classes), own, count, classes)
+    piece = rows_of_piece(probs, batch, classes, 1)
+    label_log_sums(batch, piece, probs, labels, classes, rows, sums)
     total = probs.dtype.type(0)
     for piece in range(pieces):
         total -= sums[piece]

@@ -11,9 +11,9 @@ from kernels import draws, wide
 from kernels.gradient.cross_entropy import one_hot
 from kernels.gradient.negative_log_likelihood import label_probs
 from kernels.labels import refuse_bad_labels, refuse_labels
-from kernels.linked import Integers, Pointer, Scalar, at, linked
+from kernels.linked import Integers, Pointer, Scalar, linked
+from kernels.pieces import rows_of_piece
 from kernels.registry import Operation
-from kernels.taking import piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -126,25 +126,19 @@ def filled(probs: Array, labels: Array, reduction: str, out: Array) -> None:
     factor = probs.dtype.type(-1)
     if reduction == "mean":
         factor = factor / probs.dtype.type(batch)
-    if pieces_of(probs, probs.size, 2) == 1:
-        fill_slopes(probs, labels, batch, classes, factor, least, out)
-    else:
-        rows = piece_rows(classes)
-        for piece in prange((batch + rows - 1) // rows):
-            first = piece * rows
-            here, count = first * classes, min(rows, batch - first)
-            p, own = at(probs, here), at(labels, first)
-            fill_slopes(p, own, count, classes, factor, least, at(out, here))
+    rows = rows_of_piece(probs, batch, classes, 2)
+    fill_slopes(batch, rows, probs, labels, classes, factor, least, out)
 
 
-@linked()
+@linked(divided=True)
 def fill_slopes(
-    p: Pointer, labels: Integers, rows: int, classes: int, factor: Scalar, least: Scalar, d: Pointer
-) -> None:
+    first: int, count: int, p: Pointer, labels: Integers, classes: int,
+    factor: Scalar, least: Scalar, d: Pointer,
+) -> None:  # fmt: skip
     """d[b, c] = [c = label[b]] factor / max(p[b, c], least)."""
-    for k in range(rows * classes):
+    for k in range(first * classes, (first + count) * classes):
         d[k] = 0
-    for b in range(rows):
+    for b in range(first, first + count):
         place = b * classes + labels[b]
         # the comparison is false for NaN, which so passes
         d[place] = factor / (least if p[place] < least else p[place])

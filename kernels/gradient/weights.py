@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws, wide
-from kernels.gemm.linear import alone, weights_all, weights_tasks
+from kernels.gemm.linear import alone, weights_all
+from kernels.pool import everyone
 from kernels.registry import Operation, Sizes
-from kernels.taking import CROWD, counters, left
+from kernels.taking import counters
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -138,10 +139,5 @@ def tiled(inputs: Array, dlogits: Array, out: Array) -> None:
     # reads B*F once, and B*U once for each task's panels of the result
     (batch, features), units = inputs.shape, dlogits.shape[1]
     zeros, state = np.zeros(48, inputs.dtype), counters(1)
-    if alone(inputs, batch, units, features):
-        weights_all(state, inputs, dlogits, batch, units, features, zeros, out)
-    else:
-        tasks = weights_tasks(inputs, batch, features)
-        for _ in prange(CROWD):
-            if left(state, 0, tasks):
-                weights_all(state, inputs, dlogits, batch, units, features, zeros, out)
+    threads = 1 if alone(inputs, batch, units, features) else everyone()
+    weights_all(threads, 1, state, inputs, dlogits, batch, units, features, zeros, out)

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws
-from kernels.linked import at
+from kernels.pieces import beyond_caches, rows_of_piece
 from kernels.registry import Operation
 from kernels.simd.softmax import jacobian_rows
-from kernels.taking import beyond_caches, piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -133,14 +132,5 @@ def simd(probs: Array, out: Array) -> None:
     """New over ``numba_parallel``: a row of a matrix is one vector, stored past the caches."""
     # reads B*C, writes B*C*C without reading it first: bound by the write
     batch, classes = probs.shape
-    size = classes * classes
-    past = beyond_caches(out.nbytes)
-    if pieces_of(out, out.size, 1) == 1:
-        jacobian_rows(probs, batch, classes, out, past)
-    else:
-        rows = piece_rows(size)
-        for piece in prange((batch + rows - 1) // rows):
-            first = piece * rows
-            count = min(rows, batch - first)
-            p, jacobian = at(probs, first * classes), at(out, first * size)
-            jacobian_rows(p, count, classes, jacobian, past)
+    rows = rows_of_piece(out, batch, classes * classes, 1)
+    jacobian_rows(batch, rows, probs, classes, out, beyond_caches(out.nbytes))

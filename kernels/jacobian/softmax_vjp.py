@@ -9,10 +9,9 @@ import numpy.typing as npt
 
 from kernels import draws
 from kernels.jacobian import softmax_jacobian as jacobians
-from kernels.linked import at
+from kernels.pieces import rows_of_piece
 from kernels.registry import Operation, Sizes
 from kernels.simd.softmax import softmax_vjp_rows
-from kernels.taking import piece_rows, pieces_of
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -126,12 +125,5 @@ def simd(probs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: a vector of rows together, their sums added up side by side."""
     # reads 2 B*C, writes B*C: bound by memory
     batch, classes = probs.shape
-    if pieces_of(probs, probs.size, 3) == 1:
-        softmax_vjp_rows(probs, cotangent, batch, classes, out)
-    else:
-        rows = piece_rows(classes)
-        for piece in prange((batch + rows - 1) // rows):
-            first = piece * rows
-            here, count = first * classes, min(rows, batch - first)
-            p, g = at(probs, here), at(cotangent, here)
-            softmax_vjp_rows(p, g, count, classes, at(out, here))
+    rows = rows_of_piece(probs, batch, classes, 3)
+    softmax_vjp_rows(batch, rows, probs, cotangent, classes, out)

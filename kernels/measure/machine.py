@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 import threadpoolctl
 
-from kernels import compiled
+from kernels import threading_layer
 from kernels.cpu import cpu_model, sysctl
 
 _CACHES = Path("/sys/devices/system/cpu")
@@ -51,8 +51,8 @@ def machine() -> dict[str, Any]:
         "llvmlite": _version("llvmlite"),
         "scipy": _version("scipy"),
         "blas": blas,
-        "numba_threading_layer": compiled.running_layer()
-        or ("tbb" if compiled.tbb_library() else None),
+        "numba_threading_layer": threading_layer.running_layer()
+        or ("tbb" if threading_layer.tbb_library() else None),
         "tbb": _version("tbb"),
     }
     lasting = ("cpu", "architecture", "logical_cores", "caches", "python", "numpy", "numba")
@@ -110,10 +110,10 @@ def limit_threads(n: int | None = None) -> Iterator[int]:
 
 def _numba() -> Any:
     """numba where parallel kernels may run, its threading layer chosen; else None."""
-    if util.find_spec("numba") is None or compiled.why_not_parallel():
+    if util.find_spec("numba") is None or threading_layer.why_not_parallel():
         return None
     # set_num_threads starts the threads, on whatever layer has been asked for by then
-    compiled.start_threads()
+    threading_layer.start_threads()
     import numba
 
     return numba

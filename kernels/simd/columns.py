@@ -72,6 +72,16 @@ def column_sums(d: Pointer, rows: int, columns: int, sums: Pointer) -> None:
     _sums(d, rows, columns, d, 0, sums)
 
 
+@linked(divided=True)
+def column_sums_of_pieces(
+    first: int, count: int, d: Pointer, columns: int, rows: int, sums: Pointer
+) -> None:
+    """sums[k, u] = sum_b d[b, u] over the k-th ``rows`` rows, which ``first`` is a multiple of."""
+    for b in range(first, first + count, rows):
+        own, here = min(rows, first + count - b), at(sums, b // rows * columns)
+        column_sums(at(d, b * columns), own, columns, here)
+
+
 @linked()
 def weighted_sums(factors: Pointer, d: Pointer, rows: int, columns: int, sums: Pointer) -> None:
     """sums[u] = sum_b factors[b] d[b, u]."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kernels.bodies import Intrinsic
-from kernels.linked import Pointer, Scalar, linked
+from kernels.linked import Pointer, Scalar, at, linked
 from kernels.simd import functions, registers
 from kernels.simd.registers import Emitter
 
@@ -156,40 +156,40 @@ _tanh_vjp_all = _over(_tanh_vjp, 2)
 _sigmoid_vjp_all = _over(_sigmoid_vjp, 2)
 
 
-@linked()
-def relu_of(x: Pointer, count: int, a: Pointer, past: int) -> None:
+@linked(divided=True)
+def relu_of(first: int, count: int, x: Pointer, a: Pointer, past: int) -> None:
     """A = max(X, 0)."""
-    _relu_all(x, x, 0, count, a, past)
+    _relu_all(at(x, first), x, 0, count, at(a, first), past)
 
 
-@linked()
-def tanh_of(x: Pointer, count: int, a: Pointer, past: int) -> None:
+@linked(divided=True)
+def tanh_of(first: int, count: int, x: Pointer, a: Pointer, past: int) -> None:
     """A = tanh(X)."""
-    _tanh_all(x, x, 0, count, a, past)
+    _tanh_all(at(x, first), x, 0, count, at(a, first), past)
 
 
-@linked()
-def sigmoid_of(x: Pointer, count: int, a: Pointer, past: int) -> None:
+@linked(divided=True)
+def sigmoid_of(first: int, count: int, x: Pointer, a: Pointer, past: int) -> None:
     """A = 1 / (1 + exp(-X))."""
-    _sigmoid_all(x, x, 0, count, a, past)
+    _sigmoid_all(at(x, first), x, 0, count, at(a, first), past)
 
 
-@linked()
-def relu_vjp_of(a: Pointer, g: Pointer, count: int, d: Pointer, past: int) -> None:
+@linked(divided=True)
+def relu_vjp_of(first: int, count: int, a: Pointer, g: Pointer, d: Pointer, past: int) -> None:
     """D = 0 where A <= 0 else G."""
-    _relu_vjp_all(a, g, 0, count, d, past)
+    _relu_vjp_all(at(a, first), at(g, first), 0, count, at(d, first), past)
 
 
-@linked()
-def tanh_vjp_of(a: Pointer, g: Pointer, count: int, d: Pointer, past: int) -> None:
+@linked(divided=True)
+def tanh_vjp_of(first: int, count: int, a: Pointer, g: Pointer, d: Pointer, past: int) -> None:
     """D = G (1 - A) (1 + A)."""
-    _tanh_vjp_all(a, g, 0, count, d, past)
+    _tanh_vjp_all(at(a, first), at(g, first), 0, count, at(d, first), past)
 
 
-@linked()
-def sigmoid_vjp_of(a: Pointer, g: Pointer, count: int, d: Pointer, past: int) -> None:
+@linked(divided=True)
+def sigmoid_vjp_of(first: int, count: int, a: Pointer, g: Pointer, d: Pointer, past: int) -> None:
     """D = G A (1 - A)."""
-    _sigmoid_vjp_all(a, g, 0, count, d, past)
+    _sigmoid_vjp_all(at(a, first), at(g, first), 0, count, at(d, first), past)
 
 
 @linked()
@@ -204,9 +204,9 @@ def scaled_of(x: Pointer, factor: Scalar, count: int, c: Pointer) -> None:
     _scaled_all(x, x, factor, count, c, 0)
 
 
-@linked()
+@linked(divided=True)
 def scaled_difference_of(
-    x: Pointer, y: Pointer, factor: Scalar, count: int, c: Pointer, past: int
+    first: int, count: int, x: Pointer, y: Pointer, factor: Scalar, c: Pointer, past: int
 ) -> None:
     """C = factor (X - Y)."""
-    _scaled_difference_all(x, y, factor, count, c, past)
+    _scaled_difference_all(at(x, first), at(y, first), factor, count, at(c, first), past)

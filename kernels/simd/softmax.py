@@ -20,16 +20,16 @@ from kernels.simd.rows import (
 _SCRATCH = 1 << 11
 
 
-@linked()
-def softmax_rows(z: Pointer, rows: int, classes: int, p: Pointer) -> None:
+@linked(divided=True)
+def softmax_rows(first: int, count: int, z: Pointer, classes: int, p: Pointer) -> None:
     """p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b]); p may be z."""
     group = lanes(z)
-    row = 0
+    row, end = first, first + count
     if classes <= 2 * group:
-        while row + group <= rows:
+        while row + group <= end:
             softmax_group(classes, at(z, row * classes), at(p, row * classes), 0)
             row += group
-    while row < rows:
+    while row < end:
         softmax_row(at(z, row * classes), classes, at(p, row * classes))
         row += 1
 
@@ -54,17 +54,19 @@ def softmax_row(z: Pointer, classes: int, p: Pointer) -> Scalar:
     return np.log(total)
 
 
-@linked()
-def softmax_vjp_rows(p: Pointer, g: Pointer, rows: int, classes: int, d: Pointer) -> None:
+@linked(divided=True)
+def softmax_vjp_rows(
+    first: int, count: int, p: Pointer, g: Pointer, classes: int, d: Pointer
+) -> None:
     """d[b, c] = p[b, c] (g[b, c] - sum_k p[b, k] g[b, k])."""
     group = lanes(p)
-    row = 0
+    row, end = first, first + count
     if classes <= 2 * group:
-        while row + group <= rows:
+        while row + group <= end:
             here = row * classes
             softmax_vjp_group(classes, at(p, here), at(g, here), at(d, here), 0)
             row += group
-    for b in range(row, rows):
+    for b in range(row, end):
         total = number(p, 0)
         for c in range(b * classes, (b + 1) * classes):
             total += p[c] * g[c]
@@ -72,20 +74,20 @@ def softmax_vjp_rows(p: Pointer, g: Pointer, rows: int, classes: int, d: Pointer
             d[c] = p[c] * (g[c] - total)
 
 
-@linked()
-def jacobian_rows(p: Pointer, rows: int, classes: int, j: Pointer, past: int) -> None:
+@linked(divided=True)
+def jacobian_rows(first: int, count: int, p: Pointer, classes: int, j: Pointer, past: int) -> None:
     """J[b, i, j] = p[b, i] (delta[i, j] - p[b, j]); stored past the caches if ``past`` is not 0."""
     size = classes * classes
     if past == 0:
-        _jacobian_rows(p, rows, classes, j)
+        _jacobian_rows(at(p, first * classes), count, classes, at(j, first * size))
     else:
         # of so small matrices no whole line can be stored: some of them fill first-level cache
         some = max(_SCRATCH // size, 1)
         scratch = fresh(p, some * size)
-        for b in range(0, rows, some):
-            count = min(some, rows - b)
-            _jacobian_rows(at(p, b * classes), count, classes, scratch)
-            copy_past(scratch, count * size, at(j, b * size))
+        for b in range(first, first + count, some):
+            rows = min(some, first + count - b)
+            _jacobian_rows(at(p, b * classes), rows, classes, scratch)
+            copy_past(scratch, rows * size, at(j, b * size))
 
 
 @linked()
@@ -103,8 +105,18 @@ def _jacobian_rows(p: Pointer, rows: int, classes: int, j: Pointer) -> None:
                 j[own + i] += p[b * classes + i]
 
 
+@linked(divided=True)
+def cross_entropy_sums(
+    first: int, count: int, z: Pointer, labels: Integers, classes: int, rows: int, sums: Pointer
+) -> None:
+    """sums[k] = the loss summed over the k-th ``rows`` rows, which ``first`` is a multiple of."""
+    for b in range(first, first + count, rows):
+        own = min(rows, first + count - b)
+        sums[b // rows] = _cross_entropy_rows(at(z, b * classes), at(labels, b), own, classes)
+
+
 @linked()
-def cross_entropy_rows(z: Pointer, labels: Integers, rows: int, classes: int) -> Scalar:
+def _cross_entropy_rows(z: Pointer, labels: Integers, rows: int, classes: int) -> Scalar:
     """sum_b log(sum_c exp(z[b, c] - max z[b])) + (max z[b] - z[b, label[b]])."""
     group = lanes(z)
     loss = number(z, 0)
@@ -131,7 +143,7 @@ def _row_loss(z: Pointer, label: int, classes: int) -> Scalar:
 def entropy_gradient_rows(
     z: Pointer, labels: Integers, rows: int, classes: int, d: Pointer, factor: Scalar
 ) -> Scalar:
-    """d = factor (softmax(z) - onehot); gives the summed loss, as `cross_entropy_rows`."""
+    """d = factor (softmax(z) - onehot); gives the summed loss, as `cross_entropy_sums`."""
     group = lanes(z)
     loss = number(z, 0)
     row = 0
@@ -152,8 +164,27 @@ def entropy_gradient_rows(
     return loss
 
 
+@linked(divided=True)
+def entropy_gradients(
+    first: int, count: int, z: Pointer, labels: Integers, classes: int, d: Pointer, factor: Scalar
+) -> None:
+    """d = factor (softmax(z) - onehot)."""
+    here = first * classes
+    entropy_gradient_rows(at(z, here), at(labels, first), count, classes, at(d, here), factor)
+
+
+@linked(divided=True)
+def label_log_sums(
+    first: int, count: int, p: Pointer, labels: Integers, classes: int, rows: int, sums: Pointer
+) -> None:
+    """sums[k] = sum_b log max(p[b, label[b]], smallest subnormal) over the k-th ``rows`` rows."""
+    for b in range(first, first + count, rows):
+        own = min(rows, first + count - b)
+        sums[b // rows] = _label_log_sum(at(p, b * classes), at(labels, b), own, classes)
+
+
 @linked()
-def label_log_sum(p: Pointer, labels: Integers, rows: int, classes: int) -> Scalar:
+def _label_log_sum(p: Pointer, labels: Integers, rows: int, classes: int) -> Scalar:
     """sum_b log max(p[b, label[b]], smallest subnormal)."""
     group = lanes(p)
     held = fresh(p, group)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.bodies import Intrinsic
-from kernels.linked import Pointer, Scalar, linked
+from kernels.linked import Pointer, at, linked
 from kernels.simd import registers
 from kernels.simd.registers import Emitter
 
@@ -59,7 +59,10 @@ def _squares(emit: Emitter, x: Any, y: Any, count: Any) -> Any:
 _squares_all = Intrinsic(_build, __file__, also=(registers.__file__,))
 
 
-@linked()
-def squares_of_differences(x: Pointer, y: Pointer, count: int) -> Scalar:
-    """sum_k (x[k] - y[k])^2."""
-    return _squares_all(x, y, count)
+@linked(divided=True)
+def squares_of_differences(
+    first: int, count: int, x: Pointer, y: Pointer, some: int, sums: Pointer
+) -> None:
+    """sums[j] = sum_k (x[k] - y[k])^2 of the j-th ``some`` elements; ``first`` is a multiple."""
+    for k in range(first, first + count, some):
+        sums[k // some] = _squares_all(at(x, k), at(y, k), min(some, first + count - k))

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from kernels import compiled
+from kernels import compiled, threading_layer
 from kernels.measure import machine as room
 from kernels.measure.machine import limit_threads, machine, usable_threads
 
 NUMBA = pytest.mark.skipif(
-    bool(compiled.why_unavailable(("numba",)) or compiled.why_not_parallel()),
+    bool(compiled.why_unavailable(("numba",)) or threading_layer.why_not_parallel()),
     reason="no parallel numba here",
 )
 TWO = pytest.mark.skipif(usable_threads() < 2, reason="needs two cores")

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels.compiled import start_threads
 from kernels.measure.check import check, check_small
 from kernels.measure.judging import Verdict, judge, pose
 from kernels.measure.probes import probes
 from kernels.pipeline import compare
 from kernels.registry import Operation, forget
+from kernels.threading_layer import start_threads
 
 ROWS = 60_000
 SMALL = {"features": 19, "units": 7, "hidden1": 11, "hidden2": 7}

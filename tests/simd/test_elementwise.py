@@ -9,7 +9,7 @@ import pytest
 
 import kernels
 from kernels.measure.error import error, truth
-from kernels.taking import _PAST_BYTES
+from kernels.pieces import _PAST_BYTES
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 

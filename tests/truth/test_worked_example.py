@@ -69,13 +69,14 @@ def test_the_likelihood_of_the_worked_example_is_minus_y_log_a(kernel: Kernel, d
 
 
 @every_kernel("negative_log_likelihood")
-def test_a_probability_of_zero_costs_what_the_smallest_number_does_to_the_digit(
+def test_a_probability_of_zero_costs_what_the_smallest_number_does(
     kernel: Kernel,
 ) -> None:
     """-log p with p = 0 replaced by the smallest subnormal."""
     nothing, label = np.array([[0.0, 1.0]]), np.array([0])
-    assert str(kernel(nothing, label)) == "744.4400719213812"
-    assert str(kernel(nothing, label, reduction="sum")) == "744.4400719213812"
+    for reduction in ("mean", "sum"):
+        loss = kernel(nothing, label, reduction=reduction)
+        np.testing.assert_array_max_ulp(loss, np.float64(744.4400719213812), maxulp=1)
     narrow = kernel(nothing.astype("float32"), label)
     np.testing.assert_array_max_ulp(narrow, np.float32(103.278929903), maxulp=1)
     assert str(kernel(np.array([[1.0, 0.0]]), label)) == "0.0"
