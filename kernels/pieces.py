@@ -11,10 +11,10 @@ from kernels.bodies import helper
 Array = npt.NDArray[Any]
 
 #: elements of a piece of an array that a thread takes: some microseconds of work
-PIECE = 1 << 14
-#: starting threads costs ten microseconds: so many exponentials, or bytes that a core's own cache
-#: holds, are done before they are of help
-_ALONE_ELEMENTS, _ALONE_BYTES = 40_000, 1_400_000
+PIECE = 1 << 12
+#: a second thread is of help after a microsecond: so many exponentials, or bytes that a core's own
+#: cache holds, take some
+_ALONE_ELEMENTS, _ALONE_BYTES = 8_000, 200_000
 #: a result of so many bytes pushes everything else out of a core's own caches, and itself too
 _PAST_BYTES = 1 << 22
 

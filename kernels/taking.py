@@ -1,10 +1,10 @@
-"""Tasks that threads take one at a time, phase after phase, inside one parallel region.
+"""Tasks that threads take one at a time, phase after phase, inside one job of the pool.
 
-Starting a parallel region costs ten microseconds and waking a sleeping thread a hundred, which is
-what a whole phase of a small batch takes. So there is one region a call, and in it each thread runs
-through all phases: it takes tasks until none is left, and goes on when all of them are done.
-Nobody is waited for who has not taken a task: a thread that wakes late, or never, costs nothing but
-its help, and one that is held up leaves its share to the others.
+In each phase a thread takes tasks of its own share, which is the same in every call, so that what
+it reads and writes stays in its core's caches and on lines that no other thread writes to; then it
+takes what is left of others' shares, and goes on when all are done. Nobody is waited for who has
+not taken a task: a thread that wakes late, or never, costs nothing but its help, and one that is
+held up leaves its share to the others.
 
 The counters are a flat int64 array; every counter has a cache line of its own.
 """
@@ -26,25 +26,34 @@ _LINE = 8  # int64 in a cache line
 
 
 @helper()
-def counters(phases: int) -> Array:
-    """For each phase how many tasks were taken, and how many are done."""
-    return np.zeros(2 * phases * _LINE, np.int64)
+def counters(phases: int, threads: int) -> Array:
+    """For each phase how many tasks are done, and how many were taken of each thread's share."""
+    return np.zeros(phases * (1 + threads) * _LINE, np.int64)
 
 
 @helper()
-def take(state: Integers, phase: int) -> int:
-    """The number of a task that nobody else has; beyond the last there are none."""
-    return add(state, 2 * phase * _LINE, 1)
+def take(state: Integers, phase: int, own: int, threads: int, tasks: int) -> int:
+    """The number of a task that nobody else has, of one's own share first; ``tasks`` if none is."""
+    for turn in range(threads):
+        share = (own + turn) % threads
+        first, end = share * tasks // threads, (share + 1) * tasks // threads
+        place = (phase * (1 + threads) + 1 + share) * _LINE
+        # to look does not take the line away from the thread whose share it is
+        if first + read(state, place) < end:
+            task = first + add(state, place, 1)
+            if task < end:
+                return task
+    return tasks
 
 
 @helper()
-def finish(state: Integers, phase: int) -> None:
+def finish(state: Integers, phase: int, threads: int) -> None:
     """A task that was taken is done."""
-    add(state, (2 * phase + 1) * _LINE, 1)
+    add(state, phase * (1 + threads) * _LINE, 1)
 
 
 @helper()
-def wait(state: Integers, phase: int, tasks: int) -> None:
+def wait(state: Integers, phase: int, threads: int, tasks: int) -> None:
     """Until all tasks of the phase are done; those left are in the hands of running threads."""
-    while read(state, (2 * phase + 1) * _LINE) < tasks:
+    while read(state, phase * (1 + threads) * _LINE) < tasks:
         pause()

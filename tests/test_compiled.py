@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels import compiled, threading_layer
+from kernels import threading_layer
 from kernels.compiled import Compiled
 from kernels.measure.error import as_tuple, error, truth
 from kernels.measure.layouts import LAYOUTS, as_layout

@@ -123,9 +123,9 @@ def tiled(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
     # reads B*F and writes B*U once, and the weights, packed for it, once a tile of rows
     batch, features = inputs.shape
     units = weights.shape[0]
-    work, state = (
-        np.empty(packed_elements(inputs, batch, units, features), inputs.dtype),
-        counters(2),
-    )
+    work = np.empty(packed_elements(inputs, batch, units, features), inputs.dtype)
     threads = 1 if alone(inputs, batch, units, features) else everyone()
-    outputs_all(threads, 1, state, inputs, weights, bias, batch, units, features, work, out)
+    state = counters(2, threads)
+    outputs_all(
+        threads, 1, threads, state, inputs, weights, bias, batch, units, features, work, out
+    )

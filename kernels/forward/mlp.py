@@ -271,6 +271,8 @@ def tiled(
     places = lay_out(inputs, sizes)
     memory = np.empty(places[SHARED] + 16, inputs.dtype)
     work = memory[misfit(memory) :]
-    state = counters(2)
     threads = 1 if alone(sizes) else everyone()
-    forward_all(threads, 1, state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places, out)
+    state = counters(2, threads)
+    forward_all(
+        threads, 1, threads, state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places, out
+    )

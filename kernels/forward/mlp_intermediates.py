@@ -143,9 +143,9 @@ def tiled(
     places = lay_out(inputs, sizes)
     memory = np.empty(places[SHARED] + 16, dtype)
     work = memory[misfit(memory) :]
-    state = counters(2)
     threads = 1 if alone(sizes) else everyone()
+    state = counters(2, threads)
     intermediates_all(
-        threads, 1, state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places,
+        threads, 1, threads, state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places,
         y1, o1, y2, o2, y3, o3,
     )  # fmt: skip

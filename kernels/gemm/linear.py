@@ -16,8 +16,10 @@ from kernels.gemm.dot import dots
 from kernels.gemm.products import (
     back_panel,
     forward,
+    forward_panel,
     gather,
     pack,
+    pack_panel,
     pad,
     padded,
     panels_of,
@@ -33,10 +35,13 @@ Array = npt.NDArray[Any]
 
 #: fewer rows than these are multiplied with the weights as they are
 FEW = 64
+#: fewer than these are multiplied by each thread with weights that it has packed itself: those
+#: that another has packed take as long to come from its caches as such a product takes
+_SHARED = 512
 #: rows of a tile, and rows of weights that a task of few rows takes
 _TILE, _UNITS = 64, 16
-#: below so many multiplications of four bytes, threads take longer to wake than to do the rest
-_ALONE = 3 << 20
+#: below so many bytes of weights, times rows, one thread is done in some microseconds
+_ALONE = 250_000
 #: fewer rows than these are multiplied with one panel of the weights after the other
 _MANY = 192
 #: rows that are multiplied with one panel after the other while they lie in second-level cache
@@ -48,59 +53,67 @@ _GROUPS = 6
 @helper()
 def alone(like: Array, batch: int, units: int, features: int) -> bool:
     """Whether one thread is done before another would have woken."""
-    return batch == 1 or batch * units * features * like.itemsize < 4 * _ALONE
+    return batch * units * features * like.itemsize < _ALONE
 
 
 @helper()
 def packed_elements(like: Pointer, batch: int, units: int, features: int) -> int:
     """Memory of `outputs_all` for packed weights and the bias; each from a cache line on."""
     wide = padded(like, units)
-    return wide if batch < FEW else wide + wide * features
-
-
-@helper()
-def outputs_tasks(batch: int, units: int) -> int:
-    """How many tasks the last phase of `outputs_all` has."""
-    if batch < FEW:
-        return (units + _UNITS - 1) // _UNITS
-    return (batch + _TILE - 1) // _TILE
+    return wide if batch < _SHARED else wide + wide * features
 
 
 @linked(divided=True)
 def outputs_all(
-    _first: int, _count: int, state: Integers,
+    number: int, _count: int, threads: int, state: Integers,
     x: Pointer, w: Pointer, bias: Pointer,
     batch: int, units: int, features: int, work: Pointer, z: Pointer,
 ) -> None:  # fmt: skip
     """Z[b, u] = sum_f X[b, f] W[u, f] + bias[u], as one thread goes through its phases."""
-    tasks = outputs_tasks(batch, units)
     if batch < FEW:
-        task = take(state, 1)
+        tasks = (units + _UNITS - 1) // _UNITS
+        task = take(state, 1, number, threads, tasks)
         while task < tasks:
             u = task * _UNITS
             count = min(_UNITS, units - u)
             own, there = at(w, u * features), at(z, u)
             dots(batch, count, x, features, own, features, features, at(bias, u), there, units, 0)
-            task = take(state, 1)
+            task = take(state, 1, number, threads, tasks)
+    elif batch < _SHARED:
+        # what a thread has packed lies in its core's caches: it multiplies all rows with that
+        width = 2 * lanes(x)
+        tasks = (units + width - 1) // width
+        memory = fresh(x, width * features + 16)
+        packed = memory[misfit(memory) :]
+        begun = fresh(x, tasks * width)
+        pad(bias, units, begun)
+        task = take(state, 1, number, threads, tasks)
+        while task < tasks:
+            first = task * width
+            wide = min(width, padded(x, units) - first)
+            pack(w, units, features, first, wide, packed)
+            forward_panel(x, batch, features, packed, first, wide, begun, units, z, PLAIN)
+            task = take(state, 1, number, threads, tasks)
     else:
+        tasks = (batch + _TILE - 1) // _TILE
         wide = padded(x, units)
         packed = at(work, wide)
         panels = 1 + panels_of(x, units)
-        task = take(state, 0)
+        task = take(state, 0, number, threads, panels)
         while task < panels:
             if task == 0:
                 pad(bias, units, work)
             else:
-                pack(w, units, features, packed, task - 1)
-            finish(state, 0)
-            task = take(state, 0)
-        wait(state, 0, panels)
-        task = take(state, 1)
+                pack_panel(w, units, features, packed, task - 1)
+            finish(state, 0, threads)
+            task = take(state, 0, number, threads, panels)
+        wait(state, 0, threads, panels)
+        task = take(state, 1, number, threads, tasks)
         while task < tasks:
             b = task * _TILE
             own, there = at(x, b * features), at(z, b * units)
             forward(own, min(_TILE, batch - b), features, packed, work, units, there, PLAIN)
-            task = take(state, 1)
+            task = take(state, 1, number, threads, tasks)
 
 
 @helper()
@@ -117,34 +130,40 @@ def inputs_tasks(like: Pointer, batch: int, features: int) -> int:
 
 @linked(divided=True)
 def inputs_all(
-    _first: int, _count: int, state: Integers,
+    number: int, _count: int, threads: int, state: Integers,
     d: Pointer, w: Pointer, batch: int, units: int, features: int,
     zeros: Pointer, work: Pointer, dx: Pointer, past: int,
 ) -> None:  # fmt: skip
     """dX[b, f] = sum_u dZ[b, u] W[u, f], as one thread goes through its phases."""
-    if batch == 1:
-        weighted_sums(d, w, units, features, dx)
-        return
     size = lanes(d)
+    if batch == 1:
+        vectors = padded(d, features) // size
+        task = take(state, 1, number, threads, threads)
+        while task < threads:
+            first = task * vectors // threads * size
+            end = min((task + 1) * vectors // threads * size, features)
+            weighted_sums(d, at(w, first), units, features, end - first, at(dx, first))
+            task = take(state, 1, number, threads, threads)
+        return
     tasks, panels = inputs_tasks(d, batch, features), panels_of(d, features)
     if batch < _MANY:
         # a panel of weights for all rows
         memory = fresh(d, units * 3 * size + 16)
         packed = memory[misfit(memory) :]
-        task = take(state, 1)
+        task = take(state, 1, number, threads, tasks)
         while task < tasks:
             gather(w, units, features, task, packed)
             back_panel(d, batch, units, packed, task, features, zeros, dx)
-            task = take(state, 1)
+            task = take(state, 1, number, threads, tasks)
         return
-    task = take(state, 0)
+    task = take(state, 0, number, threads, panels)
     while task < panels:
         gather(w, units, features, task, at(work, task * 3 * size * units))
-        finish(state, 0)
-        task = take(state, 0)
-    wait(state, 0, panels)
+        finish(state, 0, threads)
+        task = take(state, 0, number, threads, panels)
+    wait(state, 0, threads, panels)
     scratch = fresh(d, _TILE * features if past != 0 else 1)
-    task = take(state, 1)
+    task = take(state, 1, number, threads, tasks)
     while task < tasks:
         b = task * _TILE
         rows = min(_TILE, batch - b)
@@ -155,7 +174,7 @@ def inputs_all(
             back_panel(own, rows, units, packed_here, panel, features, zeros, made)
         if past != 0:
             copy_past(scratch, rows * features, there)
-        task = take(state, 1)
+        task = take(state, 1, number, threads, tasks)
 
 
 @helper()
@@ -167,17 +186,21 @@ def weights_tasks(like: Pointer, batch: int, features: int) -> int:
 
 @linked(divided=True)
 def weights_all(
-    _first: int, _count: int, state: Integers,
+    number: int, _count: int, threads: int, state: Integers,
     x: Pointer, d: Pointer, batch: int, units: int, features: int,
     zeros: Pointer, dw: Pointer,
 ) -> None:  # fmt: skip
     """dW[u, f] = sum_b dZ[b, u] X[b, f], as one thread takes its tasks."""
     if batch == 1:
-        for u in range(units):
-            scaled_of(x, d[u], features, at(dw, u * features))
+        tasks = (units + _UNITS - 1) // _UNITS
+        task = take(state, 0, number, threads, tasks)
+        while task < tasks:
+            for u in range(task * _UNITS, min((task + 1) * _UNITS, units)):
+                scaled_of(x, d[u], features, at(dw, u * features))
+            task = take(state, 0, number, threads, tasks)
         return
     panels, tasks = panels_of(x, features), weights_tasks(x, batch, features)
-    task = take(state, 0)
+    task = take(state, 0, number, threads, tasks)
     while task < tasks:
         first, last = task * panels // tasks, (task + 1) * panels // tasks
         for b in range(0, max(batch, 1), _CHUNK):
@@ -187,4 +210,4 @@ def weights_all(
                 weights_panel(
                     own, units, there, features, rows, panel, dw, more, zeros, PLAIN, dw, 0
                 )
-        task = take(state, 0)
+        task = take(state, 0, number, threads, tasks)

@@ -47,26 +47,31 @@ def padded(like: Pointer, columns: int) -> int:
 
 
 @linked()
-def pack(weights: Pointer, units: int, features: int, packed: Pointer, panel: int) -> None:
-    """packed[panel][f, u] = W[u, f]: what ``forward`` reads, one panel after the other."""
+def pack(
+    weights: Pointer, units: int, features: int, first: int, width: int, packed: Pointer
+) -> None:
+    """packed[f, u - first] = W[u, f] for so many units, zeros where there are none."""
     size = lanes(weights)
-    first = panel * 3 * size
-    width = panel_width(weights, units, panel)
-    base = first * features
     for u in range(first, first + width, size):
         f = 0
         if u + size <= units:
             while f + size <= features:
-                transpose(
-                    at(weights, u * features + f), features,
-                    at(packed, base + f * width + u - first), width,
-                )  # fmt: skip
+                there = at(packed, f * width + u - first)
+                transpose(at(weights, u * features + f), features, there, width)
                 f += size
         while f < features:
             for k in range(u, u + size):
                 value = weights[k * features + f] if k < units else number(weights, 0)
-                packed[base + f * width + k - first] = value
+                packed[f * width + k - first] = value
             f += 1
+
+
+@linked()
+def pack_panel(weights: Pointer, units: int, features: int, packed: Pointer, panel: int) -> None:
+    """One of the panels that `forward` reads, one after the other."""
+    first = panel * 3 * lanes(weights)
+    width = panel_width(weights, units, panel)
+    pack(weights, units, features, first, width, at(packed, first * features))
 
 
 @linked()
@@ -83,25 +88,34 @@ def forward(
 ) -> None:  # fmt: skip
     """C[b, u] = bias[u] + sum_f A[b, f] W[u, f] for some rows, PLAIN or RECTIFIED.
 
-    ``packed`` is what `pack` made of the weights, and ``bias`` is padded to whole vectors.
+    ``packed`` are the panels of `pack_panel`, and ``bias`` is padded to whole vectors.
     """
-    size = lanes(a)
     for panel in range(panels_of(a, units)):
-        first = panel * 3 * size
+        first = panel * 3 * lanes(a)
         width = panel_width(a, units, panel)
-        own, begun = at(packed, first * features), at(bias, first)
-        if first + width <= units:
-            down(
-                rows, width // size, a, features, 1, own, width, at(c, first), units, begun, 0,
-                features, ending, bias, 0, 0,
-            )  # fmt: skip
-        else:
-            scratch = fresh(a, rows * width)
-            down(
-                rows, width // size, a, features, 1, own, width, scratch, width, begun, 0,
-                features, ending, bias, 0, 0,
-            )  # fmt: skip
-            _copy_columns(scratch, width, at(c, first), units, rows, units - first)
+        own = at(packed, first * features)
+        forward_panel(a, rows, features, own, first, width, bias, units, c, ending)
+
+
+@linked()
+def forward_panel(
+    a: Pointer, rows: int, features: int, packed: Pointer, first: int, width: int,
+    bias: Pointer, units: int, c: Pointer, ending: int,
+) -> None:  # fmt: skip
+    """The same for so many units, whose weights `pack` packed."""
+    begun, vectors = at(bias, first), width // lanes(a)
+    if first + width <= units:
+        down(
+            rows, vectors, a, features, 1, packed, width, at(c, first), units, begun, 0,
+            features, ending, bias, 0, 0,
+        )  # fmt: skip
+    else:
+        scratch = fresh(a, rows * width)
+        down(
+            rows, vectors, a, features, 1, packed, width, scratch, width, begun, 0,
+            features, ending, bias, 0, 0,
+        )  # fmt: skip
+        _copy_columns(scratch, width, at(c, first), units, rows, units - first)
 
 
 @linked()

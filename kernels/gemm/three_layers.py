@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kernels.bodies import helper
 from kernels.gemm.block import PLAIN, RECTIFIED
 from kernels.gemm.dot import dots
-from kernels.gemm.products import forward, pack, pack_tail, pad, padded, panels_of
+from kernels.gemm.products import forward, pack_panel, pack_tail, pad, padded, panels_of
 from kernels.linked import Integers, Pointer, at, fresh, linked
 from kernels.simd.elementwise import relu_of
 from kernels.simd.registers import lanes
@@ -98,16 +98,16 @@ def _pack_task(
         for k in range(places[ZEROS], places[SHARED]):
             work[k] = 0
     elif task < second:
-        pack(w1, hidden1, features, at(work, places[PACKED1]), task - 1)
+        pack_panel(w1, hidden1, features, at(work, places[PACKED1]), task - 1)
     elif task < third:
-        pack(w2, hidden2, hidden1, at(work, places[PACKED2]), task - second)
+        pack_panel(w2, hidden2, hidden1, at(work, places[PACKED2]), task - second)
     else:
-        pack(w3, classes, hidden2, at(work, places[PACKED3]), task - third)
+        pack_panel(w3, classes, hidden2, at(work, places[PACKED3]), task - third)
 
 
 @linked()
 def pack_all(
-    state: Integers,
+    number: int, threads: int, state: Integers,
     w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer,
     sizes: Integers, work: Pointer, places: Integers,
 ) -> None:  # fmt: skip
@@ -116,12 +116,12 @@ def pack_all(
     if sizes[BATCH] >= FEW:
         tasks += panels_of(work, sizes[HIDDEN1]) + panels_of(work, sizes[HIDDEN2])
         tasks += panels_of(work, sizes[CLASSES])
-    task = take(state, 0)
+    task = take(state, 0, number, threads, tasks)
     while task < tasks:
         _pack_task(task, w1, b1, w2, b2, w3, b3, sizes, work, places)
-        finish(state, 0)
-        task = take(state, 0)
-    wait(state, 0, tasks)
+        finish(state, 0, threads)
+        task = take(state, 0, number, threads, tasks)
+    wait(state, 0, threads, tasks)
 
 
 @linked()
@@ -151,38 +151,42 @@ def forward_tile(
 
 @linked(divided=True)
 def forward_all(
-    _first: int, _count: int, state: Integers, x: Pointer,
+    number: int, _count: int, threads: int, state: Integers, x: Pointer,
     w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer,
     sizes: Integers, work: Pointer, places: Integers, probs: Pointer,
 ) -> None:  # fmt: skip
     """Probabilities of all rows, tile by tile; nothing else of a tile is kept."""
-    pack_all(state, w1, b1, w2, b2, w3, b3, sizes, work, places)
+    pack_all(number, threads, state, w1, b1, w2, b2, w3, b3, sizes, work, places)
     batch, features, classes = sizes[BATCH], sizes[FEATURES], sizes[CLASSES]
     tile = tile_rows(batch)
     o1, o2 = fresh(x, tile * sizes[HIDDEN1]), fresh(x, tile * sizes[HIDDEN2])
-    first = take(state, 1) * tile
-    while first < batch:
+    tasks = (batch + tile - 1) // tile
+    task = take(state, 1, number, threads, tasks)
+    while task < tasks:
+        first = task * tile
         rows = min(tile, batch - first)
         p = at(probs, first * classes)
         forward_tile(at(x, first * features), rows, w1, w2, w3, sizes, work, places, o1, o2, p)
         softmax_rows(rows, rows, p, classes, p)
-        first = take(state, 1) * tile
+        task = take(state, 1, number, threads, tasks)
 
 
 @linked(divided=True)
 def intermediates_all(
-    _first: int, _count: int, state: Integers, x: Pointer,
+    number: int, _count: int, threads: int, state: Integers, x: Pointer,
     w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer,
     sizes: Integers, work: Pointer, places: Integers,
     y1: Pointer, o1: Pointer, y2: Pointer, o2: Pointer, y3: Pointer, o3: Pointer,
 ) -> None:  # fmt: skip
     """Every layer of all rows before and after its activation, tile by tile."""
-    pack_all(state, w1, b1, w2, b2, w3, b3, sizes, work, places)
+    pack_all(number, threads, state, w1, b1, w2, b2, w3, b3, sizes, work, places)
     batch, features, classes = sizes[BATCH], sizes[FEATURES], sizes[CLASSES]
     hidden1, hidden2 = sizes[HIDDEN1], sizes[HIDDEN2]
     tile = tile_rows(batch)
-    first = take(state, 1) * tile
-    while first < batch:
+    tasks = (batch + tile - 1) // tile
+    task = take(state, 1, number, threads, tasks)
+    while task < tasks:
+        first = task * tile
         rows = min(tile, batch - first)
         one, two, last = first * hidden1, first * hidden2, first * classes
         layer_tile(at(x, first * features), rows, w1, 1, PLAIN, sizes, work, places, at(y1, one))
@@ -191,4 +195,4 @@ def intermediates_all(
         relu_of(rows * hidden2, rows * hidden2, at(y2, two), at(o2, two), 0)
         layer_tile(at(o2, two), rows, w3, 3, PLAIN, sizes, work, places, at(y3, last))
         softmax_rows(rows, rows, at(y3, last), classes, at(o3, last))
-        first = take(state, 1) * tile
+        task = take(state, 1, number, threads, tasks)

@@ -124,7 +124,7 @@ def _panel_tasks(like: Pointer, sizes: Integers) -> int:
 
 @linked(divided=True)
 def _train_all(
-    _first: int, _count: int, state: Integers, x: Pointer,
+    number: int, _count: int, threads: int, state: Integers, x: Pointer,
     w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer,
     labels: Integers, sizes: Integers, work: Pointer, places: Integers,
     logits: Pointer, over: int, losses: Pointer,
@@ -132,7 +132,7 @@ def _train_all(
     ending: int, factor: Scalar,
 ) -> None:  # fmt: skip
     """All phases as one thread goes through them: of every chunk its tiles, then its panels."""
-    pack_all(state, w1, b1, w2, b2, w3, b3, sizes, work, places)
+    pack_all(number, threads, state, w1, b1, w2, b2, w3, b3, sizes, work, places)
     batch, classes = sizes[BATCH], sizes[CLASSES]
     tile = tile_rows(batch)
     panels = _panel_tasks(x, sizes)
@@ -140,28 +140,28 @@ def _train_all(
     for first in range(0, max(batch, 1), CHUNK):
         end = min(first + CHUNK, batch)
         tiles = (end - first + tile - 1) // tile
-        task = take(state, phase)
+        task = take(state, phase, number, threads, tiles)
         while task < tiles:
             here = first + task * tile
             losses[here // tile] = _training_tile(
                 here, here - first, min(tile, end - here), x, w1, w2, w3,
                 labels, sizes, work, places, at(logits, (here - first * over) * classes),
             )  # fmt: skip
-            finish(state, phase)
-            task = take(state, phase)
-        wait(state, phase, tiles)
+            finish(state, phase, threads)
+            task = take(state, phase, number, threads, tiles)
+        wait(state, phase, threads, tiles)
         phase += 1
         kind = ending if end == batch else PLAIN
-        task = take(state, phase)
+        task = take(state, phase, number, threads, panels)
         while task < panels:
             _panel_task(
                 task, first, end - first, x, sizes, work, places,
                 g1, c1, g2, c2, g3, c3, kind, w1, b1, w2, b2, w3, b3, factor,
             )  # fmt: skip
-            finish(state, phase)
-            task = take(state, phase)
+            finish(state, phase, threads)
+            task = take(state, phase, number, threads, panels)
         # the next chunk takes the place of this one
-        wait(state, phase, panels)
+        wait(state, phase, threads, panels)
         phase += 1
 
 
@@ -185,10 +185,10 @@ def train(
     losses = np.empty(tiles, inputs.dtype)
     over = 0 if logits.shape[0] == batch else 1
     phases = 1 + 2 * max((batch + CHUNK - 1) // CHUNK, 1)
-    state = counters(phases)
+    threads = 1 if alone(sizes) else everyone()
+    state = counters(phases, threads)
     _train_all(
-        1 if alone(sizes) else everyone(), 1,
-        state, inputs, w1, b1, w2, b2, w3, b3, labels, sizes, work, places,
+        threads, 1, threads, state, inputs, w1, b1, w2, b2, w3, b3, labels, sizes, work, places,
         logits, over, losses, g1, c1, g2, c2, g3, c3, ending, factor,
     )  # fmt: skip
     loss = inputs.dtype.type(0)

@@ -118,6 +118,9 @@ def tiled(dlogits: Array, weights: Array, out: Array) -> None:
     zeros = np.zeros(48, dlogits.dtype)
     memory = np.empty(inputs_elements(dlogits, batch, units, features) + 16, dlogits.dtype)
     work = memory[misfit(memory) :]
-    past, state = beyond_caches(out.nbytes), counters(2)
+    past = beyond_caches(out.nbytes)
     threads = 1 if alone(dlogits, batch, units, features) else everyone()
-    inputs_all(threads, 1, state, dlogits, weights, batch, units, features, zeros, work, out, past)
+    state = counters(2, threads)
+    inputs_all(
+        threads, 1, threads, state, dlogits, weights, batch, units, features, zeros, work, out, past
+    )

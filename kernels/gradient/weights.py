@@ -138,6 +138,7 @@ def tiled(inputs: Array, dlogits: Array, out: Array) -> None:
     """New over ``numba_parallel``: blocks of sums in registers, some rows in cache at a time."""
     # reads B*F once, and B*U once for each task's panels of the result
     (batch, features), units = inputs.shape, dlogits.shape[1]
-    zeros, state = np.zeros(48, inputs.dtype), counters(1)
+    zeros = np.zeros(48, inputs.dtype)
     threads = 1 if alone(inputs, batch, units, features) else everyone()
-    weights_all(threads, 1, state, inputs, dlogits, batch, units, features, zeros, out)
+    state = counters(1, threads)
+    weights_all(threads, 1, threads, state, inputs, dlogits, batch, units, features, zeros, out)

@@ -69,7 +69,7 @@ columns_block = Intrinsic(_build, __file__, also=(registers.__file__,))
 @linked()
 def column_sums(d: Pointer, rows: int, columns: int, sums: Pointer) -> None:
     """sums[u] = sum_b d[b, u]."""
-    _sums(d, rows, columns, d, 0, sums)
+    _sums(d, rows, columns, columns, d, 0, sums)
 
 
 @linked(divided=True)
@@ -83,14 +83,16 @@ def column_sums_of_pieces(
 
 
 @linked()
-def weighted_sums(factors: Pointer, d: Pointer, rows: int, columns: int, sums: Pointer) -> None:
-    """sums[u] = sum_b factors[b] d[b, u]."""
-    _sums(d, rows, columns, factors, 1, sums)
+def weighted_sums(
+    factors: Pointer, d: Pointer, rows: int, row: int, columns: int, sums: Pointer
+) -> None:
+    """sums[u] = sum_b factors[b] d[b, u]; ``row`` leads to the next row."""
+    _sums(d, rows, row, columns, factors, 1, sums)
 
 
 @linked()
 def _sums(
-    d: Pointer, rows: int, columns: int, factors: Pointer, weighted: int, sums: Pointer
+    d: Pointer, rows: int, row: int, columns: int, factors: Pointer, weighted: int, sums: Pointer
 ) -> None:
     size = lanes(d)
     u = 0
@@ -102,11 +104,11 @@ def _sums(
             width = 8
         elif u + 4 * size <= columns:
             width = 4
-        columns_block(width, at(d, u), rows, columns, factors, weighted, at(sums, u))
+        columns_block(width, at(d, u), rows, row, factors, weighted, at(sums, u))
         u += width * size
     while u < columns:
         total = number(d, 0)
         for b in range(rows):
-            total += factors[b] * d[b * columns + u] if weighted != 0 else d[b * columns + u]
+            total += factors[b] * d[b * row + u] if weighted != 0 else d[b * row + u]
         sums[u] = total
         u += 1
