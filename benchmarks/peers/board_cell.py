@@ -25,7 +25,7 @@ from .partner import Failed, Partner
 from .task import Task
 
 #: seconds of screening a way
-_SCREEN_S = 0.005
+_SCREEN_S = 0.01
 #: seconds of rounds in one cell, but for so many rounds
 _ROUNDS_S = 20.0
 _LEAST_ROUNDS = 6

@@ -46,7 +46,7 @@ class Invited:
 
 
 LIBRARIES = (
-    Invited(Entry(OURS, "peers.ways_ours", "library"), keep=2, most=2),
+    Invited(Entry(OURS, "peers.ways_ours", "library"), keep=2, most=3, near=1.5),
     Invited(Entry("torch", "peers.ways_torch", "library", ("torch",)), keep=2, most=3),
     Invited(Entry("jax", "peers.ways_jax", "library", ("jax",))),
     Invited(Entry("sklearn", "peers.ways_sklearn", "library", ("sklearn",))),
