@@ -85,14 +85,11 @@ class Intrinsic:
 class Helper:
     """A function that bodies of several modules call, compiled once for all of them."""
 
-    def __init__(
-        self, function: Callable[..., Any], fastmath: frozenset[str] | None, parallel: bool
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], fastmath: frozenset[str] | None) -> None:
         if not isinstance(function, FunctionType):
             raise TypeError(f"helper() needs a plain Python function, got {function!r}")
         self.function = function
         self._fastmath = fastmath
-        self._parallel = parallel
         functools.update_wrapper(self, function)
 
     @functools.cached_property
@@ -104,25 +101,17 @@ class Helper:
     def built(self) -> Any:
         """What takes its place in a compiled body."""
         name = digest_of(self.sources)
-        import numba
-
         jit = functools.partial(jit_of, fastmath=self._fastmath)
-        loops = numba.prange if self._parallel else range
-        return jit(copy_of(self.function, name, (), loops, jit), parallel=self._parallel)
+        return jit(copy_of(self.function, name, (), range, jit))
 
     def __call__(self, *arguments: Any) -> Any:
         """Interpreted, as it stands."""
         return self.function(*arguments)
 
 
-def helper(
-    *, fastmath: frozenset[str] | None = None, parallel: bool = False
-) -> Callable[[Callable[..., Any]], Helper]:
-    """Let compiled bodies of other kernels call the decorated function.
-
-    One that is parallel is for kernels that are parallel themselves: they look after the threads.
-    """
-    return functools.partial(Helper, fastmath=fastmath, parallel=parallel)
+def helper(*, fastmath: frozenset[str] | None = None) -> Callable[[Callable[..., Any]], Helper]:
+    """Let compiled bodies of other kernels call the decorated function."""
+    return functools.partial(Helper, fastmath=fastmath)
 
 
 def copy_for_numba(

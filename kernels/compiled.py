@@ -152,7 +152,7 @@ class Compiled:
                 own = (None,)  # for ``out``, whose type comes with the memory
             constants = (*options.values(), *own)
             copy = copy_of(self.body, name, constants, numba.prange, self._helper)
-            # where the threads are a helper's there is no loop of its own to give them
+            # where the threads are the pool's there is no loop to give to numba's
             own_loop = "prange" in globals_of(self.body)
             dispatcher = self._jit(copy, parallel=self.parallel and own_loop)
             types = [

@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels import pool
+from kernels import pool, pool_code
 from kernels.bodies import Intrinsic, copy_for_numba, digest_of, prepare, sources_of
 
 #: kinds of arguments, by the names that annotations must use: elements of the dtype and of int64
@@ -89,7 +89,7 @@ def linked(
 
         source = function.__code__.co_filename
         call = functools.partial(_build_call, symbol, kinds, result, divided)
-        also = pool.SOURCES if divided else ()
+        also = pool_code.SOURCES if divided else ()
         return Intrinsic(call, source, compiled, calls=function, also=also)
 
     return decorate
@@ -168,7 +168,7 @@ def _build_call(symbol: Callable[[int], str], kinds: list[str], result: str, div
             kind = ir.FunctionType(returned, [value.type for value in given])
             function = cgutils.get_or_insert_function(builder.module, kind, symbol(dtype.bitwidth))
             if divided:
-                pool.share(builder, function, given)
+                pool_code.share(builder, function, given)
                 return context.get_dummy_value()
             value = builder.call(function, given)
             return context.get_dummy_value() if result == "None" else value

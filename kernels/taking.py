@@ -19,10 +19,13 @@ import numpy.typing as npt
 from kernels.atomics import add, pause, read
 from kernels.bodies import helper
 from kernels.linked import Integers
+from kernels.pool_code import give_way
 
 Array = npt.NDArray[Any]
 
 _LINE = 8  # int64 in a cache line
+#: looks at a counter after which a thread that waits lets others have its core
+_GIVING_WAY = 64
 
 
 @helper()
@@ -55,5 +58,9 @@ def finish(state: Integers, phase: int, threads: int) -> None:
 @helper()
 def wait(state: Integers, phase: int, threads: int, tasks: int) -> None:
     """Until all tasks of the phase are done; those left are in the hands of running threads."""
+    waited = 0
     while read(state, phase * (1 + threads) * _LINE) < tasks:
         pause()
+        waited += 1
+        if waited % _GIVING_WAY == 0:
+            give_way(state)

@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 
-from kernels import pool
+from kernels import pool, pool_code
 from kernels.atomics import add, pause, read
 from kernels.compiled import Compiled
 from kernels.linked import Integers, Pointer, at, linked
@@ -134,11 +134,11 @@ def test_a_second_thread_helps_also_after_it_has_slept() -> None:
     words = np.frombuffer((ctypes.c_int64 * 80).from_address(pool._address()), np.int64)
     for _ in range(3):
         for _ in range(1000):
-            if words[pool._ASLEEP] == words[pool._END + 1] - 1:
+            if words[pool_code.ASLEEP] == words[pool_code.END + 1] - 1:
                 break
             time.sleep(0.01)
         # all of them sleep, and take nothing from others
-        assert words[pool._ASLEEP] == words[pool._END + 1] - 1
+        assert words[pool_code.ASLEEP] == words[pool_code.END + 1] - 1
         assert meets() == [2, 2]
 
 
@@ -184,10 +184,14 @@ print("bye")
 @several
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize(("source", "said"), [(FORKED, ""), (ENDING, "bye\n")], ids=["fork", "end"])
-def test_a_child_has_threads_of_its_own_and_a_process_ends(source: str, said: str) -> None:
+def test_a_child_has_threads_of_its_own_and_a_process_ends(
+    source: str, said: str, tmp_path: Path
+) -> None:
+    # numba keeps compiled code beside this file for a module of another name
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", source, str(Path(__file__).parent)],
-        capture_output=True, text=True, check=False, timeout=120,
+        env=environment, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, said), done.stderr
 

@@ -10,7 +10,7 @@ import pytest
 from kernels.compiled import Compiled
 from kernels.gemm.block import PLAIN, RECTIFIED
 from kernels.gemm.dot import SHAPES, SMALL_SHAPES, dot_block, dots
-from kernels.gemm.products import forward, pack, pad, padded, panels_of
+from kernels.gemm.products import forward, pack_panel, pad, padded, panels_of
 from kernels.linked import fresh
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
@@ -40,7 +40,7 @@ def packed(a: Array, b: Array, bias: Array, asked: Array) -> Array:
     c = np.empty((a.shape[0], units), a.dtype)
     wide, begun = fresh(a, padded(a, units) * a.shape[1]), fresh(a, padded(a, units))
     for panel in range(panels_of(a, units)):
-        pack(b, units, a.shape[1], wide, panel)
+        pack_panel(b, units, a.shape[1], wide, panel)
     pad(bias, units, begun)
     forward(a, a.shape[0], a.shape[1], wide, begun, units, c, asked[0])
     return c
