@@ -14,7 +14,7 @@ from kernels.flops import EXP_FLOPS
 from kernels.forward.mlp_rounding import forward_rounding
 from kernels.forward.softmax import softmax_rows
 from kernels.forward.softmax import ufunc as softmax_ufunc
-from kernels.gemm.three_layers import SHARED, alone, forward_all, lay_out
+from kernels.gemm.three_layers import alone, forward_all, forward_elements, lay_out
 from kernels.linked import misfit
 from kernels.pool import everyone
 from kernels.registry import Operation, Sizes
@@ -269,7 +269,7 @@ def tiled(
     batch, classes = inputs.shape[0], b3.shape[0]
     sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes))
     places = lay_out(inputs, sizes)
-    memory = np.empty(places[SHARED] + 16, inputs.dtype)
+    memory = np.empty(forward_elements(sizes, places) + 16, inputs.dtype)
     work = memory[misfit(memory) :]
     threads = 1 if alone(sizes) else everyone()
     state = counters(2, threads)

@@ -16,13 +16,14 @@ from kernels.gemm.dot import dots
 from kernels.gemm.products import (
     back_panel,
     forward,
-    forward_panel,
     gather,
-    pack,
+    own_tasks,
+    own_width,
     pack_panel,
     pad,
     padded,
     panels_of,
+    units_forward,
     weights_panel,
 )
 from kernels.linked import Integers, Pointer, at, fresh, linked, misfit
@@ -33,11 +34,9 @@ from kernels.taking import finish, take, wait
 
 Array = npt.NDArray[Any]
 
-#: fewer rows than these are multiplied with the weights as they are
-FEW = 64
-#: fewer than these are multiplied by each thread with weights that it has packed itself: those
-#: that another has packed take as long to come from its caches as such a product takes
-_SHARED = 512
+#: fewer rows than these are multiplied with the weights as they are, and fewer than MANY by threads
+#: that share the units; more are shared themselves
+FEW, MANY = 16, 512
 #: rows of a tile, and rows of weights that a task of few rows takes
 _TILE, _UNITS = 64, 16
 #: below so many bytes of weights, times rows, one thread is done in some microseconds
@@ -60,7 +59,7 @@ def alone(like: Array, batch: int, units: int, features: int) -> bool:
 def packed_elements(like: Pointer, batch: int, units: int, features: int) -> int:
     """Memory of `outputs_all` for packed weights and the bias; each from a cache line on."""
     wide = padded(like, units)
-    return wide if batch < _SHARED else wide + wide * features
+    return wide if batch < MANY else wide + wide * features
 
 
 @linked(divided=True)
@@ -79,20 +78,14 @@ def outputs_all(
             own, there = at(w, u * features), at(z, u)
             dots(batch, count, x, features, own, features, features, at(bias, u), there, units, 0)
             task = take(state, 1, number, threads, tasks)
-    elif batch < _SHARED:
-        # what a thread has packed lies in its core's caches: it multiplies all rows with that
-        width = 2 * lanes(x)
-        tasks = (units + width - 1) // width
-        memory = fresh(x, width * features + 16)
-        packed = memory[misfit(memory) :]
-        begun = fresh(x, tasks * width)
+    elif batch < MANY:
+        memory = fresh(x, own_width(x) * features + 16)
+        packed, begun = memory[misfit(memory) :], fresh(x, padded(x, units))
         pad(bias, units, begun)
+        tasks = own_tasks(x, units)
         task = take(state, 1, number, threads, tasks)
         while task < tasks:
-            first = task * width
-            wide = min(width, padded(x, units) - first)
-            pack(w, units, features, first, wide, packed)
-            forward_panel(x, batch, features, packed, first, wide, begun, units, z, PLAIN)
+            units_forward(task, x, batch, features, w, begun, units, packed, z, PLAIN)
             task = take(state, 1, number, threads, tasks)
     else:
         tasks = (batch + _TILE - 1) // _TILE

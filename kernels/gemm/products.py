@@ -46,6 +46,18 @@ def padded(like: Pointer, columns: int) -> int:
     return (columns + lanes(like) - 1) // lanes(like) * lanes(like)
 
 
+@helper()
+def own_width(like: Pointer) -> int:
+    """Units of a task of `units_forward`; its packed weights are so many times the features."""
+    return 2 * lanes(like)
+
+
+@helper()
+def own_tasks(like: Pointer, units: int) -> int:
+    """How many tasks of `units_forward` there are."""
+    return (units + own_width(like) - 1) // own_width(like)
+
+
 @linked()
 def pack(
     weights: Pointer, units: int, features: int, first: int, width: int, packed: Pointer
@@ -116,6 +128,23 @@ def forward_panel(
             features, ending, bias, 0, 0,
         )  # fmt: skip
         _copy_columns(scratch, width, at(c, first), units, rows, units - first)
+
+
+@linked()
+def units_forward(
+    task: int, a: Pointer, rows: int, features: int, weights: Pointer, bias: Pointer, units: int,
+    packed: Pointer, c: Pointer, ending: int,
+) -> None:  # fmt: skip
+    """The same for the units of one task, packed first: what a thread has packed it alone reads.
+
+    Weights that another thread has packed take as long to come from its core's caches as a product
+    of some hundred rows takes.
+    """
+    width = own_width(a)
+    first = task * width
+    wide = min(width, padded(a, units) - first)
+    pack(weights, units, features, first, wide, packed)
+    forward_panel(a, rows, features, packed, first, wide, bias, units, c, ending)
 
 
 @linked()

@@ -17,8 +17,19 @@ import numpy.typing as npt
 from kernels.bodies import helper
 from kernels.gemm.block import PLAIN, RECTIFIED
 from kernels.gemm.dot import dots
-from kernels.gemm.products import forward, pack_panel, pack_tail, pad, padded, panels_of
-from kernels.linked import Integers, Pointer, at, fresh, linked
+from kernels.gemm.linear import FEW
+from kernels.gemm.products import (
+    forward,
+    own_tasks,
+    own_width,
+    pack_panel,
+    pack_tail,
+    pad,
+    padded,
+    panels_of,
+    units_forward,
+)
+from kernels.linked import Integers, Pointer, at, fresh, linked, misfit
 from kernels.simd.elementwise import relu_of
 from kernels.simd.registers import lanes
 from kernels.simd.softmax import softmax_rows
@@ -33,8 +44,8 @@ BATCH, FEATURES, HIDDEN1, HIDDEN2, CLASSES = range(5)
 PACKED1, PACKED2, PACKED3, BIAS1, BIAS2, BIAS3, TAIL2, TAIL3, ZEROS, SHARED = range(10)
 O1, O2, D1, D2, D3, END = range(9, 15)
 
-#: fewer rows than these are multiplied with the weights as they are
-FEW = 64
+#: fewer rows than these are multiplied with weights that are not packed, but for the first layer's
+MANY = 192
 #: rows whose hidden layers are kept until the weights' gradients have taken them up: what is kept
 #: does not grow with the batch
 CHUNK = 1024
@@ -61,13 +72,25 @@ def alone(sizes: Array) -> bool:
 
 
 @helper()
+def by_units(sizes: Integers) -> bool:
+    """Whether threads share the units of the first layer, and then rows; else rows alone."""
+    return FEW <= sizes[BATCH] < MANY
+
+
+@helper()
+def forward_elements(sizes: Array, places: Array) -> int:
+    """Memory of a workspace that nothing but a first layer is kept in."""
+    return places[O2] if by_units(sizes) else places[SHARED]
+
+
+@helper()
 def lay_out(like: Array, sizes: Array) -> Array:
     """Offsets of the parts of the workspace, each on a cache line if its beginning is."""
     size = lanes(like)
     rows, features, hidden1 = min(sizes[BATCH], CHUNK), sizes[FEATURES], sizes[HIDDEN1]
     hidden2, classes = sizes[HIDDEN2], sizes[CLASSES]
     wide1, wide2, wide3 = padded(like, hidden1), padded(like, hidden2), padded(like, classes)
-    packed = 0 if sizes[BATCH] < FEW else 1
+    packed = 0 if sizes[BATCH] < MANY else 1
     lengths = (
         packed * features * wide1, packed * hidden1 * wide2, packed * hidden2 * wide3,
         wide1, wide2, wide3, hidden2 * size, classes * size, 3 * size,
@@ -106,19 +129,33 @@ def _pack_task(
 
 
 @linked()
-def pack_all(
-    number: int, threads: int, state: Integers,
+def begin_all(
+    number: int, threads: int, state: Integers, x: Pointer,
     w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer,
-    sizes: Integers, work: Pointer, places: Integers,
+    sizes: Integers, work: Pointer, places: Integers, ending: int, c: Pointer,
 ) -> None:  # fmt: skip
-    """Phase 0 of whatever comes after it."""
+    """Phase 0 of whatever comes after: weights packed, or the first layer where units are shared.
+
+    That layer goes to C, PLAIN or RECTIFIED.
+    """
+    batch, features, hidden1 = sizes[BATCH], sizes[FEATURES], sizes[HIDDEN1]
+    shared = by_units(sizes)
     tasks = 1
-    if sizes[BATCH] >= FEW:
-        tasks += panels_of(work, sizes[HIDDEN1]) + panels_of(work, sizes[HIDDEN2])
+    if shared:
+        tasks += own_tasks(work, hidden1)
+    elif batch >= MANY:
+        tasks += panels_of(work, hidden1) + panels_of(work, sizes[HIDDEN2])
         tasks += panels_of(work, sizes[CLASSES])
+    memory = fresh(work, own_width(work) * features + 16 if shared else 16)
+    packed, begun = memory[misfit(memory) :], fresh(work, padded(work, hidden1))
+    pad(b1, hidden1, begun)
     task = take(state, 0, number, threads, tasks)
     while task < tasks:
-        _pack_task(task, w1, b1, w2, b2, w3, b3, sizes, work, places)
+        if shared and task < tasks - 1:
+            units_forward(task, x, batch, features, w1, begun, hidden1, packed, c, ending)
+        else:
+            own = 0 if shared else task
+            _pack_task(own, w1, b1, w2, b2, w3, b3, sizes, work, places)
         finish(state, 0, threads)
         task = take(state, 0, number, threads, tasks)
     wait(state, 0, threads, tasks)
@@ -132,7 +169,7 @@ def layer_tile(
     """One layer, from 1 on, of some rows; ``weights`` are its own, packed before or not."""
     features, units = sizes[layer], sizes[layer + 1]
     bias = at(work, places[BIAS1 + layer - 1])
-    if sizes[BATCH] < FEW:
+    if sizes[BATCH] < MANY:
         dots(rows, units, a, features, weights, features, features, bias, c, units, ending)
     else:
         forward(a, rows, features, at(work, places[PACKED1 + layer - 1]), bias, units, c, ending)
@@ -143,8 +180,9 @@ def forward_tile(
     x: Pointer, rows: int, w1: Pointer, w2: Pointer, w3: Pointer,
     sizes: Integers, work: Pointer, places: Integers, o1: Pointer, o2: Pointer, logits: Pointer,
 ) -> None:  # fmt: skip
-    """o1, o2 and the logits of some rows."""
-    layer_tile(x, rows, w1, 1, RECTIFIED, sizes, work, places, o1)
+    """o1, o2 and the logits of some rows; o1 is there where units are shared."""
+    if not by_units(sizes):
+        layer_tile(x, rows, w1, 1, RECTIFIED, sizes, work, places, o1)
     layer_tile(o1, rows, w2, 2, RECTIFIED, sizes, work, places, o2)
     layer_tile(o2, rows, w3, 3, PLAIN, sizes, work, places, logits)
 
@@ -156,17 +194,22 @@ def forward_all(
     sizes: Integers, work: Pointer, places: Integers, probs: Pointer,
 ) -> None:  # fmt: skip
     """Probabilities of all rows, tile by tile; nothing else of a tile is kept."""
-    pack_all(number, threads, state, w1, b1, w2, b2, w3, b3, sizes, work, places)
+    begin_all(
+        number, threads, state, x, w1, b1, w2, b2, w3, b3, sizes, work, places,
+        RECTIFIED, at(work, places[O1]),
+    )  # fmt: skip
     batch, features, classes = sizes[BATCH], sizes[FEATURES], sizes[CLASSES]
-    tile = tile_rows(batch)
-    o1, o2 = fresh(x, tile * sizes[HIDDEN1]), fresh(x, tile * sizes[HIDDEN2])
+    hidden1, tile = sizes[HIDDEN1], tile_rows(batch)
+    o1, o2 = fresh(x, tile * hidden1), fresh(x, tile * sizes[HIDDEN2])
     tasks = (batch + tile - 1) // tile
     task = take(state, 1, number, threads, tasks)
     while task < tasks:
         first = task * tile
         rows = min(tile, batch - first)
         p = at(probs, first * classes)
-        forward_tile(at(x, first * features), rows, w1, w2, w3, sizes, work, places, o1, o2, p)
+        one = at(work, places[O1] + first * hidden1) if by_units(sizes) else at(o1, 0)
+        own = at(x, first * features)
+        forward_tile(own, rows, w1, w2, w3, sizes, work, places, one, o2, p)
         softmax_rows(rows, rows, p, classes, p)
         task = take(state, 1, number, threads, tasks)
 
@@ -179,7 +222,7 @@ def intermediates_all(
     y1: Pointer, o1: Pointer, y2: Pointer, o2: Pointer, y3: Pointer, o3: Pointer,
 ) -> None:  # fmt: skip
     """Every layer of all rows before and after its activation, tile by tile."""
-    pack_all(number, threads, state, w1, b1, w2, b2, w3, b3, sizes, work, places)
+    begin_all(number, threads, state, x, w1, b1, w2, b2, w3, b3, sizes, work, places, PLAIN, y1)
     batch, features, classes = sizes[BATCH], sizes[FEATURES], sizes[CLASSES]
     hidden1, hidden2 = sizes[HIDDEN1], sizes[HIDDEN2]
     tile = tile_rows(batch)
@@ -189,7 +232,9 @@ def intermediates_all(
         first = task * tile
         rows = min(tile, batch - first)
         one, two, last = first * hidden1, first * hidden2, first * classes
-        layer_tile(at(x, first * features), rows, w1, 1, PLAIN, sizes, work, places, at(y1, one))
+        if not by_units(sizes):
+            own = at(x, first * features)
+            layer_tile(own, rows, w1, 1, PLAIN, sizes, work, places, at(y1, one))
         relu_of(rows * hidden1, rows * hidden1, at(y1, one), at(o1, one), 0)
         layer_tile(at(o1, one), rows, w2, 2, PLAIN, sizes, work, places, at(y2, two))
         relu_of(rows * hidden2, rows * hidden2, at(y2, two), at(o2, two), 0)

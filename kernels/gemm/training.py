@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.bodies import helper
-from kernels.gemm.block import PLAIN
+from kernels.gemm.block import PLAIN, RECTIFIED
 from kernels.gemm.products import back, panels_of, sum_rows, weights_panel
 from kernels.gemm.three_layers import (
     BATCH,
@@ -35,9 +35,9 @@ from kernels.gemm.three_layers import (
     TAIL3,
     ZEROS,
     alone,
+    begin_all,
     forward_tile,
     lay_out,
-    pack_all,
     tile_rows,
 )
 from kernels.labels import refuse_labels
@@ -132,7 +132,10 @@ def _train_all(
     ending: int, factor: Scalar,
 ) -> None:  # fmt: skip
     """All phases as one thread goes through them: of every chunk its tiles, then its panels."""
-    pack_all(number, threads, state, w1, b1, w2, b2, w3, b3, sizes, work, places)
+    begin_all(
+        number, threads, state, x, w1, b1, w2, b2, w3, b3, sizes, work, places,
+        RECTIFIED, at(work, places[O1]),
+    )  # fmt: skip
     batch, classes = sizes[BATCH], sizes[CLASSES]
     tile = tile_rows(batch)
     panels = _panel_tasks(x, sizes)

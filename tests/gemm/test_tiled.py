@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 import kernels
+from kernels.gemm import linear, three_layers
 from kernels.gemm.block import down
-from kernels.gemm.three_layers import CHUNK, FEW
+from kernels.gemm.linear import FEW
+from kernels.gemm.three_layers import CHUNK
 from kernels.measure.error import as_tuple
 from kernels.measure.machine import limit_threads
 
@@ -98,10 +100,11 @@ def test_one_thread_and_all_give_the_same_bits(name: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", TILED)
 def test_batches_about_where_another_way_is_taken_agree_with_matmul(name: str, dtype: str) -> None:
-    """Weights are packed from FEW rows on, and CHUNK rows are kept at a time."""
-    assert (FEW, CHUNK) == (64, 1024)
+    """Units are shared from FEW rows on, rows from MANY on, and CHUNK rows are kept at a time."""
+    assert (FEW, linear.MANY, three_layers.MANY, CHUNK) == (16, 512, 192, 1024)
     op = kernels.operation(name)
-    for batch in (FEW - 1, FEW, FEW + 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 1):
+    turns = (FEW, three_layers.MANY, linear.MANY, CHUNK)
+    for batch in (*(turn + beside for turn in turns for beside in (-1, 0, 1)), 2 * CHUNK + 1):
         arrays = drawn(name, batch, dtype, features=37, hidden1=19, hidden2=33, classes=7)
         expected, found = op["matmul"](**arrays), op["tiled"](**arrays)
         for wanted, came in zip(as_tuple(op, expected), as_tuple(op, found), strict=True):
