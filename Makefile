@@ -95,7 +95,7 @@ publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their script
 	@echo "Next: .venv/bin/asv preview"
 
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd
-	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers $(ARGS)
+	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers -n $(JOBS) --dist worksteal $(ARGS)
 
 peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-learn, 16 minutes (ARGS="--launches 1")
 	@$(CHOICE) peers.step ../results/peers-step.json $(ARGS)

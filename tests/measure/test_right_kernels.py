@@ -1,4 +1,4 @@
-"""Every registered kernel passes the check, in both dtypes and over two hundred seeds."""
+"""Every registered kernel passes the check, in both dtypes and over fifty of two hundred seeds."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_every_kernel_passes_the_small_check(kernel, dtype):
     assert 0 <= verdict.error <= verdict.limit
 
 
-def test_every_kernel_passes_over_two_hundred_seeds(record_testsuite_property):
-    """What rounding does stays below every limit; ``python seeds.py`` shows how far."""
+def test_every_kernel_passes_over_many_seeds(record_testsuite_property):
+    """What rounding does stays below every limit; ``python seeds.py`` shows how far, at all."""
     seeds = script("seeds")
     worst, rejected = seeds.over_seeds(COUNT)
     print(seeds.as_table(worst))
