@@ -20,6 +20,7 @@ import ctypes
 import functools
 import os
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -217,8 +218,10 @@ def _end() -> None:
             ("pthread_mutex_unlock", MUTEX),
         ):
             getattr(library, name)(ctypes.byref(words, 8 * place))
+    # one that is in the middle of a piece is waited for, but not for ever
+    until_s = time.monotonic() + 1
     for thread in _THREADS:
-        thread.join(timeout=1)
+        thread.join(timeout=max(until_s - time.monotonic(), 0))
     _THREADS.clear()
 
 
