@@ -54,7 +54,7 @@ from kernels.threading_layer import start_threads
 
 #: times that a thread looks for work before it sleeps, some hundred microseconds, and after how
 #: many it lets others have its core
-_SPINS, _GIVING_WAY = 2048, 32
+_SPINS, _GIVING_WAY = 2048, 16
 
 Words = Any  # the state, as a pointer
 
