@@ -76,18 +76,35 @@ def exp_of_negative(emit: Emitter, x: Any) -> Any:
     return result
 
 
-def exp_minus_one(emit: Emitter, x: Any) -> Any:
-    """exp(x) - 1 for x from 0 to where it would overflow, with a small relative error at 0 too."""
-    fraction, _, n = _reduced(emit, x)
-    power = _two_to(emit, n)
-    return emit.add_product(fraction, power, emit.builder.fsub(power, emit.constant(1.0)))
+def _exp_of_twice_minus_one(emit: Emitter, x: Any) -> Any:
+    """exp(2 x) - 1 for x from 0 to where it would overflow, with a small relative error at 0 too.
+
+    For x = n ln 2 / 2 + r it is 2^n (2 r + (2 r)^2 q(2 r)) + 2^n - 1. That ln 2 is rounded once is
+    not felt: where n is large, so is the result beside the error.
+    """
+    known, builder = _precision(emit), emit.builder
+    rounding = 1.5 * 2.0**known.fraction
+    summed = emit.add_product(x, emit.constant(2 * _LOG2_E), emit.constant(rounding))
+    whole = builder.fsub(summed, emit.constant(rounding))
+    r = emit.add_product(whole, emit.constant(-_LOG_2 / 2), x)
+    # half of exp(2 r) - 1: the coefficients take up the powers of two
+    q = tuple(2.0 ** (k + 1) * coefficient for k, coefficient in enumerate(known.q))
+    half = emit.add_product(builder.fmul(r, r), _polynomial(emit, q, r), r)
+    # n are the last bits of the sum; those above it leave when they are shifted to the exponent
+    shifted = builder.shl(
+        builder.bitcast(summed, emit.integer_vector), emit.integers(known.fraction)
+    )
+    bias = emit.integers((known.bias + 1) << known.fraction)
+    twice = builder.bitcast(builder.add(shifted, bias), emit.vector)
+    less = emit.add_product(twice, emit.constant(0.5), emit.constant(-1.0))
+    return emit.add_product(half, twice, less)
 
 
 def tanh(emit: Emitter, x: Any) -> Any:
     """The hyperbolic tangent of x."""
     # beyond 20 the result is one in both precisions, and the power must not overflow
     magnitude = emit.least(emit.magnitude(x), emit.constant(20.0))
-    e = exp_minus_one(emit, emit.builder.fadd(magnitude, magnitude))
+    e = _exp_of_twice_minus_one(emit, magnitude)
     found = emit.quotient(e, emit.builder.fadd(e, emit.constant(2.0)))
     return emit.with_sign_of(x, found)
 

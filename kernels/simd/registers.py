@@ -123,13 +123,13 @@ class Emitter:
         """a / b for b that is neither denormal nor large, within a unit in the last place.
 
         A division of whole registers takes as long as eight other instructions: where the processor
-        guesses reciprocals, the guess is doubled in its digits until they are all right.
+        guesses reciprocals, the guess is doubled in its digits, and last the quotient's are.
         """
         if not self.has_scale:
             return self.builder.fdiv(a, b)
         minus = self.builder.fneg(b)
         reciprocal = self._reciprocal(b)
-        for _ in range(1 if self.align == 4 else 2):
+        if self.align == 8:
             off = self.add_product(minus, reciprocal, self.constant(1.0))
             reciprocal = self.add_product(reciprocal, off, reciprocal)
         found = self.builder.fmul(a, reciprocal)
