@@ -12,8 +12,7 @@ export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
-# most of what is installed is never imported: bytecode is made when it is
-INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-typical bench-ci gate gate-study history history-quick history-newest publish test-peers peers peers-step bounds-memory bounds-beside lint format check machine picture clean
 
