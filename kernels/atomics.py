@@ -62,6 +62,7 @@ def _build_read() -> Any:
 def _build_pause() -> Any:
     from llvmlite import ir
     from numba import types
+    from numba.core.cgutils import get_or_insert_function
     from numba.extending import intrinsic
 
     def pause(typing: Any) -> Any:
@@ -70,8 +71,7 @@ def _build_pause() -> Any:
                 name, given = known
                 numbers = [ir.IntType(32)(number) for number in given]
                 kind = ir.FunctionType(ir.VoidType(), [number.type for number in numbers])
-                there = builder.module.globals.get(name)
-                builder.call(there or ir.Function(builder.module, kind, name), numbers)
+                builder.call(get_or_insert_function(builder.module, kind, name), numbers)
             return context.get_dummy_value()
 
         return types.void(), generate

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FunctionType
@@ -18,20 +17,12 @@ from typing import Any
 import numpy as np
 
 from kernels.bodies import copy_of, digest_of, globals_of, jit_of, prepare, sources_of
+from kernels.locks import ForkedLock
 from kernels.threading_layer import start_threads, why_not_parallel
 
 Form = tuple[Any, ...]  # dtype of the first array, options
 
-_LOCK = threading.RLock()
-
-
-def _renew_lock() -> None:
-    global _LOCK  # noqa: PLW0603 - a thread that held it is not in the child
-    _LOCK = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+_LOCK = ForkedLock()
 
 
 class Compiled:
@@ -134,7 +125,7 @@ class Compiled:
     def _compile(self, form: Form, arrays: Sequence[Any], options: dict[str, Any], out: Any) -> Any:
         import numba
 
-        with _LOCK:
+        with _LOCK.lock:
             if form in self._forms:
                 return self._forms[form]
             start_s = time.perf_counter()

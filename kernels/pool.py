@@ -27,6 +27,7 @@ import numpy as np
 
 from kernels.atomics import add, exchange, pause, read
 from kernels.bodies import copy_for_numba, helper, jit_of
+from kernels.locks import ForkedLock
 from kernels.pool_code import (
     ASLEEP,
     CLOSED,
@@ -60,7 +61,7 @@ Words = Any  # the state, as a pointer
 
 #: for the state, from a cache line on
 _MEMORY = np.zeros(SHARES + MOST * LINE + LINE, np.int64)
-_LOCK = threading.Lock()
+_LOCK = ForkedLock()
 _THREADS: list[threading.Thread] = []
 
 
@@ -170,7 +171,7 @@ def start() -> None:
     Where there are no POSIX threads there are none, and whoever calls does everything alone.
     """
     start_threads()  # numba knows how many threads to use when its own are there
-    with _LOCK:
+    with _LOCK.lock:
         if not _THREADS and _known_to_linker():
             _begin()
 
@@ -199,8 +200,6 @@ def _begin() -> None:
 
 def _renew() -> None:
     """In a child of fork no thread is but the one that forked."""
-    global _LOCK  # noqa: PLW0603 - a thread that held it is not in the child
-    _LOCK = threading.Lock()
     if _THREADS:
         _THREADS.clear()
         _begin()

@@ -41,13 +41,14 @@ def _intrinsic(build: Any) -> Intrinsic:
 def _build_shared() -> Any:
     from llvmlite import ir
     from numba import types
+    from numba.core.cgutils import get_or_insert_function
     from numba.extending import intrinsic
 
     def shared(typing: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             # the linker looks up added symbols for functions only; this one is not called
             kind = ir.FunctionType(ir.VoidType(), [])
-            address = _function(builder.module, kind, symbol("state"))
+            address = get_or_insert_function(builder.module, kind, symbol("state"))
             return builder.bitcast(address, ir.IntType(64).as_pointer())
 
         words: Any = types.CPointer
@@ -59,12 +60,13 @@ def _build_shared() -> Any:
 def _build_asked_for() -> Any:
     from llvmlite import ir
     from numba import types
+    from numba.core.cgutils import get_or_insert_function
     from numba.extending import intrinsic
 
     def asked_for(typing: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kind = ir.FunctionType(ir.IntType(32), [])
-            count = _function(builder.module, kind, "get_num_threads")
+            count = get_or_insert_function(builder.module, kind, "get_num_threads")
             return builder.sext(builder.call(count, []), ir.IntType(64))
 
         return types.int64(), generate
@@ -97,13 +99,14 @@ def _posix(name: str, *places: int) -> Intrinsic:
     def build() -> Any:
         from llvmlite import ir
         from numba import types
+        from numba.core.cgutils import get_or_insert_function
         from numba.extending import intrinsic
 
         def called(typing: Any, words: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
                 pointer = ir.IntType(64).as_pointer()
                 kind = ir.FunctionType(ir.IntType(32), [pointer] * len(places))
-                function = _function(builder.module, kind, name)
+                function = get_or_insert_function(builder.module, kind, name)
                 at = [builder.gep(arguments[0], [ir.IntType(64)(place)]) for place in places]
                 builder.call(function, at)
                 return context.get_dummy_value()
@@ -125,15 +128,10 @@ wake = _posix("pthread_cond_broadcast", CONDITION)
 give_way = _posix("sched_yield")
 
 
-def _function(module: Any, kind: Any, name: str) -> Any:
-    from llvmlite import ir
-
-    return module.globals.get(name) or ir.Function(module, kind, name)
-
-
 def share(builder: Any, function: Any, arguments: list[Any]) -> None:
     """Code for ``function(first, count, ...)`` of all items, given (items, piece, ...)."""
     from llvmlite import ir
+    from numba.core.cgutils import get_or_insert_function
 
     word = ir.IntType(64)
     items, piece, *given = arguments
@@ -160,6 +158,6 @@ def share(builder: Any, function: Any, arguments: list[Any]) -> None:
                 parts = builder.insert_value(parts, value, number)
             builder.store(parts, packed)
             kind_of_run = ir.FunctionType(ir.VoidType(), [word] * 4)
-            run = _function(builder.module, kind_of_run, symbol("run"))
+            run = get_or_insert_function(builder.module, kind_of_run, symbol("run"))
             addresses = [builder.ptrtoint(pointer, word) for pointer in (one, packed)]
             builder.call(run, [*addresses, items, piece])

@@ -6,18 +6,10 @@ import ctypes
 import functools
 import os
 import sys
-import threading
 
-_LOCK = threading.RLock()
+from kernels.locks import ForkedLock
 
-
-def _renew_lock() -> None:
-    global _LOCK  # noqa: PLW0603 - a thread that held it is not in the child
-    _LOCK = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+_LOCK = ForkedLock()
 
 _TBB_NAMES = {"darwin": "libtbb.12.dylib", "win32": "tbb12.dll"}
 
@@ -78,7 +70,7 @@ def start_threads() -> None:
     """Load TBB and have numba use it; must come before numba's first parallel call."""
     import numba
 
-    with _LOCK:
+    with _LOCK.lock:
         if running_layer() is not None:
             return
         library = tbb_library()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +14,7 @@ from kernels.choose.environment import Environment, Threads, environment
 from kernels.choose.recall import Recalled, hint, recall
 from kernels.choose.signature import Signature, signature
 from kernels.choose.wisdom import Wisdom, wisdom
+from kernels.locks import ForkedLock
 from kernels.registry import Kernel, Operation
 
 if TYPE_CHECKING:
@@ -23,16 +22,7 @@ if TYPE_CHECKING:
     from kernels.choose.measuring import Measured
 
 #: one measurement at a time: two at once would measure each other
-_MEASURING = threading.RLock()
-
-
-def _renew_lock() -> None:
-    global _MEASURING  # noqa: PLW0603 - a thread that held it is not in the child
-    _MEASURING = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+_MEASURING = ForkedLock()
 
 
 class NoKernelLeft(ValueError):  # noqa: N818 - what is the matter, as users read it
@@ -98,7 +88,7 @@ def decide(
                 return Decision(guess.kernel, asked, estimate=guess)
             usable.remove(guess.kernel.method)
         raise NoKernelLeft(f"{op.name}: no kernel passes the check")
-    with _MEASURING, memory.measuring():
+    with _MEASURING.lock, memory.measuring():
         # another thread or process may have been at it while this one waited
         if not again and (found := _from_memory(op, here, asked, rigor, memory, between)):
             return found
@@ -127,7 +117,7 @@ def _passes(
     """Check a kernel that somebody else's wisdom names, before it is first called."""
     from kernels.choose.measuring import check_one
 
-    with _MEASURING:
+    with _MEASURING.lock:
         if kernel.method in memory.book(op.name).passed(here, asked.dtype):
             return True
         verdict = check_one(kernel, asked.dtype)

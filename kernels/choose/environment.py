@@ -11,7 +11,6 @@ import functools
 import importlib.util
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ from kernels import threading_layer
 from kernels.bodies import sources_of
 from kernels.compiled import Compiled
 from kernels.cpu import cpu_model
+from kernels.locks import ForkedLock
 from kernels.registry import Operation
 
 
@@ -90,16 +90,7 @@ def threads() -> Threads:
 
 
 #: one at a time: two that overlap would each put back what the other had set
-_LIMITING = threading.RLock()
-
-
-def _renew_lock() -> None:
-    global _LIMITING  # noqa: PLW0603 - a thread that held it is not in the child
-    _LIMITING = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+_LIMITING = ForkedLock()
 
 
 @contextmanager
@@ -114,7 +105,7 @@ def limited(count: int | None) -> Iterator[None]:
         return
     from kernels.measure.machine import limit_threads
 
-    with _LIMITING, limit_threads(count):
+    with _LIMITING.lock, limit_threads(count):
         yield
 
 

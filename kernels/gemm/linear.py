@@ -41,8 +41,8 @@ FEW, MANY = 16, 512
 _TILE, _UNITS = 64, 16
 #: below so many bytes of weights, times rows, one thread is done in some microseconds
 _ALONE = 250_000
-#: fewer rows than these are multiplied with one panel of the weights after the other
-_MANY = 192
+#: for inputs' gradients fewer than these are multiplied with one panel of weights after the other
+_MANY_GATHERED = 192
 #: rows that are multiplied with one panel after the other while they lie in second-level cache
 _CHUNK = 512
 #: most tasks that a weight gradient of many rows is divided into: each reads all of ``dlogits``
@@ -57,9 +57,8 @@ def alone(like: Array, batch: int, units: int, features: int) -> bool:
 
 @helper()
 def packed_elements(like: Pointer, batch: int, units: int, features: int) -> int:
-    """Memory of `outputs_all` for packed weights and the bias; each from a cache line on."""
-    wide = padded(like, units)
-    return wide if batch < MANY else wide + wide * features
+    """Memory of `outputs_all` for the bias and packed weights, where threads share those."""
+    return padded(like, units) * (1 + features) if batch >= MANY else 1
 
 
 @linked(divided=True)
@@ -112,13 +111,7 @@ def outputs_all(
 @helper()
 def inputs_elements(like: Pointer, batch: int, units: int, features: int) -> int:
     """Memory of `inputs_all` for packed weights."""
-    return units * padded(like, features) if batch >= _MANY else 1
-
-
-@helper()
-def inputs_tasks(like: Pointer, batch: int, features: int) -> int:
-    """How many tasks the last phase of `inputs_all` has."""
-    return (batch + _TILE - 1) // _TILE if batch >= _MANY else panels_of(like, features)
+    return units * padded(like, features) if batch >= _MANY_GATHERED else 1
 
 
 @linked(divided=True)
@@ -138,16 +131,16 @@ def inputs_all(
             weighted_sums(d, at(w, first), units, features, end - first, at(dx, first))
             task = take(state, 1, number, threads, threads)
         return
-    tasks, panels = inputs_tasks(d, batch, features), panels_of(d, features)
-    if batch < _MANY:
+    panels = panels_of(d, features)
+    if batch < _MANY_GATHERED:
         # a panel of weights for all rows
         memory = fresh(d, units * 3 * size + 16)
         packed = memory[misfit(memory) :]
-        task = take(state, 1, number, threads, tasks)
-        while task < tasks:
+        task = take(state, 1, number, threads, panels)
+        while task < panels:
             gather(w, units, features, task, packed)
             back_panel(d, batch, units, packed, task, features, zeros, dx)
-            task = take(state, 1, number, threads, tasks)
+            task = take(state, 1, number, threads, panels)
         return
     task = take(state, 0, number, threads, panels)
     while task < panels:
@@ -155,6 +148,7 @@ def inputs_all(
         finish(state, 0, threads)
         task = take(state, 0, number, threads, panels)
     wait(state, 0, threads, panels)
+    tasks = (batch + _TILE - 1) // _TILE
     scratch = fresh(d, _TILE * features if past != 0 else 1)
     task = take(state, 1, number, threads, tasks)
     while task < tasks:
@@ -168,13 +162,6 @@ def inputs_all(
         if past != 0:
             copy_past(scratch, rows * features, there)
         task = take(state, 1, number, threads, tasks)
-
-
-@helper()
-def weights_tasks(like: Pointer, batch: int, features: int) -> int:
-    """How many tasks `weights_all` has."""
-    panels = panels_of(like, features)
-    return panels if batch <= _CHUNK else min(panels, _GROUPS)
 
 
 @linked(divided=True)
@@ -192,7 +179,8 @@ def weights_all(
                 scaled_of(x, d[u], features, at(dw, u * features))
             task = take(state, 0, number, threads, tasks)
         return
-    panels, tasks = panels_of(x, features), weights_tasks(x, batch, features)
+    panels = panels_of(x, features)
+    tasks = panels if batch <= _CHUNK else min(panels, _GROUPS)
     task = take(state, 0, number, threads, tasks)
     while task < tasks:
         first, last = task * panels // tasks, (task + 1) * panels // tasks

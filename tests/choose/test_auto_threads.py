@@ -198,9 +198,9 @@ LOCKED = """with LOCK:
     ("hold", "ask"),
     [
         (LOCKED.replace("LOCK", "wisdom()._lock"), "doubled"),
-        (LOCKED.replace("LOCK", "deciding._MEASURING"), "doubled"),
+        (LOCKED.replace("LOCK", "deciding._MEASURING.lock"), "doubled"),
         (LOCKED.replace("LOCK", "kernels.auto._lock"), "doubled"),
-        (LOCKED.replace("LOCK", "compiled._LOCK"), "relu"),
+        (LOCKED.replace("LOCK", "compiled._LOCK.lock"), "relu"),
         (MEASURING, "doubled"),
     ],
     ids=["wisdom", "measuring", "auto", "compiling", "a measurement"],
