@@ -176,6 +176,11 @@ def start() -> None:
             _begin()
 
 
+def threads() -> frozenset[threading.Thread]:
+    """The pool's own, which run nothing but its jobs."""
+    return frozenset(_THREADS)
+
+
 def _begin() -> None:
     import numba
 

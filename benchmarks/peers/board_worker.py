@@ -64,8 +64,13 @@ class Seat:
 
     def screen(self, ways: Sequence[str], share_s: float) -> Answer:
         """The fastest call of each, from a few."""
-        settle(_LOOK_S)
-        return {"call_s": {name: _screened_s(self._ways[name], share_s) for name in ways}}
+        call_s = {}
+        for name in ways:
+            # none has to share the processor with threads that the one before left spinning
+            settle(_LOOK_S)
+            call_s[name] = _screened_s(self._ways[name], share_s)
+            self._ways[name].after()
+        return {"call_s": call_s}
 
     def keep(self, ways: Sequence[str]) -> Answer:
         """Only these have turns; memory of the others is free."""

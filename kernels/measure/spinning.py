@@ -14,14 +14,21 @@ from collections.abc import Callable
 
 import threadpoolctl
 
+from kernels import pool
+
 
 def stop_spinning() -> None:
     """End OpenBLAS's idle threads, where nobody else in this process can be using them."""
     # OpenBLAS does this itself before a fork; a thread in the middle of a product would wait for
     # ever for the ones that are ended
-    if threading.active_count() == 1:
+    if _alone():
         for stop in _stoppers():
             stop()
+
+
+def _alone() -> bool:
+    """Whether no other thread of Python could be in a product; the pool's never are."""
+    return len(set(threading.enumerate()) - pool.threads()) == 1
 
 
 @functools.cache

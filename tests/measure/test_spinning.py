@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -30,7 +32,7 @@ needs_threads = pytest.mark.skipif(
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The threads of a test runner do not multiply matrices."""
-    monkeypatch.setattr(spinning.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(spinning, "_alone", lambda: True)
 
 
 @needs_threads
@@ -57,9 +59,9 @@ def test_products_after_it_are_the_same(alone: None) -> None:
 def test_beside_another_python_thread_it_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[int] = []
     monkeypatch.setattr(spinning, "_stoppers", lambda: (lambda: called.append(1),))
-    before = threading.active_count()
-    counted = threading.active_count
-    monkeypatch.setattr(spinning.threading, "active_count", lambda: counted() - before + 1)
+    before = set(threading.enumerate()) - {threading.current_thread()}
+    found = threading.enumerate
+    monkeypatch.setattr(spinning.threading, "enumerate", lambda: set(found()) - before)
     done = threading.Event()
     other = threading.Thread(target=done.wait)
     other.start()
@@ -69,3 +71,34 @@ def test_beside_another_python_thread_it_does_nothing(monkeypatch: pytest.Monkey
     other.join()
     stop_spinning()
     assert called == [1]
+
+
+#: after a parallel kernel has run, the pool's threads are there for good
+BESIDE_POOL = """
+import threading, time
+import numpy as np
+import kernels
+from kernels.measure.spinning import stop_spinning
+
+relu = kernels.operation("relu")
+relu["simd"](**relu.draw(1000, "float32", seed=1))
+assert threading.active_count() > 1, "no pool"
+A = np.random.default_rng(0).random((700, 700))
+spun_s = []
+for _ in range(10):
+    A @ A
+    stop_spinning()
+    before_s = time.process_time()
+    time.sleep(0.02)
+    spun_s.append(time.process_time() - before_s)
+print(min(spun_s))
+"""
+
+
+@needs_threads
+def test_threads_of_the_pool_are_no_reason_to_let_it_spin() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BESIDE_POOL], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 0.002
