@@ -43,10 +43,6 @@ _TILE, _UNITS = 64, 16
 _ALONE = 250_000
 #: for inputs' gradients fewer than these are multiplied with one panel of weights after the other
 _MANY_GATHERED = 192
-#: rows that are multiplied with one panel after the other while they lie in second-level cache
-_CHUNK = 512
-#: most tasks that a weight gradient of many rows is divided into: each reads all of ``dlogits``
-_GROUPS = 6
 
 
 @helper()
@@ -170,7 +166,7 @@ def weights_all(
     x: Pointer, d: Pointer, batch: int, units: int, features: int,
     zeros: Pointer, dw: Pointer,
 ) -> None:  # fmt: skip
-    """dW[u, f] = sum_b dZ[b, u] X[b, f], as one thread takes its tasks."""
+    """dW[u, f] = sum_b dZ[b, u] X[b, f] of not too many rows, as one thread takes its tasks."""
     if batch == 1:
         tasks = (units + _UNITS - 1) // _UNITS
         task = take(state, 0, number, threads, tasks)
@@ -179,16 +175,8 @@ def weights_all(
                 scaled_of(x, d[u], features, at(dw, u * features))
             task = take(state, 0, number, threads, tasks)
         return
-    panels = panels_of(x, features)
-    tasks = panels if batch <= _CHUNK else min(panels, _GROUPS)
+    tasks = panels_of(x, features)
     task = take(state, 0, number, threads, tasks)
     while task < tasks:
-        first, last = task * panels // tasks, (task + 1) * panels // tasks
-        for b in range(0, max(batch, 1), _CHUNK):
-            rows, more = min(_CHUNK, batch - b), min(b, 1)
-            own, there = at(d, b * units), at(x, b * features)
-            for panel in range(first, last):
-                weights_panel(
-                    own, units, there, features, rows, panel, dw, more, zeros, PLAIN, dw, 0
-                )
+        weights_panel(d, units, x, features, batch, task, dw, 0, zeros, PLAIN, dw, 0)
         task = take(state, 0, number, threads, tasks)

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from kernels import draws, wide
 from kernels.gemm.linear import alone, weights_all
+from kernels.gemm.partial import by_parts, partial_elements, weights_by_parts
+from kernels.linked import misfit
 from kernels.pool import everyone
 from kernels.registry import Operation, Sizes
 from kernels.taking import counters
@@ -136,9 +138,16 @@ def unit_blocks(inputs: Array, dlogits: Array) -> Array:
 @weight_gradient.kernel("tiled", compile=True, parallel=True)
 def tiled(inputs: Array, dlogits: Array, out: Array) -> None:
     """New over ``numba_parallel``: blocks of sums in registers, some rows in cache at a time."""
-    # reads B*F once, and B*U once for each task's panels of the result
+    # reads B*F and B*U once where rows are many, sums of parts two to four times U*F
     (batch, features), units = inputs.shape, dlogits.shape[1]
     zeros = np.zeros(48, inputs.dtype)
     threads = 1 if alone(inputs, batch, units, features) else everyone()
-    state = counters(1, threads)
-    weights_all(threads, 1, threads, state, inputs, dlogits, batch, units, features, zeros, out)
+    state = counters(2, threads)
+    if not by_parts(inputs, batch):
+        weights_all(threads, 1, threads, state, inputs, dlogits, batch, units, features, zeros, out)
+    else:
+        memory = np.empty(partial_elements(inputs, batch, units, features) + 16, inputs.dtype)
+        work = memory[misfit(memory) :]
+        weights_by_parts(
+            threads, 1, threads, state, inputs, dlogits, batch, units, features, zeros, work, out
+        )
