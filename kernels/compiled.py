@@ -18,6 +18,7 @@ import numpy as np
 
 from kernels.bodies import copy_of, digest_of, globals_of, jit_of, prepare, sources_of
 from kernels.locks import ForkedLock
+from kernels.memory import for_result
 from kernels.threading_layer import start_threads, why_not_parallel
 
 Form = tuple[Any, ...]  # dtype of the first array, options
@@ -93,7 +94,7 @@ class Compiled:
     def _memory(self, arrays: Sequence[Any]) -> Any:
         """For the result of such arrays: one array, or a tuple of them."""
         assert self._shapes is not None  # noqa: S101 - or there is no memory to be given
-        made = tuple(np.empty(shape, arrays[0].dtype) for shape in self._shapes(arrays))
+        made = tuple(for_result(shape, arrays[0].dtype) for shape in self._shapes(arrays))
         return made if len(made) > 1 else made[0]
 
     def _form(self, arrays: Sequence[Any], options: dict[str, Any], out: Any) -> Any:
@@ -175,19 +176,19 @@ def _making(
     form: Callable[..., Any], arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]
 ) -> Callable[..., Any]:
     """A form that is given memory, and makes it: of arrays of the shapes of these."""
-    dtype, empty = arrays[0].dtype, np.empty
+    dtype, make = arrays[0].dtype, for_result
     if len(shapes) == 1:
         (shape,) = shapes
 
         def one(*given: Any) -> Any:
-            out = empty(shape, dtype)
+            out = make(shape, dtype)
             form(*given, out)
             return out
 
         return one
 
     def several(*given: Any) -> Any:
-        out = tuple([empty(shape, dtype) for shape in shapes])
+        out = tuple([make(shape, dtype) for shape in shapes])
         form(*given, out)
         return out
 

@@ -12,6 +12,7 @@ import numpy as np
 from kernels.choose import environment
 from kernels.measure.spinning import stop_spinning
 from kernels.measure.workload import first_rows
+from kernels.memory import for_result
 from kernels.registry import Kernel
 
 from .serving import told
@@ -96,7 +97,10 @@ def _way(kernel: Kernel, task: Task) -> Way:
     if not kernel.takes_out:
         call = partial(kernel.entry(task.given, task.options), *task.given)
         return Way(call, partial(_arrays, outputs), after=stop_spinning)
-    buffers = tuple(np.full(shape, np.nan, task.dtype) for shape in task.shapes.values())
+    # as it lies where a kernel makes it
+    buffers = tuple(for_result(shape, task.dtype) for shape in task.shapes.values())
+    for buffer in buffers:
+        buffer.fill(np.nan)
     out = buffers if outputs > 1 else buffers[0]
     call = partial(kernel.entry(task.given, task.options, out), *task.given, out)
     return Way(call, lambda _: buffers, after=stop_spinning)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kernels.memory import aligned
 from kernels.network.feed import feed
 from kernels.network.history import History
 from kernels.network.interrupts import between_steps
-from kernels.network.memory import aligned
 from kernels.network.optimizer import Optimizer, Steps
 from kernels.network.plan import Plan
 from kernels.network.step import stepping
