@@ -11,7 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels.bodies import helper
-from kernels.gemm.block import PLAIN
+from kernels.gemm.block import PLAIN, down
 from kernels.gemm.dot import dots
 from kernels.gemm.products import (
     back_panel,
@@ -22,6 +22,7 @@ from kernels.gemm.products import (
     pack_panel,
     pad,
     padded,
+    panel_width,
     panels_of,
     units_forward,
     weights_panel,
@@ -43,6 +44,8 @@ _TILE, _UNITS = 64, 16
 _ALONE = 250_000
 #: for inputs' gradients fewer than these are multiplied with one panel of weights after the other
 _MANY_GATHERED = 192
+#: and so many at most with the weights as they lie: to gather them would take longer
+_DIRECT = 48
 
 
 @helper()
@@ -134,8 +137,15 @@ def inputs_all(
         packed = memory[misfit(memory) :]
         task = take(state, 1, number, threads, panels)
         while task < panels:
-            gather(w, units, features, task, packed)
-            back_panel(d, batch, units, packed, task, features, zeros, dx)
+            first, width = task * 3 * size, panel_width(w, features, task)
+            if batch <= _DIRECT and first + width <= features:
+                down(
+                    batch, width // size, d, units, 1, at(w, first), features,
+                    at(dx, first), features, zeros, 0, units, PLAIN, zeros, 0, 0,
+                )  # fmt: skip
+            else:
+                gather(w, units, features, task, packed)
+                back_panel(d, batch, units, packed, task, features, zeros, dx)
             task = take(state, 1, number, threads, panels)
         return
     task = take(state, 0, number, threads, panels)
