@@ -37,8 +37,8 @@ from kernels.taking import finish, take, wait
 
 Array = npt.NDArray[Any]
 
-# axes in ``sizes``; a layer's inputs and outputs are neighbours
-BATCH, FEATURES, HIDDEN1, HIDDEN2, CLASSES = range(5)
+# axes in ``sizes``, where a layer's inputs and outputs are neighbours, and `chunk_rows`
+BATCH, FEATURES, HIDDEN1, HIDDEN2, CLASSES, ROWS = range(6)
 # parts of the workspace: packed weights, padded biases, what is left of W2 and W3 beyond whole
 # vectors, a row of zeros, and the hidden layers of a chunk of rows with their gradients
 PACKED1, PACKED2, PACKED3, BIAS1, BIAS2, BIAS3, TAIL2, TAIL3, ZEROS, SHARED = range(10)
@@ -46,11 +46,17 @@ O1, O2, D1, D2, D3, END = range(9, 15)
 
 #: fewer rows than these are multiplied with weights that are not packed, but for the first layer's
 MANY = 192
-#: rows whose hidden layers are kept until the weights' gradients have taken them up: what is kept
-#: does not grow with the batch
+#: most rows whose hidden layers are kept until the weights' gradients have taken them up: what is
+#: kept does not grow with the batch
 CHUNK = 1024
 #: below so many multiplications, threads take longer to wake than the work takes
 _ALONE = 1 << 20
+
+
+@helper()
+def chunk_rows(like: Array) -> int:
+    """Rows whose hidden layers are kept at a time: as many bytes in either precision."""
+    return CHUNK * 4 // like.itemsize
 
 
 @helper()
@@ -87,8 +93,8 @@ def forward_elements(sizes: Array, places: Array) -> int:
 def lay_out(like: Array, sizes: Array) -> Array:
     """Offsets of the parts of the workspace, each on a cache line if its beginning is."""
     size = lanes(like)
-    rows, features, hidden1 = min(sizes[BATCH], CHUNK), sizes[FEATURES], sizes[HIDDEN1]
-    hidden2, classes = sizes[HIDDEN2], sizes[CLASSES]
+    rows, features = min(sizes[BATCH], chunk_rows(like)), sizes[FEATURES]
+    hidden1, hidden2, classes = sizes[HIDDEN1], sizes[HIDDEN2], sizes[CLASSES]
     wide1, wide2, wide3 = padded(like, hidden1), padded(like, hidden2), padded(like, classes)
     packed = 0 if sizes[BATCH] < MANY else 1
     lengths = (

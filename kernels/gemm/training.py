@@ -20,7 +20,6 @@ from kernels.gemm.block import PLAIN, RECTIFIED
 from kernels.gemm.products import back, panels_of, sum_rows, weights_panel
 from kernels.gemm.three_layers import (
     BATCH,
-    CHUNK,
     CLASSES,
     D1,
     D2,
@@ -31,11 +30,13 @@ from kernels.gemm.three_layers import (
     HIDDEN2,
     O1,
     O2,
+    ROWS,
     TAIL2,
     TAIL3,
     ZEROS,
     alone,
     begin_all,
+    chunk_rows,
     forward_tile,
     lay_out,
     tile_rows,
@@ -136,12 +137,12 @@ def _train_all(
         number, threads, state, x, w1, b1, w2, b2, w3, b3, sizes, work, places,
         RECTIFIED, at(work, places[O1]),
     )  # fmt: skip
-    batch, classes = sizes[BATCH], sizes[CLASSES]
+    batch, classes, chunk = sizes[BATCH], sizes[CLASSES], sizes[ROWS]
     tile = tile_rows(batch)
     panels = _panel_tasks(x, sizes)
     phase = 1
-    for first in range(0, max(batch, 1), CHUNK):
-        end = min(first + CHUNK, batch)
+    for first in range(0, max(batch, 1), chunk):
+        end = min(first + chunk, batch)
         tiles = (end - first + tile - 1) // tile
         task = take(state, phase, number, threads, tiles)
         while task < tiles:
@@ -178,16 +179,16 @@ def train(
 
     Where there is memory for the logits of a chunk alone, each chunk writes over the one before.
     """
-    batch, classes = inputs.shape[0], b3.shape[0]
+    batch, classes, chunk = inputs.shape[0], b3.shape[0], chunk_rows(inputs)
     refuse_labels(labels, classes)
-    sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes))
+    sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes, chunk))
     places = lay_out(inputs, sizes)
     memory = np.empty(places[END] + 16, inputs.dtype)
     work = memory[misfit(memory) :]
     tiles = (batch + tile_rows(batch) - 1) // tile_rows(batch)
     losses = np.empty(tiles, inputs.dtype)
     over = 0 if logits.shape[0] == batch else 1
-    phases = 1 + 2 * max((batch + CHUNK - 1) // CHUNK, 1)
+    phases = 1 + 2 * max((batch + chunk - 1) // chunk, 1)
     threads = 1 if alone(sizes) else everyone()
     state = counters(phases, threads)
     _train_all(

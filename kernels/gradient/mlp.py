@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kernels import draws
 from kernels.forward import mlp
 from kernels.gemm.block import PLAIN
-from kernels.gemm.three_layers import CHUNK
+from kernels.gemm.three_layers import chunk_rows
 from kernels.gemm.training import train
 from kernels.gradient import mlp_logits
 from kernels.gradient.mlp_logits import Six, fused_loops
@@ -83,5 +83,5 @@ def tiled(
     """New over ``numba``: blocks of sums in registers, tiles of rows in cache, on all threads."""
     # reads X twice, once forward and once for dW1, the second time from cache
     dw1, db1, dw2, db2, dw3, db3 = out
-    logits = np.empty((min(inputs.shape[0], CHUNK), b3.shape[0]), inputs.dtype)
+    logits = np.empty((min(inputs.shape[0], chunk_rows(inputs)), b3.shape[0]), inputs.dtype)
     train(inputs, w1, b1, w2, b2, w3, b3, labels, logits, dw1, db1, dw2, db2, dw3, db3, PLAIN, 0)

@@ -100,10 +100,10 @@ def test_one_thread_and_all_give_the_same_bits(name: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", TILED)
 def test_batches_about_where_another_way_is_taken_agree_with_matmul(name: str, dtype: str) -> None:
-    """Units are shared from FEW rows on, rows from MANY on, and CHUNK rows are kept at a time."""
+    """Units are shared from FEW rows on, rows from MANY on, and CHUNK rows or half are kept."""
     assert (FEW, linear.MANY, three_layers.MANY, CHUNK) == (16, 512, 192, 1024)
     op = kernels.operation(name)
-    turns = (FEW, three_layers.MANY, linear.MANY, CHUNK)
+    turns = (FEW, three_layers.MANY, linear.MANY, CHUNK // 2, CHUNK)
     for batch in (*(turn + beside for turn in turns for beside in (-1, 0, 1)), 2 * CHUNK + 1):
         arrays = drawn(name, batch, dtype, features=37, hidden1=19, hidden2=33, classes=7)
         expected, found = op["matmul"](**arrays), op["tiled"](**arrays)
