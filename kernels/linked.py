@@ -241,7 +241,9 @@ def _build_misfit() -> Any:
         size = array.dtype.bitwidth // 8
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            data = context.make_array(array)(context, builder, arguments[0]).data
+            data = arguments[0]
+            if isinstance(array, types.Array):
+                data = context.make_array(array)(context, builder, data).data
             address = builder.ptrtoint(data, ir.IntType(64))
             beyond = builder.and_(builder.neg(address), ir.Constant(address.type, _LINE - 1))
             return builder.udiv(beyond, ir.Constant(address.type, size))
@@ -253,7 +255,7 @@ def _build_misfit() -> Any:
 
 #: ``at(array or pointer, offset)``: the pointer to an element, counted in C order
 at = Intrinsic(_build_at, __file__)
-#: ``misfit(array)``: elements from its beginning to the next cache line's
+#: ``misfit(array or pointer)``: elements from its beginning to the next cache line's
 misfit = Intrinsic(_build_misfit, __file__)
 #: ``fresh(array or pointer, count)``: a new flat array of its dtype
 fresh = Intrinsic(_build_fresh, __file__)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kernels import draws, wide
 from kernels.gemm.linear import alone, outputs_all, packed_elements
+from kernels.linked import misfit
 from kernels.pool import everyone
 from kernels.registry import Operation
 from kernels.taking import counters
@@ -123,7 +124,8 @@ def tiled(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
     # reads B*F and writes B*U once, and the weights, packed for it, once a tile of rows
     batch, features = inputs.shape
     units = weights.shape[0]
-    work = np.empty(packed_elements(inputs, batch, units, features), inputs.dtype)
+    memory = np.empty(packed_elements(inputs, batch, units, features) + 16, inputs.dtype)
+    work = memory[misfit(memory) :]
     threads = 1 if alone(inputs, batch, units, features) else everyone()
     state = counters(2, threads)
     outputs_all(

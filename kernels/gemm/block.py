@@ -25,8 +25,9 @@ VECTORS = 3
 #: what blocks may be high, highest first: eight times three sums, three of B and one of A fill
 #: 28 of 32 registers; four times three fill all of 16
 ROWS = (8, 4, 2, 1)
-#: what is stored: the sums, the sums with zero for negative ones, or a step along them
-PLAIN, RECTIFIED, STEPPED = 0, 1, 2
+#: what is stored: the sums, the sums with zero for negative ones, a step along them, or the sums
+#: past the caches, for which every vector of the result must lie within a line
+PLAIN, RECTIFIED, STEPPED, PAST = 0, 1, 2, 3
 
 
 def _build_rows() -> Any:
@@ -108,6 +109,7 @@ def _block(
     builder = emit.builder
     stepping = builder.icmp_signed("==", end.kind, emit.number(STEPPED))
     rectifying = builder.icmp_signed("==", end.kind, emit.number(RECTIFIED))
+    streaming = builder.icmp_signed("==", end.kind, emit.number(PAST))
     with builder.if_else(stepping) as (stepped, otherwise):
         with stepped:
             factor = emit.in_all_lanes(end.factor)
@@ -115,10 +117,14 @@ def _block(
                 base = emit.load(emit.after(end.base, end.base_row, i, j * emit.lanes))
                 value = emit.add_product(factor, sums[i, j], base)
                 emit.store(value, emit.after(*result, i, j * emit.lanes))
-        with otherwise:
-            for i, j in places:
-                value = _rectify(emit, sums[i, j], rectifying)
-                emit.store(value, emit.after(*result, i, j * emit.lanes))
+        with otherwise, builder.if_else(streaming) as (past, near):
+            with past:
+                for i, j in places:
+                    emit.stream(sums[i, j], emit.after(*result, i, j * emit.lanes))
+            with near:
+                for i, j in places:
+                    value = _rectify(emit, sums[i, j], rectifying)
+                    emit.store(value, emit.after(*result, i, j * emit.lanes))
 
 
 def _sum(

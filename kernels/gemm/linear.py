@@ -11,7 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels.bodies import helper
-from kernels.gemm.block import PLAIN, down
+from kernels.gemm.block import PAST, PLAIN, down
 from kernels.gemm.dot import dots
 from kernels.gemm.products import (
     back_panel,
@@ -58,6 +58,12 @@ def alone(like: Array, batch: int, units: int, features: int) -> bool:
 def packed_elements(like: Pointer, batch: int, units: int, features: int) -> int:
     """Memory of `outputs_all` for the bias and packed weights, where threads share those."""
     return padded(like, units) * (1 + features) if batch >= MANY else 1
+
+
+@helper()
+def on_lines(matrix: Pointer, columns: int) -> bool:
+    """Whether vectors of all rows lie within a line, so that they can be stored past the caches."""
+    return misfit(matrix) == 0 and columns % lanes(matrix) == 0
 
 
 @linked(divided=True)
@@ -145,7 +151,7 @@ def inputs_all(
                 )  # fmt: skip
             else:
                 gather(w, units, features, task, packed)
-                back_panel(d, batch, units, packed, task, features, zeros, dx)
+                back_panel(d, batch, units, packed, task, features, zeros, dx, PLAIN)
             task = take(state, 1, number, threads, panels)
         return
     task = take(state, 0, number, threads, panels)
@@ -155,17 +161,19 @@ def inputs_all(
         task = take(state, 0, number, threads, panels)
     wait(state, 0, threads, panels)
     tasks = (batch + _TILE - 1) // _TILE
-    scratch = fresh(d, _TILE * features if past != 0 else 1)
+    ending = PAST if past != 0 and on_lines(dx, features) else PLAIN
+    copied = past != 0 and ending == PLAIN
+    scratch = fresh(d, _TILE * features if copied else 1)
     task = take(state, 1, number, threads, tasks)
     while task < tasks:
         b = task * _TILE
         rows = min(_TILE, batch - b)
         own, there = at(d, b * units), at(dx, b * features)
-        made = there if past == 0 else at(scratch, 0)
+        made = at(scratch, 0) if copied else there
         for panel in range(panels):
             packed_here = at(work, panel * 3 * size * units)
-            back_panel(own, rows, units, packed_here, panel, features, zeros, made)
-        if past != 0:
+            back_panel(own, rows, units, packed_here, panel, features, zeros, made, ending)
+        if copied:
             copy_past(scratch, rows * features, there)
         task = take(state, 1, number, threads, tasks)
 

@@ -206,15 +206,18 @@ def gather(a: Pointer, rows: int, columns: int, panel: int, packed: Pointer) -> 
 @linked()
 def back_panel(
     d: Pointer, rows: int, units: int, packed: Pointer, panel: int, features: int,
-    zeros: Pointer, c: Pointer,
+    zeros: Pointer, c: Pointer, ending: int,
 ) -> None:  # fmt: skip
-    """C[b, f] = sum_u D[b, u] W[u, f] for the features of one panel, which `gather` packed."""
+    """C[b, f] = sum_u D[b, u] W[u, f] for the features of one panel, which `gather` packed.
+
+    It is stored PLAIN, or PAST the caches, but for features that fill no vector.
+    """
     size = lanes(d)
     first, width = panel * 3 * size, panel_width(d, features, panel)
     if first + width <= features:
         down(
             rows, width // size, d, units, 1, packed, width, at(c, first), features, zeros, 0,
-            units, PLAIN, zeros, 0, 0,
+            units, ending, zeros, 0, 0,
         )  # fmt: skip
     else:
         beside = fresh(d, rows * width)

@@ -20,6 +20,7 @@ from kernels.gemm.linear import FEW
 from kernels.gemm.three_layers import CHUNK
 from kernels.measure.error import as_tuple
 from kernels.measure.machine import limit_threads
+from kernels.pieces import _PAST_BYTES
 
 TILED = [op.name for op in kernels.operations.values() if "tiled" in op]
 SIZES = {"features": 51, "hidden1": 33, "hidden2": 50, "classes": 11, "units": 50}
@@ -139,3 +140,24 @@ def test_nan_passes_a_rectified_layer() -> None:
 def test_an_intrinsic_cannot_be_called_from_python() -> None:
     with pytest.raises(TypeError, match="in a compiled kernel only"):
         down(8, 3)
+
+
+@pytest.mark.parametrize("offset", [0, 16])
+@pytest.mark.parametrize("features", [784, 785])
+def test_gradients_stored_past_the_caches_are_exact_wherever_they_lie(
+    features: int, offset: int
+) -> None:
+    """Stored as they are made where vectors lie on lines, else from beside; whole numbers."""
+    rng = np.random.default_rng(features)
+    weights = rng.integers(-3, 4, (19, features)).astype("float32")
+    dlogits = rng.integers(-3, 4, (1500, 19)).astype("float32")
+    expected = dlogits @ weights
+    memory = np.zeros(expected.nbytes + 128, np.uint8)
+    assert expected.nbytes >= _PAST_BYTES
+    start = -memory.ctypes.data % 64 + offset
+    out = np.ndarray(expected.shape, "float32", memory, start)
+    op = kernels.operation("input_gradient")
+    op["tiled"](dlogits=dlogits, weights=weights, out=out)
+    np.testing.assert_array_equal(out, expected)
+    assert not memory[:start].any()
+    assert not memory[start + out.nbytes :].any()
