@@ -1,11 +1,13 @@
-"""The processor's model, as it calls itself."""
+"""The processor's model, as it calls itself, and its largest cache."""
 
 from __future__ import annotations
 
+import functools
 import platform
 import sys
 
 _KEYS = ("model name", "Model", "cpu model")
+_THIRD = "/sys/devices/system/cpu/cpu0/cache/index3/size"
 
 
 def cpu_model() -> str | None:
@@ -20,6 +22,16 @@ def cpu_model() -> str | None:
     if sys.platform == "darwin":
         return sysctl("machdep.cpu.brand_string")
     return platform.processor() or platform.machine() or None
+
+
+@functools.cache
+def third_level_bytes() -> int:
+    """Of the cache that cores share; 0 where there is none, or where to ask takes a process."""
+    try:
+        with open(_THIRD, encoding="ascii") as size:  # noqa: PTH123 - loads slowly
+            return int(size.read().strip().removesuffix("K")) * 1024
+    except (OSError, ValueError):
+        return 0
 
 
 def sysctl(key: str) -> str:
