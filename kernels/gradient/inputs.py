@@ -10,13 +10,15 @@ import numpy.typing as npt
 from kernels import draws, wide
 from kernels.gemm.linear import alone, inputs_all, inputs_elements
 from kernels.linked import misfit
-from kernels.pieces import beyond_caches
 from kernels.pool import everyone
 from kernels.registry import Operation, Sizes
 from kernels.taking import counters
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
+
+#: a result that no core's own cache holds is stored past them all: products do not wait for that
+_PAST_BYTES = 1 << 21
 
 
 def _reference(dlogits: Array, weights: Array) -> Array:
@@ -118,7 +120,7 @@ def tiled(dlogits: Array, weights: Array, out: Array) -> None:
     zeros = np.zeros(48, dlogits.dtype)
     memory = np.empty(inputs_elements(dlogits, batch, units, features) + 16, dlogits.dtype)
     work = memory[misfit(memory) :]
-    past = beyond_caches(out.nbytes)
+    past = 1 if out.nbytes >= _PAST_BYTES else 0
     threads = 1 if alone(dlogits, batch, units, features) else everyone()
     state = counters(2, threads)
     inputs_all(

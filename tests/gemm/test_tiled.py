@@ -18,9 +18,9 @@ from kernels.gemm import linear, three_layers
 from kernels.gemm.block import down
 from kernels.gemm.linear import FEW
 from kernels.gemm.three_layers import CHUNK
+from kernels.gradient.inputs import _PAST_BYTES
 from kernels.measure.error import as_tuple
 from kernels.measure.machine import limit_threads
-from kernels.pieces import _PAST_BYTES
 
 TILED = [op.name for op in kernels.operations.values() if "tiled" in op]
 SIZES = {"features": 51, "hidden1": 33, "hidden2": 50, "classes": 11, "units": 50}
