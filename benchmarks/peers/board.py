@@ -14,6 +14,7 @@ import argparse
 import datetime
 import hashlib
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -131,7 +132,8 @@ class Board:
         same = before["settings"] == settings
         same = same and before["machine"]["fingerprint"] == self._machine["fingerprint"]
         for cell in before["cells"] if same else []:
-            if cell["code"] == self._code:
+            quiet = cell["other_cores"] <= self._asked.quiet
+            if cell["code"] == self._code and quiet:
                 yield (cell["operation"], cell["batch"], cell["dtype"]), cell
 
 
@@ -191,6 +193,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume", action="store_true",
         help="keep the document's cells that the same code measured with the same settings",
+    )  # fmt: skip
+    parser.add_argument(
+        "--quiet", type=float, default=math.inf, metavar="CORES",
+        help="of those keep the ones in whose turns others had no more of the cores than this",
     )  # fmt: skip
     parser.add_argument("--summary", action="store_true", help="print what is there already")
     return parser

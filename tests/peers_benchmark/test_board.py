@@ -180,6 +180,12 @@ def test_a_run_goes_on_from_what_is_there_and_tells_it_again(board):
     assert measured["ratio"] is None
     assert "| bias_gradient | no peer |" in both.out
     assert board("--summary").out == both.out
+    # and cells that others disturbed are measured again: all, where none can be so quiet
+    quiet = board(*more, "--operation", "tanh", "--resume", "--quiet", "1e9", mine=MINE)
+    assert "kept" in quiet.errors
+    again = board(*more, "--operation", "tanh", "--resume", "--quiet", "-1", mine=MINE)
+    assert "kept" not in again.errors
+    assert [cell["operation"] for cell in again.document["cells"]] == ["tanh"]
     # other settings are another measurement
     other = board(*more, "--rounds", "2", "--operation", "tanh", "--resume", mine=MINE)
     assert "kept" not in other.errors
