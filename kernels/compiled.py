@@ -176,19 +176,19 @@ def _making(
     form: Callable[..., Any], arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]
 ) -> Callable[..., Any]:
     """A form that is given memory, and makes it: of arrays of the shapes of these."""
-    dtype, make = arrays[0].dtype, for_result
+    dtype = arrays[0].dtype
     if len(shapes) == 1:
         (shape,) = shapes
 
         def one(*given: Any) -> Any:
-            out = make(shape, dtype)
+            out = for_result(shape, dtype)
             form(*given, out)
             return out
 
         return one
 
     def several(*given: Any) -> Any:
-        out = tuple([make(shape, dtype) for shape in shapes])
+        out = tuple([for_result(shape, dtype) for shape in shapes])
         form(*given, out)
         return out
 

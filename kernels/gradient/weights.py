@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from kernels import draws, wide
 from kernels.gemm.linear import alone, weights_all
-from kernels.gemm.partial import by_parts, partial_elements, weights_by_parts
+from kernels.gemm.partial import by_parts, partial_elements, parts_of, weights_by_parts
 from kernels.linked import misfit
 from kernels.pool import everyone
 from kernels.registry import Operation, Sizes
@@ -135,7 +135,11 @@ def unit_blocks(inputs: Array, dlogits: Array) -> Array:
     return dweights
 
 
-@weight_gradient.kernel("tiled", compile=True, parallel=True)
+def _sums_of_parts(s: Sizes) -> float:
+    return parts_of(int(s["batch"])) * s["units"] * s["features"]
+
+
+@weight_gradient.kernel("tiled", compile=True, parallel=True, extra_elements=_sums_of_parts)
 def tiled(inputs: Array, dlogits: Array, out: Array) -> None:
     """New over ``numba_parallel``: blocks of sums in registers, some rows in cache at a time."""
     # reads B*F and B*U once where rows are many, sums of parts two to four times U*F
