@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,16 @@ import pytest
 
 import kernels
 from kernels.compiled import Compiled
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be Ctrl-C here and in every child.
+
+    A shell starts what it runs in the background with the signal ignored, and children inherit
+    that: tests that press the keys would wait for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

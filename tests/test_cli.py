@@ -211,7 +211,6 @@ def test_ctrl_c_keeps_what_was_measured_however_often_it_is_pressed(tmp_path, pr
     process = subprocess.Popen(
         [*COMMAND, *args, "--budget", "60", "--json", "a.json"], cwd=tmp_path, text=True,
         stdout=subprocess.PIPE, stderr=follower, env=environment,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
     try:
         _read_until(leader, rb"relu: batch 4")

@@ -355,7 +355,6 @@ def test_after_ctrl_c_the_same_command_measures_only_the_rest(folder):
     leader, follower = os.openpty()  # a terminal on stderr: the bar says when to interrupt
     process = subprocess.Popen(
         [*COMMAND, *args], text=True, stdout=subprocess.PIPE, stderr=follower, env=environment(),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
     try:
         _read_until(leader, rb"relu batch 4 \(3 of 6\)")

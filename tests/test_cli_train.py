@@ -332,7 +332,6 @@ def start(args, columns, stdout=subprocess.PIPE):
     leader, follower = os.openpty()
     process = subprocess.Popen(
         [*COMMAND, *args], text=True, stdout=stdout, stderr=follower, env=environment,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
     os.close(follower)
     return process, leader

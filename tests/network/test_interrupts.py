@@ -32,6 +32,13 @@ again = N.Sequential([N.Linear(20, 8), N.ReLU(), N.Linear(8, 3)], kernels="numba
 print(len(again.fit(x, y, epochs=2, batch=50).loss))
 """
 
+#: a command of its own after this is started as a shell starts one that ends with &
+IGNORING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
 
 def network(family: str) -> N.Sequential:
     layers = [N.Linear(20, 16), N.ReLU(), N.Linear(16, 12), N.ReLU(), N.Linear(12, 3)]
@@ -106,6 +113,27 @@ def test_one_that_nobody_asked_for_is_delivered_at_the_end() -> None:
     with pytest.raises(KeyboardInterrupt), between_steps():
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_who_runs_in_the_background_is_not_interrupted() -> None:
+    script = "import os, signal\nfrom kernels.network.interrupts import between_steps\n"
+    script += "with between_steps() as deliver:\n"
+    script += "    os.kill(os.getpid(), signal.SIGINT)\n    deliver()\nprint('whole')"
+    done = subprocess.run(
+        [sys.executable, "-c", IGNORING, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("whole\n", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_these_tests_are_interrupted_even_if_they_run_in_the_background() -> None:
+    pressed = f"{__file__}::{test_one_that_nobody_asked_for_is_delivered_at_the_end.__name__}"
+    done = subprocess.run(
+        [sys.executable, "-c", IGNORING, "-m", "pytest", "-q", "-p", "no:cacheprovider", pressed],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
 
 
 def test_beside_the_main_thread_signals_are_left_alone() -> None:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 
@@ -151,7 +150,6 @@ def test_a_reader_that_leaves_gets_no_traceback(results, recorded):
     process = subprocess.Popen(
         [sys.executable, "-m", "kernels.cli", "export", recorded], env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
     process.stdout.close()
     with process.stderr as stderr:
