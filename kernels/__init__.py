@@ -24,7 +24,8 @@ import kernels.gradient.mlp_logits
 import kernels.gradient.mlp
 import kernels.gradient.mlp_step  # noqa: F401 - as those above
 from kernels.choose.auto import auto
-from kernels.registry import Kernel, Operation, operation, operations
+from kernels.kernel import Kernel
+from kernels.registry import Operation, operation, operations
 
 if TYPE_CHECKING:
     from kernels import mnist, network

@@ -1,4 +1,4 @@
-"""Operation, Kernel, and how they are found: the one interface.
+"""Operation, and how one is found: the one interface.
 
 An operation is the mathematics, a kernel is one way to compute it, the reference is the
 slow, obvious, wide-precision truth, and the baseline is the denominator of speed-ups.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -17,117 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws
-from kernels.arguments import Bound, bind, check_out, choose_options
-from kernels.compiled import Compiled, why_unavailable
+from kernels.arguments import Bound, bind, choose_options
+from kernels.compiled import Compiled
+from kernels.kernel import Array, Function, Kernel, Sizes
 from kernels.names import check_dtype, normalise, unknown
-
-Array = npt.NDArray[Any]
-Sizes = Mapping[str, int]
-Function = Callable[..., Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Kernel:
-    """One way to compute an operation; call it with arrays by position or by name."""
-
-    operation: Operation
-    method: str
-    function: Function
-    #: elements of temporaries beyond inputs and outputs, from the sizes; None: a few
-    extra_elements: Callable[[Sizes], float] | None = None
-    #: optional distributions (import names) without which the kernel cannot run
-    requires: tuple[str, ...] = ()
-
-    @property
-    def reason(self) -> str:
-        """Why the kernel cannot run here; empty where it can."""
-        if isinstance(self.function, Compiled):
-            problem = self.function.why_unavailable()
-            if problem:
-                return problem
-        return why_unavailable(self.requires)
-
-    @property
-    def available(self) -> bool:
-        """Whether the kernel can run on this machine."""
-        return not self.reason
-
-    @property
-    def summary(self) -> str:
-        """The first line of the kernel's docstring: what is new in it."""
-        lines = (self.function.__doc__ or "").strip().splitlines()
-        return lines[0] if lines else ""
-
-    @property
-    def takes_out(self) -> bool:
-        """Whether its function has a parameter ``out`` for memory to write the result to."""
-        op = self.operation
-        if "out" in op.inputs or "out" in op.options:
-            return False
-        body = self.function.body if isinstance(self.function, Compiled) else self.function
-        code = getattr(body, "__code__", None)
-        if code is None:
-            return False
-        return "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-
-    def temporary_bytes(self, sizes: Sizes, dtype: npt.DTypeLike) -> int:
-        """Declared memory of temporaries at these sizes, in bytes."""
-        if self.extra_elements is None:
-            return 0
-        return int(self.extra_elements(sizes) * np.dtype(dtype).itemsize)
-
-    def __call__(self, *arrays: Any, out: Any = None, **named: Any) -> Any:
-        """Check shapes and dtypes against the operation, then run the kernel.
-
-        Args:
-            arrays: in the operation's order; also by name.
-            out: memory for the result, which is then returned: an array of the output's shape and
-                dtype in C order, or a tuple of them where there are several outputs. What a kernel
-                cannot write there itself is copied.
-            named: arrays and options by name.
-
-        Raises:
-            TypeError: an argument is missing, unknown, or not of a floating dtype.
-            ValueError: shapes do not fit, an option is unknown, the kernel is unavailable, or
-                ``out`` is no memory for this result.
-        """
-        bound = self.operation.bind(*arrays, **named)
-        if self.reason:
-            raise ValueError(
-                f"kernel {self.method!r} of {self.operation.name} is unavailable: {self.reason}"
-            )
-        if out is None:
-            return self.operation.named(self.function(*bound.arrays, **bound.options))
-        memory = check_out(self.operation, bound, out)
-        self.into(bound.arrays, bound.options, memory)
-        return self.operation.named(out) if isinstance(memory, tuple) else out
-
-    def into(self, arrays: Sequence[Array], options: Mapping[str, str], out: Any) -> None:
-        """The result written to ``out``, checked already: an array, or one for each output."""
-        if self.takes_out:
-            self.function(*arrays, **options, out=out)
-            return
-        found = self.function(*arrays, **options)
-        pairs = zip(out, found, strict=True) if isinstance(out, tuple) else [(out, found)]
-        for target, value in pairs:
-            np.copyto(target, value)
-
-    def entry(
-        self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
-    ) -> Function:
-        """What to call with such arrays, checked already and alone: the least there is around it.
-
-        It serves arrays of the same shapes, dtypes and strides as these, and these options. Where
-        memory for the result is given, it is called with such memory after the arrays.
-        """
-        if isinstance(self.function, Compiled) and (out is None or self.takes_out):
-            return self.function.entry(arrays, dict(options), out)
-        if out is None:
-            return partial(self.function, **options) if options else self.function
-        return lambda *given: self.into(given[:-1], options, given[-1])
-
-    def __repr__(self) -> str:
-        return f"<Kernel {self.operation.name}[{self.method!r}]>"
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,9 @@ import pytest
 import kernels
 from kernels import threading_layer
 from kernels.compiled import Compiled
+from kernels.kernel import Kernel
 from kernels.measure.error import as_tuple, error, truth
 from kernels.measure.layouts import LAYOUTS, as_layout
-from kernels.registry import Kernel
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 

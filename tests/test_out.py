@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import kernels
+from kernels.kernel import Kernel
 from kernels.measure.error import as_tuple
 from kernels.measure.layouts import LAYOUTS, as_layout
-from kernels.registry import Kernel
 
 Array = np.ndarray[Any, Any]
 KERNELS = [kernel for op in kernels.operations.values() for kernel in op]

@@ -11,7 +11,8 @@ import pytest
 import kernels
 from kernels import registry
 from kernels.compiled import Compiled
-from kernels.registry import Kernel, Operation
+from kernels.kernel import Kernel
+from kernels.registry import Operation
 
 Array = np.ndarray[Any, Any]
 Make = Callable[..., Operation]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from kernels.kernel import Array, Kernel
 from kernels.measure.check import check_small
 from kernels.measure.judging import Verdict
 from kernels.measure.memory import available_bytes
@@ -19,7 +20,7 @@ from kernels.measure.sized import Question, exact_question, judge_output, timed_
 from kernels.measure.timing import interleave, told
 from kernels.measure.workload import Images, load_images, sizes_for, workload
 from kernels.pipeline import MEMORY_BYTES
-from kernels.registry import Array, Kernel, Operation
+from kernels.registry import Operation
 from kernels.units import bytes_text, seconds_text
 
 DTYPE = np.dtype("float32")

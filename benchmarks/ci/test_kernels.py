@@ -24,9 +24,9 @@ import numpy as np
 import pytest
 
 import kernels
+from kernels.kernel import Kernel
 from kernels.measure.sized import judge_output
 from kernels.measure.timing import told
-from kernels.registry import Kernel
 
 from .provenance import blas_text
 from .suite import DTYPE, Place, Suite

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from kernels.choose import environment
+from kernels.kernel import Kernel
 from kernels.measure.spinning import stop_spinning
 from kernels.measure.workload import first_rows
 from kernels.memory import for_result
-from kernels.registry import Kernel
 
 from .serving import told
 from .task import Array, Offer, Task, Way

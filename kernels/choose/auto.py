@@ -22,8 +22,9 @@ from kernels.arguments import Bound, check_out
 from kernels.choose import environment
 from kernels.choose.book import RIGORS
 from kernels.choose.deciding import decide
+from kernels.kernel import Kernel
 from kernels.names import unknown
-from kernels.registry import Kernel, Operation, operations
+from kernels.registry import Operation, operations
 
 #: signatures kept; the oldest are decided anew, from memory
 MOST_SIGNATURES = 4096

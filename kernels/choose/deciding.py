@@ -14,8 +14,9 @@ from kernels.choose.environment import Environment, Threads, environment
 from kernels.choose.recall import Recalled, hint, recall
 from kernels.choose.signature import Signature, signature
 from kernels.choose.wisdom import Wisdom, wisdom
+from kernels.kernel import Kernel
 from kernels.locks import ForkedLock
-from kernels.registry import Kernel, Operation
+from kernels.registry import Operation
 
 if TYPE_CHECKING:
     from kernels.choose.estimate import Estimate

@@ -32,8 +32,9 @@ from kernels.choose.signature import Signature
 from kernels.choose.typical import Sample, Typical, typical
 from kernels.choose.wisdom import Wisdom
 from kernels.compiled import Compiled
+from kernels.kernel import Kernel
 from kernels.measure.ranking import TIE_RATIO
-from kernels.registry import Kernel, Operation, operations
+from kernels.registry import Operation, operations
 
 #: a kernel is good enough that takes no longer than this times the fastest
 GOOD_RATIO = 1.10

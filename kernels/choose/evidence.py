@@ -8,9 +8,9 @@ from kernels.choose.between import Between
 from kernels.choose.book import Remembered, Time
 from kernels.choose.deciding import Decision
 from kernels.choose.signature import layout_name
+from kernels.kernel import Kernel
 from kernels.measure.cell import RECORD_FIELDS
 from kernels.measure.ranking import FEWEST_SAMPLES, UNSTABLE_WIDTH
-from kernels.registry import Kernel
 
 
 def records(decision: Decision) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ from typing import Any
 from kernels.choose import environment
 from kernels.choose.book import RIGORS
 from kernels.choose.deciding import Decision, decide
+from kernels.kernel import Kernel
 from kernels.names import unknown
-from kernels.registry import Kernel, Operation, operation
+from kernels.registry import Operation, operation
 
 
 @dataclass(frozen=True)

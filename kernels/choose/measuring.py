@@ -15,6 +15,7 @@ from kernels.arguments import Array, Bound
 from kernels.choose.book import Remembered, Time
 from kernels.choose.environment import Environment, Threads
 from kernels.choose.signature import Signature, floating_dtype, layout_name
+from kernels.kernel import Kernel
 from kernels.measure.cell import Cell, Limits, run_cell
 from kernels.measure.check import check_small
 from kernels.measure.disturbance import disturbs, moment, other_cores
@@ -23,7 +24,7 @@ from kernels.measure.layouts import read_only
 from kernels.measure.predict import Prediction, predict
 from kernels.measure.timing import Clock
 from kernels.measure.workload import first_rows
-from kernels.registry import Kernel, Operation
+from kernels.registry import Operation
 
 #: rigor -> seconds of measuring, calls of the winner where those take longer, and blocks
 BUDGETS = {"measure": (0.5, 10, 10), "patient": (5.0, 100, 40)}

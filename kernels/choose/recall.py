@@ -11,7 +11,8 @@ from kernels.choose.between import Between, between
 from kernels.choose.book import RIGORS, Book, Remembered
 from kernels.choose.environment import Environment
 from kernels.choose.signature import Signature
-from kernels.registry import Kernel, Operation
+from kernels.kernel import Kernel
+from kernels.registry import Operation
 
 
 class Recalled(NamedTuple):

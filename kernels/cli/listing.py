@@ -14,7 +14,8 @@ from kernels.cli.target import Target
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kernels.registry import Kernel, Operation
+    from kernels.kernel import Kernel
+    from kernels.registry import Operation
 
 SCHEMA = "einbench.list/1"
 

@@ -15,9 +15,10 @@ from kernels.forward.mlp_rounding import forward_rounding
 from kernels.forward.softmax import softmax_rows
 from kernels.forward.softmax import ufunc as softmax_ufunc
 from kernels.gemm.three_layers import alone, forward_all, forward_elements, lay_out
+from kernels.kernel import Sizes
 from kernels.linked import misfit
 from kernels.pool import everyone
-from kernels.registry import Operation, Sizes
+from kernels.registry import Operation
 from kernels.taking import counters
 
 Array = npt.NDArray[Any]

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, Scalar, at, linked
-from kernels.simd import registers
-from kernels.simd.registers import Emitter, few_registers
+from kernels.simd import emitter
+from kernels.simd.emitter import Emitter
+from kernels.simd.registers import few_registers
 
 #: most vectors of B that a block is wide
 VECTORS = 3
@@ -187,9 +188,9 @@ def _rectify(emit: Emitter, value: Any, rectified: Any) -> Any:
 
 
 #: ``highest()``: rows of the largest block here
-highest = Intrinsic(_build_rows, __file__, also=(registers.__file__,))
+highest = Intrinsic(_build_rows, __file__, also=emitter.SOURCES)
 #: ``block_product(rows, vectors, ...)``: one block, on pointers
-block_product = Intrinsic(_build_block_product, __file__, also=(registers.__file__,))
+block_product = Intrinsic(_build_block_product, __file__, also=emitter.SOURCES)
 
 
 @linked()

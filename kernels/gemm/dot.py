@@ -13,8 +13,9 @@ from typing import Any
 
 from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, at, linked
-from kernels.simd import registers
-from kernels.simd.registers import Emitter, few_registers, lanes
+from kernels.simd import emitter
+from kernels.simd.emitter import Emitter
+from kernels.simd.registers import few_registers, lanes
 
 #: rows of A and rows of B in a block. Rows of B stay in first-level cache and those of A pass by:
 #: the more of B a vector of A meets, the less must come from the second-level cache
@@ -178,9 +179,9 @@ def _store(
 
 
 #: ``register_files()``: how many times 16 of them there are
-register_files = Intrinsic(_build_registers, __file__, also=(registers.__file__,))
+register_files = Intrinsic(_build_registers, __file__, also=emitter.SOURCES)
 #: ``dot_block(rows, units, a, row, b, row, count, bias, c, row, rectified)``, on pointers
-dot_block = Intrinsic(_build_dot_block, __file__, also=(registers.__file__,))
+dot_block = Intrinsic(_build_dot_block, __file__, also=emitter.SOURCES)
 
 
 @linked()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.bodies import Intrinsic
-from kernels.simd import registers
-from kernels.simd.registers import Emitter
+from kernels.simd import emitter
+from kernels.simd.emitter import Emitter
 
 
 def _build_transpose() -> Any:
@@ -42,7 +42,7 @@ def _build_transpose() -> Any:
 
 
 #: ``transpose(a, row, c, row)``: lanes x lanes elements of a, mirrored into c; pointers
-transpose = Intrinsic(_build_transpose, __file__, also=(registers.__file__,))
+transpose = Intrinsic(_build_transpose, __file__, also=emitter.SOURCES)
 
 
 def _build_move() -> Any:
@@ -66,4 +66,4 @@ def _build_move() -> Any:
 
 
 #: ``move(a, c, vectors)``: one to three vectors of a to c; pointers
-move = Intrinsic(_build_move, __file__, also=(registers.__file__,))
+move = Intrinsic(_build_move, __file__, also=emitter.SOURCES)

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws
+from kernels.kernel import Sizes
 from kernels.pieces import piece_rows, rows_of_piece
-from kernels.registry import Operation, Sizes
+from kernels.registry import Operation
 from kernels.simd.columns import column_sums, column_sums_of_pieces
 
 Array = npt.NDArray[Any]

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from kernels import draws
 from kernels.flops import EXP_FLOPS
 from kernels.forward.softmax import softmax_rows
+from kernels.kernel import Sizes
 from kernels.labels import refuse_bad_labels, refuse_labels
 from kernels.pieces import piece_rows, rows_of_piece
-from kernels.registry import Operation, Sizes
+from kernels.registry import Operation
 from kernels.simd.softmax import cross_entropy_sums
 
 Array = npt.NDArray[Any]

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from kernels import draws, wide
 from kernels.gemm.linear import alone, inputs_all, inputs_elements
+from kernels.kernel import Sizes
 from kernels.linked import misfit
 from kernels.pool import everyone
-from kernels.registry import Operation, Sizes
+from kernels.registry import Operation
 from kernels.taking import counters
 
 Array = npt.NDArray[Any]

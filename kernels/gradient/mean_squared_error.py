@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import draws
+from kernels.kernel import Sizes
 from kernels.pieces import PIECE, piece_of
-from kernels.registry import Operation, Sizes
+from kernels.registry import Operation
 from kernels.simd.sums import squares_of_differences
 
 Array = npt.NDArray[Any]

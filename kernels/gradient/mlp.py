@@ -14,6 +14,7 @@ from kernels.gemm.three_layers import chunk_rows
 from kernels.gemm.training import train
 from kernels.gradient import mlp_logits
 from kernels.gradient.mlp_logits import Six, fused_loops
+from kernels.gradient.mlp_rounding import training_rounding
 from kernels.registry import Operation
 
 Array = npt.NDArray[Any]
@@ -30,7 +31,7 @@ mlp_gradients = Operation(
     tied_limit=lambda terms: 4,
     flops=mlp_logits.training_flops,
     reference=lambda *inputs: mlp_logits.reference(*inputs)[1:],
-    scale=lambda outputs, *inputs, eps: mlp_logits.scale(*inputs, eps=eps)[1:],
+    scale=lambda outputs, *inputs, eps: training_rounding(*inputs, eps=eps)[1:],
     scale_takes_eps=True,
     exact=mlp_logits.exact,
     draw_input={**mlp.DRAWS, "labels": draws.labels},

@@ -14,17 +14,17 @@ import numpy.typing as npt
 from kernels import draws, wide
 from kernels.bodies import helper
 from kernels.forward import mlp
-from kernels.forward.mlp_rounding import forward_rounding
 from kernels.gemm.block import PLAIN
 from kernels.gemm.three_layers import CHUNK
 from kernels.gemm.training import train
+from kernels.gradient.mlp_rounding import training_rounding
+from kernels.kernel import Sizes
 from kernels.labels import refuse_bad_labels
-from kernels.registry import Operation, Sizes
+from kernels.registry import Operation
 
 Array = npt.NDArray[Any]
 Six = tuple[Array, Array, Array, Array, Array, Array]
 Seven = tuple[Array, Array, Array, Array, Array, Array, Array]
-_ROWS = 4096
 
 
 def _backward(
@@ -55,73 +55,6 @@ def reference(inputs: Array, *parameters_and_labels: Array) -> Seven:
     _, o1, _, o2, y3, d3 = mlp.reference_intermediates(inputs, w1, b1, w2, b2, w3, b3)
     d3[np.arange(len(labels)), labels] -= 1
     return y3, *_backward(wide.matmul, inputs, o1, o2, d3, w2, w3)
-
-
-def scale(inputs: Array, *rest: Array, eps: float) -> Seven:
-    """Root-mean-square errors in units of eps, d the gradient at a pre-activation:
-
-    Ez as in `mlp_rounding`;  Ed3 = Ep + |d3|;  Eg = sqrt(Ed^2 W^2) + sqrt(n) |d| |W|;
-    Ed  = on Eg + ambiguous |g| / eps;
-    EdW = sqrt(batch) |d|^T |o| + sqrt((Ed^2)^T o^2 + (d^2)^T Eo^2).
-
-    The sums over the batch are taken block by block, for 60,000 rows of all that is carried
-    would be more than a gigabyte.
-    """
-    w1, b1, w2, b2, w3, b3, labels = rest
-    batch = len(labels)
-    blocks = [
-        _block_sums(inputs[rows], w1, b1, w2, b2, w3, b3, labels[rows], eps=eps)
-        for rows in (slice(i, i + _ROWS) for i in range(0, max(batch, 1), _ROWS))
-    ]
-    logits = np.concatenate([block[0] for block in blocks])
-    pairs = zip(*(block[1] for block in blocks), strict=True)
-    dw1, db1, dw2, db2, dw3, db3 = (
-        np.sqrt(batch) * sum(rounded for rounded, _ in of_one)
-        + np.sqrt(sum(squared for _, squared in of_one))
-        for of_one in pairs
-    )
-    return logits, dw1, db1, dw2, db2, dw3, db3
-
-
-def _block_sums(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
-    *,
-    eps: float,
-) -> tuple[Array, list[tuple[Array, Array]]]:
-    """Errors of the logits; for every gradient, sum |d| |o| and the sum of squared errors."""
-    forward = forward_rounding(inputs, w1, b1, w2, b2, w3, b3, eps=eps)
-    o1, o2, _, d3 = forward.values
-    d3[np.arange(len(labels)), labels] -= 1
-    e3 = forward.probs + np.abs(d3)
-    g2 = d3 @ w3
-    e2 = _carried_back(d3, e3, w3, o2, g2, forward.ambiguous2, eps)
-    d2 = np.where(o2 <= 0, 0, g2)
-    g1 = d2 @ w2
-    e1 = _carried_back(d2, e2, w2, o1, g1, forward.ambiguous1, eps)
-    d1 = np.where(o1 <= 0, 0, g1)
-    sums = []
-    for d, e, o, eo in ((d1, e1, inputs, None), (d2, e2, o1, forward.o1), (d3, e3, o2, forward.o2)):
-        squared = np.square(e).T @ np.square(o)
-        if eo is not None:
-            squared += np.square(d).T @ np.square(eo)
-        sums.append((np.abs(d).T @ np.abs(o), squared))
-        sums.append((np.abs(d).sum(axis=0), np.square(e).sum(axis=0)))
-    return forward.y3, sums
-
-
-def _carried_back(
-    d: Array, e: Array, weights: Array, o: Array, g: Array, ambiguous: Array, eps: float
-) -> Array:
-    carried = np.sqrt(np.square(e) @ np.square(weights))
-    rounded = np.sqrt(weights.shape[0]) * (np.abs(d) @ np.abs(weights))
-    return np.where(o > 0, carried + rounded, 0) + np.where(ambiguous, np.abs(g) / eps, 0)
 
 
 def exact(
@@ -167,7 +100,7 @@ mlp_logits_gradients = Operation(
     tied_limit=lambda terms: 4,
     flops=training_flops,
     reference=reference,
-    scale=lambda outputs, *inputs, eps: scale(*inputs, eps=eps),
+    scale=lambda outputs, *inputs, eps: training_rounding(*inputs, eps=eps),
     scale_takes_eps=True,
     exact=exact,
     draw_input={**mlp.DRAWS, "labels": draws.labels},

@@ -18,7 +18,9 @@ from kernels.gemm.block import STEPPED
 from kernels.gemm.training import train
 from kernels.gradient import cross_entropy, mlp_logits
 from kernels.gradient.mlp_logits import fused_loops
-from kernels.registry import Operation, Sizes
+from kernels.gradient.mlp_rounding import training_rounding
+from kernels.kernel import Sizes
+from kernels.registry import Operation
 
 Array = npt.NDArray[Any]
 Eight = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
@@ -55,7 +57,7 @@ def _scale(
     *parameters, labels, rate = rest
     batch = len(labels)
     _, logits, *new_parameters = outputs
-    logits_error, *errors = mlp_logits.scale(inputs, *parameters, labels, eps=eps)
+    logits_error, *errors = training_rounding(inputs, *parameters, labels, eps=eps)
     gaps = logits.max(axis=1, keepdims=True) - logits
     powers = np.exp(-gaps)
     totals = powers.sum(axis=1, keepdims=True)

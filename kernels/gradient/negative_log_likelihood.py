@@ -10,9 +10,10 @@ import numpy.typing as npt
 from kernels import draws, wide
 from kernels.flops import EXP_FLOPS
 from kernels.gradient.cross_entropy import one_hot, reduced
+from kernels.kernel import Sizes
 from kernels.labels import refuse_bad_labels, refuse_labels
 from kernels.pieces import piece_rows, rows_of_piece
-from kernels.registry import Operation, Sizes
+from kernels.registry import Operation
 from kernels.simd.softmax import label_log_sums
 
 Array = npt.NDArray[Any]

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from kernels import draws, wide
 from kernels.gemm.linear import alone, weights_all
 from kernels.gemm.partial import by_parts, partial_elements, parts_of, weights_by_parts
+from kernels.kernel import Sizes
 from kernels.linked import misfit
 from kernels.pool import everyone
-from kernels.registry import Operation, Sizes
+from kernels.registry import Operation
 from kernels.taking import counters
 
 Array = npt.NDArray[Any]

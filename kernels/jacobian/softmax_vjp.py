@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from kernels import draws
 from kernels.jacobian import softmax_jacobian as jacobians
+from kernels.kernel import Sizes
 from kernels.pieces import rows_of_piece
-from kernels.registry import Operation, Sizes
+from kernels.registry import Operation
 from kernels.simd.softmax import softmax_vjp_rows
 
 Array = npt.NDArray[Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from kernels.registry import Array, Kernel
+from kernels.kernel import Array, Kernel
 
 Call = Callable[[], object]
 

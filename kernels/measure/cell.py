@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from kernels.kernel import Array, Kernel
 from kernels.measure.blocks import interleave_in_blocks
 from kernels.measure.calls import bare, bound, kept
 from kernels.measure.judging import Verdict
@@ -31,7 +32,7 @@ from kernels.measure.sized import (
     timed_question,
 )
 from kernels.measure.timing import Call, Clock, Timing, told
-from kernels.registry import Array, Kernel, Operation
+from kernels.registry import Operation
 from kernels.units import bytes_text, seconds_text
 
 RECORD_FIELDS = (

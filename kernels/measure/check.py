@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.kernel import Kernel
 from kernels.measure import probes
 from kernels.measure.judging import Posed, Verdict, closeness, judge, pose
 from kernels.measure.memory import available_bytes
 from kernels.measure.probes import Probe
 from kernels.names import check_dtype
-from kernels.registry import Kernel, Operation, operation
+from kernels.registry import Operation, operation
 
 #: seconds that one call may take at the size asked for; slower kernels are checked at less
 PATIENCE_S = 0.4

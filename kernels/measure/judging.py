@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.kernel import Kernel
 from kernels.measure import contract
 from kernels.measure.diagnosis import describe
 from kernels.measure.error import Truth, as_tuple, error, exact_truth, truth
 from kernels.measure.layouts import as_layout
 from kernels.measure.probes import Probe
 from kernels.measure.timing import told
-from kernels.registry import Kernel, Operation
+from kernels.registry import Operation
 
 Array = npt.NDArray[Any]
 

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from kernels.choose.fastest import fastest
 from kernels.compiled import Compiled
+from kernels.kernel import Function
 from kernels.network.families import Families
 from kernels.network.ledger import Account, Ledger
-from kernels.registry import Function, operations
+from kernels.registry import operations
 
 Array = npt.NDArray[Any]
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, at, linked, number
-from kernels.simd import registers
-from kernels.simd.registers import Emitter, lanes
+from kernels.simd import emitter
+from kernels.simd.emitter import Emitter
+from kernels.simd.registers import lanes
 
 #: vectors of columns that are summed side by side: an addition takes four cycles, and two of them
 #: begin in each
@@ -63,7 +64,7 @@ def _sum(emit: Emitter, vectors: int, d: Any, rows: Any, row: Any, factors: Any,
 
 
 #: ``columns_block(width, d, rows, row, factors, weighted, sums)``: so many vectors of columns
-columns_block = Intrinsic(_build, __file__, also=(registers.__file__,))
+columns_block = Intrinsic(_build, __file__, also=emitter.SOURCES)
 
 
 @linked()

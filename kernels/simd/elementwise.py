@@ -12,8 +12,9 @@ from typing import Any
 
 from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, Scalar, at, linked
-from kernels.simd import functions, registers
-from kernels.simd.registers import Emitter
+from kernels.simd import functions
+from kernels.simd.arithmetic import greatest
+from kernels.simd.emitter import Emitter
 
 #: value of a vector of results, of a vector of each input
 Formula = Callable[..., Any]
@@ -56,7 +57,7 @@ def _over(of_vectors: Formula, inputs: int, *, factor: bool = False) -> Intrinsi
 
         return intrinsic(over)
 
-    return Intrinsic(build, __file__, also=(functions.__file__, registers.__file__))
+    return Intrinsic(build, __file__, also=functions.SOURCES)
 
 
 def _stream(emit: Emitter, formula: Formula, inputs: tuple[Any, ...], count: Any, c: Any) -> None:
@@ -113,7 +114,7 @@ def _some(
 
 
 def _relu(emit: Emitter, x: Any) -> Any:
-    return emit.greatest(x, emit.zero)
+    return greatest(emit, x, emit.zero)
 
 
 def _relu_vjp(emit: Emitter, outputs: Any, cotangent: Any) -> Any:

@@ -15,7 +15,20 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from kernels.simd.registers import Emitter
+from kernels.simd import arithmetic, emitter
+from kernels.simd.arithmetic import (
+    absolute,
+    greatest,
+    has_scale,
+    least,
+    quotient,
+    scale,
+    with_sign_of,
+)
+from kernels.simd.emitter import Emitter
+
+#: files that say what is built here
+SOURCES = (__file__, arithmetic.__file__, *emitter.SOURCES)
 
 
 class _Precision(NamedTuple):
@@ -59,16 +72,16 @@ def _precision(emit: Emitter) -> _Precision:
 def exp(emit: Emitter, x: Any) -> Any:
     """e to the power of x."""
     known = _precision(emit)
-    return exp_of_negative(emit, emit.least(x, emit.constant(known.most)))
+    return exp_of_negative(emit, least(emit, x, emit.constant(known.most)))
 
 
 def exp_of_negative(emit: Emitter, x: Any) -> Any:
     """e to the power of x, which is no larger than where that overflows."""
-    x = emit.greatest(x, emit.constant(_precision(emit).least))
+    x = greatest(emit, x, emit.constant(_precision(emit).least))
     fraction, whole, n = _reduced(emit, x)
     result = emit.builder.fadd(fraction, emit.constant(1.0))
-    if emit.has_scale:
-        return emit.scale(result, whole)
+    if has_scale():
+        return scale(emit, result, whole)
     # a power of two in two factors: of a denormal result neither is denormal
     half = emit.builder.ashr(n, emit.integers(1))
     for power in (half, emit.builder.sub(n, half)):
@@ -103,19 +116,19 @@ def _exp_of_twice_minus_one(emit: Emitter, x: Any) -> Any:
 def tanh(emit: Emitter, x: Any) -> Any:
     """The hyperbolic tangent of x."""
     # beyond 20 the result is one in both precisions, and the power must not overflow
-    magnitude = emit.least(emit.magnitude(x), emit.constant(20.0))
+    magnitude = least(emit, absolute(emit, x), emit.constant(20.0))
     e = _exp_of_twice_minus_one(emit, magnitude)
-    found = emit.quotient(e, emit.builder.fadd(e, emit.constant(2.0)))
-    return emit.with_sign_of(x, found)
+    found = quotient(emit, e, emit.builder.fadd(e, emit.constant(2.0)))
+    return with_sign_of(emit, x, found)
 
 
 def logistic(emit: Emitter, x: Any) -> Any:
     """1 / (1 + exp(-x)); exp(x) / (1 + exp(x)) for x < 0: small values from a small numerator."""
     one = emit.constant(1.0)
-    power = exp_of_negative(emit, emit.builder.fneg(emit.magnitude(x)))
+    power = exp_of_negative(emit, emit.builder.fneg(absolute(emit, x)))
     negative = emit.builder.fcmp_ordered("<", x, emit.zero)
     upper = emit.builder.select(negative, power, one)
-    return emit.quotient(upper, emit.builder.fadd(power, one))
+    return quotient(emit, upper, emit.builder.fadd(power, one))
 
 
 def log_of_positive(emit: Emitter, x: Any) -> Any:
@@ -140,7 +153,7 @@ def log_of_normal(emit: Emitter, x: Any) -> Any:
     shifted = builder.sub(bits, builder.shl(k, emit.integers(known.fraction)))
     m = builder.bitcast(shifted, emit.vector)
     one = emit.constant(1.0)
-    s = emit.quotient(builder.fsub(m, one), builder.fadd(m, one))
+    s = quotient(emit, builder.fsub(m, one), builder.fadd(m, one))
     square = builder.fmul(s, s)
     series = builder.fmul(square, _polynomial(emit, known.p, square))
     twice = builder.fadd(s, s)

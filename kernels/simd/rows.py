@@ -10,11 +10,13 @@ group, are taken one by one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from kernels.bodies import Intrinsic
-from kernels.simd import functions, registers
-from kernels.simd.registers import Emitter
+from kernels.simd import functions
+from kernels.simd.arithmetic import greatest, least_subnormal
+from kernels.simd.emitter import Emitter
 
 #: vectors that a row of a group has at most
 _VECTORS = 2
@@ -58,7 +60,7 @@ def _group(name: str, pointers: int, integers: int, emitted: Callable[..., Any])
         )
         return intrinsic(group)
 
-    return Intrinsic(build, __file__, also=(functions.__file__, registers.__file__))
+    return Intrinsic(build, __file__, also=functions.SOURCES)
 
 
 class _Row:
@@ -117,7 +119,7 @@ def _powers(row: _Row, z: Any) -> tuple[Rows, Any, Any]:
     """exp(z - max), the sums of them, and the maxima."""
     emit, builder = row.emit, row.emit.builder
     logits = row.load(z, emit.constant(float("-inf")))
-    largest = row.over_rows(logits, emit.greatest)
+    largest = row.over_rows(logits, partial(greatest, emit))
     powers = []
     for number, vectors in enumerate(logits):
         own = row.spread(largest, number)
@@ -196,7 +198,7 @@ def _cross_entropy_and_gradient(row: _Row, z: Any, d: Any, labels: Any, factor: 
 
 
 def _log_sum(emit: Emitter, values: Any) -> Any:
-    logs = functions.log_of_positive(emit, emit.greatest(values, emit.least_subnormal))
+    logs = functions.log_of_positive(emit, greatest(emit, values, least_subnormal(emit)))
     return emit.builder.extract_element(emit.sum_lanes([logs]), emit.small(0))
 
 
@@ -241,4 +243,4 @@ def _build_log_sum() -> Any:
 
 
 #: ``log_sum(pointer)``: sum of log max(p, smallest subnormal) over as many as there are lanes
-log_sum = Intrinsic(_build_log_sum, __file__, also=(functions.__file__, registers.__file__))
+log_sum = Intrinsic(_build_log_sum, __file__, also=functions.SOURCES)

@@ -6,8 +6,8 @@ from typing import Any
 
 from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, at, linked
-from kernels.simd import registers
-from kernels.simd.registers import Emitter
+from kernels.simd import emitter
+from kernels.simd.emitter import Emitter
 
 #: vectors of sums side by side: an addition takes four cycles, and two begin in each
 _SIDE_BY_SIDE = 8
@@ -56,7 +56,7 @@ def _squares(emit: Emitter, x: Any, y: Any, count: Any) -> Any:
     return builder.extract_element(emit.sum_lanes([total]), emit.small(0))
 
 
-_squares_all = Intrinsic(_build, __file__, also=(registers.__file__,))
+_squares_all = Intrinsic(_build, __file__, also=emitter.SOURCES)
 
 
 @linked(divided=True)

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 import kernels
+from kernels.kernel import Kernel
 from kernels.measure import probes
 from kernels.measure.error import as_tuple, error
 from kernels.measure.judging import Posed, judge, pose
-from kernels.registry import Kernel, Operation
+from kernels.registry import Operation
 
 DTYPES = ("float32", "float64")
 MANY_ROWS_EVERY = 8

@@ -13,7 +13,7 @@ from kernels.bodies import Intrinsic
 from kernels.compiled import Compiled
 from kernels.linked import Pointer, linked
 from kernels.simd import functions
-from kernels.simd.registers import Emitter
+from kernels.simd.emitter import Emitter
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 

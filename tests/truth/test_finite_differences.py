@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels.registry import Kernel, Operation
+from kernels.kernel import Kernel
+from kernels.registry import Operation
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels.registry import Kernel
+from kernels.kernel import Kernel
 
 special = pytest.importorskip("scipy.special", reason="scipy is not installed (pip install scipy)")
 

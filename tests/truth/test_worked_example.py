@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels.registry import Kernel
+from kernels.kernel import Kernel
 
 Array = np.ndarray[Any, Any]
 
