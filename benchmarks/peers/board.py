@@ -87,7 +87,7 @@ class Board:
             tempfile.TemporaryDirectory(prefix="peers-") as folder,
             House(asked.library + asked.also, threads, Path(folder)) as house,
         ):
-            roofline = Roofline(threads)
+            roofline = Roofline(threads, fresh=False)
             for op in asked.operation:
                 for dtype in asked.dtype:
                     for batch in sorted(asked.batch):

@@ -52,6 +52,8 @@ class Roofline:
     peaks: dict[str, float] = field(default_factory=dict)
     #: (log2 of the bytes, eighths of them written) -> bytes/s
     bandwidths: dict[tuple[int, int], float] = field(default_factory=dict)
+    #: whether every call writes to memory of its own, and not to what the one before left
+    fresh: bool = True
 
     def best_s(self, operation: Operation, sizes: Mapping[str, int], dtype: Any) -> float:
         """Least seconds that the operation could take at these sizes."""
@@ -89,7 +91,7 @@ class Roofline:
             self.peaks[dtype.name] = max(again, self.peaks[dtype.name])
             return
         key = _bucket(*operation.traffic_bytes(sizes, dtype))
-        again = _bucket_bandwidth(key, self.threads)
+        again = _bucket_bandwidth(key, self.threads, self.fresh)
         self.bandwidths[key] = max(again, self.bandwidths[key])
 
     def _peak(self, dtype: np.dtype[Any]) -> float:
@@ -100,7 +102,7 @@ class Roofline:
     def _bandwidth(self, read_bytes: int, write_bytes: int) -> float:
         key = _bucket(read_bytes, write_bytes)
         if key not in self.bandwidths:
-            self.bandwidths[key] = _bucket_bandwidth(key, self.threads)
+            self.bandwidths[key] = _bucket_bandwidth(key, self.threads, self.fresh)
         return self.bandwidths[key]
 
 
@@ -111,10 +113,10 @@ def _bucket(read_bytes: int, write_bytes: int) -> tuple[int, int]:
     return log2, _MIXES * write_bytes // total
 
 
-def _bucket_bandwidth(key: tuple[int, int], threads: int) -> float:
+def _bucket_bandwidth(key: tuple[int, int], threads: int, fresh: bool) -> float:
     log2, mix = key
     written = (1 << log2) * mix // _MIXES
-    return bandwidth((1 << log2) - written, written, threads)
+    return bandwidth((1 << log2) - written, written, threads, fresh=fresh)
 
 
 def peak_flops(dtype: npt.DTypeLike, threads: int, budget_s: float = 0.2) -> float:
@@ -151,15 +153,17 @@ def _product_s(a: npt.NDArray[Any], out: npt.NDArray[Any]) -> float:
     return time.perf_counter() - start_s
 
 
-def bandwidth(read_bytes: int, write_bytes: int, threads: int, budget_s: float = 0.05) -> float:
+def bandwidth(
+    read_bytes: int, write_bytes: int, threads: int, budget_s: float = 0.05, *, fresh: bool = True
+) -> float:
     """(read + written) / t in bytes/s at this working set, the best of 1 thread and of all.
 
     What is both read and written is copied, the rest of the reads goes through ``max`` and the
     rest of the writes through ``fill``: of NumPy's functions those that wait for memory most.
-    Every run writes to a fresh output, as kernels must, and pays for its new pages where the
-    allocator takes them from the system. Short passes are repeated within a run, and what the
-    same calls cost on a byte each is taken off: no kernel pays NumPy's overhead for traffic.
-    Where runs outlast the budget three are made all the same: the first one on a virtual
+    Where outputs are fresh, as those of kernels that are given no ``out``, every run pays for its
+    new pages where the allocator takes them from the system. Short passes are repeated within a
+    run, and what the same calls cost on a byte each is taken off: no kernel pays NumPy's overhead
+    for traffic. Where runs outlast the budget three are made all the same: the first one on a virtual
     machine may find memory that the host has not given it yet.
     """
     source = np.full(read_bytes, 1, np.uint8)
@@ -170,23 +174,32 @@ def bandwidth(read_bytes: int, write_bytes: int, threads: int, budget_s: float =
     for count in counts:
         with ThreadPoolExecutor(count) as pool:
             share_s = budget_s / len(counts)
-            best_s = min(best_s, _pass_s(pool, source, write_bytes, count, share_s))
+            best_s = min(best_s, _pass_s(pool, source, write_bytes, count, share_s, fresh=fresh))
     return (read_bytes + write_bytes) / best_s
 
 
 def _pass_s(
-    pool: ThreadPoolExecutor, source: Bytes, write_bytes: int, threads: int, budget_s: float
+    pool: ThreadPoolExecutor,
+    source: Bytes,
+    write_bytes: int,
+    threads: int,
+    budget_s: float,
+    *,
+    fresh: bool,
 ) -> float:
     """Seconds of the fastest pass over the working set, less the overhead of its calls."""
     sources = np.array_split(source, threads)
+    targets: list[Bytes] = []
     passes, runs, best_s = 1, 0, math.inf
     end_s = time.perf_counter() + budget_s
     while runs < 3 or time.perf_counter() < end_s:
-        targets = np.array_split(np.empty(write_bytes, np.uint8), threads)
+        if fresh or not targets:
+            targets = np.array_split(np.empty(write_bytes, np.uint8), threads)
         start_s = time.perf_counter()
         list(pool.map(_traverse, sources, targets, repeat(passes)))
         run_s = time.perf_counter() - start_s
-        del targets
+        if fresh:
+            targets.clear()
         if run_s < _RUN_S and passes < 1 << 20:
             passes *= 2
             continue

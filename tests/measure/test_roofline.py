@@ -24,7 +24,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         asked.append((dtype, threads))
         return 1e9
 
-    def traffic(read_bytes: int, write_bytes: int, threads: int) -> float:
+    def traffic(read_bytes: int, write_bytes: int, threads: int, *, fresh: bool) -> float:
+        assert fresh
         asked.append((read_bytes, write_bytes, threads))
         return 1e9
 
@@ -102,6 +103,21 @@ def test_a_peak_is_a_positive_number(dtype: str) -> None:
 )
 def test_a_bandwidth_is_a_positive_number(read_bytes: int, write_bytes: int) -> None:
     assert 1e6 < bandwidth(read_bytes, write_bytes, 2, budget_s=0.01) < 1e14
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_outputs_that_are_kept_are_one_and_the_same(
+    monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
+    targets: list[np.ndarray] = []
+    monkeypatch.setattr(
+        roofline, "_traverse", lambda source, target, passes: targets.append(target)
+    )
+    bandwidth(1 << 16, 1 << 16, 1, budget_s=1e-3, fresh=fresh)
+    # all of them are alive: no two fresh ones can share memory
+    assert len({target.ctypes.data for target in targets if target.size > 1}) == (
+        sum(target.size > 1 for target in targets) if fresh else 1
+    )
 
 
 @pytest.mark.parametrize(("read", "write"), [(5, 5), (9, 5), (5, 9), (0, 4), (4, 0)])
