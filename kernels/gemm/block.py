@@ -19,7 +19,7 @@ from kernels.bodies import Intrinsic
 from kernels.linked import Pointer, Scalar, at, linked
 from kernels.simd import emitter
 from kernels.simd.emitter import Emitter
-from kernels.simd.registers import few_registers
+from kernels.simd.registers import few_registers, lanes
 
 #: most vectors of B that a block is wide
 VECTORS = 3
@@ -93,6 +93,39 @@ def _build_block_product() -> Any:
     return intrinsic(block_product)
 
 
+def _build_gathering_product() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def gathering_product(
+        typing: Any,
+        vectors: Any,
+        a: Any, a_row: Any, a_step: Any,
+        b: Any, b_step: Any,
+        c: Any, c_row: Any,
+        start: Any, count: Any, copy: Any,
+    ) -> Any:  # fmt: skip
+        i = types.int64
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            emit = Emitter(builder, c.dtype.bitwidth)
+            vectors, a, a_row, a_step, b, b_step, c_here, c_row, start, count, copy = arguments
+            nothing = _Ending(emit.number(PLAIN), start, emit.number(0), emit.nought)
+            height = 4 if few_registers() else 8
+            for width in range(1, VECTORS + 1):
+                with builder.if_then(builder.icmp_signed("==", vectors, emit.number(width))):
+                    _block(
+                        emit, (height, width), (a, a_row, a_step), (b, b_step),
+                        (c_here, c_row), (start, emit.number(0)), count, nothing, copy,
+                    )  # fmt: skip
+            return context.get_dummy_value()
+
+        kinds = (i, a, i, i, b, i, c, i, start, i, copy)
+        return types.void(*kinds), generate
+
+    return intrinsic(gathering_product)
+
+
 def _block(
     emit: Emitter,
     shape: tuple[int, int],
@@ -102,11 +135,12 @@ def _block(
     begin: tuple[Any, Any],
     count: Any,
     end: _Ending,
+    copy: Any = None,
 ) -> None:
     """Load the beginnings, add up the products, store what the ending makes of them."""
     places = [(i, j) for i in range(shape[0]) for j in range(shape[1])]
     begun = {(i, j): emit.load(emit.after(*begin, i, j * emit.lanes)) for i, j in places}
-    sums = _sum(emit, shape, begun, factors, panel, count)
+    sums = _sum(emit, shape, begun, factors, panel, count, copy)
     builder = emit.builder
     stepping = builder.icmp_signed("==", end.kind, emit.number(STEPPED))
     rectifying = builder.icmp_signed("==", end.kind, emit.number(RECTIFIED))
@@ -135,8 +169,12 @@ def _sum(
     factors: tuple[Any, Any, Any],
     panel: tuple[Any, Any],
     count: Any,
+    copy: Any,
 ) -> dict[tuple[int, int], Any]:
-    """The loop over p: its sums are phi nodes, which LLVM keeps in registers."""
+    """The loop over p: its sums are phi nodes, which LLVM keeps in registers.
+
+    What is read of B is stored to ``copy``, if there is one, row after row.
+    """
     builder = emit.builder
     (rows, vectors), (a_base, a_row, a_step), (b_base, b_step) = shape, factors, panel
     before = builder.block
@@ -151,9 +189,13 @@ def _sum(
 
     step, a_here, b_here = carried(emit.number(0)), carried(a_base), carried(b_base)
     sums = {place: carried(value) for place, value in begun.items()}
+    copying = [] if copy is None else [carried(copy)]
     row_of_b = [
         emit.load(builder.gep(b_here, [emit.number(j * emit.lanes)])) for j in range(vectors)
     ]
+    for to in copying:
+        for j, vector in enumerate(row_of_b):
+            emit.store(vector, builder.gep(to, [emit.number(j * emit.lanes)]))
     added = {}
     for i in range(rows):
         factor = emit.everywhere(emit.after(a_here, a_row, i))
@@ -165,6 +207,7 @@ def _sum(
         (a_here, builder.gep(a_here, [a_step])),
         (b_here, builder.gep(b_here, [b_step])),
         *((sums[place], added[place]) for place in begun),
+        *((to, builder.gep(to, [emit.number(vectors * emit.lanes)])) for to in copying),
     ):
         value.add_incoming(then, loop)
     builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
@@ -192,6 +235,9 @@ highest = Intrinsic(_build_rows, __file__, also=emitter.SOURCES)
 #: ``block_product(rows, vectors, ...)``: one block, on pointers
 block_product = Intrinsic(_build_block_product, __file__, also=emitter.SOURCES)
 
+#: ``gathering_product(vectors, ...)``: one of the highest, which packs B as it goes
+gathering_product = Intrinsic(_build_gathering_product, __file__, also=emitter.SOURCES)
+
 
 @linked()
 def down(
@@ -218,3 +264,29 @@ def down(
             count, ending, at(base, row * base_row), base_row, factor,
         )  # fmt: skip
         row += height
+
+
+@linked()
+def gathering_down(
+    rows: int, vectors: int,
+    a: Pointer, a_row: int, a_step: int,
+    b: Pointer, b_step: int,
+    c: Pointer, c_row: int,
+    zeros: Pointer, count: int, packed: Pointer,
+) -> None:  # fmt: skip
+    """`down` from zeros, PLAIN, of a panel that the first block packs for the others.
+
+    Rows of B that lie pages apart are read once so, and not packed before they are needed.
+    """
+    if rows > highest():
+        gathering_product(vectors, a, a_row, a_step, b, b_step, c, c_row, zeros, count, packed)
+        row = highest()
+        down(
+            rows - row, vectors, at(a, row * a_row), a_row, a_step, packed, vectors * lanes(a),
+            at(c, row * c_row), c_row, zeros, 0, count, PLAIN, zeros, 0, 0,
+        )  # fmt: skip
+    else:
+        down(
+            rows, vectors, a, a_row, a_step, b, b_step, c, c_row, zeros, 0, count, PLAIN,
+            zeros, 0, 0,
+        )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from kernels.bodies import helper
-from kernels.gemm.block import PAST, PLAIN, down
+from kernels.gemm.block import PAST, PLAIN, gathering_down
 from kernels.gemm.dot import dots
 from kernels.gemm.products import (
     back_panel,
@@ -44,8 +44,6 @@ _TILE, _UNITS = 64, 16
 _ALONE = 250_000
 #: for inputs' gradients fewer than these are multiplied with one panel of weights after the other
 _MANY_GATHERED = 192
-#: and so many at most with the weights as they lie: to gather them would take longer
-_DIRECT = 48
 
 
 @helper()
@@ -144,10 +142,10 @@ def inputs_all(
         task = take(state, 1, number, threads, panels)
         while task < panels:
             first, width = task * 3 * size, panel_width(w, features, task)
-            if batch <= _DIRECT and first + width <= features:
-                down(
+            if first + width <= features:
+                gathering_down(
                     batch, width // size, d, units, 1, at(w, first), features,
-                    at(dx, first), features, zeros, 0, units, PLAIN, zeros, 0, 0,
+                    at(dx, first), features, zeros, units, packed,
                 )  # fmt: skip
             else:
                 gather(w, units, features, task, packed)

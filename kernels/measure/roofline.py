@@ -163,8 +163,8 @@ def bandwidth(
     Where outputs are fresh, as those of kernels that are given no ``out``, every run pays for its
     new pages where the allocator takes them from the system. Short passes are repeated within a
     run, and what the same calls cost on a byte each is taken off: no kernel pays NumPy's overhead
-    for traffic. Where runs outlast the budget three are made all the same: the first one on a virtual
-    machine may find memory that the host has not given it yet.
+    for traffic. Where runs outlast the budget three are made all the same: the first one on a
+    virtual machine may find memory that the host has not given it yet.
     """
     source = np.full(read_bytes, 1, np.uint8)
     counts = {1}
