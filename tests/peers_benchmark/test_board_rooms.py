@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -163,3 +164,34 @@ def test_outputs_that_a_library_does_not_give_are_not_asked_of_it(room):
     assert judge.judge_arrays(outputs, ours=False).reason == ""
     outputs["new_b3"] = outputs["new_b3"] + 1e-9
     assert "new_b3" in judge.judge_arrays(outputs, ours=False).reason
+
+
+def test_a_call_that_was_held_up_stands_for_no_slow_kernel(room, monkeypatch):
+    ours = room("ways_ours")
+    calls = []
+
+    def called_s(kernel, task, rows):
+        calls.append(rows)
+        # the first call compiles, the second is held up by somebody else
+        return {1: 2.0, 2: 0.3}.get(len(calls), 1e-6 * rows)
+
+    monkeypatch.setattr(ours, "_called_s", called_s)
+    task = SimpleNamespace(sizes={"batch": 60_000})
+    assert ours._predicted_s("tiled", task) == pytest.approx(0.06)
+    calls.clear()
+    monkeypatch.setattr(ours, "_called_s", lambda kernel, task, rows: calls.append(rows) or 2.0)
+    assert ours._predicted_s("loop", task) == 120_000
+    assert calls == [1, 1]  # what is slow is not called again and again
+
+
+def test_a_way_that_was_held_up_is_screened_again(room, monkeypatch):
+    worker = room("board_worker")
+    found_s = {"held up": [9.0, 1.0], "steady": [2.0, 2.0], "slow": [50.0]}
+    monkeypatch.setattr(worker, "_SLOW_S", 20.0)
+    monkeypatch.setattr(worker, "settle", lambda look_s: 0.0)
+    monkeypatch.setattr(worker, "_screened_s", lambda way, share_s: found_s[way.name].pop(0))
+    seat = worker.Seat(library=None)
+    seat._ways = {n: SimpleNamespace(name=n, after=lambda: None) for n in found_s}
+    screened = seat.screen(list(found_s), share_s=0.01)["call_s"]
+    assert screened == {"held up": 1.0, "steady": 2.0, "slow": 50.0}
+    assert not any(found_s.values())
