@@ -20,7 +20,10 @@ def training_rounding(inputs: Array, *rest: Array, eps: float) -> Errors:
 
     Ez as in `mlp_rounding`;  Ed3 = Ep + |d3|;  Eg = sqrt(Ed^2 W^2) + sqrt(n) |d| |W|;
     Ed  = on Eg + ambiguous |g| / eps;
-    EdW = sqrt(batch) |d|^T |o| + sqrt((Ed^2)^T o^2 + (d^2)^T Eo^2).
+    EdW = sqrt(batch) (|d| + U)^T |o| + sqrt((Ed^2)^T o^2 + (d^2)^T Eo^2).
+
+    U is what a subnormal d may be off whatever its size, carried back by |W|: a probability of
+    1e-41 has four digits, and no more have the gradients that it leads to.
 
     The sums over the batch are taken block by block, for 60,000 rows of all that is carried
     would be more than a gigabyte.
@@ -64,14 +67,28 @@ def _block_sums(
     g1 = d2 @ w2
     e1 = _carried_back(d2, e2, w2, o1, g1, forward.ambiguous1, eps)
     d1 = np.where(o1 <= 0, 0, g1)
+    u3 = np.full_like(d3, _least(eps))
+    u2 = np.where(o2 > 0, _least(eps) + u3 @ np.abs(w3), 0)
+    u1 = np.where(o1 > 0, _least(eps) + u2 @ np.abs(w2), 0)
     sums = []
-    for d, e, o, eo in ((d1, e1, inputs, None), (d2, e2, o1, forward.o1), (d3, e3, o2, forward.o2)):
+    for d, u, e, o, eo in (
+        (d1, u1, e1, inputs, None),
+        (d2, u2, e2, o1, forward.o1),
+        (d3, u3, e3, o2, forward.o2),
+    ):
         squared = np.square(e).T @ np.square(o)
         if eo is not None:
             squared += np.square(d).T @ np.square(eo)
-        sums.append((np.abs(d).T @ np.abs(o), squared))
-        sums.append((np.abs(d).sum(axis=0), np.square(e).sum(axis=0)))
+        rounded = np.abs(d) + u
+        sums.append((rounded.T @ np.abs(o), squared))
+        sums.append((rounded.sum(axis=0), np.square(e).sum(axis=0)))
     return forward.y3, sums
+
+
+def _least(eps: float) -> float:
+    """The smallest positive number of the precision with that eps, in units of eps."""
+    precision = np.float32 if eps == np.finfo(np.float32).eps else np.float64
+    return float(np.finfo(precision).smallest_subnormal) / eps
 
 
 def _carried_back(

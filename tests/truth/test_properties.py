@@ -122,3 +122,30 @@ def test_the_reference_of_a_drawn_case_is_not_all_zeros(op: Operation) -> None:
 
     collect()
     assert any(found)
+
+
+@pytest.mark.parametrize("name", ["mlp_logits_gradients", "mlp_gradients"])
+def test_gradients_from_a_subnormal_probability_have_its_few_digits_and_no_fewer(name: str) -> None:
+    op = kernels.operation(name)
+    w1, w2, w3 = (np.zeros(shape, np.float32) for shape in ((6, 5), (4, 6), (3, 4)))
+    x, b1 = np.zeros((1, 5), np.float32), np.zeros(6, np.float32)
+    x[0, 4], w1[0, 4], b1[4] = -3.3183594, -2.8027344, 1.9375
+    w2[2, 0], w2[2, 4], w3[1, 2] = 1.8388672, 3.8632812, -3.8789062
+    inputs = {
+        "inputs": x, "w1": w1, "b1": b1, "w2": w2, "b2": np.zeros(4, np.float32), "w3": w3,
+        "b3": np.zeros(3, np.float32), "labels": np.zeros(1, np.int64),
+    }  # fmt: skip
+    posed = pose(op, Probe("few digits", "", inputs, {}, judged="tied"), np.dtype("float32"))
+    right = op["matmul"](**inputs)
+    assert 0 < abs(right.dw1[4, 4]) < np.finfo(np.float32).tiny
+    for kernel in (kernel for kernel in op if kernel.available):
+        assert judge(kernel, [posed]).passed
+
+    def without_them(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(np.where(abs(a) < 1e-38, np.float32(0), a) for a in op["matmul"](*arrays))
+
+    op.kernel("without_them")(without_them)
+    try:
+        assert not judge(op["without_them"], [posed]).passed
+    finally:
+        op.remove("without_them")
