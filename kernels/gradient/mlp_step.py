@@ -83,8 +83,23 @@ def _scale(
 
 
 def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
-    """Whole numbers, and a rate of one."""
-    return {**mlp_logits.exact(rng, dtype, sizes), "rate": np.ones((), dtype)}
+    """Whole numbers, a rate of one, and no larger a loss than the dtype can count to.
+
+    Losses of a row are multiples of 1024. Where those of all rows would be too many, some rows,
+    wherever they stand, are given the label of their largest logit, and lose nothing.
+    """
+    drawn = mlp_logits.exact(rng, dtype, sizes)
+    o = np.asarray(drawn["inputs"], np.float64)
+    for k in (1, 2, 3):
+        o = (np.maximum(o, 0) if k > 1 else o) @ drawn[f"w{k}"].T + drawn[f"b{k}"]
+    labels = drawn["labels"]
+    losses = o.max(axis=1, initial=-np.inf) - o[np.arange(len(labels)), labels]
+    most = 1024 * 2.0 ** (np.finfo(dtype).nmant + 1)
+    while losses.sum() > most:
+        losing = rng.random(len(labels)) < 0.9 * most / losses.sum()
+        labels = np.where(losing, labels, o.argmax(axis=1)).astype(labels.dtype)
+        losses = np.where(losing, losses, 0)
+    return {**drawn, "labels": labels, "rate": np.ones((), dtype)}
 
 
 def _draw_rate(

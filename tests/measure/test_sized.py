@@ -150,3 +150,18 @@ def test_few_valued_inputs_are_judged_by_the_wider_limit():
     assert tied.limit > strict.limit
     assert judge_output(strict, drifted)[1] != ""
     assert judge_output(tied, drifted)[1] == ""
+
+
+def test_a_step_on_all_of_mnist_has_a_loss_that_every_order_of_summation_counts_to() -> None:
+    op = kernels.operation("mlp_sgd_step")
+    question = exact_question(op, np.dtype("float32"), op.all_sizes(60_000, {}), "C", 0)
+    assert question is not None
+    loss, logits = question.expected.outputs[:2]
+    labels = dict(zip(op.inputs, question.arrays, strict=True))["labels"]
+    rows = logits.astype(np.float64)
+    losses = rows.max(axis=1) - rows[np.arange(60_000), labels]
+    assert float(loss) == losses.sum()
+    assert not (losses % 1024).any()
+    # sums of so many of them have 24 bits at most, and those that lose stand everywhere
+    assert 1 << 22 < losses.sum() / 1024 <= 1 << 24
+    assert all(part.any() for part in np.array_split(losses, 100))
