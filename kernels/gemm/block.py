@@ -31,6 +31,10 @@ ROWS = (8, 4, 2, 1)
 PLAIN, RECTIFIED, STEPPED, PAST = 0, 1, 2, 3
 
 
+def _highest() -> int:
+    return 4 if few_registers() else 8
+
+
 def _build_rows() -> Any:
     from llvmlite import ir
     from numba import types
@@ -38,7 +42,7 @@ def _build_rows() -> Any:
 
     def rows_of(typing: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return ir.Constant(ir.IntType(64), 4 if few_registers() else 8)
+            return ir.Constant(ir.IntType(64), _highest())
 
         return types.int64(), generate
 
@@ -111,7 +115,7 @@ def _build_gathering_product() -> Any:
             emit = Emitter(builder, c.dtype.bitwidth)
             vectors, a, a_row, a_step, b, b_step, c_here, c_row, start, count, copy = arguments
             nothing = _Ending(emit.number(PLAIN), start, emit.number(0), emit.nought)
-            height = 4 if few_registers() else 8
+            height = _highest()
             for width in range(1, VECTORS + 1):
                 with builder.if_then(builder.icmp_signed("==", vectors, emit.number(width))):
                     _block(
@@ -278,15 +282,13 @@ def gathering_down(
 
     Rows of B that lie pages apart are read once so, and not packed before they are needed.
     """
-    if rows > highest():
+    # a single block has no others to pack for
+    done = highest() if rows > highest() else 0
+    panel, row = b, b_step
+    if done > 0:
         gathering_product(vectors, a, a_row, a_step, b, b_step, c, c_row, zeros, count, packed)
-        row = highest()
-        down(
-            rows - row, vectors, at(a, row * a_row), a_row, a_step, packed, vectors * lanes(a),
-            at(c, row * c_row), c_row, zeros, 0, count, PLAIN, zeros, 0, 0,
-        )  # fmt: skip
-    else:
-        down(
-            rows, vectors, a, a_row, a_step, b, b_step, c, c_row, zeros, 0, count, PLAIN,
-            zeros, 0, 0,
-        )  # fmt: skip
+        panel, row = packed, vectors * lanes(a)
+    down(
+        rows - done, vectors, at(a, done * a_row), a_row, a_step, panel, row,
+        at(c, done * c_row), c_row, zeros, 0, count, PLAIN, zeros, 0, 0,
+    )  # fmt: skip
