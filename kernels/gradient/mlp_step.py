@@ -89,15 +89,14 @@ def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict
     wherever they stand, are given the label of their largest logit, and lose nothing.
     """
     drawn = mlp_logits.exact(rng, dtype, sizes)
-    o = np.asarray(drawn["inputs"], np.float64)
-    for k in (1, 2, 3):
-        o = (np.maximum(o, 0) if k > 1 else o) @ drawn[f"w{k}"].T + drawn[f"b{k}"]
-    labels = drawn["labels"]
-    losses = o.max(axis=1, initial=-np.inf) - o[np.arange(len(labels)), labels]
+    labels, network = drawn["labels"], [drawn[name] for name in mlp.INPUTS]
+    with np.errstate(under="ignore"):
+        logits = mlp.layers(mlp.matmul_product, *network)[4].astype(np.float64)
+    losses = logits.max(axis=1) - logits[np.arange(len(labels)), labels]
     most = 1024 * 2.0 ** (np.finfo(dtype).nmant + 1)
     while losses.sum() > most:
         losing = rng.random(len(labels)) < 0.9 * most / losses.sum()
-        labels = np.where(losing, labels, o.argmax(axis=1)).astype(labels.dtype)
+        labels = np.where(losing, labels, logits.argmax(axis=1)).astype(labels.dtype)
         losses = np.where(losing, losses, 0)
     return {**drawn, "labels": labels, "rate": np.ones((), dtype)}
 
