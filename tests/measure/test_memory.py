@@ -152,7 +152,8 @@ def test_temporaries_of_compiled_kernels_and_their_threads_are_counted() -> None
         kernel(x)
         extra = peak_extra_bytes(lambda kernel=kernel, x=x: kernel(x))  # type: ignore[misc]
         assert extra is not None
-        assert abs(extra - 8 * MIB) < 0.1 * MIB
+        # resident memory speaks too, which is good to a page, and pages may have 2 MiB
+        assert -0.1 * MIB < extra - 8 * MIB < 2.1 * MIB
 
 
 def test_without_a_resettable_peak_an_untraced_call_is_unknown(
