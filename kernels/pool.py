@@ -32,12 +32,16 @@ from kernels.pool_code import (
     ASLEEP,
     CLOSED,
     CONDITION,
+    CORES,
     END,
     GATE,
     JOB,
+    KEPT_OFF,
     LINE,
     MOST,
+    MOST_CORES,
     MUTEX,
+    NUMBERS,
     OWNED,
     SHARES,
     TICKET,
@@ -45,6 +49,8 @@ from kernels.pool_code import (
     call,
     give_way,
     lock,
+    own_core,
+    restrict,
     shared,
     symbol,
     unlock,
@@ -86,6 +92,25 @@ def _take(state: Words, thread: int) -> None:
                 call(function, first, min(piece, total - first), given)
 
 
+def _keep_off(state: Words, core: int) -> None:
+    """Threads that are woken now are put on other cores than the caller's.
+
+    Linux wakes a thread on the waker's own core where it knows of no better one, and in a virtual
+    machine it takes a core that does nothing for one that the host has taken away. Both then share
+    one core until the load is balanced, some milliseconds later: a product of 1,000 rows, after a
+    pause of 50 ms, took 5.0 instead of 3.0 ms in two turns of three.
+    """
+    if core < 0 or core >= MOST_CORES or core == state[KEPT_OFF]:
+        return
+    state[KEPT_OFF] = core
+    word, bit = CORES + core // 64, 1 << (core % 64)
+    before = state[word]
+    state[word] = before & ~bit
+    for thread in range(1, state[END + 1]):
+        restrict(state, state[NUMBERS + thread])
+    state[word] = before
+
+
 def _run(function: int, given: int, total: int, piece: int) -> None:
     """All pieces, with the help of whoever is awake; ``function(first, count, given)`` is one."""
     state = shared()
@@ -99,6 +124,7 @@ def _run(function: int, given: int, total: int, piece: int) -> None:
         add(state, GATE, -CLOSED)
         add(state, TICKET, 1)
         if read(state, ASLEEP) > 0:
+            _keep_off(state, own_core())
             lock(state)
             wake(state)
             unlock(state)
@@ -195,11 +221,17 @@ def _begin() -> None:
     _, serve = _known_to_linker()
     most = min(numba.config.NUMBA_NUM_THREADS, MOST)  # type: ignore[attr-defined]  # set at run time
     words[END + 1] = most
+    words[KEPT_OFF] = -1
+    for core in os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ():
+        if core < MOST_CORES:
+            mask = words[CORES + core // 64] | 1 << core % 64
+            words[CORES + core // 64] = mask
     for number in range(1, most):
         thread = threading.Thread(
             target=serve, args=(number,), name=f"einbench-{number}", daemon=True
         )
         thread.start()
+        words[NUMBERS + number] = thread.native_id or 0
         _THREADS.append(thread)
 
 

@@ -7,6 +7,7 @@ cache line of its own.
 from __future__ import annotations
 
 import functools
+import sys
 from typing import Any
 
 from kernels import atomics
@@ -22,10 +23,17 @@ LINE = 8
 TICKET, GATE, OWNED, ASLEEP, JOB, END, MUTEX, CONDITION = (
     n * LINE for n in (0, 1, 2, 3, 4, 5, 6, 8)
 )
-SHARES = 10 * LINE
 CLOSED = 1 << 32
 #: most threads that a job is shared among
 MOST = 64
+# which core threads are kept off as they are woken, the cores that they may have as a mask of bits,
+# and the numbers that the system has for the threads
+KEPT_OFF, CORES, NUMBERS = 10 * LINE, 11 * LINE, 13 * LINE
+#: cores that fit the mask
+MOST_CORES = 1024
+SHARES = NUMBERS + MOST
+#: whether the system tells a thread's core and takes threads off one
+_HAS_CORES = sys.platform == "linux"
 
 
 @functools.cache
@@ -118,6 +126,48 @@ def _posix(name: str, *places: int) -> Intrinsic:
     return _intrinsic(build)
 
 
+def _build_own_core() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.core.cgutils import get_or_insert_function
+    from numba.extending import intrinsic
+
+    def own_core(typing: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            word = ir.IntType(64)
+            if not _HAS_CORES:
+                return word(-1)
+            kind = ir.FunctionType(ir.IntType(32), [])
+            function = get_or_insert_function(builder.module, kind, "sched_getcpu")
+            return builder.sext(builder.call(function, []), word)
+
+        return types.int64(), generate
+
+    return intrinsic(own_core)
+
+
+def _build_restrict() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.core.cgutils import get_or_insert_function
+    from numba.extending import intrinsic
+
+    def restrict(typing: Any, words: Any, number: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            if _HAS_CORES:
+                word, small = ir.IntType(64), ir.IntType(32)
+                kind = ir.FunctionType(small, [small, word, word.as_pointer()])
+                function = get_or_insert_function(builder.module, kind, "sched_setaffinity")
+                mask = builder.gep(arguments[0], [word(CORES)])
+                number = builder.trunc(arguments[1], small)
+                builder.call(function, [number, word(MOST_CORES // 8), mask])
+            return context.get_dummy_value()
+
+        return types.void(words, types.int64), generate
+
+    return intrinsic(restrict)
+
+
 shared = _intrinsic(_build_shared)
 asked_for = _intrinsic(_build_asked_for)
 call = _intrinsic(_build_call)
@@ -126,6 +176,10 @@ unlock = _posix("pthread_mutex_unlock", MUTEX)
 wait = _posix("pthread_cond_wait", CONDITION, MUTEX)
 wake = _posix("pthread_cond_broadcast", CONDITION)
 give_way = _posix("sched_yield")
+#: ``own_core()``: the number of the core that the caller is on; negative where nobody tells
+own_core = _intrinsic(_build_own_core)
+#: ``restrict(words, number)``: the thread of that number may have the cores of the mask alone
+restrict = _intrinsic(_build_restrict)
 
 
 def share(builder: Any, function: Any, arguments: list[Any]) -> None:

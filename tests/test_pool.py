@@ -128,18 +128,42 @@ def test_python_threads_may_ask_at_once() -> None:
     assert not wrong
 
 
+def wait_until_asleep() -> None:
+    """Until all threads of the pool sleep, and take nothing from others."""
+    words = np.frombuffer((ctypes.c_int64 * 80).from_address(pool._address()), np.int64)
+    for _ in range(1000):
+        if words[pool_code.ASLEEP] == words[pool_code.END + 1] - 1:
+            break
+        time.sleep(0.01)
+    assert words[pool_code.ASLEEP] == words[pool_code.END + 1] - 1
+
+
 @several
 def test_a_second_thread_helps_also_after_it_has_slept() -> None:
     assert meets() == [2, 2]
-    words = np.frombuffer((ctypes.c_int64 * 80).from_address(pool._address()), np.int64)
     for _ in range(3):
-        for _ in range(1000):
-            if words[pool_code.ASLEEP] == words[pool_code.END + 1] - 1:
-                break
-            time.sleep(0.01)
-        # all of them sleep, and take nothing from others
-        assert words[pool_code.ASLEEP] == words[pool_code.END + 1] - 1
+        wait_until_asleep()
         assert meets() == [2, 2]
+
+
+@several
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no cores of their own here")
+def test_threads_are_not_woken_on_the_core_of_whoever_calls() -> None:
+    assert meets() == [2, 2]
+    cores = os.sched_getaffinity(0)
+    numbers = [thread.native_id for thread in pool.threads()]
+    try:
+        for core in [*cores, *cores]:
+            os.sched_setaffinity(0, {core})  # of this thread alone
+            wait_until_asleep()
+            assert meets() == [2, 2]
+            for number in numbers:
+                assert number is not None
+                assert os.sched_getaffinity(number) == cores - {core}
+    finally:
+        os.sched_setaffinity(0, cores)
+    wait_until_asleep()
+    assert meets() == [2, 2]
 
 
 @several
