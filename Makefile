@@ -94,8 +94,8 @@ publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their script
 	$(BIN)/asv publish
 	@echo "Next: .venv/bin/asv preview"
 
-test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd
-	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers -n $(JOBS) --dist worksteal $(ARGS)
+test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; oneMKL's kernels
+	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
 peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-learn, 16 minutes (ARGS="--launches 1")
 	@$(CHOICE) peers.step ../results/peers-step.json $(ARGS)
@@ -155,5 +155,5 @@ $(VENV)/.lint: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.test
-	@$(INSTALL) '.[peers]'
+	@$(INSTALL) '.[mkl,peers]'
 	@touch $@

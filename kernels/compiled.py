@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from kernels.bodies import copy_of, digest_of, globals_of, jit_of, prepare, sources_of
+from kernels.libraries import is_library, library
 from kernels.locks import ForkedLock
 from kernels.memory import for_result
 from kernels.threading_layer import start_threads, why_not_parallel
@@ -229,14 +230,19 @@ def _as_int64(array: Any) -> Any:
 
 
 def why_unavailable(requires: Sequence[str]) -> str:
-    """Which of these imports is not installed, as a reason; empty where all are."""
-    import importlib.util
-
+    """Which of these imports or libraries is not installed, as a reason; empty where all are."""
     for name in requires:
-        try:
-            found = importlib.util.find_spec(name)
-        except ModuleNotFoundError:  # the package that ``name`` would lie in
-            found = None
-        if found is None:
+        if not _is_installed(name):
             return f"{name} is not installed (pip install {name.partition('.')[0]})"
     return ""
+
+
+def _is_installed(name: str) -> bool:
+    if is_library(name):
+        return library(name) is not None
+    import importlib.util
+
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # the package that ``name`` would lie in
+        return False

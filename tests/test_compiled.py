@@ -208,8 +208,7 @@ def test_without_numba_compiled_kernels_are_listed_as_unavailable_and_others_run
 def test_without_tbb_parallel_kernels_alone_are_unavailable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    threading_layer.tbb_library.cache_clear()
-    monkeypatch.setattr(threading_layer, "tbb_library", lambda: None)
+    monkeypatch.setattr(threading_layer, "library", lambda name: None)
     for op in kernels.operations.values():
         for kernel in op:
             parallel = isinstance(kernel.function, Compiled) and kernel.function.parallel

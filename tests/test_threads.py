@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from kernels import threading_layer
+from kernels.libraries import library
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 
-needs_tbb = pytest.mark.skipif(threading_layer.tbb_library() is None, reason="tbb is not installed")
+needs_tbb = pytest.mark.skipif(library("tbb") is None, reason="tbb is not installed")
 
 
 def run(script: str, **environment: str) -> list[str]:
@@ -91,7 +91,7 @@ except ValueError as problem:
 print(softmax["numba"](np.zeros((1, 2))))
 """
     problem = "no safe threading layer (numba runs on 'workqueue' in this process already)"
-    if threading_layer.tbb_library() is None:
+    if library("tbb") is None:
         problem = "no safe threading layer (pip install tbb)"
     assert run(script, NUMBA_THREADING_LAYER="workqueue") == [
         f"workqueue | {problem}",
@@ -105,7 +105,7 @@ def test_asking_whether_a_parallel_kernel_is_available_starts_no_threads() -> No
     script = """
 import sys, kernels
 from kernels.threading_layer import running_layer
-print([k.reason for op in kernels.operations.values() for k in op if k.reason],
+print([k.reason for op in kernels.operations.values() for k in op if k.reason and not k.requires],
       "numba" in sys.modules, running_layer())
 import numba
 print(kernels.operation("softmax")["numba_parallel"].reason == "", running_layer())

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kernels import draws, wide
 from kernels.gemm.linear import alone, outputs_all, packed_elements
+from kernels.gemm.mkl_layer import outputs_by_mkl
 from kernels.linked import misfit
 from kernels.pool import everyone
 from kernels.registry import Operation
@@ -131,3 +132,14 @@ def tiled(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
     outputs_all(
         threads, 1, threads, state, inputs, weights, bias, batch, units, features, work, out
     )
+
+
+@linear.kernel("mkl", compile=True, parallel=True, requires=("mkl",))
+def mkl(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
+    """New over ``tiled``: oneMKL's products, one in every thread, added to the bias."""
+    # reads B*F and writes B*U twice, and the weights once a part of the rows
+    batch, features = inputs.shape
+    units = weights.shape[0]
+    threads = 1 if alone(inputs, batch, units, features) else everyone()
+    state = counters(1, threads)
+    outputs_by_mkl(threads, 1, threads, state, inputs, weights, bias, batch, units, features, out)

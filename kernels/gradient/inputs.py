@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kernels import draws, wide
 from kernels.gemm.linear import alone, inputs_all, inputs_elements
+from kernels.gemm.mkl_layer import inputs_by_mkl
 from kernels.kernel import Sizes
 from kernels.linked import misfit
 from kernels.pool import everyone
@@ -127,3 +128,14 @@ def tiled(dlogits: Array, weights: Array, out: Array) -> None:
     inputs_all(
         threads, 1, threads, state, dlogits, weights, batch, units, features, zeros, work, out, past
     )
+
+
+@input_gradient.kernel("mkl", compile=True, parallel=True, requires=("mkl",))
+def mkl(dlogits: Array, weights: Array, out: Array) -> None:
+    """New over ``tiled``: oneMKL's products, one in every thread."""
+    # reads B*U and writes B*F, and the weights once a part of the rows
+    batch, units = dlogits.shape
+    features = weights.shape[1]
+    threads = 1 if alone(dlogits, batch, units, features) else everyone()
+    state = counters(1, threads)
+    inputs_by_mkl(threads, 1, threads, state, dlogits, weights, batch, units, features, out)

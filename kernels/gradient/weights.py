@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kernels import draws, wide
 from kernels.gemm.linear import alone, weights_all
+from kernels.gemm.mkl_layer import weights_by_mkl
 from kernels.gemm.partial import by_parts, partial_elements, parts_of, weights_by_parts
 from kernels.kernel import Sizes
 from kernels.linked import misfit
@@ -156,3 +157,13 @@ def tiled(inputs: Array, dlogits: Array, out: Array) -> None:
         weights_by_parts(
             threads, 1, threads, state, inputs, dlogits, batch, units, features, zeros, work, out
         )
+
+
+@weight_gradient.kernel("mkl", compile=True, parallel=True, requires=("mkl",))
+def mkl(inputs: Array, dlogits: Array, out: Array) -> None:
+    """New over ``tiled``: oneMKL's products, one in every thread."""
+    # reads B*F once and B*U once a thread
+    (batch, features), units = inputs.shape, dlogits.shape[1]
+    threads = 1 if alone(inputs, batch, units, features) else everyone()
+    state = counters(1, threads)
+    weights_by_mkl(threads, 1, threads, state, inputs, dlogits, batch, units, features, out)

@@ -21,6 +21,7 @@ import threadpoolctl
 
 from kernels import threading_layer
 from kernels.cpu import cpu_model, sysctl
+from kernels.libraries import library
 
 _CACHES = Path("/sys/devices/system/cpu")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -31,7 +32,7 @@ def machine() -> dict[str, Any]:
     """Everything that a number needs beside it, ready for JSON; unknown facts are None.
 
     ``fingerprint`` names what makes a remembered choice hold: processor, cores, caches, BLAS,
-    Python, NumPy and numba. It stays the same over reboots, thread limits and updates of the
+    Python, NumPy, numba, and oneMKL where its kernels can run. It stays the same over reboots, thread limits and updates of the
     operating system. The host's name is not recorded.
     """
     blas = _known(blas_libraries) or []
@@ -52,13 +53,16 @@ def machine() -> dict[str, Any]:
         "scipy": _version("scipy"),
         "blas": blas,
         "numba_threading_layer": threading_layer.running_layer()
-        or ("tbb" if threading_layer.tbb_library() else None),
+        or ("tbb" if library("tbb") else None),
         "tbb": _version("tbb"),
+        "mkl": _version("mkl") if library("mkl") else None,
     }
     lasting = ("cpu", "architecture", "logical_cores", "caches", "python", "numpy", "numba")
     identity = {
         **{key: facts[key] for key in lasting},
         "blas": [(b["vendor"], b["version"], b["architecture"]) for b in blas],
+        # a name that it had before there was an MKL stays
+        **({"mkl": facts["mkl"]} if facts["mkl"] else {}),
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return {**facts, "fingerprint": digest[:12]}
@@ -171,24 +175,35 @@ def _scipys(path: str) -> bool:
     return any(part in ("scipy", "scipy.libs") for part in Path(path).parts)
 
 
+def _kernels_own(path: str) -> bool:
+    own = library("mkl")
+    return own is not None and Path(path).resolve() == Path(own).resolve()
+
+
 def blas_libraries() -> list[dict[str, Any]]:
     """NumPy's BLAS, as this process has loaded it; what it was built with where that is unknown.
 
-    SciPy brings a copy of its own, which numba's ``np.dot`` calls and no kernel here does.
+    SciPy brings a copy of its own, which numba's ``np.dot`` calls and no kernel here does; kernels
+    ``mkl`` load theirs when they are first called.
     """
-    libraries = [
-        {
-            "vendor": library["internal_api"],
-            "version": library.get("version"),
-            "threading_layer": library.get("threading_layer"),
-            "num_threads": library.get("num_threads"),
-            "architecture": library.get("architecture"),
-        }
-        for library in threadpoolctl.threadpool_info()
-        if library["user_api"] == "blas" and not _scipys(library.get("filepath", ""))
+    loaded = [
+        found
+        for found in threadpoolctl.threadpool_info()
+        if found["user_api"] == "blas" and not _scipys(found.get("filepath", ""))
     ]
-    if libraries:
-        return libraries
+    # where it is the only one it is NumPy's as well
+    numpys = [found for found in loaded if not _kernels_own(found.get("filepath", ""))] or loaded
+    if numpys:
+        return [
+            {
+                "vendor": found["internal_api"],
+                "version": found.get("version"),
+                "threading_layer": found.get("threading_layer"),
+                "num_threads": found.get("num_threads"),
+                "architecture": found.get("architecture"),
+            }
+            for found in numpys
+        ]
     built: Any = np.show_config(mode="dicts")
     blas = built["Build Dependencies"]["blas"]
     unknown = {"threading_layer": None, "num_threads": None, "architecture": None}

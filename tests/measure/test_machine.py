@@ -98,7 +98,8 @@ def test_a_mac_is_asked_through_sysctl(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(room.sys, "platform", "darwin")
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(room.threading_layer, "tbb_library", lambda: None)
+    monkeypatch.setattr(room, "library", lambda name: None)
+    monkeypatch.setattr(room.threading_layer, "library", lambda name: None)
     facts = machine()
     assert facts["cpu"] == "Apple M9"
     assert facts["caches"] == {"L1d": 65536, "L2": None, "L3": None}

@@ -1,0 +1,96 @@
+"""One linear layer by oneMKL's products: its outputs, and the gradients of inputs and weights.
+
+Threads take rows of the result where it has many, else columns of it; no sum is divided.
+"""
+
+from __future__ import annotations
+
+from kernels.gemm.mkl import AS_IT_LIES, TRANSPOSED, gemm
+from kernels.linked import Integers, Pointer, at, linked, number
+from kernels.taking import take
+
+#: fewer rows than these are not shared, but the columns are
+_MANY = 512
+#: rows of a part at most: of the outputs as many as a second-level cache holds with the bias added
+_ROWS = 1024
+#: elements of a cache line in float32: parts of columns begin at multiples of these
+_LINE = 16
+
+
+@linked(divided=True)
+def outputs_by_mkl(
+    thread: int, _count: int, threads: int, state: Integers,
+    x: Pointer, w: Pointer, bias: Pointer, batch: int, units: int, features: int, z: Pointer,
+) -> None:  # fmt: skip
+    """Z[b, u] = bias[u] + sum_f X[b, f] W[u, f], as one thread takes parts of it."""
+    by_rows = batch >= _MANY
+    tasks = (batch + _ROWS - 1) // _ROWS if by_rows else threads
+    tasks = max(tasks, threads)
+    task = take(state, 0, thread, threads, tasks)
+    while task < tasks:
+        row, rows, column, columns = 0, batch, 0, units
+        if by_rows:
+            row = task * batch // tasks
+            rows = (task + 1) * batch // tasks - row
+        else:
+            lines = (units + _LINE - 1) // _LINE
+            column = task * lines // tasks * _LINE
+            columns = min((task + 1) * lines // tasks * _LINE, units) - column
+        if columns > 0:
+            for b in range(row, row + rows):
+                for u in range(column, column + columns):
+                    z[b * units + u] = bias[u]
+            gemm(
+                AS_IT_LIES, TRANSPOSED, rows, columns, features,
+                at(x, row * features), features, at(w, column * features), features,
+                number(z, 1), at(z, row * units + column), units,
+            )  # fmt: skip
+        task = take(state, 0, thread, threads, tasks)
+
+
+@linked(divided=True)
+def inputs_by_mkl(
+    thread: int, _count: int, threads: int, state: Integers,
+    d: Pointer, w: Pointer, batch: int, units: int, features: int, dx: Pointer,
+) -> None:  # fmt: skip
+    """dX[b, f] = sum_u dZ[b, u] W[u, f], as one thread takes parts of it."""
+    by_rows = batch >= _MANY
+    tasks = (batch + _ROWS - 1) // _ROWS if by_rows else threads
+    tasks = max(tasks, threads)
+    task = take(state, 0, thread, threads, tasks)
+    while task < tasks:
+        row, rows, column, columns = 0, batch, 0, features
+        if by_rows:
+            row = task * batch // tasks
+            rows = (task + 1) * batch // tasks - row
+        else:
+            lines = (features + _LINE - 1) // _LINE
+            column = task * lines // tasks * _LINE
+            columns = min((task + 1) * lines // tasks * _LINE, features) - column
+        if columns > 0:
+            gemm(
+                AS_IT_LIES, AS_IT_LIES, rows, columns, units,
+                at(d, row * units), units, at(w, column), features,
+                number(d, 0), at(dx, row * features + column), features,
+            )  # fmt: skip
+        task = take(state, 0, thread, threads, tasks)
+
+
+@linked(divided=True)
+def weights_by_mkl(
+    thread: int, _count: int, threads: int, state: Integers,
+    x: Pointer, d: Pointer, batch: int, units: int, features: int, dw: Pointer,
+) -> None:  # fmt: skip
+    """dW[u, f] = sum_b dZ[b, u] X[b, f], as one thread takes columns of it."""
+    task = take(state, 0, thread, threads, threads)
+    while task < threads:
+        lines = (features + _LINE - 1) // _LINE
+        column = task * lines // threads * _LINE
+        columns = min((task + 1) * lines // threads * _LINE, features) - column
+        if columns > 0:
+            gemm(
+                TRANSPOSED, AS_IT_LIES, units, columns, batch,
+                d, units, at(x, column), features,
+                number(d, 0), at(dw, column), features,
+            )  # fmt: skip
+        task = take(state, 0, thread, threads, threads)

@@ -1,0 +1,49 @@
+"""Shared libraries that wheels put beside Python, and not into a module: where they lie here."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+
+#: what the newest library of each wheel is called, then older ones
+_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
+    "tbb": {"darwin": ("libtbb.12.dylib",), "win32": ("tbb12.dll",), "": ("libtbb.so.12",)},
+    "mkl": {
+        "darwin": ("libmkl_rt.2.dylib",),
+        "win32": ("mkl_rt.3.dll", "mkl_rt.2.dll"),
+        "": ("libmkl_rt.so.3", "libmkl_rt.so.2"),
+    },
+}
+
+
+def is_library(name: str) -> bool:
+    """Whether what is installed under this name is a library, which Python cannot import."""
+    return name in _NAMES
+
+
+@functools.cache
+def library(name: str) -> str | None:
+    """Path of the library of that wheel in this environment; None where it is not installed.
+
+    The linker does not look into the environment, so a library is loaded by its path.
+    """
+    known = _NAMES[name]
+    files = known.get(sys.platform, known[""])
+    return _below(sys.prefix, files) or _below(_data_folder(), files)
+
+
+def _data_folder() -> str:
+    """Where wheels put files that are no modules: of Debian's own Python not ``sys.prefix``."""
+    import sysconfig  # reading what Python was built with takes milliseconds
+
+    return sysconfig.get_path("data")
+
+
+def _below(folder: str, files: tuple[str, ...]) -> str | None:
+    for part in ("lib", os.path.join("Library", "bin"), "bin"):  # noqa: PTH118 - loads slowly
+        for file in files:
+            path = os.path.join(folder, part, file)  # noqa: PTH118 - as above
+            if os.path.isfile(path):  # noqa: PTH113 - as above
+                return path
+    return None
