@@ -32,8 +32,8 @@ def machine() -> dict[str, Any]:
     """Everything that a number needs beside it, ready for JSON; unknown facts are None.
 
     ``fingerprint`` names what makes a remembered choice hold: processor, cores, caches, BLAS,
-    Python, NumPy, numba, and oneMKL where its kernels can run. It stays the same over reboots, thread limits and updates of the
-    operating system. The host's name is not recorded.
+    Python, NumPy, numba, and oneMKL where its kernels can run. It stays the same over reboots,
+    thread limits and updates of the operating system. The host's name is not recorded.
     """
     blas = _known(blas_libraries) or []
     facts: dict[str, Any] = {
