@@ -37,9 +37,8 @@ class _Precision(NamedTuple):
     #: bits of the fraction, and what is added to exponents
     fraction: int
     bias: int
-    #: exp of less is zero, of more infinity
+    #: exp of less is zero
     least: float
-    most: float
     #: ln 2 = high + low, high times an exponent is exact
     high: float
     low: float
@@ -48,13 +47,13 @@ class _Precision(NamedTuple):
 
 
 _SINGLE = _Precision(
-    23, 127, -104.0, 89.0, 0.693359375, -2.12194440e-4,
+    23, 127, -104.0, 0.693359375, -2.12194440e-4,
     (0.4999999403953552, 0.1666651964187622, 0.04166839271783829, 0.008368780836462975,
      0.001381446490995586),
     (0.3333338797092438, 0.1998872458934784, 0.14937211573123932),
 )  # fmt: skip
 _DOUBLE = _Precision(
-    52, 1023, -746.0, 710.0, 6.93145751953125e-1, 1.42860682030941723212e-6,
+    52, 1023, -746.0, 6.93145751953125e-1, 1.42860682030941723212e-6,
     (0.5000000000000011, 0.1666666666666641, 0.04166666666652908, 0.008333333333495589,
      0.0013888888943949093, 0.00019841269504938867, 2.48014927370808e-05, 2.755758713104476e-06,
      2.763038725527781e-07, 2.5000044371547554e-08),
@@ -69,24 +68,18 @@ def _precision(emit: Emitter) -> _Precision:
     return _SINGLE if emit.align == 4 else _DOUBLE
 
 
-def exp(emit: Emitter, x: Any) -> Any:
-    """e to the power of x."""
-    known = _precision(emit)
-    return exp_of_negative(emit, least(emit, x, emit.constant(known.most)))
-
-
 def exp_of_negative(emit: Emitter, x: Any) -> Any:
-    """e to the power of x, which is no larger than where that overflows."""
-    x = greatest(emit, x, emit.constant(_precision(emit).least))
-    fraction, whole, n = _reduced(emit, x)
-    result = emit.builder.fadd(fraction, emit.constant(1.0))
+    """e to the power of x, for x that is not above zero, or NaN."""
+    known, builder = _precision(emit), emit.builder
+    x = greatest(emit, x, emit.constant(known.least))
+    fraction, whole, summed = _reduced(emit, x)
+    result = builder.fadd(fraction, emit.constant(1.0))
     if has_scale():
         return scale(emit, result, whole)
-    # a power of two in two factors: of a denormal result neither is denormal
-    half = emit.builder.ashr(n, emit.integers(1))
-    for power in (half, emit.builder.sub(n, half)):
-        result = emit.builder.fmul(result, _two_to(emit, power))
-    return result
+    # n goes to where it would leave the normal numbers, so half that way up first, and then down
+    half = (known.bias + 1) // 2
+    raised = builder.fmul(result, _two_to(emit, summed, half))
+    return builder.fmul(raised, emit.constant(2.0**-half))
 
 
 def _exp_of_twice_minus_one(emit: Emitter, x: Any) -> Any:
@@ -103,12 +96,7 @@ def _exp_of_twice_minus_one(emit: Emitter, x: Any) -> Any:
     # half of exp(2 r) - 1: the coefficients take up the powers of two
     q = tuple(2.0 ** (k + 1) * coefficient for k, coefficient in enumerate(known.q))
     half = emit.add_product(builder.fmul(r, r), _polynomial(emit, q, r), r)
-    # n are the last bits of the sum; those above it leave when they are shifted to the exponent
-    shifted = builder.shl(
-        builder.bitcast(summed, emit.integer_vector), emit.integers(known.fraction)
-    )
-    bias = emit.integers((known.bias + 1) << known.fraction)
-    twice = builder.bitcast(builder.add(shifted, bias), emit.vector)
+    twice = _two_to(emit, summed, 1)
     less = emit.add_product(twice, emit.constant(0.5), emit.constant(-1.0))
     return emit.add_product(half, twice, less)
 
@@ -165,18 +153,15 @@ def log_of_normal(emit: Emitter, x: Any) -> Any:
 
 
 def _reduced(emit: Emitter, x: Any) -> tuple[Any, Any, Any]:
-    """exp(r) - 1, and n as a floating and as a whole number, for x = n ln 2 + r."""
+    """exp(r) - 1, n, and n + 1.5 2^fraction, for x = n ln 2 + r."""
     known, builder = _precision(emit), emit.builder
     # a sum this large has no bits left for fractions: it is rounded, and its last bits are n
     large = emit.constant(1.5 * 2.0**known.fraction)
     summed = emit.add_product(x, emit.constant(_LOG2_E), large)
     whole = builder.fsub(summed, large)
-    n = builder.sub(
-        builder.bitcast(summed, emit.integer_vector), builder.bitcast(large, emit.integer_vector)
-    )
     r = emit.add_product(whole, emit.constant(-known.high), x)
     r = emit.add_product(whole, emit.constant(-known.low), r)
-    return emit.add_product(builder.fmul(r, r), _polynomial(emit, known.q, r), r), whole, n
+    return emit.add_product(builder.fmul(r, r), _polynomial(emit, known.q, r), r), whole, summed
 
 
 def _polynomial(emit: Emitter, coefficients: tuple[float, ...], x: Any) -> Any:
@@ -188,8 +173,12 @@ def _polynomial(emit: Emitter, coefficients: tuple[float, ...], x: Any) -> Any:
     return found
 
 
-def _two_to(emit: Emitter, n: Any) -> Any:
-    """2^n, for n that is the exponent of a normal number."""
+def _two_to(emit: Emitter, summed: Any, more: int) -> Any:
+    """2^(n + more), which is a normal number, for n + 1.5 2^fraction."""
     known, builder = _precision(emit), emit.builder
-    exponent = builder.add(n, emit.integers(known.bias))
-    return builder.bitcast(builder.shl(exponent, emit.integers(known.fraction)), emit.vector)
+    # n are the last bits of the sum; those above it leave when they are shifted to the exponent
+    shifted = builder.shl(
+        builder.bitcast(summed, emit.integer_vector), emit.integers(known.fraction)
+    )
+    bias = emit.integers((known.bias + more) << known.fraction)
+    return builder.bitcast(builder.add(shifted, bias), emit.vector)

@@ -3,8 +3,8 @@
 A row of ten classes fills ten of sixteen lanes, and to sum over it lanes must be added to lanes:
 for one row that is four steps, each waiting for the one before. So the rows of a group are added
 together, neighbours first, until one vector holds the sums of all of them (`Emitter.tree`): three
-steps a row, none of which waits. Rows of more than two vectors, and those at the end that are no
-group, are taken one by one.
+steps a row, none of which waits. Longer rows, and those at the end that are no group, are taken one
+by one.
 """
 
 from __future__ import annotations
@@ -13,14 +13,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from kernels.bodies import Intrinsic
+from kernels.bodies import Intrinsic, helper
 from kernels.simd import functions
 from kernels.simd.arithmetic import greatest, least_subnormal
 from kernels.simd.emitter import Emitter
 
-#: vectors that a row of a group has at most
-_VECTORS = 2
+#: vectors that a row of a group has at most, and the classes that it may have in any case: narrow
+#: vectors must be more
+_VECTORS, _CLASSES = 2, 16
 Rows = list[list[Any]]
+
+
+@helper()
+def most_classes(group: int) -> int:
+    """Most classes of rows that are taken together, for vectors of so many lanes."""
+    return max(_VECTORS * group, _CLASSES)
 
 
 def _group(name: str, pointers: int, integers: int, emitted: Callable[..., Any]) -> Intrinsic:
@@ -40,7 +47,7 @@ def _group(name: str, pointers: int, integers: int, emitted: Callable[..., Any])
                 classes, *rest = arguments
                 held = builder.alloca(emit.scalar)
                 builder.store(emit.nought, held)
-                for vectors in range(1, _VECTORS + 1):
+                for vectors in range(1, most_classes(emit.lanes) // emit.lanes + 1):
                     before = emit.number((vectors - 1) * emit.lanes)
                     over = builder.icmp_signed(">", classes, before)
                     fits = builder.icmp_signed("<=", classes, emit.number(vectors * emit.lanes))
@@ -80,9 +87,11 @@ class _Row:
         ]
 
     def store(self, rows: Rows, base: Any) -> None:
-        """All of them."""
-        for row, vectors in enumerate(rows):
-            self.store_one(vectors, self._place(base, row, 0))
+        """All of them, in order."""
+        *others, last = rows
+        for row, vectors in enumerate(others):
+            self.store_one(vectors, self._place(base, row, 0), followed=True)
+        self.store_one(last, self._place(base, len(others), 0), followed=False)
 
     def over_rows(self, rows: Rows, combine: Callable[[Any, Any], Any]) -> Any:
         """What combines each row's elements, a row in a lane."""
@@ -105,11 +114,20 @@ class _Row:
         last = self._place(base, 0, self.vectors - 1)
         return [*found, self.emit.load_some(last, self.mask, otherwise)]
 
-    def store_one(self, vectors: list[Any], base: Any) -> None:
-        """One row."""
-        for vector, value in enumerate(vectors[:-1]):
+    def store_one(self, vectors: list[Any], base: Any, *, followed: bool) -> None:
+        """One row; where it is followed by another one, which is stored later, also beyond it.
+
+        A store with a mask takes processors that have no registers for masks up to twelve cycles.
+        What the last vector has beyond its row lies in the next row, if that has two vectors too.
+        """
+        *whole, last = vectors
+        for vector, value in enumerate(whole):
             self.emit.store(value, self._place(base, 0, vector))
-        self.emit.store_some(vectors[-1], self._place(base, 0, self.vectors - 1), self.mask)
+        place = self._place(base, 0, len(whole))
+        if whole and followed:
+            self.emit.store(last, place)
+        else:
+            self.emit.store_some(last, place, self.mask)
 
     def _place(self, base: Any, row: int, vector: int) -> Any:
         return self.emit.after(base, self.classes, row, vector * self.emit.lanes)
@@ -206,15 +224,21 @@ def _jacobian(row: _Row, p: Any, jacobian: Any, factor: Any) -> None:
     """One sample: J[i, j] = p[i] (delta[i, j] - p[j])."""
     emit, builder = row.emit, row.emit.builder
     probs = row.load_one(p, emit.zero)
-    with emit.steps(emit.number(0), row.classes, 1) as i:
+
+    def store_row(i: Any, *, followed: bool) -> None:
         minus = emit.in_all_lanes(builder.fneg(builder.load(builder.gep(p, [i]))))
-        base = builder.gep(jacobian, [builder.mul(i, row.classes)])
         values = []
         for vector, value in enumerate(probs):
             product = builder.fmul(minus, value)
             own = emit.is_lane(i, vector)
             values.append(builder.select(own, builder.fadd(product, value), product))
-        row.store_one(values, base)
+        base = builder.gep(jacobian, [builder.mul(i, row.classes)])
+        row.store_one(values, base, followed=followed)
+
+    last = builder.sub(row.classes, emit.number(1))
+    with emit.steps(emit.number(0), last, 1) as i:
+        store_row(i, followed=True)
+    store_row(last, followed=False)
 
 
 #: ``softmax_group(classes, z, p, 0)``, for as many rows as there are lanes

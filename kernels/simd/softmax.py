@@ -12,6 +12,7 @@ from kernels.simd.rows import (
     entropy_gradient_group,
     jacobian_of_one,
     log_sum,
+    most_classes,
     softmax_group,
     softmax_vjp_group,
 )
@@ -25,7 +26,7 @@ def softmax_rows(first: int, count: int, z: Pointer, classes: int, p: Pointer) -
     """p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b]); p may be z."""
     group = lanes(z)
     row, end = first, first + count
-    if classes <= 2 * group:
+    if classes <= most_classes(group):
         while row + group <= end:
             softmax_group(classes, at(z, row * classes), at(p, row * classes), 0)
             row += group
@@ -61,7 +62,7 @@ def softmax_vjp_rows(
     """d[b, c] = p[b, c] (g[b, c] - sum_k p[b, k] g[b, k])."""
     group = lanes(p)
     row, end = first, first + count
-    if classes <= 2 * group:
+    if classes <= most_classes(group):
         while row + group <= end:
             here = row * classes
             softmax_vjp_group(classes, at(p, here), at(g, here), at(d, here), 0)
@@ -92,7 +93,7 @@ def jacobian_rows(first: int, count: int, p: Pointer, classes: int, j: Pointer, 
 
 @linked()
 def _jacobian_rows(p: Pointer, rows: int, classes: int, j: Pointer) -> None:
-    if classes <= 2 * lanes(p):
+    if classes <= most_classes(lanes(p)):
         for b in range(rows):
             jacobian_of_one(classes, at(p, b * classes), at(j, b * classes * classes), 0)
     else:
@@ -121,7 +122,7 @@ def _cross_entropy_rows(z: Pointer, labels: Integers, rows: int, classes: int) -
     group = lanes(z)
     loss = number(z, 0)
     row = 0
-    if classes <= 2 * group:
+    if classes <= most_classes(group):
         while row + group <= rows:
             loss += cross_entropy_group(classes, at(z, row * classes), at(labels, row), 0)
             row += group
@@ -147,7 +148,7 @@ def entropy_gradient_rows(
     group = lanes(z)
     loss = number(z, 0)
     row = 0
-    if classes <= 2 * group:
+    if classes <= most_classes(group):
         while row + group <= rows:
             here, there = at(z, row * classes), at(d, row * classes)
             loss += entropy_gradient_group(classes, here, there, at(labels, row), factor)

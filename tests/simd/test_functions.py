@@ -46,7 +46,7 @@ def _over(formula: Callable[[Emitter, Any], Any]) -> Intrinsic:
     return Intrinsic(build, __file__, also=(functions.__file__,))
 
 
-_exp_all, _log_all = _over(functions.exp), _over(functions.log_of_normal)
+_exp_all, _log_all = _over(functions.exp_of_negative), _over(functions.log_of_normal)
 
 
 @linked()
@@ -167,16 +167,16 @@ def test_an_activation_is_right_to_three_units_in_the_last_place(name: str, dtyp
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_exp_is_right_to_three_units_in_the_last_place(dtype: str) -> None:
-    x = dense(dtype)
-    with np.errstate(under="ignore", over="ignore"):
+def test_exp_of_negative_is_right_to_three_units_in_the_last_place(
+    dtype: str,
+) -> None:
+    x = -np.abs(dense(dtype))
+    with np.errstate(under="ignore"):
         true = np.exp(x.astype(np.longdouble))
     found = exp(x)
     within(found, true)
     least = np.finfo(dtype).smallest_normal
     assert ((found < least) & (found > 0)).sum() > 100
-    assert np.isinf(found[true > 1.001 * np.longdouble(np.finfo(dtype).max)]).all()
-    assert np.isfinite(found[true < 0.999 * np.longdouble(np.finfo(dtype).max)]).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -191,8 +191,8 @@ def test_log_is_right_to_three_units_in_the_last_place(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_exp_and_log_of_what_is_no_number(dtype: str) -> None:
-    given = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e30], dtype)
-    np.testing.assert_array_equal(exp(given), [np.nan, np.inf, 0, 1, 1, np.inf, 0])
+    given = np.array([np.nan, -np.inf, 0.0, -0.0, -1e30], dtype)
+    np.testing.assert_array_equal(exp(given), [np.nan, 0, 1, 1, 0])
     np.testing.assert_array_equal(log(np.array([np.nan, 1.0], dtype)), [np.nan, 0])
 
 
