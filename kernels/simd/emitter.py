@@ -158,21 +158,39 @@ class Emitter:
 
     def tree(self, vectors: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
         """What combines the lanes of each vector, in as many first lanes, and then repeated."""
-        evens = [2 * k for k in range(self.lanes)]
-        odds = [2 * k + 1 for k in range(self.lanes)]
-
-        def halved(a: Any, b: Any) -> Any:
-            return combine(self.shuffle(a, b, evens), self.shuffle(a, b, odds))
-
-        # neighbours are combined: of two vectors the halves come to lie in one
-        size = self.lanes
+        # neighbours are combined, so that of two vectors the halves come to lie in one: first
+        # within pieces of 16 bytes, for which processors have an instruction, then whole pieces
+        piece = 16 // self.align
+        size, together = self.lanes, 1
         while size > 1:
-            if len(vectors) > 1:
-                vectors = [halved(a, b) for a, b in zip(vectors[::2], vectors[1::2], strict=True)]
-            else:
-                vectors = [halved(vectors[0], vectors[0])]
+            if size == self.lanes // piece:
+                together = piece
+            first = self._halves(0, together)
+            second = self._halves(1, together)
+            pairs = (
+                zip(vectors[::2], vectors[1::2], strict=True)
+                if len(vectors) > 1
+                else [(vectors[0],) * 2]
+            )
+            vectors = [
+                combine(self.shuffle(a, b, first), self.shuffle(a, b, second)) for a, b in pairs
+            ]
             size //= 2
         return vectors[0]
+
+    def _halves(self, which: int, together: int) -> list[int]:
+        """Of two vectors the first or second of each two neighbours, so many elements of each.
+
+        Single elements stay within the 16 bytes that they lie in, those of the first vector first.
+        """
+        span = 16 // self.align if together == 1 else self.lanes
+        return [
+            vector * self.lanes + begin + k
+            for piece in range(0, self.lanes, span)
+            for vector in (0, 1)
+            for begin in range(piece + which * together, piece + span, 2 * together)
+            for k in range(together)
+        ]
 
     def is_lane(self, number: Any, vector: int) -> Any:
         """A mask of the lane with that number, counted on over vectors."""
