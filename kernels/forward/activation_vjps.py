@@ -90,7 +90,7 @@ def relu_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
     piece = piece_of(outputs, outputs.size, 3)
-    relu_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(outputs.nbytes))
+    relu_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(3 * outputs.nbytes))
 
 
 tanh_vjp = Operation(
@@ -142,7 +142,7 @@ def tanh_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
     piece = piece_of(outputs, outputs.size, 3)
-    tanh_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(outputs.nbytes))
+    tanh_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(3 * outputs.nbytes))
 
 
 sigmoid_vjp = Operation(
@@ -194,4 +194,4 @@ def sigmoid_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
     piece = piece_of(outputs, outputs.size, 3)
-    sigmoid_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(outputs.nbytes))
+    sigmoid_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(3 * outputs.nbytes))

@@ -80,5 +80,5 @@ def simd(outputs: Array, targets: Array, reduction: str, out: Array) -> None:
     factor = outputs.dtype.type(2)
     if reduction == "mean" and count:
         factor = factor / outputs.dtype.type(count)
-    piece, past = piece_of(outputs, count, 3), beyond_caches(outputs.nbytes)
+    piece, past = piece_of(outputs, count, 3), beyond_caches(3 * outputs.nbytes)
     scaled_difference_of(count, piece, outputs, targets, factor, out, past)

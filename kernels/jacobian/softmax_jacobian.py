@@ -133,4 +133,4 @@ def simd(probs: Array, out: Array) -> None:
     # reads B*C, writes B*C*C without reading it first: bound by the write
     batch, classes = probs.shape
     rows = rows_of_piece(out, batch, classes * classes, 1)
-    jacobian_rows(batch, rows, probs, classes, out, beyond_caches(out.nbytes))
+    jacobian_rows(batch, rows, probs, classes, out, beyond_caches(probs.nbytes + out.nbytes))
