@@ -17,6 +17,12 @@ _ROWS = 1024
 _LINE = 16
 
 
+def _begin(part: int, parts: int, columns: int) -> int:
+    """Where the columns of a part begin, on a cache line."""
+    lines = (columns + _LINE - 1) // _LINE
+    return min(part * lines // parts * _LINE, columns)
+
+
 @linked(divided=True)
 def outputs_by_mkl(
     thread: int, _count: int, threads: int, state: Integers,
@@ -24,8 +30,7 @@ def outputs_by_mkl(
 ) -> None:  # fmt: skip
     """Z[b, u] = bias[u] + sum_f X[b, f] W[u, f], as one thread takes parts of it."""
     by_rows = batch >= _MANY
-    tasks = (batch + _ROWS - 1) // _ROWS if by_rows else threads
-    tasks = max(tasks, threads)
+    tasks = max((batch + _ROWS - 1) // _ROWS, threads) if by_rows else threads
     task = take(state, 0, thread, threads, tasks)
     while task < tasks:
         row, rows, column, columns = 0, batch, 0, units
@@ -33,9 +38,8 @@ def outputs_by_mkl(
             row = task * batch // tasks
             rows = (task + 1) * batch // tasks - row
         else:
-            lines = (units + _LINE - 1) // _LINE
-            column = task * lines // tasks * _LINE
-            columns = min((task + 1) * lines // tasks * _LINE, units) - column
+            column = _begin(task, tasks, units)
+            columns = _begin(task + 1, tasks, units) - column
         if columns > 0:
             for b in range(row, row + rows):
                 for u in range(column, column + columns):
@@ -55,8 +59,7 @@ def inputs_by_mkl(
 ) -> None:  # fmt: skip
     """dX[b, f] = sum_u dZ[b, u] W[u, f], as one thread takes parts of it."""
     by_rows = batch >= _MANY
-    tasks = (batch + _ROWS - 1) // _ROWS if by_rows else threads
-    tasks = max(tasks, threads)
+    tasks = max((batch + _ROWS - 1) // _ROWS, threads) if by_rows else threads
     task = take(state, 0, thread, threads, tasks)
     while task < tasks:
         row, rows, column, columns = 0, batch, 0, features
@@ -64,9 +67,8 @@ def inputs_by_mkl(
             row = task * batch // tasks
             rows = (task + 1) * batch // tasks - row
         else:
-            lines = (features + _LINE - 1) // _LINE
-            column = task * lines // tasks * _LINE
-            columns = min((task + 1) * lines // tasks * _LINE, features) - column
+            column = _begin(task, tasks, features)
+            columns = _begin(task + 1, tasks, features) - column
         if columns > 0:
             gemm(
                 AS_IT_LIES, AS_IT_LIES, rows, columns, units,
@@ -84,9 +86,8 @@ def weights_by_mkl(
     """dW[u, f] = sum_b dZ[b, u] X[b, f], as one thread takes columns of it."""
     task = take(state, 0, thread, threads, threads)
     while task < threads:
-        lines = (features + _LINE - 1) // _LINE
-        column = task * lines // threads * _LINE
-        columns = min((task + 1) * lines // threads * _LINE, features) - column
+        column = _begin(task, threads, features)
+        columns = _begin(task + 1, threads, features) - column
         if columns > 0:
             gemm(
                 TRANSPOSED, AS_IT_LIES, units, columns, batch,
