@@ -11,7 +11,7 @@ from kernels.taking import take
 
 #: fewer rows than these are not shared, but the columns are
 _MANY = 512
-#: rows of a part at most: of the outputs as many as a second-level cache holds with the bias added
+#: rows of a part at most: the bias that lies in outputs is in a cache yet when products are added
 _ROWS = 1024
 #: elements of a cache line in float32: parts of columns begin at multiples of these
 _LINE = 16
@@ -23,23 +23,30 @@ def _begin(part: int, parts: int, columns: int) -> int:
     return min(part * lines // parts * _LINE, columns)
 
 
+def _parts(threads: int, batch: int) -> int:
+    """How many parts a result of so many rows has."""
+    return max((batch + _ROWS - 1) // _ROWS, threads) if batch >= _MANY else threads
+
+
+def _part(part: int, parts: int, batch: int, width: int) -> tuple[int, int, int, int]:
+    """A part's first row, its rows, its first column and its columns."""
+    if batch >= _MANY:
+        row = part * batch // parts
+        return row, (part + 1) * batch // parts - row, 0, width
+    column = _begin(part, parts, width)
+    return 0, batch, column, _begin(part + 1, parts, width) - column
+
+
 @linked(divided=True)
 def outputs_by_mkl(
     thread: int, _count: int, threads: int, state: Integers,
     x: Pointer, w: Pointer, bias: Pointer, batch: int, units: int, features: int, z: Pointer,
 ) -> None:  # fmt: skip
     """Z[b, u] = bias[u] + sum_f X[b, f] W[u, f], as one thread takes parts of it."""
-    by_rows = batch >= _MANY
-    tasks = max((batch + _ROWS - 1) // _ROWS, threads) if by_rows else threads
+    tasks = _parts(threads, batch)
     task = take(state, 0, thread, threads, tasks)
     while task < tasks:
-        row, rows, column, columns = 0, batch, 0, units
-        if by_rows:
-            row = task * batch // tasks
-            rows = (task + 1) * batch // tasks - row
-        else:
-            column = _begin(task, tasks, units)
-            columns = _begin(task + 1, tasks, units) - column
+        row, rows, column, columns = _part(task, tasks, batch, units)
         if columns > 0:
             for b in range(row, row + rows):
                 for u in range(column, column + columns):
@@ -58,17 +65,10 @@ def inputs_by_mkl(
     d: Pointer, w: Pointer, batch: int, units: int, features: int, dx: Pointer,
 ) -> None:  # fmt: skip
     """dX[b, f] = sum_u dZ[b, u] W[u, f], as one thread takes parts of it."""
-    by_rows = batch >= _MANY
-    tasks = max((batch + _ROWS - 1) // _ROWS, threads) if by_rows else threads
+    tasks = _parts(threads, batch)
     task = take(state, 0, thread, threads, tasks)
     while task < tasks:
-        row, rows, column, columns = 0, batch, 0, features
-        if by_rows:
-            row = task * batch // tasks
-            rows = (task + 1) * batch // tasks - row
-        else:
-            column = _begin(task, tasks, features)
-            columns = _begin(task + 1, tasks, features) - column
+        row, rows, column, columns = _part(task, tasks, batch, features)
         if columns > 0:
             gemm(
                 AS_IT_LIES, AS_IT_LIES, rows, columns, units,
