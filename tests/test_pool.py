@@ -167,6 +167,22 @@ def test_threads_are_not_woken_on_the_core_of_whoever_calls() -> None:
 
 
 @several
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no cores of their own here")
+def test_a_thread_without_a_number_yet_does_not_cost_the_caller_his_core() -> None:
+    assert meets() == [2, 2]
+    cores = os.sched_getaffinity(0)
+    words = (ctypes.c_int64 * pool_code.SHARES).from_address(pool._address())
+    number = words[pool_code.NUMBERS + 1]
+    wait_until_asleep()
+    words[pool_code.NUMBERS + 1], words[pool_code.KEPT_OFF] = 0, -1
+    try:
+        assert meets() == [2, 2]
+        assert os.sched_getaffinity(0) == cores
+    finally:
+        words[pool_code.NUMBERS + 1], words[pool_code.KEPT_OFF] = number, -1
+
+
+@several
 def test_a_thread_that_is_told_to_work_alone_does() -> None:
     with limit_threads(1):
         np.testing.assert_array_equal(ORDERING(np.zeros(500)), np.arange(500))
