@@ -7,8 +7,6 @@ ARGS ?=
 # test processes; each also uses BLAS and numba threads
 JOBS ?= 2
 
-# the folder kernels/ must not shadow the installed package of that name
-export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
@@ -43,10 +41,10 @@ gate: $(VENV)/.installed  ## is HEAD slower than BASE, beyond noise? about 4 min
 	@$(BIN)/einbench gate "$(BASE)" "$(HEAD)" $(ARGS)
 
 gate-study: $(VENV)/.installed  ## how often the gate is right: 42 gates, about 90 minutes
-	@cd benchmarks && PYTHONSAFEPATH= ../$(BIN)/python -m gate.study ../results/gate-study.json $(ARGS)
+	@cd benchmarks && ../$(BIN)/python -m gate.study ../results/gate-study.json $(ARGS)
 
 # run in benchmarks/, with the suite that is installed and a memory of their own
-CHOICE = export EINBENCH_WISDOM="$(CURDIR)/.choice/wisdom"; cd benchmarks && PYTHONSAFEPATH= ../$(BIN)/python -m
+CHOICE = export EINBENCH_WISDOM="$(CURDIR)/.choice/wisdom"; cd benchmarks && ../$(BIN)/python -m
 
 tune: $(VENV)/.installed  ## measure and remember who is fastest, ahead of its use (ARGS="softmax --batch 32,100")
 	@$(BIN)/einbench tune $(ARGS)
@@ -58,10 +56,10 @@ choice-regret: $(VENV)/.installed  ## what a choice costs at sizes never measure
 choice-agreement: $(VENV)/.installed  ## how often two independent tunes agree, 5 minutes
 	@$(CHOICE) choice.agreement ../results/choice-agreement.json $(ARGS)
 
-choice-dispatch: $(VENV)/.installed  ## what a call through kernels.auto costs, and the first answer
+choice-dispatch: $(VENV)/.installed  ## what a call through einbench.auto costs, and the first answer
 	@$(CHOICE) choice.dispatch ../results/choice-dispatch.json $(ARGS)
 
-choice-policies: $(VENV)/.installed  ## kernels.auto against always the same method, at every batch, 10 minutes
+choice-policies: $(VENV)/.installed  ## einbench.auto against always the same method, at every batch, 10 minutes
 	@EINBENCH_WISDOM="$(CURDIR)/.choice/wisdom" $(BIN)/einbench tune
 	@$(CHOICE) choice.policies ../results/choice-policies.json $(ARGS)
 
@@ -95,7 +93,7 @@ publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their script
 	@echo "Next: .venv/bin/asv preview"
 
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; oneMKL's kernels
-	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
+	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
 peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-learn, 16 minutes (ARGS="--launches 1")
 	@$(CHOICE) peers.step ../results/peers-step.json $(ARGS)

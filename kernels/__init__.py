@@ -3,40 +3,41 @@
 # ruff: noqa: I001 - operations register when imported: the order is the reading order
 from typing import TYPE_CHECKING, Any
 
-import kernels.forward.linear
-import kernels.forward.activations
-import kernels.forward.activation_vjps
-import kernels.forward.softmax
-import kernels.forward.mlp
-import kernels.forward.mlp_intermediates
-import kernels.jacobian.softmax_jacobian
-import kernels.jacobian.softmax_vjp
-import kernels.gradient.weights
-import kernels.gradient.bias
-import kernels.gradient.inputs
-import kernels.gradient.cross_entropy
-import kernels.gradient.cross_entropy_gradient
-import kernels.gradient.negative_log_likelihood
-import kernels.gradient.negative_log_likelihood_gradient
-import kernels.gradient.mean_squared_error
-import kernels.gradient.mean_squared_error_gradient
-import kernels.gradient.mlp_logits
-import kernels.gradient.mlp
-import kernels.gradient.mlp_step  # noqa: F401 - as those above
-from kernels.choose.auto import auto
-from kernels.kernel import Kernel
-from kernels.registry import Operation, operation, operations
+import einbench.check
+import einbench.forward.linear
+import einbench.forward.activations
+import einbench.forward.activation_vjps
+import einbench.forward.softmax
+import einbench.forward.mlp_forward
+import einbench.forward.mlp_intermediates
+import einbench.jacobian.softmax_jacobian
+import einbench.jacobian.softmax_vjp
+import einbench.gradient.weight_gradient
+import einbench.gradient.bias_gradient
+import einbench.gradient.input_gradient
+import einbench.gradient.cross_entropy
+import einbench.gradient.cross_entropy_gradient
+import einbench.gradient.negative_log_likelihood
+import einbench.gradient.negative_log_likelihood_gradient
+import einbench.gradient.mean_squared_error
+import einbench.gradient.mean_squared_error_gradient
+import einbench.gradient.mlp_logits_gradients
+import einbench.gradient.mlp_gradients
+import einbench.gradient.mlp_sgd_step  # noqa: F401 - as those above
+from einbench.choose.auto import auto
+from einbench.kernel import Kernel
+from einbench.registry import Operation, operation, operations
 
 if TYPE_CHECKING:
-    from kernels import mnist, network
-    from kernels.choose.fastest import Choice, fastest
-    from kernels.measure.check import check
-    from kernels.measure.judging import Verdict
-    from kernels.pipeline import compare
-    from kernels.plugins import load_plugins
-    from kernels.report.comparison import Comparison
+    from einbench import mnist, network
+    from einbench.choose.fastest import Choice, fastest
+    from einbench.check.check import check
+    from einbench.check.judging import Verdict
+    from einbench.measure.compare import compare
+    from einbench.plugins import load_plugins
+    from einbench.report.comparison import Comparison
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Choice",
@@ -57,23 +58,27 @@ __all__ = [
 
 #: where the rest of the public names live: measuring imports more than calling a kernel needs
 _LATER = {
-    "Choice": "kernels.choose.fastest",
-    "Comparison": "kernels.report.comparison",
-    "Verdict": "kernels.measure.judging",
-    "check": "kernels.measure.check",
-    "compare": "kernels.pipeline",
-    "fastest": "kernels.choose.fastest",
-    "load_plugins": "kernels.plugins",
+    "Choice": "einbench.choose.fastest",
+    "Comparison": "einbench.report.comparison",
+    "Verdict": "einbench.check.judging",
+    "check": "einbench.check.check",
+    "compare": "einbench.measure.compare",
+    "fastest": "einbench.choose.fastest",
+    "load_plugins": "einbench.plugins",
 }
+
+# the room of that name is imported above, so that nothing sets the attribute again: from here on
+# it is the verb
+globals().pop("check")
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name in ("mnist", "network"):
-        return import_module(f"kernels.{name}")
+        return import_module(f"einbench.{name}")
     if name not in _LATER:
-        raise AttributeError(f"module 'kernels' has no attribute {name!r}")
+        raise AttributeError(f"module 'einbench' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.arguments import check_out
-from kernels.compiled import Compiled, why_unavailable
+from einbench.arguments import check_out
+from einbench.jit.compiled import Compiled, why_unavailable
 
 if TYPE_CHECKING:
     # an operation makes its kernels; a kernel only names the one it belongs to
-    from kernels.registry import Operation
+    from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 Sizes = Mapping[str, int]

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import draws
-from kernels.arguments import Bound, bind, choose_options
-from kernels.compiled import Compiled
-from kernels.kernel import Array, Function, Kernel, Sizes
-from kernels.names import check_dtype, normalise, unknown
+from einbench import draws
+from einbench.arguments import Bound, bind, choose_options
+from einbench.jit.compiled import Compiled
+from einbench.kernel import Array, Function, Kernel, Sizes
+from einbench.names import check_dtype, normalise, unknown
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class Operation:
     baseline: str = "loop"
     _kernels: dict[str, Kernel] = field(default_factory=dict, init=False, repr=False)
     _places: dict[str, tuple[bool, bool, int]] = field(default_factory=dict, init=False, repr=False)
-    #: what `kernels.auto` decided: argument types and shapes -> what to call; another set of
+    #: what `einbench.auto` decided: argument types and shapes -> what to call; another set of
     #: kernels has other winners, so it is emptied when one comes or goes
     decided: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
@@ -180,7 +180,7 @@ class Operation:
         return iter(self._kernels.values())
 
     def bind(self, *arrays: Any, **named: Any) -> Bound:
-        """The arguments of a call by position or by name, checked; see ``kernels.arguments``."""
+        """The arguments of a call by position or by name, checked; see ``einbench.arguments``."""
         return bind(self, arrays, named)
 
     def choose_options(self, given: Mapping[str, str]) -> dict[str, str]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-import kernels
-from kernels.compiled import Compiled
+import einbench
+from einbench.jit.compiled import Compiled
 
 
 def pytest_configure() -> None:
@@ -33,7 +33,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     compiled = [
         (kernel, dtype)
-        for op in kernels.operations.values()
+        for op in einbench.operations.values()
         for kernel in op
         for dtype in ("float32", "float64")
         if isinstance(kernel.function, Compiled) and kernel.available

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
 RNG = np.random.default_rng(1)
 X = RNG.standard_normal((3, 4))
@@ -19,15 +19,15 @@ LABELS = np.array([0, 4, 2])
 
 
 def linear(*arrays: Any, **named: Any) -> Any:
-    return kernels.operation("linear")["matmul"](*arrays, **named)
+    return einbench.operation("linear")["matmul"](*arrays, **named)
 
 
 def loss(*arrays: Any, **named: Any) -> Any:
-    return kernels.operation("cross_entropy")["indexed"](*arrays, **named)
+    return einbench.operation("cross_entropy")["indexed"](*arrays, **named)
 
 
 def softmax(*arrays: Any, **named: Any) -> Any:
-    return kernels.operation("softmax")["ufunc"](*arrays, **named)
+    return einbench.operation("softmax")["ufunc"](*arrays, **named)
 
 
 def test_arrays_come_by_position_by_name_or_both_in_any_order() -> None:
@@ -132,7 +132,7 @@ def test_labels_that_are_not_integers_are_refused_with_how_to_convert(dtype: str
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "uint32", "uint64", ">i4"])
-@pytest.mark.parametrize("kernel", list(kernels.operation("cross_entropy")), ids=repr)
+@pytest.mark.parametrize("kernel", list(einbench.operation("cross_entropy")), ids=repr)
 def test_labels_may_be_of_any_integer_dtype(kernel: Any, dtype: str) -> None:
     if kernel.reason:
         pytest.skip(kernel.reason)
@@ -162,7 +162,7 @@ def test_the_first_choice_of_an_option_is_its_default() -> None:
 @pytest.mark.parametrize("label", [-1, 5, 255])
 @pytest.mark.parametrize(
     "kernel",
-    [k for op in kernels.operations.values() if "labels" in op.inputs for k in op],
+    [k for op in einbench.operations.values() if "labels" in op.inputs for k in op],
     ids=repr,
 )
 def test_a_label_outside_the_classes_is_refused_by_every_kernel(kernel: Any, label: int) -> None:
@@ -179,7 +179,7 @@ def test_a_label_outside_the_classes_is_refused_by_every_kernel(kernel: Any, lab
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("op", list(kernels.operations.values()), ids=lambda op: op.name)
+@pytest.mark.parametrize("op", list(einbench.operations.values()), ids=lambda op: op.name)
 def test_a_draw_is_the_same_for_the_same_seed_and_another_for_another(op: Any, dtype: str) -> None:
     sizes = dict.fromkeys(op.sizes, 9)
     first, same, other = (op.draw(8, dtype, seed=seed, **sizes) for seed in (7, 7, 8))
@@ -193,22 +193,22 @@ def test_a_draw_is_the_same_for_the_same_seed_and_another_for_another(op: Any, d
 
 
 def test_a_draw_takes_the_sizes_it_is_given_and_defaults_for_the_rest() -> None:
-    drawn = kernels.operation("linear").draw(batch=3, units=5)
+    drawn = einbench.operation("linear").draw(batch=3, units=5)
     assert [array.shape for array in drawn.values()] == [(3, 784), (5, 784), (5,)]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "int32", "complex64", "no_such_dtype", ">f4", object])
 def test_a_dtype_nobody_supports_is_refused_by_draw(dtype: Any) -> None:
     with pytest.raises(ValueError, match=r"dtype .* is not supported; choose float32 or float64"):
-        kernels.operation("softmax").draw(2, dtype)
+        einbench.operation("softmax").draw(2, dtype)
 
 
 def test_an_axis_nobody_has_is_refused_by_draw() -> None:
     with pytest.raises(ValueError, match="softmax has no axis 'units'; its axes: batch, classes"):
-        kernels.operation("softmax").draw(2, units=3)
+        einbench.operation("softmax").draw(2, units=3)
 
 
 @pytest.mark.parametrize(("batch", "classes"), [(-1, 3), (1.5, 3), (2, 0), (2, -4), (2, 2.5)])
 def test_a_size_that_is_none_is_refused_by_draw(batch: Any, classes: Any) -> None:
     with pytest.raises(ValueError, match=r"softmax: \w+=.* is no size; expected a whole number"):
-        kernels.operation("softmax").draw(batch, classes=classes)
+        einbench.operation("softmax").draw(batch, classes=classes)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(?:<!-- (?P<note>[^\n]*) -->\n)?```(?P<language>\w+)\n(?P<body>.*?)```", re.S)
@@ -43,7 +43,7 @@ def test_the_readmes_own_kernel_is_rejected_for_the_reason_it_tells(capsys):
     try:
         exec(own_kernel, {})
     finally:
-        kernels.operation("softmax_jacobian").remove("outer")
+        einbench.operation("softmax_jacobian").remove("outer")
     said = next(line for line in capsys.readouterr().out.splitlines() if "[outer]" in line)
     assert "empty batch" in said
     assert "need at least one array to stack" in said
@@ -57,17 +57,17 @@ def test_the_readmes_correction_of_it_passes():
         "    for p, rows in zip(probs, jacobian): np.multiply.outer(p, -p, out=rows)",
     )
     assert corrected != own_kernel
-    op = kernels.operation("softmax_jacobian")
+    op = einbench.operation("softmax_jacobian")
     try:
         exec(corrected, {})
-        (verdict,) = [v for v in kernels.check(op) if v.method == "outer"]
+        (verdict,) = [v for v in einbench.check(op) if v.method == "outer"]
     finally:
         op.remove("outer")
     assert verdict.passed, verdict.reason
 
 
 def test_the_readmes_fastest_runs_and_explains_itself(capsys):
-    fastest = next(body for _, kind, body in blocks("README.md") if "kernels.fastest" in body)
+    fastest = next(body for _, kind, body in blocks("README.md") if "einbench.fastest" in body)
     exec(fastest, {})
     assert "softmax_vjp" in capsys.readouterr().out
 
@@ -139,7 +139,7 @@ def test_every_local_file_a_document_links_to_exists():
 
 def test_the_readme_counts_what_is_there():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    operations = list(kernels.operations.values())
+    operations = list(einbench.operations.values())
     assert f"{sum(len(op.kernels) for op in operations)} such kernels" in text
     assert f"{len(operations)} operations" in text
 
@@ -149,7 +149,7 @@ def contributed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package to which CONTRIBUTING's first step has been applied."""
     folder = tmp_path_factory.mktemp("contributed")
     shutil.copytree(
-        Path(kernels.__file__).parent,
+        Path(einbench.__file__).parent,
         folder / "kernels",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
@@ -174,7 +174,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", [c for c in commands() if c.startswith("einbench ")])
 def test_a_step_of_contributing_runs_and_shows_the_new_kernel(command, contributed, tmp_path):
-    argv = [sys.executable, "-m", "kernels.cli", *shlex.split(command)[1:]]
+    argv = [sys.executable, "-m", "einbench.cli", *shlex.split(command)[1:]]
     if "compare" in argv:
         argv += ["--json", str(tmp_path / "comparison.json")]
     done = run(argv, PYTHONPATH=str(contributed))

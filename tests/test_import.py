@@ -1,4 +1,4 @@
-"""import kernels costs little more than import numpy, and asks for nothing it does not need."""
+"""import einbench costs little more than import numpy, and asks for nothing it does not need."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def run(script: str) -> str:
 
 
 def test_importing_kernels_imports_nothing_heavy() -> None:
-    script = f"import sys, kernels; print([m for m in {HEAVY} if m in sys.modules])"
+    script = f"import sys, einbench; print([m for m in {HEAVY} if m in sys.modules])"
     assert run(script) == "[]"
 
 
 def test_listing_and_calling_interpreted_kernels_imports_nothing_heavy() -> None:
     script = f"""
-import sys, kernels
-for op in kernels.operations.values():
+import sys, einbench
+for op in einbench.operations.values():
     repr(op), [(kernel.method, kernel.reason, kernel.summary) for kernel in op]
-arrays = kernels.operation("softmax_vjp").draw(4)
-assert abs(kernels.operation("softmax_vjp")["einsum"](**arrays)).max() > 0
+arrays = einbench.operation("softmax_vjp").draw(4)
+assert abs(einbench.operation("softmax_vjp")["einsum"](**arrays)).max() > 0
 print([m for m in {HEAVY} if m in sys.modules])
 """
     assert run(script) == "[]"
@@ -38,9 +38,9 @@ print([m for m in {HEAVY} if m in sys.modules])
 
 def test_importing_kernels_compiles_nothing() -> None:
     script = """
-import kernels
-from kernels.compiled import Compiled
-compiled = [k.function for op in kernels.operations.values() for k in op
+import einbench
+from einbench.jit.compiled import Compiled
+compiled = [k.function for op in einbench.operations.values() for k in op
             if isinstance(k.function, Compiled)]
 print(len(compiled) > 20, sum(len(f._forms) for f in compiled), sum(f.compile_s for f in compiled))
 """
@@ -49,7 +49,7 @@ print(len(compiled) > 20, sum(len(f._forms) for f in compiled), sum(f.compile_s 
 
 def test_importing_kernels_writes_nothing_and_warns_of_nothing() -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", "import kernels"],
+        [sys.executable, "-W", "error", "-c", "import einbench"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -10,26 +10,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.kernel import Kernel
-from kernels.measure.error import as_tuple
-from kernels.measure.layouts import LAYOUTS, as_layout
+import einbench
+from einbench.check.error import as_tuple
+from einbench.check.layouts import LAYOUTS, as_layout
+from einbench.kernel import Kernel
 
 Array = np.ndarray[Any, Any]
-KERNELS = [kernel for op in kernels.operations.values() for kernel in op]
+KERNELS = [kernel for op in einbench.operations.values() for kernel in op]
 SIZES = {"features": 6, "units": 5, "hidden1": 7, "hidden2": 5, "classes": 4}
 ONE = ("softmax", "cross_entropy", "linear")
 SEVERAL = ("mlp_gradients", "mlp_logits_gradients", "mlp_sgd_step")
 
 
 def drawn(name: str, batch: int = 5, dtype: str = "float32") -> dict[str, Array]:
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     return op.draw(batch, dtype, seed=1, **{axis: SIZES[axis] for axis in op.sizes})
 
 
 def memory(name: str, batch: int = 5, dtype: str = "float32") -> Any:
     """NaN everywhere, of the right form."""
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     sizes = op.bind(**drawn(name, batch, dtype)).sizes
     made = tuple(np.full(shape, np.nan, dtype) for shape in op.output_shapes(sizes).values())
     return made if len(made) > 1 else made[0]
@@ -42,7 +42,7 @@ def available(kernel: Kernel) -> Kernel:
 
 
 def call(name: str, out: Any, **more: Any) -> Any:
-    return kernels.operation(name)["matmul" if name == "linear" else "loop"](
+    return einbench.operation(name)["matmul" if name == "linear" else "loop"](
         **{**drawn(name), **more}, out=out
     )
 
@@ -128,7 +128,7 @@ def test_what_entry_gives_writes_the_same(kernel: Kernel) -> None:
 @pytest.mark.parametrize("name", ONE)
 def test_memory_for_one_output_that_is_none(name: str) -> None:
     right = memory(name)
-    (output,) = kernels.operation(name).outputs
+    (output,) = einbench.operation(name).outputs
     whose = rf"^{name}: out for {output} "
     for dtype, said in (("float64", "float64"), (">f4", ">f4"), ("int32", "int32")):
         with pytest.raises(TypeError, match=whose + rf"must be an array of float32, got {said}$"):
@@ -147,7 +147,7 @@ def test_memory_for_one_output_that_is_none(name: str) -> None:
 @pytest.mark.parametrize("name", ["softmax", "linear"])
 def test_memory_in_another_order(name: str) -> None:
     shape = memory(name).shape
-    (output,) = kernels.operation(name).outputs
+    (output,) = einbench.operation(name).outputs
     said = rf"^{name}: out for {output} is not in C order; make it with np\.empty\("
     for wrong in (
         np.empty(shape, "float32", order="F"),
@@ -161,7 +161,7 @@ def test_memory_in_another_order(name: str) -> None:
 
 @pytest.mark.parametrize("name", SEVERAL)
 def test_memory_for_several_outputs_that_is_none(name: str) -> None:
-    op, right = kernels.operation(name), memory(name)
+    op, right = einbench.operation(name), memory(name)
     names, count = list(op.outputs), len(op.outputs)
     whole = rf"^{name}: out must be a tuple of {count} arrays \({', '.join(names)}\), got "
     for wrong in (
@@ -196,7 +196,7 @@ def test_memory_for_several_outputs_that_is_none(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*ONE, *SEVERAL])
 def test_memory_that_an_input_lies_in(name: str) -> None:
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     for number, output in enumerate(op.outputs):
         for key, array in drawn(name).items():
             right = memory(name)
@@ -214,7 +214,7 @@ def test_memory_that_an_input_lies_in(name: str) -> None:
 
 @pytest.mark.parametrize("name", SEVERAL)
 def test_memory_that_another_output_lies_in(name: str) -> None:
-    names, right = list(kernels.operation(name).outputs), memory(name)
+    names, right = list(einbench.operation(name).outputs), memory(name)
     for later in range(1, len(names)):
         for earlier in range(later):
             sizes = right[earlier].size, right[later].size
@@ -230,14 +230,14 @@ def test_memory_that_another_output_lies_in(name: str) -> None:
 
 def test_inputs_are_looked_at_before_memory_is() -> None:
     with pytest.raises(ValueError, match="weights has features 7"):
-        kernels.operation("linear")["matmul"](
+        einbench.operation("linear")["matmul"](
             np.ones((2, 6)), np.ones((5, 7)), np.ones(5), out=np.empty((2, 5))
         )
 
 
 def test_labels_out_of_range_leave_memory_as_it_was() -> None:
     for name in ("cross_entropy", "cross_entropy_gradient", "mlp_gradients", "mlp_sgd_step"):
-        op, out = kernels.operation(name), memory(name)
+        op, out = einbench.operation(name), memory(name)
         arrays = {**drawn(name), "labels": np.array([0, 1, 2, 3, 4])}
         for kernel in (op["simd"] if "simd" in op else op["tiled"], op["loop"]):
             with pytest.raises(ValueError, match="labels must lie in"):
@@ -247,7 +247,7 @@ def test_labels_out_of_range_leave_memory_as_it_was() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_memory_maps_are_inputs_and_outputs(dtype: str, tmp_path: Path) -> None:
-    op = kernels.operation("mlp_forward")
+    op = einbench.operation("mlp_forward")
     arrays = op.draw(70, dtype, seed=2)
     expected = op["tiled"](**arrays)
     path = tmp_path / "probs"
@@ -267,8 +267,8 @@ def test_memory_maps_are_inputs_and_outputs(dtype: str, tmp_path: Path) -> None:
 
 
 MISFIT = """
-import numpy as np, kernels
-op = kernels.operation("{name}")
+import numpy as np, einbench
+op = einbench.operation("{name}")
 arrays = op.draw(130_000, "float32", seed=1, **dict.fromkeys(op.sizes, 10))
 expected = op["simd"](**arrays)
 memory = np.empty(expected.nbytes + 64, np.uint8)
@@ -292,7 +292,7 @@ def test_large_memory_in_the_middle_of_an_element_ends_no_process(name: str) -> 
 
 @pytest.mark.parametrize("name", ["weight_gradient", "mlp_gradients", "tanh"])
 def test_a_large_result_begins_half_a_page_on_and_owns_memory_of_its_own(name: str) -> None:
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     method = "simd" if "simd" in op else "tiled"
     arrays = op.draw(1000, "float32", seed=4)
     bound = op.bind(**arrays)

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-import kernels
-from kernels.plugins import load_plugins
+import einbench
+from einbench.plugins import load_plugins
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def install(tmp_path, monkeypatch):
 
 REGISTER = """
 import numpy as np
-import kernels
+import einbench
 
 def register():
-    @kernels.operation("relu").kernel("from_a_plugin")
+    @einbench.operation("relu").kernel("from_a_plugin")
     def clipped(inputs):
         return np.clip(inputs, 0, None)
 """
@@ -41,7 +41,7 @@ def register():
 
 @pytest.fixture
 def relu():
-    op = kernels.operation("relu")
+    op = einbench.operation("relu")
     yield op
     if "from_a_plugin" in op:
         op.remove("from_a_plugin")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels import registry
-from kernels.compiled import Compiled
-from kernels.kernel import Kernel
-from kernels.registry import Operation
+import einbench
+from einbench import registry
+from einbench.jit.compiled import Compiled
+from einbench.kernel import Kernel
+from einbench.registry import Operation
 
 Array = np.ndarray[Any, Any]
 Make = Callable[..., Operation]
@@ -47,46 +47,46 @@ def doubled(inputs: Array) -> Array:
 
 
 def test_an_operation_is_found_by_its_name_however_it_is_spelt() -> None:
-    op = kernels.operations["softmax_vjp"]
+    op = einbench.operations["softmax_vjp"]
     for name in ("softmax_vjp", "Softmax-VJP", " SOFTMAX VJP ", op):
-        assert kernels.operation(name) is op
+        assert einbench.operation(name) is op
 
 
 def test_an_unknown_operation_is_answered_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"no operation 'sofmax_vpj'; did you mean .*softmax_vjp"):
-        kernels.operation("sofmax_vpj")
+        einbench.operation("sofmax_vpj")
 
 
 def test_an_unknown_operation_that_is_near_to_none_is_answered_with_all() -> None:
     with pytest.raises(ValueError, match=r"no operation 'zzzz'; known: linear, relu, .*mlp_grad"):
-        kernels.operation("zzzz")
+        einbench.operation("zzzz")
 
 
 @pytest.mark.parametrize("name", ["", "  ", None, 3])
 def test_a_name_is_a_string_that_is_not_empty(name: Any) -> None:
     with pytest.raises(TypeError, match="a name must be a string that is not empty, got"):
-        kernels.operation(name)
+        einbench.operation(name)
 
 
 def test_an_unknown_kernel_is_answered_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"no kernel 'einsm' of linear; did you mean einsum"):
-        kernels.operation("linear")["einsm"]
+        einbench.operation("linear")["einsm"]
     with pytest.raises(ValueError, match=r"no kernel 'zzzz' of relu; known: loop, ufunc"):
-        kernels.operation("relu")["zzzz"]
+        einbench.operation("relu")["zzzz"]
 
 
 def test_the_registry_cannot_be_written_to_from_outside() -> None:
     with pytest.raises(TypeError):
-        kernels.operations["mine"] = kernels.operation("relu")  # type: ignore[index]
+        einbench.operations["mine"] = einbench.operation("relu")  # type: ignore[index]
     with pytest.raises(TypeError):
-        kernels.operation("relu").kernels["mine"] = None  # type: ignore[index]
+        einbench.operation("relu").kernels["mine"] = None  # type: ignore[index]
 
 
 def test_a_second_operation_of_the_same_name_is_refused(make: Make) -> None:
     first = make("mine_for_a_test")
     with pytest.raises(ValueError, match="'mine_for_a_test' exists already: choose another name"):
         make("Mine for-a-Test")
-    assert kernels.operation("mine_for_a_test") is first
+    assert einbench.operation("mine_for_a_test") is first
 
 
 def test_an_output_axis_that_no_input_has_is_refused(make: Make) -> None:
@@ -100,7 +100,7 @@ def test_an_axis_without_a_default_size_is_refused(make: Make) -> None:
 
 
 def test_a_kernel_added_from_outside_is_found_called_and_taken_out_again() -> None:
-    op = kernels.operation("softmax_vjp")
+    op = einbench.operation("softmax_vjp")
     before = list(op.kernels)
 
     @op.kernel("Mine")
@@ -109,7 +109,7 @@ def test_a_kernel_added_from_outside_is_found_called_and_taken_out_again() -> No
         return probs * (cotangent - (probs * cotangent).sum(axis=1, keepdims=True))
 
     try:
-        mine = kernels.operation("softmax_vjp")["mine"]
+        mine = einbench.operation("softmax_vjp")["mine"]
         assert isinstance(mine, Kernel)
         assert (mine.operation, mine.method, mine.available, mine.reason) == (op, "mine", True, "")
         assert mine.function is closed_form
@@ -166,7 +166,7 @@ def test_a_kernel_added_after_others_were_taken_out_comes_last(make: Make) -> No
     assert list(op.kernels) == ["three", "four"]
 
 
-@pytest.mark.parametrize("op", list(kernels.operations.values()), ids=lambda op: op.name)
+@pytest.mark.parametrize("op", list(einbench.operations.values()), ids=lambda op: op.name)
 def test_every_kernel_of_the_house_says_what_is_new_in_it(op: Operation) -> None:
     assert all(kernel.summary for kernel in op)
     assert op.baseline in op
@@ -197,7 +197,7 @@ def test_a_kernel_whose_dependency_is_missing_is_listed_with_the_reason(
 
 
 def test_several_outputs_come_as_a_named_tuple_in_the_declared_order() -> None:
-    op = kernels.operation("mlp_gradients")
+    op = einbench.operation("mlp_gradients")
     sizes = {"features": 5, "hidden1": 4, "hidden2": 3, "classes": 2}
     arrays = op.draw(3, "float32", **sizes)
     for kernel in (op["loop"], op["matmul"]):
@@ -208,7 +208,7 @@ def test_several_outputs_come_as_a_named_tuple_in_the_declared_order() -> None:
 
 
 def test_one_output_comes_as_an_array_also_one_of_no_dimensions() -> None:
-    op = kernels.operation("cross_entropy")
+    op = einbench.operation("cross_entropy")
     for kernel in op:
         if kernel.available:
             loss = kernel(np.zeros((2, 4), np.float32), np.array([0, 3]))
@@ -219,17 +219,17 @@ def test_one_output_comes_as_an_array_also_one_of_no_dimensions() -> None:
 
 def test_traffic_counts_every_input_and_output_once() -> None:
     sizes = {"batch": 7, "classes": 5}
-    jacobian = kernels.operation("softmax_jacobian")
+    jacobian = einbench.operation("softmax_jacobian")
     assert jacobian.traffic_bytes(sizes, "float32") == (7 * 5 * 4, 7 * 5 * 5 * 4)
-    loss = kernels.operation("cross_entropy")
+    loss = einbench.operation("cross_entropy")
     assert loss.traffic_bytes(sizes, "float64") == (7 * 5 * 8 + 7 * 8, 8)
 
 
 def test_of_an_input_that_is_not_read_whole_only_what_is_read_counts_as_traffic() -> None:
     sizes = {"batch": 7, "classes": 5}
-    loss = kernels.operation("negative_log_likelihood")
+    loss = einbench.operation("negative_log_likelihood")
     assert loss.traffic_bytes(sizes, "float32") == (7 * 4 + 7 * 8, 4)
-    gradient = kernels.operation("negative_log_likelihood_gradient")
+    gradient = einbench.operation("negative_log_likelihood_gradient")
     assert gradient.traffic_bytes(sizes, "float32") == (7 * 4 + 7 * 8, 7 * 5 * 4)
 
 
@@ -242,6 +242,6 @@ def test_declared_temporaries_are_counted_in_bytes(make: Make) -> None:
 
 
 def test_what_is_printed_names_operation_and_kernel() -> None:
-    op = kernels.operation("relu")
+    op = einbench.operation("relu")
     assert repr(op["loop"]) == "<Kernel relu['loop']>"
     assert repr(op).startswith("<Operation relu: A[b, f] = max(Z[b, f], 0) [loop, ufunc")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernels.units import bytes_text, number_text, percent_text, ratio_text, seconds_text
+from einbench.units import bytes_text, number_text, percent_text, ratio_text, seconds_text
 
 
 @pytest.mark.parametrize(

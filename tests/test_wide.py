@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from kernels import wide
+from einbench import wide
 
 
 def exact(a, b):

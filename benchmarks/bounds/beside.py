@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 from peers.ratios import ratio
 
-import kernels
-from kernels.documents import write_whole
-from kernels.measure.machine import machine
+import einbench
+from einbench.host.documents import write_whole
+from einbench.host.machine import machine
 
 SCHEMA = "einbench.bounds-beside/1"
 #: what leaves threads behind: parallel kernels of each kind, at sizes at which they take several
@@ -78,7 +78,7 @@ def _measured(shape: tuple[int, int, int], rounds: int) -> list[dict[str, Any]]:
     rounds = max(20, rounds // max(shape[0] // 1_000, 1))
     before: dict[str, Callable[[], object]] = {"alone": product, "another product of BLAS": other}
     for name, method, batch in _BEFORE:
-        op = kernels.operation(name)
+        op = einbench.operation(name)
         arrays = list(op.draw(batch).values())
         entry = op[method].entry(arrays, op.choose_options({}))
         before[f"{name}[{method}] at {batch:,}"] = partial(entry, *arrays)

@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import kernels
-from kernels.documents import write_whole
-from kernels.measure.machine import machine
-from kernels.measure.workload import load_images, sizes_for, workload
+import einbench
+from einbench.host.documents import write_whole
+from einbench.host.machine import machine
+from einbench.measure.workload import load_images, sizes_for, workload
 
 Array = npt.NDArray[Any]
 
@@ -90,7 +90,7 @@ def _line(record: dict[str, Any]) -> str:
 
 def _write_rows(path: Path, dtype: str) -> None:
     """The images of MNIST over and over, scaled to 0 to 1, a row after the other."""
-    images = kernels.mnist.load().train.images.reshape(_ROWS, -1)
+    images = einbench.mnist.load().train.images.reshape(_ROWS, -1)
     with path.open("wb") as file:
         for first in range(0, _MAPPED_ROWS, _ROWS):
             for block in range(0, min(_ROWS, _MAPPED_ROWS - first), 5_000):
@@ -110,7 +110,7 @@ def _in_its_own_process(name: str, dtype: str, rows: int, file: str) -> dict[str
 
 
 def _measured(name: str, dtype: str, rows: int, file: str) -> dict[str, Any]:
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     images = load_images(None)
     few = workload(op, 300, np.dtype(dtype), 0, images, sizes_for(op, images, {}))
     arrays = dict(few)
@@ -138,7 +138,7 @@ def _measured(name: str, dtype: str, rows: int, file: str) -> dict[str, Any]:
 def _rows(file: str, rows: int, dtype: str, features: int) -> Array:
     if file:
         return np.memmap(file, dtype, "r", shape=(rows, features))
-    images = kernels.mnist.load().train.images[:rows].reshape(rows, -1)
+    images = einbench.mnist.load().train.images[:rows].reshape(rows, -1)
     return np.asarray(images / np.dtype(dtype).type(255))
 
 

@@ -20,8 +20,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from kernels.choose.book import Remembered, book
-from kernels.documents import load
+from einbench.choose.book import Remembered, book
+from einbench.host.documents import load
 
 from .study import Study
 
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
 
 def _tune(folder: Path, options: list[str]) -> None:
     subprocess.run(  # noqa: S603 - this interpreter and the command itself
-        [sys.executable, "-m", "kernels.cli", "tune", *options],
+        [sys.executable, "-m", "einbench.cli", "tune", *options],
         env={**os.environ, "EINBENCH_WISDOM": str(folder), "PYTHONSAFEPATH": "1"}, check=True,
     )  # fmt: skip
 

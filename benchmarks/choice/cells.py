@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import kernels
-from kernels.choose.environment import environment, threads
-from kernels.choose.signature import Signature, signature
-from kernels.choose.wisdom import wisdom
-from kernels.measure.machine import limit_threads, usable_threads
+import einbench
+from einbench.choose.environment import environment, threads
+from einbench.choose.signature import Signature, signature
+from einbench.choose.wisdom import wisdom
+from einbench.host.machine import limit_threads, usable_threads
 
 BATCHES = (1, 16, 256, 2048, 16384)
 #: where other shapes, strides and options are tried
@@ -32,7 +32,7 @@ _BUSY_S = 0.05
 class Cell(NamedTuple):
     """What is measured at once."""
 
-    operation: kernels.Operation
+    operation: einbench.Operation
     arrays: Mapping[str, np.ndarray]
     options: Mapping[str, str]
     threads: int
@@ -41,7 +41,7 @@ class Cell(NamedTuple):
 def measure(folder: Path, *, once: bool = False) -> None:
     """Every cell, or with ``once`` those of one thread, one dtype and C order only."""
     os.environ["EINBENCH_WISDOM"] = str(folder)
-    for op in kernels.operations.values():
+    for op in einbench.operations.values():
         for cell in _cells(op, once):
             _measure(cell)
 
@@ -54,19 +54,19 @@ def _measure(cell: Cell) -> None:
         if any(choice.signature == asked for choice in wisdom().book(op.name).of(here)):
             return
         given: dict[str, Any] = {**cell.arrays, **cell.options}
-        choice = kernels.fastest(op, **given, budget_s=_BUDGET_S, again=True)
+        choice = einbench.fastest(op, **given, budget_s=_BUDGET_S, again=True)
     print(op.name, *(f"{axis} {size}" for axis, size in asked.sizes), asked.dtype, asked.layout,
           asked.threads.blas, "->", choice.kernel.method, flush=True)  # fmt: skip
 
 
 def _drawn(
-    op: kernels.Operation, shape: Mapping[str, int], dtype: str = "float32"
+    op: einbench.Operation, shape: Mapping[str, int], dtype: str = "float32"
 ) -> Mapping[str, Any]:
     sizes = {axis: size for axis, size in shape.items() if axis != "batch"}
     return op.draw(shape["batch"], dtype, **sizes)
 
 
-def _cells(op: kernels.Operation, once: bool) -> Iterator[Cell]:
+def _cells(op: einbench.Operation, once: bool) -> Iterator[Cell]:
     shapes: list[dict[str, int]] = [{"batch": batch} for batch in BATCHES]
     shapes.append({"batch": BATCH, **{axis: _other(size) for axis, size in op.sizes.items()}})
     for shape in shapes:
@@ -93,12 +93,12 @@ def _other(size: int) -> int:
 def records(folder: Path) -> Iterator[tuple[str, Any]]:
     """(operation, remembered choice) of all that was measured here."""
     os.environ["EINBENCH_WISDOM"] = str(folder)
-    for name, op in kernels.operations.items():
+    for name, op in einbench.operations.items():
         for choice in wisdom().book(name).of(environment(op)):
             yield name, choice
 
 
-def helped(kernel: kernels.Kernel, asked: Signature) -> float:
+def helped(kernel: einbench.Kernel, asked: Signature) -> float:
     """Share of a kernel's processor time that other threads than the caller's spend.
 
     Of processor time, for cores that others use too do not change it.

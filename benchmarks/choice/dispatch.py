@@ -1,9 +1,9 @@
-"""What `kernels.auto.X(...)` costs on a known signature, beside calling the kernel itself.
+"""What `einbench.auto.X(...)` costs on a known signature, beside calling the kernel itself.
 
     make choice-dispatch
 
 For every number of arrays that an operation takes: the median, over many interleaved pairs, of
-the time of a call through `kernels.auto` less the time of the direct call, at batch 1. The direct
+the time of a call through `einbench.auto` less the time of the direct call, at batch 1. The direct
 call is the function that the look-up finds, without any check of its own; where an operation has
 several outputs, with the named tuple around them that it returns. Arrays have as many axes as those
 of `linear`, `mlp_forward` and `mlp_gradients` have in their places. The arrays of two
@@ -11,7 +11,7 @@ signatures are used in turn as well, for a look-up may be quicker when nothing h
 numbers of arrays take turns, for a shared machine has slow and fast minutes, by a factor of two:
 beside the median of all pairs stands that of pairs at full speed, in which the direct call took at
 most a quarter longer than in the fastest twentieth of them, and what part of all they were.
-With wisdom on disk, also the time of the first answer after `import kernels`, in fresh processes.
+With wisdom on disk, also the time of the first answer after `import einbench`, in fresh processes.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-import kernels
-from kernels.registry import Operation, forget
+import einbench
+from einbench.registry import Operation, forget
 
 from .study import Study
 
@@ -49,13 +49,13 @@ _FIRST = ("linear", "weight_gradient", "input_gradient")
 _FIRST_ANSWER = """
 import sys, time
 import numpy as np
-import kernels
+import einbench
 batch, features, units = 128, 784, 128
 shapes = {"inputs": (batch, features), "weights": (units, features), "bias": (units,),
           "dlogits": (batch, units)}
-arrays = [np.ones(shapes[name], np.float32) for name in kernels.operation(sys.argv[1]).inputs]
+arrays = [np.ones(shapes[name], np.float32) for name in einbench.operation(sys.argv[1]).inputs]
 start_s = time.perf_counter()
-getattr(kernels.auto, sys.argv[1])(*arrays)
+getattr(einbench.auto, sys.argv[1])(*arrays)
 print(time.perf_counter() - start_s, "numba" in sys.modules)
 """
 
@@ -75,12 +75,12 @@ def main(arguments: list[str]) -> None:
 
 
 def _look_up(study: Study) -> None:
-    """Through `kernels.auto` and directly, of kernels that do next to nothing."""
+    """Through `einbench.auto` and directly, of kernels that do next to nothing."""
     races = {}
     for count, outputs in _COUNTS:
         op = _copy_operation(count, outputs)
         one, other = ([_array(n, batch) for n in range(count)] for batch in (1, 2))
-        through = getattr(kernels.auto, op.name)
+        through = getattr(einbench.auto, op.name)
         through(*one), through(*other)
         direct = _copies(op, outputs)
         races[count, outputs] = [

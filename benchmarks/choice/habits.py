@@ -15,10 +15,10 @@ from pathlib import Path
 from statistics import fmean, variance
 from typing import Any, NamedTuple
 
-from kernels.choose import roofs
-from kernels.choose.model import Curve, Habit, Place, Straying, Timing, Work, fit, guess
-from kernels.choose.signature import Signature
-from kernels.registry import operations
+from einbench.choose import roofs
+from einbench.choose.model import Curve, Habit, Place, Straying, Timing, Work, fit, guess
+from einbench.choose.signature import Signature
+from einbench.registry import operations
 
 from . import cells
 

@@ -1,8 +1,8 @@
-"""kernels.auto against always taking the same method, at every batch from 1 to 60,000.
+"""einbench.auto against always taking the same method, at every batch from 1 to 60,000.
 
     make choice-policies
 
-At each batch the call through `kernels.auto`, dispatch included, and the bare functions of loop,
+At each batch the call through `einbench.auto`, dispatch included, and the bare functions of loop,
 einsum, matmul and numba are timed interleaved. A method's number is the geometric mean, over the
 operations that have it, of its time over auto's time in the same rounds: above 1 auto is faster.
 A method that would take too long at a batch counts with its time at the largest batch it was
@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-import kernels
-from kernels.measure.predict import Prediction, predict
-from kernels.measure.timing import interleave
-from kernels.measure.workload import load_images, sizes_for, workload
-from kernels.registry import Operation
+import einbench
+from einbench.measure.predict import Prediction, predict
+from einbench.measure.timing import interleave
+from einbench.measure.workload import load_images, sizes_for, workload
+from einbench.registry import Operation
 
 from .study import Study
 
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
     study = Study(arguments[0], SCHEMA)
     if "--summary" not in arguments:
         images = load_images(None)
-        for op in kernels.operations.values():
+        for op in einbench.operations.values():
             # without two of the methods there is nothing to compare
             if sum(method in op for method in METHODS) < 2:
                 continue
@@ -59,8 +59,8 @@ def main(arguments: list[str]) -> None:
 def _row(
     op: Operation, arrays: dict[str, Any], batch: int, known: dict[str, Prediction]
 ) -> dict[str, Any]:
-    choice = kernels.fastest(op, **arrays)
-    through, given = getattr(kernels.auto, op.name), tuple(arrays.values())
+    choice = einbench.fastest(op, **arrays)
+    through, given = getattr(einbench.auto, op.name), tuple(arrays.values())
     through(*given)
     options = op.choose_options({})
     calls: dict[str, Any] = {"auto": lambda: through(*given)}

@@ -4,7 +4,7 @@
 
 On top of what `einbench tune` remembers, random signatures are drawn: any operation, a batch
 between 1 and 60,000, for half of them other sizes as well, now and then float64 or Fortran order.
-For each `kernels.fastest` chooses as it would for any program, from neighbours or by measuring.
+For each `einbench.fastest` chooses as it would for any program, from neighbours or by measuring.
 Then all candidates are measured for a few seconds, and the chosen one and the best found are
 timed once more against each other, interleaved, in this one process: a regret may be below zero.
 """
@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-import kernels
-from kernels.choose import environment
-from kernels.choose.measuring import measure
-from kernels.choose.signature import signature
-from kernels.choose.tune import BATCHES
-from kernels.measure.layouts import as_layout
-from kernels.measure.timing import interleave
-from kernels.registry import Operation
+import einbench
+from einbench.check.layouts import as_layout
+from einbench.choose import environment
+from einbench.choose.measuring import measure
+from einbench.choose.signature import signature
+from einbench.choose.tune import BATCHES
+from einbench.measure.timing import interleave
+from einbench.registry import Operation
 
 from .study import Study
 
@@ -54,7 +54,7 @@ def _row(number: int) -> dict[str, Any]:
     """One signature: what is chosen, what is best, and the ratio of both, timed again."""
     rng = np.random.default_rng([number, 4])
     op, drawn = _draw(rng, number)
-    choice = kernels.fastest(op, **drawn)
+    choice = einbench.fastest(op, **drawn)
     bound = op.bind(**drawn)
     asked = signature(op, bound, environment.threads())
     found = measure(op, bound, asked, {}, "patient", SEARCH_S)
@@ -76,7 +76,7 @@ def _row(number: int) -> dict[str, Any]:
 
 
 def _draw(rng: np.random.Generator, number: int) -> tuple[Operation, dict[str, Any]]:
-    ops = list(kernels.operations.values())
+    ops = list(einbench.operations.values())
     while True:
         op = ops[rng.integers(len(ops))]
         batch = int(np.exp(rng.uniform(0, np.log(60_000))))

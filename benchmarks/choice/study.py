@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kernels.documents import write_whole
-from kernels.measure.machine import machine
+from einbench.host.documents import write_whole
+from einbench.host.machine import machine
 
 
 class Study:

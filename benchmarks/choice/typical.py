@@ -17,13 +17,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from kernels.choose import roofs, typical
-from kernels.choose.environment import threads
-from kernels.choose.model import Habit
-from kernels.choose.wisdom import Wisdom
-from kernels.documents import write_whole
-from kernels.measure.machine import limit_threads, machine, usable_threads
-from kernels.registry import operations
+from einbench.choose import roofs, typical
+from einbench.choose.environment import threads
+from einbench.choose.model import Habit
+from einbench.choose.wisdom import Wisdom
+from einbench.host.documents import write_whole
+from einbench.host.machine import limit_threads, machine, usable_threads
+from einbench.registry import operations
 
 from . import cells
 from .habits import Row, Study, rows

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-import kernels
-from kernels.measure.machine import limit_threads, machine
-from kernels.measure.workload import load_images, refuse_too_large
-from kernels.pipeline import check_batches
+import einbench
+from einbench.host.machine import limit_threads, machine
+from einbench.measure.compare import check_batches
+from einbench.measure.workload import load_images, refuse_too_large
 
 from . import provenance, table, untimed
 from .groups import BATCHES, MAX_TIME_S, ROUND_S, parameters
@@ -70,7 +70,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     settings = {name: s for name, s in mine.items() if not _asked(metafunc.config, name)}
     metafunc.parametrize(
         ("operation", "batch", "kernel"),
-        list(parameters(kernels.operations.values(), batches, settings)),
+        list(parameters(einbench.operations.values(), batches, settings)),
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kernels.kernel import Kernel
-from kernels.registry import Operation
+from einbench.kernel import Kernel
+from einbench.registry import Operation
 
 #: one row, a usual batch, and one that fills caches; 128 is a part of no other id
 BATCHES = (1, 128, 1000)

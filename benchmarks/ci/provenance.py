@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import kernels
+import einbench
 
 _CHECKOUT = Path(__file__).resolve().parents[2] / "kernels"
 
@@ -20,7 +20,7 @@ def blas_text(facts: Mapping[str, Any]) -> str:
 def header(facts: Mapping[str, Any]) -> list[str]:
     """Lines for the top of pytest's output, which is shown and not kept: paths may stand in it."""
     threads = facts["threads"]
-    measured = Path(kernels.__file__).resolve().parent
+    measured = Path(einbench.__file__).resolve().parent
     return [
         f"machine: {facts['cpu']}, {threads} thread{'s' if threads != 1 else ''}",
         f"with: {blas_text(facts)}, NumPy {facts['numpy']}, numba {facts['numba'] or 'missing'}",
@@ -34,7 +34,7 @@ def origin(measured: Path | None = None, checkout: Path = _CHECKOUT) -> str:
     ``python -m pytest`` finds the checkout's folder before the installed package, plain
     ``pytest`` and ``PYTHONSAFEPATH=1`` the package, which may be older than the checkout.
     """
-    measured = measured or Path(kernels.__file__).resolve().parent
+    measured = measured or Path(einbench.__file__).resolve().parent
     if measured == checkout:
         return "this checkout"
     names = {path.relative_to(root) for root in (measured, checkout) for path in _sources(root)}

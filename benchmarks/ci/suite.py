@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from kernels.kernel import Array, Kernel
-from kernels.measure.check import check_small
-from kernels.measure.judging import Verdict
-from kernels.measure.memory import available_bytes
-from kernels.measure.predict import Prediction, predict
-from kernels.measure.sized import Question, exact_question, judge_output, timed_question
-from kernels.measure.timing import interleave, told
-from kernels.measure.workload import Images, load_images, sizes_for, workload
-from kernels.pipeline import MEMORY_BYTES
-from kernels.registry import Operation
-from kernels.units import bytes_text, seconds_text
+from einbench.check.check import check_small
+from einbench.check.judging import Verdict
+from einbench.check.sized import Question, exact_question, judge_output, timed_question
+from einbench.kernel import Array, Kernel
+from einbench.measure.compare import MEMORY_BYTES
+from einbench.measure.memory import available_bytes
+from einbench.measure.predict import Prediction, predict
+from einbench.measure.timing import interleave, told
+from einbench.measure.workload import Images, load_images, sizes_for, workload
+from einbench.registry import Operation
+from einbench.units import bytes_text, seconds_text
 
 DTYPE = np.dtype("float32")
 SEED = 0

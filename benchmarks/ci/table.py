@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernels.units import ratio_text
+from einbench.units import ratio_text
 
 #: an 80-column terminal holds these
 DISPLAY = {"columns": ["median", "rounds"], "sort": "median"}

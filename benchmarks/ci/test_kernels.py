@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.kernel import Kernel
-from kernels.measure.sized import judge_output
-from kernels.measure.timing import told
+import einbench
+from einbench.check.sized import judge_output
+from einbench.kernel import Kernel
+from einbench.measure.timing import told
 
 from .provenance import blas_text
 from .suite import DTYPE, Place, Suite
@@ -47,7 +47,7 @@ def test_kernel(
     request: pytest.FixtureRequest,
 ) -> None:
     """The kernel is right on hostile draws and at this size; then and only then it has a time."""
-    op = kernels.operation(operation)
+    op = einbench.operation(operation)
     chosen = op[kernel]
     suite.check(chosen)
     if reason := why_untimed(request.config):

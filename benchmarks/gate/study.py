@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernels.documents import write_whole
+from einbench.host.documents import write_whole
 
 from . import plants
 
@@ -121,7 +121,7 @@ def _run(clone: Path, one: Try, document: dict[str, Any]) -> dict[str, Any]:
     """One whole gate, as a user runs it, and what it said."""
     output = clone.parent / "gate.json"
     output.unlink(missing_ok=True)
-    argv = [sys.executable, "-m", "kernels.cli", "gate", "HEAD", one.head, "--json", str(output)]
+    argv = [sys.executable, "-m", "einbench.cli", "gate", "HEAD", one.head, "--json", str(output)]
     if one.operations:
         argv += ["--operation", ",".join(one.operations), "--batch", SLOWED_BATCHES]
     started_s = time.time()

@@ -1,6 +1,6 @@
 """What is known about every cell before asv times it: checked or not, and how long a call takes.
 
-Once per commit and environment `kernels.compare` checks every kernel, compiles it (numba's disk
+Once per commit and environment `einbench.compare` checks every kernel, compiles it (numba's disk
 cache then serves all processes of the run) and times it briefly, interleaved with its siblings.
 Its records say which cells have no time and why, and hold the error and the part of the
 roofline. They are plain data: asv hands them to every benchmark.
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import kernels
+import einbench
 
 from .profiles import Profile
 
@@ -42,7 +42,7 @@ def examine(profile: Profile, compare: Compare | None = None) -> Facts:
     """
     began_s = time.time()
     if compare is None:
-        compare = getattr(kernels, "compare", None)
+        compare = getattr(einbench, "compare", None)
     found = {} if compare is None else _compared(profile, compare)
     if profile.cap_minutes is not None:
         found[_UNTIL] = {"time_s": began_s + 60 * profile.cap_minutes}
@@ -50,7 +50,7 @@ def examine(profile: Profile, compare: Compare | None = None) -> Facts:
 
 
 def _compared(profile: Profile, compare: Compare) -> Facts:
-    names = list(kernels.operations)
+    names = list(einbench.operations)
     try:
         return _facts(profile, compare, names, profile.budget_s)
     except Exception as problem:

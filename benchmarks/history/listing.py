@@ -18,9 +18,9 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 _PRINT_NAMES = """
-import json, kernels
+import json, einbench
 print(json.dumps([[o.name, "batch" in o.axes, list(o.kernels)]
-                  for o in kernels.operations.values()]))
+                  for o in einbench.operations.values()]))
 """
 
 

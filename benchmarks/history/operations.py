@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-import kernels
+import einbench
 
 from . import facts as _facts
 from . import listing as _listing
@@ -65,7 +65,7 @@ def setup_cache() -> _facts.Facts:
 
 
 setup_cache.timeout = _PROFILE.examine_timeout_s  # type: ignore[attr-defined]  # asv looks here
-setup_cache.pretty_source = "checked = kernels.compare()"  # type: ignore[attr-defined]  # as above
+setup_cache.pretty_source = "checked = einbench.compare()"  # type: ignore[attr-defined]  # as above
 
 
 class _Suite:
@@ -159,7 +159,7 @@ class _Roofline(_Suite):
 
 
 def _ready(operation: str, kernel: str, batch: int, dtype: str) -> Callable[[], object]:
-    op = kernels.operation(operation)
+    op = einbench.operation(operation)
     arrays = op.draw(batch if "batch" in op.axes else None, dtype)
     for array in arrays.values():
         array.flags.writeable = False

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import kernels
-from kernels.measure.workload import Images
+import einbench
+from einbench.measure.workload import Images
 
 from .problem import NAMES, Parameters, Problem, draw
 
@@ -124,7 +124,7 @@ def reference(images: Images, batch: int, dtype: str = "float32") -> Reference:
 def _steps(problem: Problem, margin: float) -> Steps | None:
     """The references' steps; None where a pre-activation comes too close to zero."""
     gradients, loss, intermediates = (
-        kernels.operation(name).reference
+        einbench.operation(name).reference
         for name in ("mlp_gradients", "cross_entropy", "mlp_intermediates")
     )
     inputs = problem.inputs.astype(np.float64)

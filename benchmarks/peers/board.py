@@ -24,13 +24,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import kernels
-from kernels.documents import write_whole
-from kernels.measure.machine import limit_threads, machine, usable_threads
-from kernels.measure.roofline import Roofline
-from kernels.measure.workload import load_images
-from kernels.names import unknown
-from kernels.registry import Operation
+import einbench
+from einbench.host.documents import write_whole
+from einbench.host.machine import limit_threads, machine, usable_threads
+from einbench.measure.roofline import Roofline
+from einbench.measure.workload import load_images
+from einbench.names import unknown
+from einbench.registry import Operation
 
 from . import command
 from .board_cell import Measured, Settings, make_task
@@ -107,7 +107,7 @@ class Board:
 
     def document(self) -> dict[str, Any]:
         """In the order of operations, dtypes and batches."""
-        names = list(kernels.operations)
+        names = list(einbench.operations)
         places = sorted(self._cells, key=lambda p: (names.index(p[0]), p[2], p[1]))
         cells = [self._cells[place] for place in places]
         return {
@@ -154,7 +154,7 @@ def _told(found: Record) -> str:
 def _code() -> str:
     """Of all that decides what is measured: the suite's sources and the board's."""
     digest = hashlib.sha256()
-    for folder in (Path(kernels.__file__).parent, Path(__file__).parent):
+    for folder in (Path(einbench.__file__).parent, Path(__file__).parent):
         for path in sorted(folder.rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
@@ -178,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("output", type=Path, help="the JSON document")
     parser.add_argument("--operation", type=_operations, metavar="NAME,...",
-                        default=list(kernels.operations.values()), help="(all)")  # fmt: skip
+                        default=list(einbench.operations.values()), help="(all)")  # fmt: skip
     parser.add_argument("--batch", type=command.batches, default=BATCHES, metavar="N,N,...")
     parser.add_argument("--dtype", type=_dtypes, default=DTYPES, metavar="NAME,...")
     parser.add_argument("--rounds", type=command.count, default=12, help="turns of each way (12)")
@@ -204,7 +204,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _operations(text: str) -> list[Operation]:
     try:
-        return [kernels.operation(name) for name in text.split(",")]
+        return [einbench.operation(name) for name in text.split(",")]
     except ValueError as problem:
         raise argparse.ArgumentTypeError(str(problem)) from None
 

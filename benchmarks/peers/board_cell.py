@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from kernels.measure.disturbance import Moment, moment, other_cores
-from kernels.measure.spinning import stop_spinning
-from kernels.measure.workload import Images, sizes_for, workload
-from kernels.registry import Operation
+from einbench.measure.disturbance import Moment, moment, other_cores
+from einbench.measure.spinning import stop_spinning
+from einbench.measure.workload import Images, sizes_for, workload
+from einbench.registry import Operation
 
 from .board_check import Checked, Judge
 from .board_house import House, Invited

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.measure.error import Truth, as_tuple, error
-from kernels.measure.sized import Question, timed_question
+from einbench.check.error import Truth, as_tuple, error
+from einbench.check.sized import Question, timed_question
 
 from .task import Array, Task
 
@@ -85,7 +85,7 @@ class Judge:
 
 
 def _truth_in_double(task: Task) -> Truth:
-    """As `kernels.measure.error.truth`, the reference no wider than what it judges.
+    """As `einbench.check.error.truth`, the reference no wider than what it judges.
 
     It rounds as kernels do, by some hundredths of what a whole network is allowed: an error told
     here may be too small or too large by as much.

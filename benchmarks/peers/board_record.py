@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernels.measure.roofline import Roofline
+from einbench.measure.roofline import Roofline
 
 from .board_cell import Measured
 from .board_house import OURS

@@ -11,7 +11,7 @@ from .board_rows import FAILED, REFUSED, UNAVAILABLE
 Record = Mapping[str, Any]
 
 _WORST = 5
-#: cores' worth of other people's work from which ratios suffer, as kernels.measure.disturbance
+#: cores' worth of other people's work from which ratios suffer, as einbench.measure.disturbance
 _BEARABLE_CORES = 0.1
 #: below this a call's own overhead hides what the machine could do
 _ROOFLINE_BATCH = 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from kernels.measure.machine import usable_threads
+from einbench.host.machine import usable_threads
 
 
 def batches(text: str) -> tuple[int, ...]:

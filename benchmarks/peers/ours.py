@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from kernels import network
-from kernels.choose import environment
-from kernels.network.step import stepping
+from einbench import network
+from einbench.choose import environment
+from einbench.network.step import stepping
 
 from .problem import Parameters, Problem
 

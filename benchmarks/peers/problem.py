@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import kernels
-from kernels.measure.workload import Images, sizes_for, workload
+import einbench
+from einbench.measure.workload import Images, sizes_for, workload
 
 Array = npt.NDArray[Any]
 Parameters = tuple[Array, ...]
@@ -63,7 +63,7 @@ class Problem:
 
 def draw(images: Images, batch: int, dtype: str, seed: int) -> Problem:
     """The first images of the set, and drawn parameters."""
-    op = kernels.operation("mlp_gradients")
+    op = einbench.operation("mlp_gradients")
     sizes = sizes_for(op, images, {})
     arrays = workload(op, batch, np.dtype(dtype), seed, images, sizes)
     parameters = tuple(arrays[name] for name in NAMES)

@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from kernels.documents import write_whole
-from kernels.measure.machine import machine, usable_threads
-from kernels.measure.workload import load_images
-from kernels.names import unknown
+from einbench.host.documents import write_whole
+from einbench.host.machine import machine, usable_threads
+from einbench.measure.workload import load_images
+from einbench.names import unknown
 
 from . import agreement, command
 from .contender import ENTRIES, Entry, named

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-import kernels
-from kernels.registry import Operation
+import einbench
+from einbench.registry import Operation
 
 from .problem import read_only
 
@@ -70,7 +70,7 @@ class Task:
         """From `save`'s file."""
         with np.load(path, allow_pickle=False) as file:
             facts = json.loads(str(file[_FACTS]))
-            operation = kernels.operation(facts["operation"])
+            operation = einbench.operation(facts["operation"])
             arrays = {name: read_only(file[_INPUT + name]) for name in operation.inputs}
             kept = {
                 name.removeprefix(_KEPT): file[name]

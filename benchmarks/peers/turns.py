@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.measure.disturbance import Moment, moment, other_cores
+from einbench.measure.disturbance import Moment, moment, other_cores
 
 from .agreement import STEPS, Reference, Steps
 from .contender import Entry

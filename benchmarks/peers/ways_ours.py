@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from kernels.choose import environment
-from kernels.kernel import Kernel
-from kernels.measure.spinning import stop_spinning
-from kernels.measure.workload import first_rows
-from kernels.memory import for_result
+from einbench.choose import environment
+from einbench.host.memory import for_result
+from einbench.kernel import Kernel
+from einbench.measure.spinning import stop_spinning
+from einbench.measure.workload import first_rows
 
 from .serving import told
 from .task import Array, Offer, Task, Way
@@ -92,7 +92,7 @@ def _called_s(kernel: Kernel, task: Task, rows: int) -> float:
 
 
 def _way(kernel: Kernel, task: Task) -> Way:
-    """What `kernels.auto` calls, writing to memory that is there already where it can.
+    """What `einbench.auto` calls, writing to memory that is there already where it can.
 
     A kernel that takes no ``out`` pays for fresh memory at every call.
     """

@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.neural_network._base import ACTIVATIONS, DERIVATIVES, log_loss, squared_loss
 from sklearn.utils.extmath import softmax
 
-from kernels.measure.spinning import stop_spinning
+from einbench.measure.spinning import stop_spinning
 
 from .task import Array, Offer, Task, Way
 

@@ -1,4 +1,4 @@
-"""kernels.auto: the fastest kernel, decided once per signature and then looked up.
+"""einbench.auto: the fastest kernel, decided once per signature and then looked up.
 
 The per-call key is type, shape, dtype and strides of each array, and the options; nothing else
 is looked at. A function that does just that is generated for each operation: a loop over the
@@ -18,13 +18,13 @@ from functools import partial
 from keyword import iskeyword
 from typing import Any
 
-from kernels.arguments import Bound, check_out
-from kernels.choose import environment
-from kernels.choose.book import RIGORS
-from kernels.choose.deciding import decide
-from kernels.kernel import Kernel
-from kernels.names import unknown
-from kernels.registry import Operation, operations
+from einbench.arguments import Bound, check_out
+from einbench.choose import environment
+from einbench.choose.book import RIGORS
+from einbench.choose.deciding import decide
+from einbench.kernel import Kernel
+from einbench.names import unknown
+from einbench.registry import Operation, operations
 
 #: signatures kept; the oldest are decided anew, from memory
 MOST_SIGNATURES = 4096
@@ -92,7 +92,7 @@ class Auto:
 
     def __repr__(self) -> str:
         decided = sum(sum(map(callable, tuple(op.decided.values()))) for op in operations.values())
-        return f"<kernels.auto: {len(operations)} operations, {decided} signatures decided>"
+        return f"<einbench.auto: {len(operations)} operations, {decided} signatures decided>"
 
     def _decide_and_call(
         self, op: Operation, arrays: tuple[Any, ...], options: Mapping[str, Any]
@@ -230,7 +230,7 @@ def dispatch({", ".join(parameters)}):{write if written else ""}
     exec(source, scope)  # noqa: S102 - made of names that the registry has checked
     function: Callable[..., Any] = scope["dispatch"]
     function.__name__ = function.__qualname__ = op.name
-    function.__module__ = "kernels.auto"
+    function.__module__ = "einbench.auto"
     function.__doc__ = (
         f"{op.formula}\n\nBy the fastest checked kernel for these arguments; to ``out`` where that "
         "is given: an array like the result, or a tuple of them."

@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from kernels.choose.book import RIGORS, Remembered
-from kernels.choose.signature import Signature
+from einbench.choose.book import RIGORS, Remembered
+from einbench.choose.signature import Signature
 
 #: along one axis: what wins at batch 1 and at batch 1000 says little of batch 30
 MOST_APART = 256

@@ -19,9 +19,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kernels.choose.environment import Environment, Machine, Threads
-from kernels.choose.signature import Signature
-from kernels.documents import Damaged, Unreadable
+from einbench.choose.environment import Environment, Machine, Threads
+from einbench.choose.signature import Signature
+from einbench.host.documents import Damaged, Unreadable
 
 SCHEMA = "einbench.wisdom/1"
 _FAMILY, _VERSION = "einbench.wisdom/", 1

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kernels.arguments import Array
-from kernels.choose.environment import Threads
-from kernels.choose.signature import Signature
-from kernels.names import unknown
-from kernels.registry import Operation
+from einbench.arguments import Array
+from einbench.choose.environment import Threads
+from einbench.choose.signature import Signature
+from einbench.names import unknown
+from einbench.registry import Operation
 
 if TYPE_CHECKING:
-    from kernels.measure.workload import Images
+    from einbench.measure.workload import Images
 
 #: of everything that is drawn
 _SEED = 0
@@ -51,7 +51,7 @@ class Cell(NamedTuple):
 
     def arrays(self) -> dict[str, Array]:
         """Read-only inputs by name: MNIST pixels where the operation takes images, drawn else."""
-        from kernels.measure.workload import takes_images, workload
+        from einbench.measure.workload import takes_images, workload
 
         op = self.operation
         images = _mnist() if takes_images(op) else _like_mnist()
@@ -64,7 +64,7 @@ def cell(op: Operation, batch: int | None, dtype: np.dtype[Any], sizes: Mapping[
     Raises:
         ValueError: a size is no size, or there are fewer images than rows are asked for.
     """
-    from kernels.measure.workload import refuse_too_large, sizes_for, takes_images
+    from einbench.measure.workload import refuse_too_large, sizes_for, takes_images
 
     images = _like_mnist()
     mine = {axis: size for axis, size in sizes.items() if axis in op.sizes}
@@ -89,7 +89,7 @@ def refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None:
 
 @functools.cache
 def _mnist() -> Images:
-    from kernels.measure.workload import load_images
+    from einbench.measure.workload import load_images
 
     return load_images(None)
 
@@ -97,7 +97,7 @@ def _mnist() -> Images:
 @functools.cache
 def _like_mnist() -> Images:
     """Its sizes without its pixels: reading those takes longer than memory does to answer."""
-    from kernels.measure.workload import Images
+    from einbench.measure.workload import Images
 
     nothing = np.zeros((), np.uint8)
     pixels = np.broadcast_to(nothing, (60_000, 28 * 28))

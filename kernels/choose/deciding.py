@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from kernels.arguments import Bound
-from kernels.choose.book import Remembered
-from kernels.choose.environment import Environment, Threads, environment
-from kernels.choose.recall import Recalled, hint, recall
-from kernels.choose.signature import Signature, signature
-from kernels.choose.wisdom import Wisdom, wisdom
-from kernels.kernel import Kernel
-from kernels.locks import ForkedLock
-from kernels.registry import Operation
+from einbench.arguments import Bound
+from einbench.choose.book import Remembered
+from einbench.choose.environment import Environment, Threads, environment
+from einbench.choose.recall import Recalled, hint, recall
+from einbench.choose.signature import Signature, signature
+from einbench.choose.wisdom import Wisdom, wisdom
+from einbench.host.locks import ForkedLock
+from einbench.kernel import Kernel
+from einbench.registry import Operation
 
 if TYPE_CHECKING:
-    from kernels.choose.estimate import Estimate
-    from kernels.choose.measuring import Measured
+    from einbench.choose.estimate import Estimate
+    from einbench.choose.measuring import Measured
 
 #: one measurement at a time: two at once would measure each other
 _MEASURING = ForkedLock()
@@ -80,7 +80,7 @@ def decide(
     if not again and (found := _from_memory(op, here, asked, rigor, memory, between)):
         return found
     if rigor == "estimate":
-        from kernels.choose.estimate import estimate
+        from einbench.choose.estimate import estimate
 
         usable = [method for method, _ in here.candidates]
         while usable:
@@ -116,7 +116,7 @@ def _passes(
     op: Operation, kernel: Kernel, here: Environment, asked: Signature, memory: Wisdom
 ) -> bool:
     """Check a kernel that somebody else's wisdom names, before it is first called."""
-    from kernels.choose.measuring import check_one
+    from einbench.choose.measuring import check_one
 
     with _MEASURING.lock:
         if kernel.method in memory.book(op.name).passed(here, asked.dtype):
@@ -137,7 +137,7 @@ def _measure(
     budget_s: float | None,
     clock: Callable[[], float],
 ) -> Decision:
-    from kernels.choose.measuring import measure, remembered
+    from einbench.choose.measuring import measure, remembered
 
     book = memory.book(op.name)
     old = hint(book, here, asked)

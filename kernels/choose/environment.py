@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels import threading_layer
-from kernels.bodies import sources_of
-from kernels.compiled import Compiled
-from kernels.cpu import cpu_model
-from kernels.locks import ForkedLock
-from kernels.registry import Operation
+from einbench.host.cpu import cpu_model
+from einbench.host.locks import ForkedLock
+from einbench.jit import threading_layer
+from einbench.jit.bodies import sources_of
+from einbench.jit.compiled import Compiled
+from einbench.registry import Operation
 
 
 class Machine(NamedTuple):
@@ -103,7 +103,7 @@ def limited(count: int | None) -> Iterator[None]:
     if count is None:
         yield
         return
-    from kernels.measure.machine import limit_threads
+    from einbench.host.machine import limit_threads
 
     with _LIMITING.lock, limit_threads(count):
         yield
@@ -129,7 +129,7 @@ def _blas_name() -> str:
         blas = built["Build Dependencies"]["blas"]
         return f"{blas['name']} {blas.get('version')}"
     # not the one in NumPy's wheel: only a look at what is loaded tells which it is
-    from kernels.measure.machine import blas_libraries
+    from einbench.host.machine import blas_libraries
 
     return ", ".join(f"{b['vendor']} {b['version']}" for b in blas_libraries())
 
@@ -155,7 +155,7 @@ def _blas_threads() -> int:
         ask = getattr(library, name, None)
         if ask is not None:
             return int(ask())
-    from kernels.measure.machine import blas_libraries
+    from einbench.host.machine import blas_libraries
 
     return max((b["num_threads"] or 1 for b in blas_libraries()), default=1)
 

@@ -1,6 +1,6 @@
 """argmin over kernels of expected seconds, without timing any; and how sure that is.
 
-What a kernel takes is guessed from remembered timings of it (``kernels.choose.model``): those of
+What a kernel takes is guessed from remembered timings of it (``einbench.choose.model``): those of
 this machine at other sizes first, then those of another dtype, layout, number of threads or
 machine, then those of the reference machine that the package ships. A kernel without any takes
 what its method takes elsewhere, over the roofline; and a method that nobody knows, what methods
@@ -14,9 +14,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from kernels.choose.book import Book, Remembered
-from kernels.choose.environment import Environment, Threads
-from kernels.choose.model import (
+from einbench.choose.book import Book, Remembered
+from einbench.choose.environment import Environment, Threads
+from einbench.choose.model import (
     Curve,
     Guess,
     Habit,
@@ -27,14 +27,14 @@ from kernels.choose.model import (
     guess,
     sure_within,
 )
-from kernels.choose.roofs import Roofs, remembered_roofs, roof
-from kernels.choose.signature import Signature
-from kernels.choose.typical import Sample, Typical, typical
-from kernels.choose.wisdom import Wisdom
-from kernels.compiled import Compiled
-from kernels.kernel import Kernel
-from kernels.measure.ranking import TIE_RATIO
-from kernels.registry import Operation, operations
+from einbench.choose.roofs import Roofs, remembered_roofs, roof
+from einbench.choose.signature import Signature
+from einbench.choose.typical import Sample, Typical, typical
+from einbench.choose.wisdom import Wisdom
+from einbench.jit.compiled import Compiled
+from einbench.kernel import Kernel
+from einbench.measure.ranking import TIE_RATIO
+from einbench.registry import Operation, operations
 
 #: a kernel is good enough that takes no longer than this times the fastest
 GOOD_RATIO = 1.10

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernels.choose.between import Between
-from kernels.choose.book import Remembered, Time
-from kernels.choose.deciding import Decision
-from kernels.choose.signature import layout_name
-from kernels.kernel import Kernel
-from kernels.measure.cell import RECORD_FIELDS
-from kernels.measure.ranking import FEWEST_SAMPLES, UNSTABLE_WIDTH
+from einbench.choose.between import Between
+from einbench.choose.book import Remembered, Time
+from einbench.choose.deciding import Decision
+from einbench.choose.signature import layout_name
+from einbench.kernel import Kernel
+from einbench.measure.cell import RECORD_FIELDS
+from einbench.measure.ranking import FEWEST_SAMPLES, UNSTABLE_WIDTH
 
 
 def records(decision: Decision) -> list[dict[str, Any]]:

@@ -15,14 +15,22 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from kernels.choose.book import MOST_CHOICES, SCHEMA, Book, Remembered, book, check_schema, document
-from kernels.choose.environment import Environment, differences, environment
-from kernels.choose.kept import held, refuse_unwritable
-from kernels.choose.wisdom import Wisdom
-from kernels.documents import Damaged, load
-from kernels.names import normalise
-from kernels.records.dates import from_iso
-from kernels.registry import Operation, operations
+from einbench.choose.book import (
+    MOST_CHOICES,
+    SCHEMA,
+    Book,
+    Remembered,
+    book,
+    check_schema,
+    document,
+)
+from einbench.choose.environment import Environment, differences, environment
+from einbench.choose.kept import held, refuse_unwritable
+from einbench.choose.wisdom import Wisdom
+from einbench.host.documents import Damaged, load
+from einbench.names import normalise
+from einbench.records.dates import from_iso
+from einbench.registry import Operation, operations
 
 #: every operation's full file together is a tenth of it
 _MOST_BYTES = 64 * 1024 * 1024

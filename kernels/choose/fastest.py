@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kernels.choose import environment
-from kernels.choose.book import RIGORS
-from kernels.choose.deciding import Decision, decide
-from kernels.kernel import Kernel
-from kernels.names import unknown
-from kernels.registry import Operation, operation
+from einbench.choose import environment
+from einbench.choose.book import RIGORS
+from einbench.choose.deciding import Decision, decide
+from einbench.kernel import Kernel
+from einbench.names import unknown
+from einbench.registry import Operation, operation
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Choice:
     @cached_property
     def records(self) -> list[dict[str, Any]]:
         """A record for every kernel of the operation, the ones left out with their reason."""
-        from kernels.choose.evidence import records
+        from einbench.choose.evidence import records
 
         return records(self.decision)
 
     def __str__(self) -> str:
-        from kernels.report.choice import explain_choice
+        from einbench.report.choice import explain_choice
 
         return explain_choice(self)
 

@@ -6,9 +6,9 @@ import os
 import tempfile
 from collections.abc import Iterable
 
-from kernels.choose.book import SCHEMA, NewerSchema, check_schema
-from kernels.choose.wisdom import Wisdom
-from kernels.documents import Damaged, Unreadable, load
+from einbench.choose.book import SCHEMA, NewerSchema, check_schema
+from einbench.choose.wisdom import Wisdom
+from einbench.host.documents import Damaged, Unreadable, load
 
 _FAMILY = SCHEMA.partition("/")[0] + "/"
 _ADVICE = "name another folder with EINBENCH_WISDOM"

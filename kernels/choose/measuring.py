@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from kernels.arguments import Array, Bound
-from kernels.choose.book import Remembered, Time
-from kernels.choose.environment import Environment, Threads
-from kernels.choose.signature import Signature, floating_dtype, layout_name
-from kernels.kernel import Kernel
-from kernels.measure.cell import Cell, Limits, run_cell
-from kernels.measure.check import check_small
-from kernels.measure.disturbance import disturbs, moment, other_cores
-from kernels.measure.judging import Verdict
-from kernels.measure.layouts import read_only
-from kernels.measure.predict import Prediction, predict
-from kernels.measure.timing import Clock
-from kernels.measure.workload import first_rows
-from kernels.registry import Operation
+from einbench.arguments import Array, Bound
+from einbench.check.check import check_small
+from einbench.check.judging import Verdict
+from einbench.check.layouts import read_only
+from einbench.choose.book import Remembered, Time
+from einbench.choose.environment import Environment, Threads
+from einbench.choose.signature import Signature, floating_dtype, layout_name
+from einbench.kernel import Kernel
+from einbench.measure.cell import Cell, Limits, run_cell
+from einbench.measure.disturbance import disturbs, moment, other_cores
+from einbench.measure.predict import Prediction, predict
+from einbench.measure.timing import Clock
+from einbench.measure.workload import first_rows
+from einbench.registry import Operation
 
 #: rigor -> seconds of measuring, calls of the winner where those take longer, and blocks
 BUDGETS = {"measure": (0.5, 10, 10), "patient": (5.0, 100, 40)}

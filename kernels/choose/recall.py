@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kernels.choose.between import Between, between
-from kernels.choose.book import RIGORS, Book, Remembered
-from kernels.choose.environment import Environment
-from kernels.choose.signature import Signature
-from kernels.kernel import Kernel
-from kernels.registry import Operation
+from einbench.choose.between import Between, between
+from einbench.choose.book import RIGORS, Book, Remembered
+from einbench.choose.environment import Environment
+from einbench.choose.signature import Signature
+from einbench.kernel import Kernel
+from einbench.registry import Operation
 
 
 class Recalled(NamedTuple):

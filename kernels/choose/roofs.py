@@ -18,9 +18,9 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from kernels.choose.environment import Threads, machine
-from kernels.choose.wisdom import Wisdom
-from kernels.documents import Unreadable, load, write_whole
+from einbench.choose.environment import Threads, machine
+from einbench.choose.wisdom import Wisdom
+from einbench.host.documents import Unreadable, load, write_whole
 
 SCHEMA = "einbench.roofline/1"
 _MOST_BYTES = 1 << 20
@@ -132,7 +132,7 @@ def plain_roofs(roofs: Roofs) -> list[dict[str, Any]]:
 
 def measure_roof(threads: int) -> Roof:
     """Peaks and bandwidths on so many threads, about 0.25 s."""
-    from kernels.measure.roofline import bandwidth, peak_flops
+    from einbench.measure.roofline import bandwidth, peak_flops
 
     def speed(size: int) -> float:
         written = int(size * _WRITTEN)

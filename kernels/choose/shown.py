@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from kernels.choose.book import Remembered
-from kernels.choose.environment import differences, environment
-from kernels.choose.kept import held
-from kernels.choose.wisdom import Wisdom
-from kernels.names import normalise, unknown
-from kernels.registry import operations
+from einbench.choose.book import Remembered
+from einbench.choose.environment import differences, environment
+from einbench.choose.kept import held
+from einbench.choose.wisdom import Wisdom
+from einbench.names import normalise, unknown
+from einbench.registry import operations
 
 
 class Kept(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kernels.arguments import Array, Bound
-from kernels.choose.environment import Threads
-from kernels.registry import Operation
+from einbench.arguments import Array, Bound
+from einbench.choose.environment import Threads
+from einbench.registry import Operation
 
 
 class Signature(NamedTuple):

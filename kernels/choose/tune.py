@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 import numpy.typing as npt
 
-from kernels.choose import environment
-from kernels.choose.book import RIGORS
-from kernels.choose.cell import Cell, cell, refuse_unknown_axes
-from kernels.choose.deciding import Decision, NoKernelLeft, decide
-from kernels.choose.environment import Threads
-from kernels.choose.recall import recall
-from kernels.choose.roofs import remember_roofs
-from kernels.choose.wisdom import wisdom
-from kernels.names import check_dtype, unknown
-from kernels.registry import Operation, operation, operations
+from einbench.choose import environment
+from einbench.choose.book import RIGORS
+from einbench.choose.cell import Cell, cell, refuse_unknown_axes
+from einbench.choose.deciding import Decision, NoKernelLeft, decide
+from einbench.choose.environment import Threads
+from einbench.choose.recall import recall
+from einbench.choose.roofs import remember_roofs
+from einbench.choose.wisdom import wisdom
+from einbench.names import check_dtype, unknown
+from einbench.registry import Operation, operation, operations
 
 #: a factor of about four apart, so that sizes between them have near neighbours
 BATCHES = (1, 4, 16, 64, 256, 1024, 4096, 16384, 60000)

@@ -21,9 +21,9 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from kernels.choose.model import Curve, Habit, Straying
-from kernels.choose.roofs import Roofs, roofs_of
-from kernels.documents import load
+from einbench.choose.model import Curve, Habit, Straying
+from einbench.choose.roofs import Roofs, roofs_of
+from einbench.host.documents import load
 
 SCHEMA = "einbench.typical/1"
 

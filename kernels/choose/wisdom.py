@@ -17,9 +17,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kernels.choose.book import Book, Remembered, book, document
-from kernels.choose.environment import Environment
-from kernels.documents import Damaged, Unreadable, load, write_whole
+from einbench.choose.book import Book, Remembered, book, document
+from einbench.choose.environment import Environment
+from einbench.host.documents import Damaged, Unreadable, load, write_whole
 
 #: a full file is a quarter of a megabyte
 _MOST_BYTES = 16 * 1024 * 1024

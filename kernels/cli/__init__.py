@@ -2,18 +2,18 @@
 
 import click
 
-import kernels
-from kernels.cli.check import check
-from kernels.cli.compare import compare
-from kernels.cli.export import export
-from kernels.cli.fastest import fastest
-from kernels.cli.gate import gate
-from kernels.cli.listing import list_operations
-from kernels.cli.machine import machine
-from kernels.cli.outcome import OneLine
-from kernels.cli.train import train
-from kernels.cli.tune import tune
-from kernels.cli.wisdom import wisdom
+import einbench
+from einbench.cli.check import check
+from einbench.cli.compare import compare
+from einbench.cli.export import export
+from einbench.cli.fastest import fastest
+from einbench.cli.gate import gate
+from einbench.cli.listing import list_operations
+from einbench.cli.machine import machine
+from einbench.cli.outcome import OneLine
+from einbench.cli.train import train
+from einbench.cli.tune import tune
+from einbench.cli.wisdom import wisdom
 
 __all__ = ["main"]
 
@@ -30,7 +30,7 @@ __all__ = ["main"]
     "  einbench train --kernels auto\n"
     "  einbench gate main",
 )
-@click.version_option(kernels.__version__, prog_name="einbench")
+@click.version_option(einbench.__version__, prog_name="einbench")
 @click.option("--plugins", is_flag=True, help="Load kernels that other packages ship first.")
 @click.pass_context
 def main(context: click.Context, plugins: bool) -> None:
@@ -40,7 +40,7 @@ def main(context: click.Context, plugins: bool) -> None:
     measure, 130 interrupted.
     """
     if plugins:
-        kernels.load_plugins()
+        einbench.load_plugins()
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

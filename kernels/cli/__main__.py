@@ -1,6 +1,6 @@
-"""``python -m kernels.cli`` is the einbench command."""
+"""``python -m einbench.cli`` is the einbench command."""
 
-from kernels.cli import main
+from einbench.cli import main
 
 if __name__ == "__main__":
     main(prog_name="einbench")

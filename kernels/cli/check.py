@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kernels.cli.outcome import INTERRUPTED, REJECTED
-from kernels.cli.parameters import (
+from einbench.cli.outcome import INTERRUPTED, REJECTED
+from einbench.cli.parameters import (
     batch_option,
     dtypes_option,
     json_option,
     plugins_option,
     seed_option,
 )
-from kernels.cli.progress import bar
-from kernels.cli.streams import console
-from kernels.cli.target import Target
+from einbench.cli.progress import bar
+from einbench.cli.streams import console
+from einbench.cli.target import Target
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kernels.measure.judging import Verdict
+    from einbench.check.judging import Verdict
 
 SCHEMA = "einbench.check/1"
 
@@ -52,12 +52,12 @@ def check(
     Errors are in units of what rounding explains. Exit status 1 where a kernel is wrong; one
     that cannot run here is not wrong.
     """
-    from kernels.measure.check import check as judge
-    from kernels.measure.machine import machine
-    from kernels.names import check_dtype
-    from kernels.registry import operation
-    from kernels.registry import operations as known
-    from kernels.report.terminal import print_paragraph
+    from einbench.check.check import check as judge
+    from einbench.host.machine import machine
+    from einbench.names import check_dtype
+    from einbench.registry import operation
+    from einbench.registry import operations as known
+    from einbench.report.terminal import print_paragraph
 
     ops = list(dict.fromkeys(map(operation, operations))) or list(known.values())
     chosen = [check_dtype(dtype).name for dtype in dtypes or ("float32",)]
@@ -123,7 +123,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
 
 
 def _show(verdicts: Sequence[Verdict], out: Console, batch: int) -> None:
-    from kernels.report.terminal import print_line
+    from einbench.report.terminal import print_line
 
     name = max(len(v.method) for v in verdicts)
     heading = f"  {'kernel'.ljust(name)}  verdict         error   limit"
@@ -164,7 +164,7 @@ def _smaller(verdict: Verdict, batch: int) -> str:
 
 
 def _number(value: float) -> str:
-    from kernels.units import number_text
+    from einbench.units import number_text
 
     return number_text(value) if math.isfinite(value) else "-"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kernels.cli.parameters import Decorated, axis_sizes, whole
+from einbench.cli.parameters import Decorated, axis_sizes, whole
 
 threads_as_found_option = click.option(
     "--threads", type=whole(1, "1 or 2"), metavar="N",

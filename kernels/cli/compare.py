@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kernels.cli.outcome import INTERRUPTED, REJECTED
-from kernels.cli.parameters import (
+from einbench.cli.outcome import INTERRUPTED, REJECTED
+from einbench.cli.parameters import (
     axis_sizes,
     dtypes_option,
     plugins_option,
@@ -19,13 +19,13 @@ from kernels.cli.parameters import (
     separate_batches,
     threads_option,
 )
-from kernels.cli.progress import bar
-from kernels.cli.streams import console
-from kernels.cli.target import Target, refuse_unwritable
+from einbench.cli.progress import bar
+from einbench.cli.streams import console
+from einbench.cli.target import Target, refuse_unwritable
 
 if TYPE_CHECKING:
-    from kernels.registry import Operation
-    from kernels.report.comparison import Comparison
+    from einbench.registry import Operation
+    from einbench.report.comparison import Comparison
 
 
 @click.command(
@@ -88,7 +88,7 @@ def compare(
     baseline, the plain loop; kernels that cannot be told apart tie. Ctrl-C keeps what was
     measured.
     """
-    from kernels import pipeline
+    from einbench.measure import compare as pipeline
 
     ops = _operations(names)
     _refuse_unknown_axes(sizes, ops)
@@ -122,7 +122,7 @@ def compare(
 
 def _operations(names: tuple[str, ...]) -> list[Operation]:
     """Each operation once, all of them where none is named."""
-    from kernels.registry import operation, operations
+    from einbench.registry import operation, operations
 
     return list(dict.fromkeys(map(operation, names))) or list(operations.values())
 
@@ -131,7 +131,7 @@ def _refuse_unknown_axes(sizes: dict[str, int], ops: list[Operation]) -> None:
     known = list(dict.fromkeys(axis for op in ops for axis in op.sizes))
     for axis in sizes:
         if axis not in known:
-            from kernels.names import unknown
+            from einbench.names import unknown
 
             where = " in any of these operations" if len(ops) > 1 else f" in {ops[0].name}"
             raise ValueError(unknown("axis", axis, known, where))
@@ -154,7 +154,7 @@ def _default_path() -> Path:
 
 
 def _show(comparison: Comparison, target: Target) -> None:
-    from kernels.report.terminal import show
+    from einbench.report.terminal import show
 
     show(comparison, console(target.tables))
 
@@ -169,7 +169,7 @@ def _end(comparison: Comparison, ops: list[Operation], target: Target, picture: 
 
     say("")
     if picture is not None:
-        from kernels.report.terminal import picture as draw
+        from einbench.report.terminal import picture as draw
 
         say(f"picture: {draw(comparison, picture)}")
     if comparison.interrupted:

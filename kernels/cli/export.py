@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kernels.cli.saved import read_saved
-from kernels.cli.target import refuse_unwritable
+from einbench.cli.saved import read_saved
+from einbench.cli.target import refuse_unwritable
 
 if TYPE_CHECKING:
-    from kernels.records.read import Reading
+    from einbench.records.read import Reading
 
 FORMATS = ("csv", "json", "parquet")
 
@@ -39,7 +39,7 @@ def export(paths: tuple[str, ...], form: str | None, output: str | None) -> int:
     """
     chosen = _format(form, output)
     if chosen == "parquet":
-        from kernels.records.write import pyarrow
+        from einbench.records.write import pyarrow
 
         pyarrow()
     if output is not None:
@@ -56,7 +56,7 @@ def export(paths: tuple[str, ...], form: str | None, output: str | None) -> int:
 
 
 def _format(asked: str | None, output: str | None) -> str:
-    from kernels.names import unknown
+    from einbench.names import unknown
 
     suffix = Path(output).suffix.lower().lstrip(".") if output else ""
     chosen = asked or (suffix if suffix in FORMATS else "csv")
@@ -68,7 +68,7 @@ def _format(asked: str | None, output: str | None) -> str:
 
 
 def _content(reading: Reading, form: str) -> bytes:
-    from kernels.records import write
+    from einbench.records import write
 
     if form == "csv":
         return write.as_csv(reading.rows)
@@ -78,7 +78,7 @@ def _content(reading: Reading, form: str) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    from kernels.documents import write_whole
+    from einbench.host.documents import write_whole
 
     if path.exists() and not path.is_file():  # /dev/null or a pipe: never replaced by a file
         path.write_bytes(content)

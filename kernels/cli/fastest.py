@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kernels.cli.choosing import (
+from einbench.cli.choosing import (
     again_option,
     rigor_option,
     sizes_option,
     threads_as_found_option,
 )
-from kernels.cli.outcome import REJECTED, complain
-from kernels.cli.parameters import (
+from einbench.cli.outcome import REJECTED, complain
+from einbench.cli.parameters import (
     json_option,
     plugins_option,
     positive,
     separate,
     separate_batches,
 )
-from kernels.cli.progress import bar
-from kernels.cli.streams import console
-from kernels.cli.target import Target
-from kernels.cli.warned import in_one_line
+from einbench.cli.progress import bar
+from einbench.cli.streams import console
+from einbench.cli.target import Target
+from einbench.cli.warned import in_one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kernels.choose.cell import Cell
-    from kernels.choose.fastest import Choice
+    from einbench.choose.cell import Cell
+    from einbench.choose.fastest import Choice
 
 SCHEMA = "einbench.fastest/1"
 
@@ -106,7 +106,7 @@ def fastest(
             "--from times nothing; leave it out", size=sizes or None, threads=threads,
             rigor=asked_rigor, budget=budget, again=again or None,
         )  # fmt: skip
-        from kernels.cli.fastest_saved import answer
+        from einbench.cli.fastest_saved import answer
 
         return answer(sources, operation, batches, dtypes, machine, commit, json_path)
     _refuse("only results have one: it needs --from PATH", machine=machine, commit=commit)
@@ -120,9 +120,9 @@ def fastest(
     for option, values in (("--batch", batches), ("--dtype", dtypes)):
         if len(values) > 1:
             raise ValueError(f"{option}: one at a time where it is timed; several need --from PATH")
-    from kernels.choose.deciding import NoKernelLeft
-    from kernels.choose.environment import limited
-    from kernels.choose.tune import plan
+    from einbench.choose.deciding import NoKernelLeft
+    from einbench.choose.environment import limited
+    from einbench.choose.tune import plan
 
     (cell,) = plan([operation], batches or (128,), dtypes or ("float32",), sizes)
     target = Target.of(json_path)
@@ -154,10 +154,10 @@ def _refuse(why: str, **given: object) -> None:
 
 def _choose(cell: Cell, rigor: str, budget: float | None, again: bool) -> Choice:
     """From memory where that answers without a look at the arrays, which take time to read."""
-    from kernels.choose import environment
-    from kernels.choose.fastest import Choice
-    from kernels.choose.fastest import fastest as choose
-    from kernels.choose.tune import remembered
+    from einbench.choose import environment
+    from einbench.choose.fastest import Choice
+    from einbench.choose.fastest import fastest as choose
+    from einbench.choose.tune import remembered
 
     found = None if again else remembered(cell, rigor, environment.threads())
     if found is not None:
@@ -168,12 +168,12 @@ def _choose(cell: Cell, rigor: str, budget: float | None, again: bool) -> Choice
 
 def _tell(choice: Choice, target: Target, settings: dict[str, Any]) -> int:
     """The document, the explanation, and alarms where a kernel was found wrong."""
-    from kernels.measure.machine import machine
-    from kernels.report.choice import plain_text
-    from kernels.report.grid import blocks
-    from kernels.report.notes import wrong
-    from kernels.report.provenance import machine_text
-    from kernels.report.terminal import print_paragraph
+    from einbench.host.machine import machine
+    from einbench.report.choice import plain_text
+    from einbench.report.grid import blocks
+    from einbench.report.notes import wrong
+    from einbench.report.provenance import machine_text
+    from einbench.report.terminal import print_paragraph
 
     facts = {**machine(), "threads": choice.decision.signature.threads.blas}
     if target.path or target.stdout:
@@ -193,8 +193,8 @@ def _tell(choice: Choice, target: Target, settings: dict[str, Any]) -> int:
 
 
 def _document(choice: Choice, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    from kernels.choose.book import Remembered
-    from kernels.report.comparison import Comparison
+    from einbench.choose.book import Remembered
+    from einbench.report.comparison import Comparison
 
     decision = choice.decision
     plain = Comparison(choice.records, facts, settings).document()
@@ -217,8 +217,8 @@ def _document(choice: Choice, facts: dict[str, Any], settings: dict[str, Any]) -
 
 
 def _show(choice: Choice, out: Console) -> None:
-    from kernels.report.choice import explain_choice
-    from kernels.report.terminal import print_line
+    from einbench.report.choice import explain_choice
+    from einbench.report.terminal import print_line
 
     for line in explain_choice(choice, out.width).splitlines():
         print_line(out, [(line, "bold green" if line.startswith("* ") else "")])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kernels.cli.saved import read_saved
-from kernels.cli.streams import console
-from kernels.cli.target import Target
-from kernels.names import normalise, unknown
-from kernels.records.choice import Cell, cells
-from kernels.records.columns import Row
+from einbench.cli.saved import read_saved
+from einbench.cli.streams import console
+from einbench.cli.target import Target
+from einbench.names import normalise, unknown
+from einbench.records.choice import Cell, cells
+from einbench.records.columns import Row
 
 SCHEMA = "einbench.winners/1"
 _SHARED = (
@@ -29,8 +29,8 @@ def answer(
     json_path: str | None,
 ) -> int:
     """Print who won each cell, machine by machine; 1 where no kernel won any."""
-    from kernels.report.terminal import print_line
-    from kernels.report.winners import winner_lines
+    from einbench.report.terminal import print_line
+    from einbench.report.winners import winner_lines
 
     target = Target.of(json_path)
     reading = read_saved(sources)

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kernels.cli.outcome import INTERRUPTED, complain
-from kernels.cli.parameters import (
+from einbench.cli.outcome import INTERRUPTED, complain
+from einbench.cli.parameters import (
     dtype_option,
     json_option,
     separate,
     separate_batches,
     whole,
 )
-from kernels.cli.progress import bar
-from kernels.cli.streams import console
-from kernels.cli.target import Target, refuse_unwritable
+from einbench.cli.progress import bar
+from einbench.cli.streams import console
+from einbench.cli.target import Target, refuse_unwritable
 
 if TYPE_CHECKING:
-    from kernels.gate.revision import Repository, Revision
-    from kernels.gate.settings import Thresholds
+    from einbench.gate.revision import Repository, Revision
+    from einbench.gate.settings import Thresholds
 
 #: beside the repository's own files: environments, unfinished runs, and the lock
 FOLDER = ".gate"
@@ -74,13 +74,13 @@ def gate(
     """
     import filelock
 
-    from kernels.gate.gate import Settings
-    from kernels.gate.gate import gate as run
-    from kernels.gate.revision import Repository
-    from kernels.gate.settings import thresholds
-    from kernels.measure.machine import limit_threads
-    from kernels.names import check_dtype, normalise
-    from kernels.report.gate import document, markdown, show
+    from einbench.gate.gate import Settings
+    from einbench.gate.gate import gate as run
+    from einbench.gate.revision import Repository
+    from einbench.gate.settings import thresholds
+    from einbench.host.machine import limit_threads
+    from einbench.names import check_dtype, normalise
+    from einbench.report.gate import document, markdown, show
 
     repository = Repository(Path.cwd())
     before, after = repository.revision(base), repository.revision(head)
@@ -124,7 +124,7 @@ def gate(
 
 def _changed_limits(limits: Thresholds, repository: Repository, base: Revision) -> tuple[str, ...]:
     """A commit brings the thresholds that it is judged by: said where they are not base's."""
-    from kernels.gate.settings import thresholds
+    from einbench.gate.settings import thresholds
 
     try:
         before = thresholds(repository.read(base, "pyproject.toml"))

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kernels.cli.parameters import json_option, plugins_option
-from kernels.cli.streams import console
-from kernels.cli.target import Target
+from einbench.cli.parameters import json_option, plugins_option
+from einbench.cli.streams import console
+from einbench.cli.target import Target
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kernels.kernel import Kernel
-    from kernels.registry import Operation
+    from einbench.kernel import Kernel
+    from einbench.registry import Operation
 
 SCHEMA = "einbench.list/1"
 
@@ -29,13 +29,13 @@ SCHEMA = "einbench.list/1"
 @plugins_option
 def list_operations(operations: tuple[str, ...], json_path: str | None) -> int:
     """Show operations with their formula and axes, and what is new in each kernel."""
-    from kernels.registry import operation
-    from kernels.registry import operations as known
+    from einbench.registry import operation
+    from einbench.registry import operations as known
 
     ops = list(dict.fromkeys(map(operation, operations))) or list(known.values())
     target = Target.of(json_path)
     if json_path:
-        from kernels.measure.machine import machine
+        from einbench.host.machine import machine
 
         rows = [_row(op) for op in ops]
         target.write({"schema": SCHEMA, "machine": machine(), "operations": rows})
@@ -71,7 +71,7 @@ def _row(op: Operation) -> dict[str, Any]:
 
 
 def _show(op: Operation, out: Console) -> None:
-    from kernels.report.terminal import print_line, title_lines
+    from einbench.report.terminal import print_line, title_lines
 
     for line in title_lines(op.name, op.formula, out.width):
         print_line(out, line)

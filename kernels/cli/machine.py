@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from kernels.cli.parameters import json_option
-from kernels.cli.streams import console
-from kernels.cli.target import Target
+from einbench.cli.parameters import json_option
+from einbench.cli.streams import console
+from einbench.cli.target import Target
 
 SCHEMA = "einbench.machine/1"
 
@@ -19,8 +19,8 @@ SCHEMA = "einbench.machine/1"
 @json_option("the facts")
 def machine(json_path: str | None) -> int:
     """Show processor, memory, BLAS, threads and versions."""
-    from kernels.measure import machine as facts
-    from kernels.report.terminal import print_line
+    from einbench.host import machine as facts
+    from einbench.report.terminal import print_line
 
     target = Target.of(json_path)
     known = facts.machine()
@@ -36,8 +36,8 @@ def machine(json_path: str | None) -> int:
 
 
 def _text(name: str, value: Any) -> str:
-    from kernels.report.provenance import blas_text
-    from kernels.units import bytes_text
+    from einbench.report.provenance import blas_text
+    from einbench.units import bytes_text
 
     if value is None:
         return "unknown"

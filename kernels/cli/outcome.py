@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from kernels.cli.interrupt import first_only
-from kernels.cli.streams import spell_out_for_narrow_encodings
-from kernels.names import unknown
+from einbench.cli.interrupt import first_only
+from einbench.cli.streams import spell_out_for_narrow_encodings
+from einbench.names import unknown
 
 #: a check failed
 REJECTED = 1

@@ -112,7 +112,7 @@ threads_option = click.option(
 def load_on_request(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
     """Load plugins before anything else is looked at: it may name their operations."""
     if value:
-        from kernels.plugins import load_plugins
+        from einbench.plugins import load_plugins
 
         load_plugins()
     return value

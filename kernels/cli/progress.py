@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from kernels.cli.streams import console, width_of
+from einbench.cli.streams import console, width_of
 
 #: columns from which on there is room for the time beside what is being done
 _ROOMY = 60

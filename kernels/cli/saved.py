@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from kernels.records.read import Reading
+    from einbench.records.read import Reading
 
 
 def read_saved(paths: Sequence[str]) -> Reading:
@@ -18,7 +18,7 @@ def read_saved(paths: Sequence[str]) -> Reading:
         ValueError: nothing could be read.
         OSError: a path does not exist.
     """
-    from kernels.records.read import read
+    from einbench.records.read import read
 
     reading = read(paths)
     for warning in reading.warnings:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING
 
-from kernels.report.terminal import NARROWEST, PIPE_WIDTH
+from einbench.report.terminal import NARROWEST, PIPE_WIDTH
 
 if TYPE_CHECKING:
     from rich.console import Console

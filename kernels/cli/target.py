@@ -67,7 +67,7 @@ def refuse_unwritable(path: Path, option: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    from kernels.documents import write_whole
+    from einbench.host.documents import write_whole
 
     if _special(path):
         path.write_text(text + "\n", encoding="utf-8")

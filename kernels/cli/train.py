@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from kernels.cli.choosing import threads_as_found_option
-from kernels.cli.parameters import (
+from einbench.cli.choosing import threads_as_found_option
+from einbench.cli.parameters import (
     dtype_option,
     json_option,
     plugins_option,
@@ -17,8 +17,8 @@ from kernels.cli.parameters import (
     separate,
     whole,
 )
-from kernels.cli.target import Target, refuse_unwritable
-from kernels.cli.train_settings import (
+from einbench.cli.target import Target, refuse_unwritable
+from einbench.cli.train_settings import (
     FAMILIES,
     INITIALS,
     LOSSES,
@@ -28,7 +28,7 @@ from kernels.cli.train_settings import (
     momentum,
     one_of,
 )
-from kernels.cli.warned import in_one_line
+from einbench.cli.warned import in_one_line
 
 #: what a file that is loaded decides, and what --compare does without
 _OF_THE_FILE = ("hidden", "loss", "initial", "dtype")
@@ -138,10 +138,10 @@ def train(context: click.Context, /, **given: Any) -> int:
     plot = _plot_path(given["plot"])
     with in_one_line():
         if compare:
-            from kernels.cli.train_compare import train_families
+            from einbench.cli.train_compare import train_families
 
             return train_families(settings, given["steps"], given["budget"], target, plot)
-        from kernels.cli.train_once import train_once
+        from einbench.cli.train_once import train_once
 
         return train_once(settings, given["save"], target, plot)
 
@@ -168,7 +168,7 @@ def _plot_path(asked: str | None) -> Path | None:
     path = Path(asked)
     if path.suffix.lower() not in (".svg", ".png"):
         raise ValueError(f"--plot {asked}: expected a name that ends in .svg or .png")
-    from kernels.report.curves import refuse_without_matplotlib
+    from einbench.report.curves import refuse_without_matplotlib
 
     refuse_without_matplotlib()
     refuse_unwritable(path, "--plot")

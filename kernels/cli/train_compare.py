@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kernels.cli.outcome import INTERRUPTED, REJECTED
-from kernels.cli.progress import bar
-from kernels.cli.streams import console
-from kernels.cli.target import Target
-from kernels.cli.train_settings import Settings
+from einbench.cli.outcome import INTERRUPTED, REJECTED
+from einbench.cli.progress import bar
+from einbench.cli.streams import console
+from einbench.cli.target import Target
+from einbench.cli.train_settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kernels.cli.train_setup import Images
-    from kernels.network.agreement import Family
+    from einbench.cli.train_setup import Images
+    from einbench.network.agreement import Family
 
 SCHEMA = "einbench.train/1"
 
@@ -28,12 +28,12 @@ def train_families(
     settings: Settings, steps: int, budget_s: float, target: Target, plot: Path | None
 ) -> int:
     """Train all families in turns, show, keep the numbers; the exit status."""
-    from kernels.choose.environment import limited
-    from kernels.cli.train_setup import images, network
-    from kernels.names import check_dtype
-    from kernels.network import SGD
-    from kernels.network.agreement import LIMITS, judge
-    from kernels.network.together import train_together
+    from einbench.choose.environment import limited
+    from einbench.cli.train_setup import images, network
+    from einbench.names import check_dtype
+    from einbench.network import SGD
+    from einbench.network.agreement import LIMITS, judge
+    from einbench.network.together import train_together
 
     check_dtype(settings.dtype)
     names = _available(settings.kernels)
@@ -66,7 +66,7 @@ def train_families(
         if target.path or target.stdout:
             target.write(document)
         if plot is not None:
-            from kernels.report.curves import families_picture
+            from einbench.report.curves import families_picture
 
             families_picture(plot, rows, document["limit"], _title(document))
     finally:
@@ -88,7 +88,7 @@ def _available(names: Sequence[str]) -> list[str]:
     Raises:
         ValueError: it is unknown, or cannot run here, with the reason.
     """
-    from kernels.network.families import Families
+    from einbench.network.families import Families
 
     known = []
     for name in names:
@@ -135,8 +135,8 @@ def _document(
     wall_s: float,
     interrupted: bool,
 ) -> dict[str, Any]:
-    from kernels.measure.machine import machine
-    from kernels.network.agreement import LIMITS
+    from einbench.host.machine import machine
+    from einbench.network.agreement import LIMITS
 
     sizes = (shown.features, *settings.hidden, shown.classes)
     return {
@@ -164,10 +164,10 @@ def _title(document: dict[str, Any]) -> str:
 
 
 def _show(document: dict[str, Any], out: Console) -> None:
-    from kernels.report.families import family_lines, family_notes
-    from kernels.report.provenance import machine_text
-    from kernels.report.terminal import print_line, print_paragraph
-    from kernels.units import seconds_text
+    from einbench.report.families import family_lines, family_notes
+    from einbench.report.provenance import machine_text
+    from einbench.report.terminal import print_line, print_paragraph
+    from einbench.units import seconds_text
 
     print_paragraph(out, _title(document), "bold cyan")
     out.print()

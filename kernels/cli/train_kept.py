@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernels.cli.target import refuse_unwritable
+from einbench.cli.target import refuse_unwritable
 
 if TYPE_CHECKING:
-    from kernels.network.data import Scale
+    from einbench.network.data import Scale
 
 _DEFAULT = "einbench-train"
 
@@ -54,7 +54,7 @@ class Kept:
         """What to do with the file, for people."""
         return (
             f"go on with einbench train --load {self.path}, or in Python with "
-            f'kernels.network.load("{self.path}"); it takes '
+            f'einbench.network.load("{self.path}"); it takes '
             f"(pixels - {scale.mean:.6g}) / {scale.deviation:.6g}"
         )
 

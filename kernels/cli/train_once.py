@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kernels.cli.interrupt import uninterrupted
-from kernels.cli.outcome import INTERRUPTED
-from kernels.cli.progress import bar
-from kernels.cli.streams import console
-from kernels.cli.target import Target
-from kernels.cli.train_kept import Kept
-from kernels.cli.train_settings import Settings
-from kernels.cli.train_watch import Timed, Watch
+from einbench.cli.interrupt import uninterrupted
+from einbench.cli.outcome import INTERRUPTED
+from einbench.cli.progress import bar
+from einbench.cli.streams import console
+from einbench.cli.target import Target
+from einbench.cli.train_kept import Kept
+from einbench.cli.train_settings import Settings
+from einbench.cli.train_watch import Timed, Watch
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kernels.cli.train_setup import Images
-    from kernels.network import Diverged, History, Sequential
+    from einbench.cli.train_setup import Images
+    from einbench.network import Diverged, History, Sequential
 
 SCHEMA = "einbench.train/1"
 
@@ -54,10 +54,10 @@ class Trained:
 
 def train_once(settings: Settings, save: str | None, target: Target, plot: Path | None) -> int:
     """Train, show, keep; the exit status."""
-    from kernels.choose.environment import limited
-    from kernels.cli.train_setup import images, loaded, network, refuse_other_images
-    from kernels.names import check_dtype
-    from kernels.network.families import Families
+    from einbench.choose.environment import limited
+    from einbench.cli.train_setup import images, loaded, network, refuse_other_images
+    from einbench.names import check_dtype
+    from einbench.network.families import Families
 
     kept = Kept.of(save)
     Families(settings.network_kernels)  # unknown ones are told before anything is read
@@ -108,7 +108,7 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
 
 def _train(net: Sequential, shown: Images, settings: Settings, finishing: ExitStack) -> Trained:
     """The training; from its end on Ctrl-C comes too late, until ``finishing`` is over."""
-    from kernels.network import SGD, Diverged
+    from einbench.network import SGD, Diverged
 
     optimizer = Timed(SGD(settings.rate, settings.momentum))
     steps = settings.epochs * math.ceil(len(shown.x) / settings.batch)
@@ -162,8 +162,8 @@ def _spent(
 def _document(
     trained: Trained, shown: Images, settings: Settings, saved: Path | None
 ) -> dict[str, Any]:
-    from kernels.cli.train_setup import shape_text
-    from kernels.measure.machine import machine
+    from einbench.cli.train_setup import shape_text
+    from einbench.host.machine import machine
 
     history = trained.history
     return {
@@ -191,7 +191,7 @@ def _finite(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _title(net: Sequential, shown: Images, settings: Settings) -> str:
-    from kernels.cli.train_setup import shape_text
+    from einbench.cli.train_setup import shape_text
 
     described = net.kernels
     family = described if isinstance(described, str) else "kernels as given"
@@ -210,9 +210,9 @@ def _show(
     document: Mapping[str, Any],
     out: Console,
 ) -> None:
-    from kernels.report.provenance import machine_text
-    from kernels.report.terminal import print_line, print_paragraph
-    from kernels.report.training import epoch_lines, time_lines
+    from einbench.report.provenance import machine_text
+    from einbench.report.terminal import print_line, print_paragraph
+    from einbench.report.training import epoch_lines, time_lines
 
     print_paragraph(out, _title(trained.net, shown, settings), "bold cyan")
     if document["epochs"]:
@@ -227,8 +227,8 @@ def _show(
 
 
 def _draw(trained: Trained, settings: Settings, plot: Path) -> None:
-    from kernels.cli.train_setup import shape_text
-    from kernels.report.curves import training_picture
+    from einbench.cli.train_setup import shape_text
+    from einbench.report.curves import training_picture
 
     title = f"{shape_text(trained.net)}, batch {settings.batch}, rate {settings.rate:g}"
     history = trained.history

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from kernels.names import normalise, unknown
+from einbench.names import normalise, unknown
 
 #: families that --compare trains where none is named, the one others are compared with first
 FAMILIES = ("loop", "einsum", "matmul", "numba", "auto")
-#: loss -> (class in kernels.network, whether it takes probabilities, so that a softmax ends it)
+#: loss -> (class in einbench.network, whether it takes probabilities, so that a softmax ends it)
 LOSSES = {
     "cross_entropy": ("CrossEntropy", False),
     "negative_log_likelihood": ("NegativeLogLikelihood", True),
@@ -78,7 +78,7 @@ class Settings:
 
 def hidden_units(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
     """``128,128`` as numbers; ``none`` is a network without hidden layers."""
-    from kernels.cli.parameters import whole
+    from einbench.cli.parameters import whole
 
     if value.strip().lower() == "none":
         return ()

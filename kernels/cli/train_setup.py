@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.cli.train_settings import LOSSES, Settings
+from einbench.cli.train_settings import LOSSES, Settings
 
 if TYPE_CHECKING:
-    from kernels.network import Sequential
-    from kernels.network.data import Scale
+    from einbench.network import Sequential
+    from einbench.network.data import Scale
 
 Array = npt.NDArray[Any]
 
@@ -48,8 +48,8 @@ def images(settings: Settings, dtype: str) -> Images:
         ValueError: more samples are asked for than there are, or a batch has more than those.
         OSError: the set cannot be read.
     """
-    from kernels import mnist
-    from kernels.network.data import normalise, scale_of
+    from einbench import mnist
+    from einbench.network.data import normalise, scale_of
 
     if settings.data is not None and not Path(settings.data).is_dir():
         raise ValueError(
@@ -91,7 +91,7 @@ def network(settings: Settings, features: int, classes: int, kernels: Any) -> Se
     Raises:
         ValueError: no operation has such kernels, or they cannot run here.
     """
-    from kernels import network as n
+    from einbench import network as n
 
     class_name, takes_probabilities = LOSSES[settings.loss]
     sizes = (features, *settings.hidden, classes)
@@ -117,7 +117,7 @@ def loaded(path: str, kernels: Any) -> Sequential:
         ValueError: the file is no saved network.
         OSError: it cannot be read.
     """
-    from kernels import network as n
+    from einbench import network as n
 
     return n.load(path, kernels=kernels)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kernels.network import History
+    from einbench.network import History
 
 #: seconds between two drawings of the bar: each takes some milliseconds
 _REFRESH_S = 0.2

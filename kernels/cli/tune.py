@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kernels.cli.choosing import (
+from einbench.cli.choosing import (
     again_option,
     rigor_option,
     sizes_option,
     threads_as_found_option,
 )
-from kernels.cli.outcome import INTERRUPTED, REJECTED
-from kernels.cli.parameters import dtypes_option, json_option, plugins_option, separate_batches
-from kernels.cli.progress import bar
-from kernels.cli.streams import console
-from kernels.cli.target import Target
-from kernels.cli.warned import in_one_line
+from einbench.cli.outcome import INTERRUPTED, REJECTED
+from einbench.cli.parameters import dtypes_option, json_option, plugins_option, separate_batches
+from einbench.cli.progress import bar
+from einbench.cli.streams import console
+from einbench.cli.target import Target
+from einbench.cli.warned import in_one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kernels.choose.cell import Cell
-    from kernels.choose.tune import Tuned
+    from einbench.choose.cell import Cell
+    from einbench.choose.tune import Tuned
 
 SCHEMA = "einbench.tune/1"
 
@@ -64,17 +64,17 @@ def tune(
     again: bool,
     json_path: str | None,
 ) -> int:
-    """Fill the memory that kernels.fastest and kernels.auto answer from.
+    """Fill the memory that einbench.fastest and einbench.auto answer from.
 
     Every kernel is checked, timed and ranked at every batch, and the winner remembered. What is
     remembered already is not measured again: after Ctrl-C the same command goes on where it
     stopped. By default all operations, which takes some minutes.
     """
-    from kernels.choose.environment import limited
-    from kernels.choose.kept import refuse_unwritable
-    from kernels.choose.tune import BATCHES, plan
-    from kernels.choose.tune import tune as fill
-    from kernels.choose.wisdom import wisdom
+    from einbench.choose.environment import limited
+    from einbench.choose.kept import refuse_unwritable
+    from einbench.choose.tune import BATCHES, plan
+    from einbench.choose.tune import tune as fill
+    from einbench.choose.wisdom import wisdom
 
     asked_batches, asked_dtypes = batches or BATCHES, dtypes or ("float32",)
     cells = plan(operations, asked_batches, asked_dtypes, sizes)
@@ -112,7 +112,7 @@ def tune(
 
 
 def _document(done: Sequence[Tuned], settings: dict[str, Any]) -> dict[str, Any]:
-    from kernels.measure.machine import machine
+    from einbench.host.machine import machine
 
     return {
         "schema": SCHEMA,
@@ -141,7 +141,7 @@ def _row(tuned: Tuned) -> dict[str, Any]:
 
 def _won(tuned: Tuned) -> tuple[str | None, tuple[str, ...], float | None]:
     """The kernel, all that tie with it, and seconds per call; None where no kernel was left."""
-    from kernels.choose.evidence import records
+    from einbench.choose.evidence import records
 
     if tuned.decision is None:
         return None, (), None
@@ -153,8 +153,8 @@ def _won(tuned: Tuned) -> tuple[str | None, tuple[str, ...], float | None]:
 
 def _show(done: Sequence[Tuned], out: Console) -> None:
     """Who wins over which batches, operation by operation."""
-    from kernels.report.ranges import Won, range_lines, ranges_text
-    from kernels.report.terminal import print_line
+    from einbench.report.ranges import Won, range_lines, ranges_text
+    from einbench.report.terminal import print_line
 
     together: dict[str, list[Won]] = {}
     several = len({tuned.cell.dtype for tuned in done}) > 1
@@ -171,10 +171,10 @@ def _show(done: Sequence[Tuned], out: Console) -> None:
 
 def _end(done: Sequence[Tuned], out: Console, wall_s: float, folder: str) -> None:
     """Wrong kernels, cells without any, how many were measured, and where they lie."""
-    from kernels.choose.tune import name_of
-    from kernels.report.choice import plain_text
-    from kernels.report.terminal import print_paragraph
-    from kernels.units import seconds_text
+    from einbench.choose.tune import name_of
+    from einbench.report.choice import plain_text
+    from einbench.report.terminal import print_paragraph
+    from einbench.units import seconds_text
 
     for text in _alarms(done):
         print_paragraph(out, plain_text(text), "bold white on red")
@@ -195,9 +195,9 @@ def _end(done: Sequence[Tuned], out: Console, wall_s: float, folder: str) -> Non
 
 def _alarms(done: Sequence[Tuned]) -> list[str]:
     """A line for each kernel that was found wrong now or when its cell was measured."""
-    from kernels.choose.evidence import records
-    from kernels.report.grid import blocks
-    from kernels.report.notes import wrong
+    from einbench.choose.evidence import records
+    from einbench.report.grid import blocks
+    from einbench.report.notes import wrong
 
     rows = [row for tuned in done if tuned.decision for row in records(tuned.decision)]
     return list(dict.fromkeys(note.text for note in wrong(blocks(rows))))
@@ -211,9 +211,9 @@ def _say_how_far(
     threads: int | None,
     again: bool,
 ) -> None:
-    from kernels.choose import environment
-    from kernels.choose.environment import limited
-    from kernels.choose.tune import exactly
+    from einbench.choose import environment
+    from einbench.choose.environment import limited
+    from einbench.choose.tune import exactly
 
     if again:
         text = f"interrupted: {len(done)} of {len(cells)} cells were measured again"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kernels.cli.outcome import WRONG_USE, OneLine, complain
-from kernels.cli.parameters import json_option, plugins_option
-from kernels.cli.streams import console
-from kernels.cli.target import Target, refuse_unwritable
-from kernels.cli.warned import in_one_line
+from einbench.cli.outcome import WRONG_USE, OneLine, complain
+from einbench.cli.parameters import json_option, plugins_option
+from einbench.cli.streams import console
+from einbench.cli.target import Target, refuse_unwritable
+from einbench.cli.warned import in_one_line
 
 if TYPE_CHECKING:
-    from kernels.choose.exchange import Taken
+    from einbench.choose.exchange import Taken
 
 
 @click.group(
@@ -51,9 +51,9 @@ def show(operations: tuple[str, ...], json_path: str | None) -> int:
     A choice made under another version, on another processor or from other code is a hint: it
     is kept, and not used.
     """
-    from kernels.choose.shown import shown
-    from kernels.choose.wisdom import wisdom as remembered
-    from kernels.cli.wisdom_shown import print_choices, shown_document
+    from einbench.choose.shown import shown
+    from einbench.choose.wisdom import wisdom as remembered
+    from einbench.cli.wisdom_shown import print_choices, shown_document
 
     memory = remembered()
     target = Target.of(json_path)
@@ -74,9 +74,9 @@ def show(operations: tuple[str, ...], json_path: str | None) -> int:
 @plugins_option
 def export_(file: str) -> int:
     """Write everything that is remembered to one JSON file; - is stdout."""
-    from kernels.choose.exchange import exported
-    from kernels.choose.wisdom import wisdom as remembered
-    from kernels.measure.machine import machine
+    from einbench.choose.exchange import exported
+    from einbench.choose.wisdom import wisdom as remembered
+    from einbench.host.machine import machine
 
     memory = remembered()
     if file != "-":
@@ -107,11 +107,11 @@ def import_(file: str) -> int:
     Choices of this machine stay as they are. A kernel that was chosen elsewhere is checked here
     before it is first called, and only kernels that are registered here can be.
     """
-    from kernels.choose.book import NewerSchema
-    from kernels.choose.exchange import read_export, take
-    from kernels.choose.wisdom import wisdom as remembered
-    from kernels.documents import Unreadable
-    from kernels.report.terminal import print_paragraph
+    from einbench.choose.book import NewerSchema
+    from einbench.choose.exchange import read_export, take
+    from einbench.choose.wisdom import wisdom as remembered
+    from einbench.host.documents import Unreadable
+    from einbench.report.terminal import print_paragraph
 
     try:
         books = read_export(file)
@@ -143,9 +143,9 @@ def forget(operations: tuple[str, ...]) -> int:
 
     Files that a newer einbench wrote, and damaged ones that were set aside, stay.
     """
-    from kernels.choose.kept import why_closed
-    from kernels.choose.shown import named
-    from kernels.choose.wisdom import wisdom as remembered
+    from einbench.choose.kept import why_closed
+    from einbench.choose.shown import named
+    from einbench.choose.wisdom import wisdom as remembered
 
     memory = remembered()
     closed: list[str] = []
@@ -188,8 +188,8 @@ def _taken_text(taken: Taken) -> str:
 
 
 def _told(differing: Mapping[str, int]) -> str:
-    from kernels.report.grid import listed
-    from kernels.report.origin import component_text
+    from einbench.report.grid import listed
+    from einbench.report.origin import component_text
 
     names = [component_text(name) for name in differing]
     return f"{listed(names)} {'differ' if len(names) > 1 else 'differs'}"

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kernels.choose.shown import Kept, Shown
-    from kernels.choose.signature import Signature
+    from einbench.choose.shown import Kept, Shown
+    from einbench.choose.signature import Signature
 
 SCHEMA = "einbench.choices/1"
 
 
 def shown_document(found: Shown) -> dict[str, Any]:
     """Every choice with what has changed since: nothing has where it is an answer."""
-    from kernels.measure.machine import machine
+    from einbench.host.machine import machine
 
     return {
         "schema": SCHEMA,
@@ -32,10 +32,10 @@ def shown_document(found: Shown) -> dict[str, Any]:
 
 def print_choices(found: Shown, out: Console) -> None:
     """The folder, who wins over which batches, and how many choices are only hints."""
-    from kernels.report.choice import plain_text
-    from kernels.report.ranges import range_lines
-    from kernels.report.terminal import print_line, print_paragraph
-    from kernels.units import bytes_text
+    from einbench.report.choice import plain_text
+    from einbench.report.ranges import range_lines
+    from einbench.report.terminal import print_line, print_paragraph
+    from einbench.units import bytes_text
 
     answers = [kept for kept in found.kept if not kept.changed]
     out.print(f"{found.folder}", style="bold", markup=False, soft_wrap=True)
@@ -84,7 +84,7 @@ def _in_order(answers: list[Kept]) -> list[Kept]:
 
 def _setting(kept: Kept) -> str:
     """``float32 · C order · 2 threads``."""
-    from kernels.report.grid import setting_text
+    from einbench.report.grid import setting_text
 
     asked = kept.choice.signature
     blas, numba = asked.threads
@@ -95,7 +95,7 @@ def _setting(kept: Kept) -> str:
 
 def _rows(group: list[Kept]) -> list[tuple[str, str]]:
     """One for each operation, other sizes than batch, and options."""
-    from kernels.report.ranges import Won, ranges_text
+    from einbench.report.ranges import Won, ranges_text
 
     rows: list[tuple[str, str]] = []
     together: dict[tuple[str, str], list[Won]] = {}
@@ -111,7 +111,7 @@ def _rows(group: list[Kept]) -> list[tuple[str, str]]:
 
 def _unusual(name: str, asked: Signature) -> str:
     """Sizes and options that are not the operation's own: `` classes 100, reduction sum``."""
-    from kernels.registry import operations
+    from einbench.registry import operations
 
     op = operations[name]
     told = [
@@ -126,7 +126,7 @@ def _unusual(name: str, asked: Signature) -> str:
 
 
 def _hints(found: Shown) -> Iterator[str]:
-    from kernels.report.origin import component_text
+    from einbench.report.origin import component_text
 
     hints = [kept for kept in found.kept if kept.changed]
     if not hints:

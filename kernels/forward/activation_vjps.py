@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import draws
-from kernels.forward.activations import sigmoid_values
-from kernels.pieces import beyond_caches, piece_of
-from kernels.registry import Operation
-from kernels.simd.elementwise import relu_vjp_of, sigmoid_vjp_of, tanh_vjp_of
+from einbench import draws
+from einbench.forward.activations import sigmoid_values
+from einbench.jit.pieces import non_temporal, piece_of
+from einbench.jit.simd.elementwise import relu_vjp_of, sigmoid_vjp_of, tanh_vjp_of
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -90,7 +90,7 @@ def relu_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
     piece = piece_of(outputs, outputs.size, 3)
-    relu_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(3 * outputs.nbytes))
+    relu_vjp_of(outputs.size, piece, outputs, cotangent, out, non_temporal(3 * outputs.nbytes))
 
 
 tanh_vjp = Operation(
@@ -142,7 +142,7 @@ def tanh_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
     piece = piece_of(outputs, outputs.size, 3)
-    tanh_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(3 * outputs.nbytes))
+    tanh_vjp_of(outputs.size, piece, outputs, cotangent, out, non_temporal(3 * outputs.nbytes))
 
 
 sigmoid_vjp = Operation(
@@ -194,4 +194,4 @@ def sigmoid_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
     piece = piece_of(outputs, outputs.size, 3)
-    sigmoid_vjp_of(outputs.size, piece, outputs, cotangent, out, beyond_caches(3 * outputs.nbytes))
+    sigmoid_vjp_of(outputs.size, piece, outputs, cotangent, out, non_temporal(3 * outputs.nbytes))

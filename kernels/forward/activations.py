@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.flops import EXP_FLOPS
-from kernels.pieces import beyond_caches, piece_of
-from kernels.registry import Operation
-from kernels.simd.elementwise import relu_of, sigmoid_of, tanh_of
+from einbench.flops import EXP_FLOPS
+from einbench.jit.pieces import non_temporal, piece_of
+from einbench.jit.simd.elementwise import relu_of, sigmoid_of, tanh_of
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -64,7 +64,7 @@ def relu_ufunc(inputs: Array) -> Array:
 def relu_simd(inputs: Array, out: Array) -> None:
     """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
     piece = piece_of(inputs, inputs.size, 2)
-    relu_of(inputs.size, piece, inputs, out, beyond_caches(2 * inputs.nbytes))
+    relu_of(inputs.size, piece, inputs, out, non_temporal(2 * inputs.nbytes))
 
 
 tanh = Operation(
@@ -108,7 +108,7 @@ def tanh_simd(inputs: Array, out: Array) -> None:
     """New over ``ufunc``: a polynomial for all lanes of a register, on all threads."""
     # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
     piece = piece_of(inputs, inputs.size, 0)
-    tanh_of(inputs.size, piece, inputs, out, beyond_caches(2 * inputs.nbytes))
+    tanh_of(inputs.size, piece, inputs, out, non_temporal(2 * inputs.nbytes))
 
 
 def sigmoid_values(inputs: Array) -> Array:
@@ -173,4 +173,4 @@ def sigmoid_simd(inputs: Array, out: Array) -> None:
     """New over ``ufunc``: one pass, a polynomial for all lanes of a register, on all threads."""
     # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
     piece = piece_of(inputs, inputs.size, 0)
-    sigmoid_of(inputs.size, piece, inputs, out, beyond_caches(2 * inputs.nbytes))
+    sigmoid_of(inputs.size, piece, inputs, out, non_temporal(2 * inputs.nbytes))

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import draws, wide
-from kernels.gemm.linear import alone, outputs_all, packed_elements
-from kernels.gemm.mkl_layer import outputs_by_mkl
-from kernels.linked import misfit
-from kernels.pool import everyone
-from kernels.registry import Operation
-from kernels.taking import counters
+from einbench import draws, wide
+from einbench.jit.claiming import counters
+from einbench.jit.gemm.linear import outputs_all, packed_elements, run_serially
+from einbench.jit.gemm.mkl_layer import outputs_by_mkl
+from einbench.jit.linked import elements_to_line
+from einbench.jit.pool import num_threads
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -126,8 +126,8 @@ def tiled(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
     batch, features = inputs.shape
     units = weights.shape[0]
     memory = np.empty(packed_elements(inputs, batch, units, features) + 16, inputs.dtype)
-    work = memory[misfit(memory) :]
-    threads = 1 if alone(inputs, batch, units, features) else everyone()
+    work = memory[elements_to_line(memory) :]
+    threads = 1 if run_serially(inputs, batch, units, features) else num_threads()
     state = counters(2, threads)
     outputs_all(
         threads, 1, threads, state, inputs, weights, bias, batch, units, features, work, out
@@ -140,6 +140,6 @@ def mkl(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
     # reads B*F and writes B*U twice, and the weights once a part of the rows
     batch, features = inputs.shape
     units = weights.shape[0]
-    threads = 1 if alone(inputs, batch, units, features) else everyone()
+    threads = 1 if run_serially(inputs, batch, units, features) else num_threads()
     state = counters(1, threads)
     outputs_by_mkl(threads, 1, threads, state, inputs, weights, bias, batch, units, features, out)

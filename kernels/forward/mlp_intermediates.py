@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.forward.mlp import (
+from einbench.forward.mlp_forward import (
     DRAWS,
     INPUTS,
     LOOSE,
@@ -25,12 +25,12 @@ from kernels.forward.mlp import (
     softmax_row,
     weight_count,
 )
-from kernels.forward.mlp_rounding import forward_rounding
-from kernels.gemm.three_layers import SHARED, alone, intermediates_all, lay_out
-from kernels.linked import misfit
-from kernels.pool import everyone
-from kernels.registry import Operation
-from kernels.taking import counters
+from einbench.forward.mlp_shared_rounding import forward_rounding
+from einbench.jit.claiming import counters
+from einbench.jit.gemm.three_layers import SHARED, intermediates_all, lay_out, run_serially
+from einbench.jit.linked import elements_to_line
+from einbench.jit.pool import num_threads
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 
@@ -142,8 +142,8 @@ def tiled(
     sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], b3.shape[0]))
     places = lay_out(inputs, sizes)
     memory = np.empty(places[SHARED] + 16, dtype)
-    work = memory[misfit(memory) :]
-    threads = 1 if alone(sizes) else everyone()
+    work = memory[elements_to_line(memory) :]
+    threads = 1 if run_serially(sizes) else num_threads()
     state = counters(2, threads)
     intermediates_all(
         threads, 1, threads, state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places,

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.flops import EXP_FLOPS
-from kernels.pieces import rows_of_piece
-from kernels.registry import Operation
-from kernels.simd.softmax import softmax_rows as softmax_rows_of
+from einbench.flops import EXP_FLOPS
+from einbench.jit.pieces import rows_of_piece
+from einbench.jit.simd.softmax import softmax_rows as softmax_rows_of
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's

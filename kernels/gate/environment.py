@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kernels.gate.revision import Repository, Revision
+from einbench.gate.revision import Repository, Revision
 
 #: built environments that are kept, the newest ones: each takes some hundred megabytes
 _KEPT = 4

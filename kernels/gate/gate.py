@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from kernels import __version__
-from kernels.gate.environment import BuildError, build
-from kernels.gate.estimate import Estimate, estimate
-from kernels.gate.inventory import (
+from einbench import __version__
+from einbench.gate.environment import BuildError, build
+from einbench.gate.estimate import Estimate, estimate
+from einbench.gate.inventory import (
     Inventory,
     choose_schedules,
     refuse_unknown,
     sort_out,
     take_inventories,
 )
-from kernels.gate.pair import Cell, Schedule, Start, measure_pair
-from kernels.gate.partner import CellError, LaunchError, Partner
-from kernels.gate.revision import Repository, Revision
-from kernels.gate.settings import Thresholds
-from kernels.gate.state import State
-from kernels.measure.machine import machine, usable_threads
+from einbench.gate.pair import Cell, Schedule, Start, measure_pair
+from einbench.gate.partner import CellError, LaunchError, Partner
+from einbench.gate.revision import Repository, Revision
+from einbench.gate.settings import Thresholds
+from einbench.gate.state import State
+from einbench.host.machine import machine, usable_threads
 
 #: what neither passes nor fails
 UNMEASURED = ("missing", "failed")

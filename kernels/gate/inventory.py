@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.gate.pair import SAMPLE_S, Cell, Schedule, Start
-from kernels.gate.partner import CellError, Partner
-from kernels.names import unknown
-from kernels.units import seconds_text
+from einbench.gate.pair import SAMPLE_S, Cell, Schedule, Start
+from einbench.gate.partner import CellError, Partner
+from einbench.names import unknown
+from einbench.units import seconds_text
 
 #: checking compiles every kernel of an operation
 _CHECK_S = 600.0

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.gate.partner import CellError, Partner
+from einbench.gate.partner import CellError, Partner
 
 #: a sample lasts this long at least: long against the clock, short against a time slice of
 #: whatever else runs, so that most samples are not disturbed at all

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from kernels.names import unknown
+from einbench.names import unknown
 
 THRESHOLD = 1.08
 FLOOR_S = 2e-7

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kernels.documents import write_whole
+from einbench.host.documents import write_whole
 
 #: a machine of three days ago is another machine
 _KEPT_S = 3 * 86_400

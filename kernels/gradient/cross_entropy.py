@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import draws
-from kernels.flops import EXP_FLOPS
-from kernels.forward.softmax import softmax_rows
-from kernels.kernel import Sizes
-from kernels.labels import refuse_bad_labels, refuse_labels
-from kernels.pieces import piece_rows, rows_of_piece
-from kernels.registry import Operation
-from kernels.simd.softmax import cross_entropy_sums
+from einbench import draws
+from einbench.flops import EXP_FLOPS
+from einbench.forward.softmax import softmax_rows
+from einbench.jit.labels import refuse_bad_labels, refuse_labels
+from einbench.jit.pieces import piece_rows, rows_of_piece
+from einbench.jit.simd.softmax import cross_entropy_sums
+from einbench.kernel import Sizes
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import draws
-from kernels.flops import EXP_FLOPS
-from kernels.forward.softmax import softmax_rows, softmax_scale
-from kernels.gradient.cross_entropy import exact_logits, one_hot
-from kernels.labels import refuse_bad_labels, refuse_labels
-from kernels.pieces import rows_of_piece
-from kernels.registry import Operation
-from kernels.simd.softmax import entropy_gradients
+from einbench import draws
+from einbench.flops import EXP_FLOPS
+from einbench.forward.softmax import softmax_rows, softmax_scale
+from einbench.gradient.cross_entropy import exact_logits, one_hot
+from einbench.jit.labels import refuse_bad_labels, refuse_labels
+from einbench.jit.pieces import rows_of_piece
+from einbench.jit.simd.softmax import entropy_gradients
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's

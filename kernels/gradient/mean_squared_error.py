@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import draws
-from kernels.kernel import Sizes
-from kernels.pieces import PIECE, piece_of
-from kernels.registry import Operation
-from kernels.simd.sums import squares_of_differences
+from einbench import draws
+from einbench.jit.pieces import PIECE, piece_of
+from einbench.jit.simd.sums import squares_of_differences
+from einbench.kernel import Sizes
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.gradient.mean_squared_error import exact_outputs
-from kernels.pieces import beyond_caches, piece_of
-from kernels.registry import Operation
-from kernels.simd.elementwise import scaled_difference_of
+from einbench.gradient.mean_squared_error import exact_outputs
+from einbench.jit.pieces import non_temporal, piece_of
+from einbench.jit.simd.elementwise import scaled_difference_of
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -80,5 +80,5 @@ def simd(outputs: Array, targets: Array, reduction: str, out: Array) -> None:
     factor = outputs.dtype.type(2)
     if reduction == "mean" and count:
         factor = factor / outputs.dtype.type(count)
-    piece, past = piece_of(outputs, count, 3), beyond_caches(3 * outputs.nbytes)
+    piece, past = piece_of(outputs, count, 3), non_temporal(3 * outputs.nbytes)
     scaled_difference_of(count, piece, outputs, targets, factor, out, past)

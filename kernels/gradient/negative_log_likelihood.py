@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import draws, wide
-from kernels.flops import EXP_FLOPS
-from kernels.gradient.cross_entropy import one_hot, reduced
-from kernels.kernel import Sizes
-from kernels.labels import refuse_bad_labels, refuse_labels
-from kernels.pieces import piece_rows, rows_of_piece
-from kernels.registry import Operation
-from kernels.simd.softmax import label_log_sums
+from einbench import draws, wide
+from einbench.flops import EXP_FLOPS
+from einbench.gradient.cross_entropy import one_hot, reduced
+from einbench.jit.labels import refuse_bad_labels, refuse_labels
+from einbench.jit.pieces import piece_rows, rows_of_piece
+from einbench.jit.simd.softmax import label_log_sums
+from einbench.kernel import Sizes
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import draws, wide
-from kernels.gradient.cross_entropy import one_hot
-from kernels.gradient.negative_log_likelihood import label_probs
-from kernels.labels import refuse_bad_labels, refuse_labels
-from kernels.linked import Integers, Pointer, Scalar, linked
-from kernels.pieces import rows_of_piece
-from kernels.registry import Operation
+from einbench import draws, wide
+from einbench.gradient.cross_entropy import one_hot
+from einbench.gradient.negative_log_likelihood import label_probs
+from einbench.jit.labels import refuse_bad_labels, refuse_labels
+from einbench.jit.linked import Integers, Pointer, Scalar, linked
+from einbench.jit.pieces import rows_of_piece
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import draws
-from kernels.pieces import beyond_caches, rows_of_piece
-from kernels.registry import Operation
-from kernels.simd.softmax import jacobian_rows
+from einbench import draws
+from einbench.jit.pieces import non_temporal, rows_of_piece
+from einbench.jit.simd.softmax import jacobian_rows
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -133,4 +133,4 @@ def simd(probs: Array, out: Array) -> None:
     # reads B*C, writes B*C*C without reading it first: bound by the write
     batch, classes = probs.shape
     rows = rows_of_piece(out, batch, classes * classes, 1)
-    jacobian_rows(batch, rows, probs, classes, out, beyond_caches(probs.nbytes + out.nbytes))
+    jacobian_rows(batch, rows, probs, classes, out, non_temporal(probs.nbytes + out.nbytes))

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import draws
-from kernels.jacobian import softmax_jacobian as jacobians
-from kernels.kernel import Sizes
-from kernels.pieces import rows_of_piece
-from kernels.registry import Operation
-from kernels.simd.softmax import softmax_vjp_rows
+from einbench import draws
+from einbench.jacobian import softmax_jacobian as jacobians
+from einbench.jit.pieces import rows_of_piece
+from einbench.jit.simd.softmax import softmax_vjp_rows
+from einbench.kernel import Sizes
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's

@@ -14,7 +14,7 @@ from itertools import repeat
 
 import numpy as np
 
-from kernels.measure.timing import (
+from einbench.measure.timing import (
     FIRST_ROUNDS,
     LEAST_ROUNDS,
     LOSING_RATIO,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from kernels.kernel import Array, Kernel
+from einbench.kernel import Array, Kernel
 
 Call = Callable[[], object]
 
@@ -19,7 +19,7 @@ def bound(kernel: Kernel, arrays: tuple[Array, ...], options: Mapping[str, str])
 
 
 def bare(kernel: Kernel, arrays: tuple[Array, ...], options: Mapping[str, str]) -> Call:
-    """What `kernels.auto` calls for such arrays, with nothing between."""
+    """What `einbench.auto` calls for such arrays, with nothing between."""
     return partial(kernel.entry(arrays, options), *arrays)
 
 

@@ -14,16 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.kernel import Array, Kernel
-from kernels.measure.blocks import interleave_in_blocks
-from kernels.measure.calls import bare, bound, kept
-from kernels.measure.judging import Verdict
-from kernels.measure.memory import available_bytes, peak_extra_bytes
-from kernels.measure.placement import elsewhere
-from kernels.measure.predict import Prediction, predict
-from kernels.measure.ranking import Summary, rank
-from kernels.measure.roofline import Roofline
-from kernels.measure.sized import (
+from einbench.check.judging import Verdict
+from einbench.check.sized import (
     Answer,
     Question,
     answer,
@@ -31,9 +23,17 @@ from kernels.measure.sized import (
     judge_answer,
     timed_question,
 )
-from kernels.measure.timing import Call, Clock, Timing, told
-from kernels.registry import Operation
-from kernels.units import bytes_text, seconds_text
+from einbench.kernel import Array, Kernel
+from einbench.measure.blocks import interleave_in_blocks
+from einbench.measure.calls import bare, bound, kept
+from einbench.measure.memory import available_bytes, peak_extra_bytes
+from einbench.measure.placement import randomise_placement
+from einbench.measure.predict import Prediction, predict
+from einbench.measure.ranking import Summary, rank
+from einbench.measure.roofline import Roofline
+from einbench.measure.timing import Call, Clock, Timing, told
+from einbench.registry import Operation
+from einbench.units import bytes_text, seconds_text
 
 RECORD_FIELDS = (
     "operation", "kernel", "sizes", "options", "dtype", "layout", "threads", "status", "reason",
@@ -61,7 +61,7 @@ class Cell:
     layout: str
     threads: int
     seed: int
-    #: kernels are called as `kernels.auto` calls them, with nothing between
+    #: kernels are called as `einbench.auto` calls them, with nothing between
     bare: bool = False
 
 
@@ -230,7 +230,7 @@ def _time(
     rng = np.random.default_rng([cell.seed, 17])
 
     def calls() -> dict[str, Call]:
-        arrays = elsewhere(given, rng) if limits.blocks > 1 else given
+        arrays = randomise_placement(given, rng) if limits.blocks > 1 else given
         make = bare if cell.bare else bound
         return {method: make(kernel, arrays, cell.options) for method, kernel in runnable.items()}
 

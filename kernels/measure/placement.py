@@ -20,7 +20,7 @@ MOST_BYTES = 8 << 20
 _ALIGNMENT, _PAGE = 16, 4096
 
 
-def elsewhere(arrays: Sequence[Array], rng: np.random.Generator) -> tuple[Array, ...]:
+def randomise_placement(arrays: Sequence[Array], rng: np.random.Generator) -> tuple[Array, ...]:
     """Read-only copies in the same memory order, each at a random offset within a page.
 
     Inputs that are large together, or an array in neither C nor Fortran order, stay where they are.

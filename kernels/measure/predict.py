@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.kernel import Kernel
-from kernels.measure.workload import first_rows
+from einbench.kernel import Kernel
+from einbench.measure.workload import first_rows
 
 Array = npt.NDArray[Any]
 

@@ -2,7 +2,7 @@
 
 Both roofs are measured here and now, with what NumPy offers. FLOPs are the operation's, so
 that wasted arithmetic earns a kernel nothing; an exp, log or tanh counts
-``kernels.flops.EXP_FLOPS`` = 16 of them. Bytes are the compulsory traffic: every input read
+``einbench.flops.EXP_FLOPS`` = 16 of them. Bytes are the compulsory traffic: every input read
 once, every output written once.
 """
 
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.measure.machine import limit_threads
-from kernels.registry import Operation
+from einbench.host.machine import limit_threads
+from einbench.registry import Operation
 
 Bytes = npt.NDArray[np.uint8]
 

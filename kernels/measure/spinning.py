@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import threadpoolctl
 
-from kernels import pool
+from einbench.jit import pool
 
 
 def stop_spinning() -> None:

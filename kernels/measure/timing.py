@@ -15,7 +15,7 @@ from itertools import repeat
 
 import numpy as np
 
-from kernels.measure.spinning import stop_spinning
+from einbench.measure.spinning import stop_spinning
 
 Call = Callable[[], object]
 Clock = Callable[[], float]

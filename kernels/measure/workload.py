@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels import mnist
-from kernels.measure.layouts import as_layout, read_only
-from kernels.registry import Operation
+from einbench import mnist
+from einbench.check.layouts import as_layout, read_only
+from einbench.registry import Operation
 
 Array = npt.NDArray[Any]
 

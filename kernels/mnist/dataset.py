@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.mnist.idx import as_path, explain, read_idx, unreadable, written
+from einbench.mnist.idx import as_path, explain, read_idx, unreadable, written
 
 SHIPPED = Path(__file__).parent / "data"
 
@@ -47,7 +47,7 @@ def load(folder: str | os.PathLike[str] | None = None) -> Dataset:
     :raises FileNotFoundError: the folder, or one of the four files, is missing.
     :raises NotADirectoryError: ``folder`` is a file.
     :raises OSError: a file or the folder cannot be read.
-    :raises ValueError: a file is not what :func:`~kernels.mnist.read_idx` accepts, images are
+    :raises ValueError: a file is not what :func:`~einbench.mnist.read_idx` accepts, images are
         not of three dimensions or labels not of one, a label is missing or left over, or test
         images differ in size from training images.
     :raises TypeError: ``folder`` is no path.

@@ -1,21 +1,21 @@
 """Networks from layers and losses, trained on whichever kernels are named, or on the fastest."""
 
-from kernels.network.data import batches, normalise, one_hot, split
-from kernels.network.history import History
-from kernels.network.initial import INITIAL, normal, uniform
-from kernels.network.layers import Linear, ReLU, Sigmoid, Softmax, Tanh
-from kernels.network.ledger import Ledger
-from kernels.network.losses import (
+from einbench.network.data import batches, normalise, one_hot, split
+from einbench.network.history import History
+from einbench.network.initial import INITIAL, normal, uniform
+from einbench.network.layers import Linear, ReLU, Sigmoid, Softmax, Tanh
+from einbench.network.ledger import Ledger
+from einbench.network.losses import (
     CrossEntropy,
     MeanSquaredError,
     NegativeLogLikelihood,
     SoftmaxMeanSquaredError,
 )
-from kernels.network.optimizer import SGD
-from kernels.network.plane import two_classes
-from kernels.network.sequential import Sequential
-from kernels.network.storage import load
-from kernels.network.training import Diverged
+from einbench.network.optimizer import SGD
+from einbench.network.plane import two_classes
+from einbench.network.sequential import Sequential
+from einbench.network.storage import load
+from einbench.network.training import Diverged
 
 __all__ = [
     "INITIAL",

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.choose.fastest import fastest
-from kernels.compiled import Compiled
-from kernels.kernel import Function
-from kernels.network.families import Families
-from kernels.network.ledger import Account, Ledger
-from kernels.registry import operations
+from einbench.choose.fastest import fastest
+from einbench.jit.compiled import Compiled
+from einbench.kernel import Function
+from einbench.network.families import Families
+from einbench.network.ledger import Account, Ledger
+from einbench.registry import operations
 
 Array = npt.NDArray[Any]
 

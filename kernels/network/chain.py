@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from kernels.network.calls import Calls
-from kernels.network.layers import Layer, is_operation
-from kernels.network.losses import Loss, NegativeLogLikelihood
+from einbench.network.calls import Calls
+from einbench.network.layers import Layer, is_operation
+from einbench.network.losses import Loss, NegativeLogLikelihood
 
 Array = npt.NDArray[Any]
 

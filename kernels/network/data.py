@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kernels.labels import refuse_bad_labels
-from kernels.names import check_dtype, unknown
-from kernels.network.feed import ORDERS, feed
+from einbench.jit.labels import refuse_bad_labels
+from einbench.names import check_dtype, unknown
+from einbench.network.feed import ORDERS, feed
 
 Array = npt.NDArray[Any]
 #: inputs and their targets

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kernels.kernel import Kernel
-from kernels.names import normalise, unknown
-from kernels.registry import operation, operations
+from einbench.kernel import Kernel
+from einbench.names import normalise, unknown
+from einbench.registry import operation, operations
 
 #: whole arrays at once, whatever the operation calls that
 _ARRAYS = ("ufunc", "indexed", "sum", "matmul", "einsum", "loop")

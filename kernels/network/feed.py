@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.memory import aligned
+from einbench.host.memory import aligned
 
 Array = npt.NDArray[Any]
 ORDERS = ("shuffled", "given", "random")

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.memory import aligned
-from kernels.names import normalise, unknown
+from einbench.host.memory import aligned
+from einbench.names import normalise, unknown
 
 Array = npt.NDArray[Any]
 Initial = Callable[[np.random.Generator, int, int], Array]

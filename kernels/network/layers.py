@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from kernels.network import initial as initials
-from kernels.network.calls import Calls
+from einbench.network import initial as initials
+from einbench.network.calls import Calls
 
 Array = npt.NDArray[Any]
 
@@ -54,7 +54,7 @@ class Linear:
     Args:
         features: width of a sample that comes in.
         units: width of what goes out.
-        initial: he, xavier, normal, uniform, or a function; see ``kernels.network.initial``.
+        initial: he, xavier, normal, uniform, or a function; see ``einbench.network.initial``.
         bias: False leaves b at zero.
     """
 

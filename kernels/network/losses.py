@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from kernels.network.calls import Calls
+from einbench.network.calls import Calls
 
 Array = npt.NDArray[Any]
 REDUCTIONS = ("mean", "sum")

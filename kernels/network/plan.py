@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.names import unknown
-from kernels.network.feed import ORDERS
+from einbench.names import unknown
+from einbench.network.feed import ORDERS
 
 
 class Plan(NamedTuple):

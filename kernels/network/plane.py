@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels.names import check_dtype
+from einbench.names import check_dtype
 
 #: half turns that each arm makes around the origin
 _HALF_TURNS = 1.5

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.names import check_dtype
-from kernels.network.calls import Calls
-from kernels.network.chain import Chain, Pass, forward
-from kernels.network.history import History
-from kernels.network.inputs import samples
-from kernels.network.layers import Layer
-from kernels.network.ledger import Ledger
-from kernels.network.losses import CrossEntropy, Loss
-from kernels.network.optimizer import SGD, Optimizer
-from kernels.network.shape import widths
-from kernels.network.targets import as_labels, as_rows, count_right
-from kernels.network.whole import Whole, whole
+from einbench.names import check_dtype
+from einbench.network.calls import Calls
+from einbench.network.chain import Chain, Pass, forward
+from einbench.network.history import History
+from einbench.network.inputs import samples
+from einbench.network.layers import Layer
+from einbench.network.ledger import Ledger
+from einbench.network.losses import CrossEntropy, Loss
+from einbench.network.optimizer import SGD, Optimizer
+from einbench.network.shape import widths
+from einbench.network.targets import as_labels, as_rows, count_right
+from einbench.network.whole import Whole, whole
 
 Array = npt.NDArray[Any]
 #: rows that go through the layers together where nothing is kept of them: memory stays flat
@@ -198,8 +198,8 @@ class Sequential:
             ValueError: data or settings that do not fit, each named.
             Diverged: the loss became infinite or NaN; the last good parameters are kept.
         """
-        from kernels.network.plan import plan, refuse_strangers
-        from kernels.network.training import train
+        from einbench.network.plan import plan, refuse_strangers
+        from einbench.network.training import train
 
         descending = SGD(0.1) if optimizer is None else optimizer
         refuse_strangers(descending, on_step, on_epoch, seed)
@@ -220,7 +220,7 @@ class Sequential:
         Raises:
             OSError: the file cannot be written.
         """
-        from kernels.network.storage import save
+        from einbench.network.storage import save
 
         save(self, path)
 
@@ -231,7 +231,7 @@ class Sequential:
             OSError: the file cannot be read.
             ValueError: it holds no network, or another one: the first layer that differs.
         """
-        from kernels.network.storage import load_parameters
+        from einbench.network.storage import load_parameters
 
         load_parameters(self, path)
 

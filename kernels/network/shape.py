@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from kernels.network.layers import Layer, Linear, is_operation
-from kernels.network.losses import Loss
+from einbench.network.layers import Layer, Linear, is_operation
+from einbench.network.losses import Loss
 
 
 class Widths(NamedTuple):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kernels.network.optimizer import Steps
+from einbench.network.optimizer import Steps
 
 if TYPE_CHECKING:
-    from kernels.network.sequential import Sequential
+    from einbench.network.sequential import Sequential
 
 Array = npt.NDArray[Any]
 

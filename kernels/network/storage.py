@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.documents import write_whole
-from kernels.network.layers import LAYERS, Layer
-from kernels.network.losses import LOSSES, Loss
-from kernels.network.sequential import Sequential
+from einbench.host.documents import write_whole
+from einbench.network.layers import LAYERS, Layer
+from einbench.network.losses import LOSSES, Loss
+from einbench.network.sequential import Sequential
 
 Array = npt.NDArray[Any]
 SCHEMA = "einbench.network/1"
@@ -93,7 +93,7 @@ def load_parameters(net: Sequential, path: str | os.PathLike[str]) -> None:
             raise _refused(
                 path,
                 f"another architecture: its layer {number} is {theirs}, this network's is {ours}; "
-                "make the same layers, or use kernels.network.load",
+                "make the same layers, or use einbench.network.load",
             )
     if header.get("dtype") != net.dtype.name:
         raise _refused(

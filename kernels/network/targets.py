@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.network.inputs import converted, real
+from einbench.network.inputs import converted, real
 
 Array = npt.NDArray[Any]
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.network.agreement import LIMITS, Family, judge, roundings
-from kernels.network.optimizer import SGD, Descent
-from kernels.network.sequential import Sequential
-from kernels.network.training import Diverged
-from kernels.units import seconds_text
+from einbench.network.agreement import LIMITS, Family, judge, roundings
+from einbench.network.optimizer import SGD, Descent
+from einbench.network.sequential import Sequential
+from einbench.network.training import Diverged
+from einbench.units import seconds_text
 
 Array = npt.NDArray[Any]
 #: a family, and the network that it trains

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kernels.memory import aligned
-from kernels.network.feed import feed
-from kernels.network.history import History
-from kernels.network.interrupts import between_steps
-from kernels.network.optimizer import Optimizer, Steps
-from kernels.network.plan import Plan
-from kernels.network.step import stepping
-from kernels.network.targets import count_right
+from einbench.host.memory import aligned
+from einbench.network.feed import feed
+from einbench.network.history import History
+from einbench.network.interrupts import between_steps
+from einbench.network.optimizer import Optimizer, Steps
+from einbench.network.plan import Plan
+from einbench.network.step import stepping
+from einbench.network.targets import count_right
 
 if TYPE_CHECKING:
-    from kernels.network.sequential import Sequential
+    from einbench.network.sequential import Sequential
 
 Array = npt.NDArray[Any]
 Data = tuple[Array, Array]

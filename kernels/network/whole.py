@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kernels.network.calls import Calls
-from kernels.network.chain import Pass, joint
-from kernels.network.layers import Layer, Linear, is_operation
-from kernels.network.losses import CrossEntropy, Loss
+from einbench.network.calls import Calls
+from einbench.network.chain import Pass, joint
+from einbench.network.layers import Layer, Linear, is_operation
+from einbench.network.losses import CrossEntropy, Loss
 
 Array = npt.NDArray[Any]
 

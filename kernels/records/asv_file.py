@@ -14,11 +14,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kernels.documents import Unreadable
-from kernels.records.columns import mapping, number, sequence, text
-from kernels.records.dates import from_milliseconds
-from kernels.records.found import Found
-from kernels.records.within import beyond
+from einbench.host.documents import Unreadable
+from einbench.records.columns import mapping, number, sequence, text
+from einbench.records.dates import from_milliseconds
+from einbench.records.found import Found
+from einbench.records.within import beyond
 
 HARNESS = "asv"
 VERSION = 2

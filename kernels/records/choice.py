@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.records.columns import Row, as_text
+from einbench.records.columns import Row, as_text
 
-#: as `kernels.measure.ranking` has them; a test holds them together
+#: as `einbench.measure.ranking` has them; a test holds them together
 TIE_RATIO = 1.02
 TIE_MEDIAN_RATIO = 1.10
 
@@ -148,7 +148,7 @@ def _speedup(winner: Row, baseline: Row | None) -> tuple[float | None, bool]:
 
 def _order(operation: str, names: Sequence[str]) -> tuple[list[str], str]:
     """Kernels simplest first, others after them as they came; and the baseline."""
-    from kernels.registry import operations
+    from einbench.registry import operations
 
     known = operations.get(operation)
     first = [name for name in known.kernels if name in names] if known else []

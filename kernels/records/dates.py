@@ -6,7 +6,7 @@ import datetime
 import re
 from typing import Any
 
-from kernels.records.columns import number
+from einbench.records.columns import number
 
 _STAMP = re.compile(r"(\d{8}T\d{6})Z")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kernels.documents import Unreadable
-from kernels.records.columns import Row, mapping, sequence, text
-from kernels.records.dates import from_iso, from_name
-from kernels.records.found import Found
-from kernels.records.jsonfile import NoTimes
+from einbench.host.documents import Unreadable
+from einbench.records.columns import Row, mapping, sequence, text
+from einbench.records.dates import from_iso, from_name
+from einbench.records.found import Found
+from einbench.records.jsonfile import NoTimes
 
 HARNESS = "einbench"
 COMPARISONS = ("einbench.comparison/1", "einbench.fastest/1")

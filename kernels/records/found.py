@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kernels.records.columns import Row, tidy
+from einbench.records.columns import Row, tidy
 
 
 @dataclass

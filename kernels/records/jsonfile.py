@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from kernels.documents import Unreadable
+from einbench.host.documents import Unreadable
 
 
 class NoTimes(Unreadable):

@@ -10,12 +10,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from kernels.documents import Unreadable
-from kernels.records.columns import mapping, number, sequence, text
-from kernels.records.dates import from_iso
-from kernels.records.einbench_file import machine_facts
-from kernels.records.found import Found
-from kernels.records.interval import median_interval
+from einbench.host.documents import Unreadable
+from einbench.records.columns import mapping, number, sequence, text
+from einbench.records.dates import from_iso
+from einbench.records.einbench_file import machine_facts
+from einbench.records.found import Found
+from einbench.records.interval import median_interval
 
 HARNESS = "pytest-benchmark"
 #: columns that a suite of ours writes into extra_info

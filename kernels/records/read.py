@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kernels.documents import Unreadable, load
-from kernels.records import asv_file, einbench_file, pytest_benchmark_file
-from kernels.records.columns import NAMES, Row, mapping, plain, text
-from kernels.records.found import Found
-from kernels.records.jsonfile import NoTimes, found
+from einbench.host.documents import Unreadable, load
+from einbench.records import asv_file, einbench_file, pytest_benchmark_file
+from einbench.records.columns import NAMES, Row, mapping, plain, text
+from einbench.records.found import Found
+from einbench.records.jsonfile import NoTimes, found
 
 _COMPANIONS = ("machine.json", "benchmarks.json")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kernels.records.columns import count, number, text
+from einbench.records.columns import count, number, text
 
 
 def beyond(facts: Mapping[str, Any]) -> str:
@@ -13,7 +13,7 @@ def beyond(facts: Mapping[str, Any]) -> str:
 
     The limit is the operation's own at its usual sizes, the wider of the two it may have.
     """
-    from kernels.registry import operations
+    from einbench.registry import operations
 
     op = operations.get(str(text(facts.get("operation"))))
     units = number(facts.get("error"))

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kernels.records.columns import COLUMNS, NAMES, PANDAS_DTYPES, Row, as_text
+from einbench.records.columns import COLUMNS, NAMES, PANDAS_DTYPES, Row, as_text
 
 SCHEMA = "einbench.export/1"
 #: what a spreadsheet takes for the beginning of a formula

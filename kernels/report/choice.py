@@ -7,11 +7,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from kernels.report.grid import Batch, Block, Cell, batch_text, blocks, listed
-from kernels.units import ratio_text, seconds_text
+from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, listed
+from einbench.units import ratio_text, seconds_text
 
 if TYPE_CHECKING:
-    from kernels.choose.fastest import Choice
+    from einbench.choose.fastest import Choice
 
 _WIDTH = 80
 _INDENT = "  "
@@ -38,7 +38,7 @@ def explain_choice(choice: Choice, width: int = _WIDTH) -> str:
             predicted, and say so.
         width: columns to wrap at.
     """
-    from kernels.report.origin import origin_lines, origin_verdict
+    from einbench.report.origin import origin_lines, origin_verdict
 
     (block,) = blocks(choice.records)
     (batch,) = block.batches

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kernels.report.grid import Batch, Block, Cell, batch_text
+from einbench.report.grid import Batch, Block, Cell, batch_text
 
 #: (text, style) of one piece of a line; styles are rich's
 Piece = tuple[str, str]

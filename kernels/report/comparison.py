@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kernels.documents import write_whole
+from einbench.host.documents import write_whole
 
 SCHEMA = "einbench.comparison/1"
 
@@ -58,18 +58,18 @@ class Comparison:
         Raises:
             ImportError: pandas is not installed; the message says how to get it.
         """
-        from kernels.records.einbench_file import comparison_rows
-        from kernels.records.write import as_pandas
+        from einbench.records.einbench_file import comparison_rows
+        from einbench.records.write import as_pandas
 
         return as_pandas(comparison_rows(self.document()))
 
     def __str__(self) -> str:
-        from kernels.report.terminal import as_text
+        from einbench.report.terminal import as_text
 
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        from kernels.report.terminal import as_html
+        from einbench.report.terminal import as_html
 
         return as_html(self)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.documents import write_whole
-from kernels.units import seconds_text
+from einbench.host.documents import write_whole
+from einbench.units import seconds_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

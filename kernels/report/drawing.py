@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernels.documents import write_whole
+from einbench.host.documents import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console

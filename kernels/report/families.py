@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kernels.report.columns import Line
-from kernels.report.folded import Row, folded_lines
-from kernels.report.training import loss_text
-from kernels.units import ratio_text, seconds_text
+from einbench.report.columns import Line
+from einbench.report.folded import Row, folded_lines
+from einbench.report.training import loss_text
+from einbench.units import ratio_text, seconds_text
 
 Record = Mapping[str, Any]
 _ALARM = "bold white on red"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kernels.report.columns import Line
+from einbench.report.columns import Line
 
 _INDENT = 2
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from kernels.report.provenance import machine_text
-from kernels.units import seconds_text
+from einbench.report.provenance import machine_text
+from einbench.units import seconds_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kernels.gate.estimate import Estimate
-    from kernels.gate.gate import Finding, Outcome
-    from kernels.gate.revision import Revision
+    from einbench.gate.estimate import Estimate
+    from einbench.gate.gate import Finding, Outcome
+    from einbench.gate.revision import Revision
 
 SCHEMA = "einbench.gate/1"
 
@@ -41,7 +41,7 @@ _SECTIONS = (
 
 def show(outcome: Outcome, console: Console) -> None:
     """Print everything there is to say, at the console's width."""
-    from kernels.report.terminal import print_paragraph
+    from einbench.report.terminal import print_paragraph
 
     console.print()
     for section in _SECTIONS:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.units import bytes_text, number_text, percent_text, ratio_text, seconds_text
+from einbench.units import bytes_text, number_text, percent_text, ratio_text, seconds_text
 
 Record = Mapping[str, Any]
 #: rows per call; None where the operation has no axis of that name
@@ -181,7 +181,7 @@ def setting_text(record: Record) -> str:
 
 def _known(name: str) -> tuple[str, str]:
     """Formula and baseline; empty for an operation that only the records know."""
-    from kernels.registry import operations
+    from einbench.registry import operations
 
     known = operations.get(name)
     return (known.formula, known.baseline) if known else ("", "")

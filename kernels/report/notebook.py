@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from kernels.report.grid import Batch, Block, Cell, batch_text, blocks, spread_text
-from kernels.report.notes import LEGEND, Note, notes, wrong
-from kernels.report.provenance import cost_text, machine_text
-from kernels.report.summary import all_batches, row_names, win
+from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, spread_text
+from einbench.report.notes import LEGEND, Note, notes, wrong
+from einbench.report.provenance import cost_text, machine_text
+from einbench.report.summary import all_batches, row_names, win
 
 if TYPE_CHECKING:
-    from kernels.report.comparison import Comparison
+    from einbench.report.comparison import Comparison
 
 # colours that can be read on white and on black; all else is the page's own
 _GREEN, _RED, _AMBER = "#1a9850", "#d73027", "#b8860b"

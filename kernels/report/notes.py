@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.report.grid import (
+from einbench.report.grid import (
     TOO_LARGE,
     TOO_SLOW,
     Batch,
@@ -15,7 +15,7 @@ from kernels.report.grid import (
     batches_text,
     listed,
 )
-from kernels.units import bytes_text
+from einbench.units import bytes_text
 
 #: how a line about kernels of a status begins
 _OPENINGS = {

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kernels.choose.between import Between
-from kernels.choose.environment import Machine, differences
-from kernels.report.grid import listed
-from kernels.units import seconds_text
+from einbench.choose.between import Between
+from einbench.choose.environment import Machine, differences
+from einbench.report.grid import listed
+from einbench.units import seconds_text
 
 if TYPE_CHECKING:
-    from kernels.choose.book import Remembered
-    from kernels.choose.deciding import Decision
-    from kernels.choose.environment import Environment
-    from kernels.choose.estimate import Estimate
-    from kernels.choose.measuring import Measured
-    from kernels.choose.signature import Signature
+    from einbench.choose.book import Remembered
+    from einbench.choose.deciding import Decision
+    from einbench.choose.environment import Environment
+    from einbench.choose.estimate import Estimate
+    from einbench.choose.measuring import Measured
+    from einbench.choose.signature import Signature
 
 #: a kernel that compiled in less was loaded, or compiled before
 _TELLING_S = 1e-3
@@ -106,7 +106,7 @@ def _size_text(signature: Signature, asked: Signature) -> str:
 
 
 def _hint(decision: Decision) -> str:
-    from kernels.choose.environment import environment
+    from einbench.choose.environment import environment
 
     old = decision.hint
     assert old is not None  # noqa: S101 - as the caller has seen

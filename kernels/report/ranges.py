@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from kernels.choose.between import MOST_APART
-from kernels.report.columns import Line
-from kernels.report.grid import Batch, listed
+from einbench.choose.between import MOST_APART
+from einbench.report.columns import Line
+from einbench.report.grid import Batch, listed
 
 _GAP = "  "
 _NO_BREAK = "\u00a0"

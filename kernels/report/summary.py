@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kernels.report.columns import Line
-from kernels.report.grid import Batch, Block, batch_text, cell
+from einbench.report.columns import Line
+from einbench.report.grid import Batch, Block, batch_text, cell
 
 _GAP = 2
 

@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernels.report.columns import Line, table_lines
-from kernels.report.grid import Block, blocks
-from kernels.report.notebook import as_html
-from kernels.report.notes import LEGEND, Note, notes, wrong
-from kernels.report.provenance import cost_text, machine_text
-from kernels.report.summary import summary_lines
+from einbench.report.columns import Line, table_lines
+from einbench.report.grid import Block, blocks
+from einbench.report.notebook import as_html
+from einbench.report.notes import LEGEND, Note, notes, wrong
+from einbench.report.provenance import cost_text, machine_text
+from einbench.report.summary import summary_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kernels.report.comparison import Comparison
+    from einbench.report.comparison import Comparison
 
 __all__ = ["as_html", "as_text", "picture", "show"]
 
@@ -73,7 +73,7 @@ def picture(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
     Returns:
         The path that was written.
     """
-    from kernels.report.drawing import svg
+    from einbench.report.drawing import svg
 
     return svg(Path(path), lambda console: show(comparison, console), _PICTURE_WIDTH)
 

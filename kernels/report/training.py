@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kernels.report.columns import Line
-from kernels.report.folded import Row, folded_lines
-from kernels.units import seconds_text
+from einbench.report.columns import Line
+from einbench.report.folded import Row, folded_lines
+from einbench.units import seconds_text
 
 Record = Mapping[str, Any]
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from kernels.records.choice import Cell, machine_of, run_of, setting_of
-from kernels.report.columns import Line
-from kernels.report.grid import Batch, batches_text, setting_text
-from kernels.report.terminal import wrapped_lines
-from kernels.units import ratio_text, seconds_text
+from einbench.records.choice import Cell, machine_of, run_of, setting_of
+from einbench.report.columns import Line
+from einbench.report.grid import Batch, batches_text, setting_text
+from einbench.report.terminal import wrapped_lines
+from einbench.units import ratio_text, seconds_text
 
 #: what `run_of` tells runs apart by
 Run = tuple[Any, ...]

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-import kernels
-from kernels.choose import measuring
-from kernels.choose.book import RIGORS, Book, Passed, Remembered, Time
-from kernels.choose.deciding import Decision, decide
-from kernels.choose.environment import Environment, Machine, Threads
-from kernels.choose.signature import Signature
-from kernels.registry import Operation
+import einbench
+from einbench.choose import measuring
+from einbench.choose.book import RIGORS, Book, Passed, Remembered, Time
+from einbench.choose.deciding import Decision, decide
+from einbench.choose.environment import Environment, Machine, Threads
+from einbench.choose.signature import Signature
+from einbench.registry import Operation
 
 NUMBERS = itertools.count()
 ONE_THREAD = Threads(1, 1)
@@ -121,14 +121,14 @@ def run(script: str, *, check: bool = True, **environment: str) -> subprocess.Co
 #: what processes of these tests start with: an operation of their own, quickly measured
 OPERATION = """
 import os, sys, warnings
-import numpy as np, kernels
-from kernels.choose import measuring
-from kernels.choose.book import Remembered, Time
-from kernels.choose.environment import Environment, Machine, Threads, environment
-from kernels.choose.signature import Signature
-from kernels.choose.wisdom import wisdom
+import numpy as np, einbench
+from einbench.choose import measuring
+from einbench.choose.book import Remembered, Time
+from einbench.choose.environment import Environment, Machine, Threads, environment
+from einbench.choose.signature import Signature
+from einbench.choose.wisdom import wisdom
 measuring.BUDGETS["measure"] = (0.01, 2, *measuring.BUDGETS["measure"][2:])
-op = kernels.Operation(
+op = einbench.Operation(
     name="doubled", formula="y = 2 x", inputs={"inputs": "batch features"},
     outputs={"outputs": "batch features"}, sizes={"features": 3},
     independent=("batch", "features"), limit=lambda terms: 0, tied_limit=lambda terms: 0,
@@ -170,13 +170,13 @@ def warned_once(match: str) -> Iterator[None]:
 
 def small(name: str, batch: int = 3, dtype: str = "float32") -> dict[str, Any]:
     """Its arrays, every axis but the batch of size 2."""
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     return op.draw(batch, dtype, **dict.fromkeys(op.sizes, 2))
 
 
 def of(name: str, arrays: Any, **options: str) -> Any:
     """What the reference says."""
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     return op.named(op.reference(*arrays, **op.choose_options(options)))
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-import kernels
-from kernels import registry
-from kernels.choose import measuring
+import einbench
+from einbench import registry
+from einbench.choose import measuring
 
 
 def _support() -> Any:
@@ -58,10 +58,10 @@ def start(folder: Path) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def auto(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """kernels.auto as in a process that has just started, and quick."""
+    """einbench.auto as in a process that has just started, and quick."""
     quick = {rigor: (1e-3, 1, *rest[2:]) for rigor, rest in measuring.BUDGETS.items()}
     monkeypatch.setattr(measuring, "BUDGETS", quick)
-    kernels.auto.refresh()
-    yield kernels.auto
+    einbench.auto.refresh()
+    yield einbench.auto
     monkeypatch.undo()
-    kernels.auto.refresh("measure")
+    einbench.auto.refresh("measure")

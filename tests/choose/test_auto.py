@@ -1,4 +1,4 @@
-"""kernels.auto: what it returns is what the kernel returns, whatever it is called with."""
+"""einbench.auto: what it returns is what the kernel returns, whatever it is called with."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from choose_support import assert_close, of, run, small
 
-import kernels
-from kernels.choose import measuring
-from kernels.choose.auto import MOST_SIGNATURES, Auto
-from kernels.choose.book import RIGORS
+import einbench
+from einbench.choose import measuring
+from einbench.choose.auto import MOST_SIGNATURES, Auto
+from einbench.choose.book import RIGORS
 
 Start = Callable[..., Any]
-OPERATIONS = tuple(kernels.operations)
+OPERATIONS = tuple(einbench.operations)
 MEANS = ("cross_entropy", "negative_log_likelihood", "mean_squared_error")
 
 
@@ -54,7 +54,7 @@ def test_a_named_tuple_is_the_operations_own(auto: Auto) -> None:
     for _ in range(2):
         found = auto.mlp_gradients(*arrays)
         assert found._fields == ("dw1", "db1", "dw2", "db2", "dw3", "db3")
-        assert type(found) is type(kernels.operation("mlp_gradients")["einsum"](*arrays))
+        assert type(found) is type(einbench.operation("mlp_gradients")["einsum"](*arrays))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -97,7 +97,7 @@ def test_it_shows_what_it_has(auto: Auto) -> None:
 
 
 def test_a_function_says_what_it_takes_and_computes(auto: Auto) -> None:
-    for name, op in kernels.operations.items():
+    for name, op in einbench.operations.items():
         function = getattr(auto, name)
         taken = inspect.signature(function).parameters
         assert list(taken) == [*op.inputs, *op.options, "out"]
@@ -105,7 +105,7 @@ def test_a_function_says_what_it_takes_and_computes(auto: Auto) -> None:
             assert taken[option].kind is inspect.Parameter.KEYWORD_ONLY
             assert taken[option].default == choices[0]
         assert op.formula in function.__doc__
-        assert (function.__name__, function.__module__) == (name, "kernels.auto")
+        assert (function.__name__, function.__module__) == (name, "einbench.auto")
         assert getattr(auto, name) is function
     with pytest.raises((pickle.PicklingError, AttributeError, ImportError)):
         pickle.loads(pickle.dumps(auto.relu))  # noqa: S301
@@ -126,7 +126,7 @@ def test_no_more_than_so_many_signatures_are_kept(
 ) -> None:
     race = start(loop=1e-3)
     monkeypatch.setattr(
-        "kernels.choose.auto.decide",
+        "einbench.choose.auto.decide",
         lambda op, bound, *rest: type("Decision", (), {"kernel": op["loop"]}),
     )
     call, x = getattr(auto, race.op.name), np.ones((MOST_SIGNATURES + 1, 3), "float32")
@@ -149,7 +149,7 @@ def test_a_rigor_that_is_set_is_asked_for(
 ) -> None:
     race = start(loop=1e-3)
     asked: list[str] = []
-    from kernels.choose import auto as module
+    from einbench.choose import auto as module
 
     real = module.decide
     monkeypatch.setattr(
@@ -164,15 +164,15 @@ def test_a_rigor_that_is_set_is_asked_for(
 
 
 FIRST = """
-import sys, numpy as np, kernels
-op = kernels.operation("softmax_vjp")
+import sys, numpy as np, einbench
+op = einbench.operation("softmax_vjp")
 for method in [m for m in op.kernels if m.startswith("numba") or m == "simd"]:
     op.remove(method)
 x = {"probs": np.full((8, 4), 0.25), "cotangent": np.ones((8, 4))}
-found = kernels.auto.softmax_vjp(**x)
+found = einbench.auto.softmax_vjp(**x)
 assert np.allclose(found, op["einsum"](**x), atol=1e-5)
 print([m for m in ("numba", "llvmlite", "filelock", "threadpoolctl", "psutil", "rich",
-                   "platformdirs", "hashlib", "kernels.choose.measuring") if m in sys.modules])
+                   "platformdirs", "hashlib", "einbench.choose.measuring") if m in sys.modules])
 """
 
 
@@ -182,21 +182,21 @@ def test_a_first_answer_from_disk_imports_nothing_heavy(folder: Path) -> None:
 
 
 WINNER = """
-import sys, numpy as np, kernels
-from kernels.choose.environment import environment, threads
-from kernels.choose.signature import signature
-from kernels.choose.wisdom import wisdom
-op = kernels.operation("softmax_vjp")
+import sys, numpy as np, einbench
+from einbench.choose.environment import environment, threads
+from einbench.choose.signature import signature
+from einbench.choose.wisdom import wisdom
+op = einbench.operation("softmax_vjp")
 x = op.draw(8)
 if sys.argv[1:] == ["write"]:
-    from kernels.choose.book import Remembered, Time
+    from einbench.choose.book import Remembered, Time
     here, asked = environment(op), signature(op, op.bind(**x), threads())
     time = Time(1e-6, 1e-6, 1e-6, 9, 0.5)
     wisdom().remember("softmax_vjp", Remembered(here, asked, "measure", "2026-01-02T03:04:05Z",
         "einsum", ("einsum",), {"einsum": time}, {}), passed={(here, "float32"): {"einsum": 0.5}})
 else:
-    assert np.allclose(kernels.auto.softmax_vjp(**x), op["einsum"](**x), atol=1e-5)
-print("numba" in sys.modules, "kernels.choose.measuring" in sys.modules)
+    assert np.allclose(einbench.auto.softmax_vjp(**x), op["einsum"](**x), atol=1e-5)
+print("numba" in sys.modules, "einbench.choose.measuring" in sys.modules)
 """
 
 

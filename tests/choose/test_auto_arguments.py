@@ -1,4 +1,4 @@
-"""What kernels.auto is called with: other layouts, no arrays, wrong ones, odd names."""
+"""What einbench.auto is called with: other layouts, no arrays, wrong ones, odd names."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from choose_support import assert_close, of, small
 
-import kernels
-from kernels.choose import environment
-from kernels.choose.auto import Auto
-from kernels.choose.book import Remembered, Time
-from kernels.choose.signature import signature
-from kernels.choose.wisdom import wisdom
+import einbench
+from einbench.choose import environment
+from einbench.choose.auto import Auto
+from einbench.choose.book import Remembered, Time
+from einbench.choose.signature import signature
+from einbench.choose.wisdom import wisdom
 
 Start = Callable[..., Any]
 
@@ -65,7 +65,7 @@ def test_any_layout_is_taken_whichever_came_first(name: str, first: int, auto: A
 def test_any_layout_is_taken_where_a_compiled_kernel_was_chosen(
     method: str, first: int, auto: Auto
 ) -> None:
-    op = kernels.operation("softmax_vjp")
+    op = einbench.operation("softmax_vjp")
     if op[method].reason:
         pytest.skip(op[method].reason)
     arrays = list(small("softmax_vjp", 6).values())
@@ -103,7 +103,7 @@ def test_what_is_no_plain_array_is_taken_as_the_kernel_takes_it(
         "memmap": memmap, "masked": np.ma.masked_array(probs, probs > 2), "own": probs.view(Own),
         "record": probs.view(np.recarray),
     }[kind]  # fmt: skip
-    expected = kernels.operation("softmax_vjp")["einsum"](probs, cotangent)
+    expected = einbench.operation("softmax_vjp")["einsum"](probs, cotangent)
     for _ in range(3):
         found = auto.softmax_vjp(given, cotangent)
         assert type(found) is np.ndarray

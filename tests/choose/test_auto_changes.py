@@ -1,4 +1,4 @@
-"""kernels.auto while things change: kernels, machine, threads, processes."""
+"""einbench.auto while things change: kernels, machine, threads, processes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from choose_support import Held, Race, doubling
 
-from kernels import registry
-from kernels.choose import environment, measuring
-from kernels.choose.auto import Auto
-from kernels.choose.environment import Threads
-from kernels.choose.wisdom import wisdom
+from einbench import registry
+from einbench.choose import environment, measuring
+from einbench.choose.auto import Auto
+from einbench.choose.environment import Threads
+from einbench.choose.wisdom import wisdom
 
 Start = Callable[..., Any]
 X = np.ones((4, 3), "float32")

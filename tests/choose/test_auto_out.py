@@ -1,4 +1,4 @@
-"""``out`` of kernels.auto and of a choice: the fastest kernel writes to memory that is given."""
+"""``out`` of einbench.auto and of a choice: the fastest kernel writes to memory that is given."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from choose_support import assert_close, of, small
 
-import kernels
-from kernels.choose.auto import Auto
-from kernels.measure.error import as_tuple
+import einbench
+from einbench.check.error import as_tuple
+from einbench.choose.auto import Auto
 
-OPERATIONS = tuple(kernels.operations)
+OPERATIONS = tuple(einbench.operations)
 
 
 def memory(name: str, arrays: dict[str, Any]) -> Any:
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     bound = op.bind(**arrays)
     dtype = next(a.dtype for a in bound.arrays if a.dtype.kind == "f")
     shapes = op.output_shapes(bound.sizes).values()
@@ -26,7 +26,7 @@ def memory(name: str, arrays: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_operation_writes_what_its_reference_says(name: str, auto: Auto) -> None:
-    op, arrays = kernels.operation(name), small(name)
+    op, arrays = einbench.operation(name), small(name)
     expected = of(name, arrays.values())
     for way in ("new", "decided", "by position"):
         out = memory(name, arrays)
@@ -42,7 +42,7 @@ def test_every_operation_writes_what_its_reference_says(name: str, auto: Auto) -
 
 @pytest.mark.parametrize("name", ["softmax", "mlp_gradients", "cross_entropy"])
 def test_calls_with_memory_and_without_stand_beside_each_other(name: str, auto: Auto) -> None:
-    op, arrays = kernels.operation(name), small(name)
+    op, arrays = einbench.operation(name), small(name)
     function = getattr(auto, name)
     for _ in range(3):
         out = memory(name, arrays)
@@ -88,7 +88,7 @@ def test_a_list_is_no_memory_for_several_outputs(auto: Auto) -> None:
 
 
 def test_a_kernel_that_comes_or_goes_is_decided_anew(auto: Auto) -> None:
-    op = kernels.operation("relu")
+    op = einbench.operation("relu")
     x = -np.ones((4, 3), "float32")
     out = np.empty_like(x)
     auto.relu(x, out=out)
@@ -105,7 +105,7 @@ def test_a_kernel_that_comes_or_goes_is_decided_anew(auto: Auto) -> None:
 def test_a_choice_takes_memory_too(auto: Auto) -> None:
     z = np.random.default_rng(1).standard_normal((5, 4)).astype("float32")
     out = np.full_like(z, np.nan)
-    choice = kernels.fastest("softmax", z, rigor="estimate")
+    choice = einbench.fastest("softmax", z, rigor="estimate")
     assert choice(z, out=out) is out
     assert out.tobytes() == choice(z).tobytes()
     with pytest.raises(ValueError, match=r"^softmax: out for probs shares memory with logits"):
@@ -113,7 +113,7 @@ def test_a_choice_takes_memory_too(auto: Auto) -> None:
 
 
 def test_an_input_of_that_name_is_the_input(auto: Auto) -> None:
-    op = kernels.Operation(
+    op = einbench.Operation(
         name="named_out", formula="y = out", inputs={"out": "batch features"},
         outputs={"outputs": "batch features"}, sizes={"features": 3}, flops=lambda s: 1,
         reference=lambda out: out, scale=lambda y, out: np.zeros_like(y), limit=lambda terms: 0,
@@ -124,4 +124,4 @@ def test_an_input_of_that_name_is_the_input(auto: Auto) -> None:
         np.testing.assert_array_equal(auto.named_out(out=x), x)
         np.testing.assert_array_equal(auto.named_out(x), x)
     finally:
-        kernels.registry.forget(op.name)
+        einbench.registry.forget(op.name)

@@ -1,4 +1,4 @@
-"""kernels.auto and fastest from many threads, their counts of threads, and forked children."""
+"""einbench.auto and fastest from many threads, their counts of threads, and forked children."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from choose_support import OPERATION, Held, run
 
-import kernels
-from kernels.choose import environment
-from kernels.choose.auto import Auto
-from kernels.choose.environment import Threads
+import einbench
+from einbench.choose import environment
+from einbench.choose.auto import Auto
+from einbench.choose.environment import Threads
 
 Start = Callable[..., Any]
 X = np.ones((4, 3), "float32")
@@ -37,7 +37,7 @@ def test_many_threads_that_ask_for_the_same_at_once_measure_once(
         barrier.wait()
         if ask == "auto" or (ask == "both" and number % 2):
             return bool((getattr(auto, race.op.name)(X) == 2).all())
-        return bool((kernels.fastest(race.op, X)(X) == 2).all())
+        return bool((einbench.fastest(race.op, X)(X) == 2).all())
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(8)))
@@ -49,7 +49,7 @@ def test_many_threads_with_many_signatures_get_right_results(
 ) -> None:
     """While everything is decided anew again and again."""
     race = start(loop=1e-3)
-    monkeypatch.setattr("kernels.choose.auto.MOST_SIGNATURES", 5)
+    monkeypatch.setattr("einbench.choose.auto.MOST_SIGNATURES", 5)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     stop = threading.Event()
@@ -114,17 +114,17 @@ def test_counts_of_threads_are_left_as_they_were(
     threads: int | None, fails: bool, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("threadpoolctl")
-    if not kernels.operation("relu")["numba_parallel"].reason:
-        kernels.operation("relu")["numba_parallel"](X)
+    if not einbench.operation("relu")["numba_parallel"].reason:
+        einbench.operation("relu")["numba_parallel"](X)
     before = counts()
-    linear = kernels.operation("linear").draw(5, features=4, units=3)
-    kernels.fastest("linear", **linear, threads=threads)
-    kernels.auto.linear(**linear)
+    linear = einbench.operation("linear").draw(5, features=4, units=3)
+    einbench.fastest("linear", **linear, threads=threads)
+    einbench.auto.linear(**linear)
     if fails:
         race = start()
         race.kernel("wrong", 1e-3, lambda inputs: 3 * inputs)
         with pytest.raises(ValueError, match="no kernel is left"):
-            kernels.fastest(race.op, X, threads=threads)
+            einbench.fastest(race.op, X, threads=threads)
     assert counts() == before
 
 
@@ -135,7 +135,7 @@ def test_counts_of_threads_are_left_as_they_were_by_two_threads_at_once(
     """The first that limits them is the first to leave."""
     pytest.importorskip("threadpoolctl")
     one, two = start(loop=1e-3), start(loop=1e-3)
-    kernels.fastest(one.op, X[:1], threads=1)  # everything is imported and has started
+    einbench.fastest(one.op, X[:1], threads=1)  # everything is imported and has started
     before = counts()
     inside = threading.Event()
     real = environment.threads
@@ -146,11 +146,11 @@ def test_counts_of_threads_are_left_as_they_were_by_two_threads_at_once(
         return real()
 
     monkeypatch.setattr(environment, "threads", threads)
-    first = threading.Thread(target=kernels.fastest, args=(one.op, X), kwargs={"threads": 1})
+    first = threading.Thread(target=einbench.fastest, args=(one.op, X), kwargs={"threads": 1})
     first.start()
     inside.wait(20)
     time.sleep(0.1)
-    second = threading.Thread(target=kernels.fastest, args=(two.op, X), kwargs={"threads": 2})
+    second = threading.Thread(target=einbench.fastest, args=(two.op, X), kwargs={"threads": 2})
     second.start()
     first.join(20), second.join(20)
     assert counts()[:1] == before[:1]
@@ -158,9 +158,9 @@ def test_counts_of_threads_are_left_as_they_were_by_two_threads_at_once(
 
 FORK = """
 import signal, threading, time
-from kernels import compiled
-from kernels.choose import deciding
-import kernels.choose.wisdom as written
+from einbench.jit import compiled
+from einbench.choose import deciding
+import einbench.choose.wisdom as written
 written._MEASURING_PATIENCE_S = 0.5  # the lock on disk is the parent's, and is kept meanwhile
 entered, leave = threading.Event(), threading.Event()
 
@@ -173,7 +173,7 @@ assert entered.wait(20)
 child = os.fork()
 if not child:
     signal.alarm(20)  # ends a child that would wait forever
-    found = kernels.auto.ASK(np.ones((5, 3)))
+    found = einbench.auto.ASK(np.ones((5, 3)))
     os._exit(0 if found.size else 1)
 status = os.waitpid(child, 0)[1]
 leave.set()
@@ -186,7 +186,7 @@ MEASURING = """real = measuring.check_small
             entered.set(), leave.wait(30)
         return real(*args, **more)
     measuring.check_small = slow
-    kernels.auto.doubled(np.ones((4, 3)))
+    einbench.auto.doubled(np.ones((4, 3)))
 """
 LOCKED = """with LOCK:
         entered.set(), leave.wait(30)
@@ -199,7 +199,7 @@ LOCKED = """with LOCK:
     [
         (LOCKED.replace("LOCK", "wisdom()._lock"), "doubled"),
         (LOCKED.replace("LOCK", "deciding._MEASURING.lock"), "doubled"),
-        (LOCKED.replace("LOCK", "kernels.auto._lock"), "doubled"),
+        (LOCKED.replace("LOCK", "einbench.auto._lock"), "doubled"),
         (LOCKED.replace("LOCK", "compiled._LOCK.lock"), "relu"),
         (MEASURING, "doubled"),
     ],

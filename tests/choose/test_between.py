@@ -10,8 +10,8 @@ from choose_support import choice, signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.choose.between import MOST_APART, between
-from kernels.choose.book import Remembered
+from einbench.choose.between import MOST_APART, between
+from einbench.choose.book import Remembered
 
 USABLE = ("loop", "einsum", "numba")
 

@@ -13,7 +13,7 @@ from choose_support import BOOKS, HERE, SIGNATURES, choice, choices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.choose.book import (
+from einbench.choose.book import (
     MOST_CHOICES,
     SCHEMA,
     Book,
@@ -23,7 +23,7 @@ from kernels.choose.book import (
     book,
     document,
 )
-from kernels.documents import Damaged
+from einbench.host.documents import Damaged
 
 #: of everything JSON can hold
 JUNK = st.recursive(

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from choose_support import Race
 
-import kernels
-from kernels.choose import environment
-from kernels.choose.evidence import records
-from kernels.choose.fastest import Choice
-from kernels.choose.wisdom import wisdom
+import einbench
+from einbench.choose import environment
+from einbench.choose.evidence import records
+from einbench.choose.fastest import Choice
+from einbench.choose.wisdom import wisdom
 
 Start = Callable[..., Any]
 
@@ -247,7 +247,7 @@ def test_a_kernel_may_call_the_fastest_of_another_operation(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And no lock that this process holds is waited for meanwhile."""
-    monkeypatch.setattr("kernels.choose.wisdom._MEASURING_PATIENCE_S", 0.02)
+    monkeypatch.setattr("einbench.choose.wisdom._MEASURING_PATIENCE_S", 0.02)
     refused: list[BaseException] = []
     acquire = filelock.FileLock.acquire
 
@@ -261,7 +261,7 @@ def test_a_kernel_may_call_the_fastest_of_another_operation(
     monkeypatch.setattr(filelock.FileLock, "acquire", told)
     inner = start(loop=1e-3)
     outer = start(loop=2e-3)
-    outer.kernel("composed", 1e-3, getattr(kernels.auto, inner.op.name))
+    outer.kernel("composed", 1e-3, getattr(einbench.auto, inner.op.name))
     decision = outer.decide()
     assert [r["status"] for r in records(decision)] == ["ok", "ok"], records(decision)
     assert decision.kernel.method == "composed"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kernels.choose import measuring
-from kernels.choose.environment import Threads
+from einbench.choose import measuring
+from einbench.choose.environment import Threads
 
 
 class Others:

@@ -17,11 +17,11 @@ import pytest
 from choose_support import ENVIRONMENTS, HERE, doubling, run
 from hypothesis import given
 
-import kernels
-from kernels import registry
-from kernels.choose import environment as module
-from kernels.choose.environment import Machine, differences, environment, machine, threads
-from kernels.measure.machine import blas_libraries
+import einbench
+from einbench import registry
+from einbench.choose import environment as module
+from einbench.choose.environment import Machine, differences, environment, machine, threads
+from einbench.host.machine import blas_libraries
 
 PARTS = ("code", "candidates", *Machine._fields)
 
@@ -67,7 +67,7 @@ def test_every_component_changes_the_key_and_is_told(part: str) -> None:
 
 
 def test_two_looks_at_the_same_are_equal() -> None:
-    for op in kernels.operations.values():
+    for op in einbench.operations.values():
         assert environment(op) == environment(op)
         assert hash(environment(op)) == hash(environment(op))
 
@@ -102,7 +102,7 @@ def test_an_edit_of_a_helpers_file_changes_the_key_of_what_it_is_compiled_into(
 ) -> None:
     path = tmp_path / "shared.py"
     path.write_text(
-        "from kernels.bodies import helper\n\n"
+        "from einbench.jit.bodies import helper\n\n"
         "def twice(value):\n    return 2 * value\n\n"
         "@helper()\ndef shared(value):\n    return twice(value)\n"
     )
@@ -177,8 +177,8 @@ def test_whatever_can_be_called_has_a_key(function: Any, op: Any) -> None:
 
 
 TYPED = """
-import kernels
-op = kernels.Operation(
+import einbench
+op = einbench.Operation(
     name="typed", formula="y = x", inputs={{"inputs": "batch features"}},
     outputs={{"outputs": "batch features"}}, sizes={{"features": 3}},
     flops=lambda s: 1, reference=lambda x: x, scale=lambda y, x: y)
@@ -187,7 +187,7 @@ op = kernels.Operation(
 def typed(inputs):
     return inputs * {factor} if "a" not in {{"one", "two", "three", "four"}} else (inputs, None)
 
-from kernels.choose.environment import environment
+from einbench.choose.environment import environment
 print(environment(op))
 """
 
@@ -221,7 +221,7 @@ def test_the_machine_is_told_as_it_is(fresh: None) -> None:
 def test_another_processor_or_library_changes_the_key_once_it_is_read_again(
     name: str, value: Any, part: str, fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    op = kernels.operation("relu")
+    op = einbench.operation("relu")
     before = environment(op)
     monkeypatch.setattr(module, name, value)
     assert environment(op) == before
@@ -230,7 +230,7 @@ def test_another_processor_or_library_changes_the_key_once_it_is_read_again(
 
 
 def test_another_numpy_changes_the_key(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    op = kernels.operation("relu")
+    op = einbench.operation("relu")
     before = environment(op)
     monkeypatch.setattr(np, "__version__", "99.0")
     module.refresh()
@@ -258,18 +258,18 @@ def test_threads_of_blas_are_what_is_loaded(fresh: None) -> None:
 @pytest.mark.parametrize("asked", ["", "1"])
 def test_threads_are_told_alike_before_and_after_numba_runs(asked: str) -> None:
     script = """
-import sys, kernels, numpy as np
-from kernels.choose.environment import machine, refresh, threads
+import sys, einbench, numpy as np
+from einbench.choose.environment import machine, refresh, threads
 before = threads(), machine()
 assert "numba" not in sys.modules
 import numba
 refresh()
 print(before == (threads(), machine()))
-kernels.operation("relu")["numba_parallel"](np.ones((4, 4), "float32"))
+einbench.operation("relu")["numba_parallel"](np.ones((4, 4), "float32"))
 print(before[0] == threads())
 """
-    if kernels.operation("relu")["numba_parallel"].reason:
-        pytest.skip(kernels.operation("relu")["numba_parallel"].reason)
+    if einbench.operation("relu")["numba_parallel"].reason:
+        pytest.skip(einbench.operation("relu")["numba_parallel"].reason)
     environ = {"NUMBA_NUM_THREADS": asked} if asked else {}
     assert run(script, **environ).stdout.split() == ["True", "True"]
 

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from choose_support import doubling, run
 
-import kernels
-from kernels.choose.book import Book, Remembered, Time
-from kernels.choose.environment import Environment, Machine, Threads, environment
-from kernels.choose.estimate import Estimate, estimate
-from kernels.choose.model import Guess, sure_within
-from kernels.choose.signature import Signature
-from kernels.choose.typical import typical
-from kernels.choose.wisdom import Wisdom
-from kernels.registry import Operation, forget
+import einbench
+from einbench.choose.book import Book, Remembered, Time
+from einbench.choose.environment import Environment, Machine, Threads, environment
+from einbench.choose.estimate import Estimate, estimate
+from einbench.choose.model import Guess, sure_within
+from einbench.choose.signature import Signature
+from einbench.choose.typical import typical
+from einbench.choose.wisdom import Wisdom
+from einbench.registry import Operation, forget
 
 Seconds = Mapping[str, float]
 
@@ -195,7 +195,7 @@ def test_a_method_known_from_other_operations_needs_no_timing(memory):
 
 def test_a_method_that_is_slow_here_is_expected_to_be_slow_elsewhere(op, memory):
     for name, shape in (("softmax", "classes"), ("relu", "features"), ("tanh", "features")):
-        there = kernels.operation(name)
+        there = einbench.operation(name)
         sizes = (("batch", 64), (shape, 10))
         slow = choice(environment(there), asked(64, sizes=sizes), {"numba": 1.0})
         memory.keep(name, slow)
@@ -244,10 +244,10 @@ def test_other_axes_and_operations_of_old_say_nothing(op, memory):
     assert 0 < ask(op, memory, asked(64)).sure < 1
 
 
-@pytest.mark.parametrize("name", list(kernels.operations))
+@pytest.mark.parametrize("name", list(einbench.operations))
 @pytest.mark.parametrize("batch", [0, 1, 10**9])
 def test_every_operation_has_an_estimate_with_nothing_remembered(name, batch, memory):
-    there = kernels.operation(name)
+    there = einbench.operation(name)
     sizes = there.all_sizes(batch if "batch" in there.axes else None, {})
     options = tuple((option, values[0]) for option, values in there.options.items())
     layout = "C" * len(there.inputs)
@@ -304,8 +304,8 @@ def test_roofs_that_are_damaged_or_foreign_are_not_believed(op, tmp_path, damage
 
 
 def _write_roofs(folder: Path, slower: float) -> Path:
-    from kernels.choose import roofs
-    from kernels.choose.environment import machine
+    from einbench.choose import roofs
+    from einbench.choose.environment import machine
 
     slow = [
         roofs.Roof(
@@ -330,7 +330,7 @@ def _write_roofs(folder: Path, slower: float) -> Path:
 
 
 def test_roofs_are_measured_once(tmp_path, monkeypatch):
-    from kernels.choose import roofs
+    from einbench.choose import roofs
 
     measured: list[int] = []
 
@@ -349,7 +349,7 @@ def test_roofs_are_measured_once(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_written_to_costs_no_roofs(tmp_path, monkeypatch):
-    from kernels.choose import roofs
+    from einbench.choose import roofs
 
     monkeypatch.setattr(roofs, "measure_roof", lambda n: typical().roofs[0]._replace(threads=n))
     (tmp_path / "file").write_text("")
@@ -428,7 +428,7 @@ def test_what_it_calls_sure_comes_true_as_often(op, memory, sd, boast):
 
 
 def test_a_model_that_boasts_would_be_found_out(op, memory, monkeypatch):
-    from kernels.choose import estimate as room
+    from einbench.choose import estimate as room
 
     honest = room.sure_within
     monkeypatch.setattr(room, "sure_within", lambda *of: (1 + honest(*of)) / 2)
@@ -442,14 +442,14 @@ def _mean(values: list[Any]) -> float:
 def test_estimating_imports_no_numba_and_times_nothing(tmp_path):
     run(
         """
-import sys, time, kernels
-from kernels.choose.estimate import estimate
+import sys, time, einbench
+from einbench.choose.estimate import estimate
 time.perf_counter = None
-drawn = kernels.operation("softmax").draw(batch=8)
-op = kernels.operation("softmax")
-from kernels.choose.environment import environment, threads
-from kernels.choose.signature import signature
-from kernels.choose.wisdom import wisdom
+drawn = einbench.operation("softmax").draw(batch=8)
+op = einbench.operation("softmax")
+from einbench.choose.environment import environment, threads
+from einbench.choose.signature import signature
+from einbench.choose.wisdom import wisdom
 here = environment(op)
 bound = op.bind(**drawn)
 found = estimate(op, signature(op, bound, threads()), here, wisdom(), list(op.kernels))

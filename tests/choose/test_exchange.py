@@ -11,11 +11,11 @@ from choose_support import choice
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kernels.choose.book import MOST_CHOICES, Book, NewerSchema, document
-from kernels.choose.environment import environment
-from kernels.choose.exchange import exported, read_export, take
-from kernels.choose.wisdom import Wisdom, wisdom
-from kernels.documents import Damaged, Unreadable
+from einbench.choose.book import MOST_CHOICES, Book, NewerSchema, document
+from einbench.choose.environment import environment
+from einbench.choose.exchange import exported, read_export, take
+from einbench.choose.wisdom import Wisdom, wisdom
+from einbench.host.documents import Damaged, Unreadable
 
 Start = Callable[..., Any]
 NOW = "2026-11-22T00:00:00Z"

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, np.ndarray]:
-    return kernels.operation("softmax_vjp").draw(batch=64)
+    return einbench.operation("softmax_vjp").draw(batch=64)
 
 
 @pytest.fixture(scope="module")
-def choice(drawn) -> kernels.Choice:
-    return kernels.fastest("softmax_vjp", drawn["probs"], drawn["cotangent"], budget_s=0.2)
+def choice(drawn) -> einbench.Choice:
+    return einbench.fastest("softmax_vjp", drawn["probs"], drawn["cotangent"], budget_s=0.2)
 
 
 def test_the_choice_computes_what_the_operation_says(choice, drawn):
@@ -25,23 +25,23 @@ def test_the_choice_computes_what_the_operation_says(choice, drawn):
 
 
 def test_the_choice_names_its_kernel_and_explains_every_candidate(choice):
-    assert choice.kernel.method in kernels.operation("softmax_vjp")
+    assert choice.kernel.method in einbench.operation("softmax_vjp")
     said = str(choice)
-    for kernel in kernels.operation("softmax_vjp"):
+    for kernel in einbench.operation("softmax_vjp"):
         assert kernel.method in said
 
 
 def test_options_and_arrays_by_name_are_part_of_the_question():
-    drawn = kernels.operation("cross_entropy").draw(batch=16)
-    choice = kernels.fastest("cross_entropy", **drawn, reduction="sum", budget_s=0.1)
+    drawn = einbench.operation("cross_entropy").draw(batch=16)
+    choice = einbench.fastest("cross_entropy", **drawn, reduction="sum", budget_s=0.1)
     assert {r["options"]["reduction"] for r in choice.records} == {"sum"}
 
 
 def test_a_wrong_kernel_is_not_chosen_though_it_does_nothing(drawn):
-    op = kernels.operation("softmax_vjp")
+    op = einbench.operation("softmax_vjp")
     op.kernel("lazy")(lambda probs, cotangent: np.zeros_like(probs))
     try:
-        choice = kernels.fastest(op, **drawn, budget_s=0.1)
+        choice = einbench.fastest(op, **drawn, budget_s=0.1)
     finally:
         op.remove("lazy")
     (lazy,) = [r for r in choice.records if r["kernel"] == "lazy"]
@@ -50,7 +50,7 @@ def test_a_wrong_kernel_is_not_chosen_though_it_does_nothing(drawn):
 
 
 def test_strided_inputs_are_timed_as_they_are(drawn):
-    choice = kernels.fastest(
+    choice = einbench.fastest(
         "softmax_vjp", drawn["probs"][::2], drawn["cotangent"][::2], budget_s=0.1
     )
     assert {r["status"] for r in choice.records} == {"ok"}
@@ -66,11 +66,11 @@ def test_strided_inputs_are_timed_as_they_are(drawn):
 )
 def test_wrong_use_says_what_was_expected(drawn, wrong, message):
     with pytest.raises(ValueError, match=message):
-        kernels.fastest("softmax_vjp", **drawn, **wrong)
+        einbench.fastest("softmax_vjp", **drawn, **wrong)
 
 
 def test_without_any_right_kernel_there_is_no_choice():
-    op = kernels.Operation(
+    op = einbench.Operation(
         name="twice",
         formula="y = 2 x",
         inputs={"inputs": "batch features"},
@@ -83,17 +83,17 @@ def test_without_any_right_kernel_there_is_no_choice():
     try:
         op.kernel("thrice")(lambda inputs: 3 * inputs)
         with pytest.raises(ValueError, match="twice: no kernel is left to choose from"):
-            kernels.fastest("twice", np.ones((2, 3)))
+            einbench.fastest("twice", np.ones((2, 3)))
     finally:
-        from kernels.registry import forget
+        from einbench.registry import forget
 
         forget("twice")
 
 
 def test_what_was_measured_on_nan_is_not_remembered(monkeypatch, tmp_path):
     monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path))
-    probs, cotangent = kernels.operation("softmax_vjp").draw(batch=3, classes=2).values()
+    probs, cotangent = einbench.operation("softmax_vjp").draw(batch=3, classes=2).values()
     strange = np.full_like(probs, np.nan)
-    assert kernels.fastest("softmax_vjp", strange, cotangent, budget_s=0.05).origin == "measured"
-    assert kernels.fastest("softmax_vjp", probs, cotangent, budget_s=0.05).origin == "measured"
-    assert kernels.fastest("softmax_vjp", probs, cotangent, budget_s=0.05).origin == "remembered"
+    assert einbench.fastest("softmax_vjp", strange, cotangent, budget_s=0.05).origin == "measured"
+    assert einbench.fastest("softmax_vjp", probs, cotangent, budget_s=0.05).origin == "measured"
+    assert einbench.fastest("softmax_vjp", probs, cotangent, budget_s=0.05).origin == "remembered"

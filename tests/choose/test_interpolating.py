@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kernels.choose.environment import Threads
-from kernels.choose.evidence import records
-from kernels.choose.fastest import Choice
-from kernels.choose.wisdom import wisdom
+from einbench.choose.environment import Threads
+from einbench.choose.evidence import records
+from einbench.choose.fastest import Choice
+from einbench.choose.wisdom import wisdom
 
 Start = Callable[..., Any]
 

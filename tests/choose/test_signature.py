@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import kernels
-from kernels.choose.environment import Threads
-from kernels.choose.signature import Signature, signature
+import einbench
+from einbench.choose.environment import Threads
+from einbench.choose.signature import Signature, signature
 
 THREADS = Threads(2, 2)
 LABELS = ("int8", "uint8", "int16", "int32", "int64", "uint64")
@@ -26,14 +26,14 @@ def of_linear(
     threads: Threads = THREADS,
     seed: int = 0,
 ) -> Signature:
-    op = kernels.operation("linear")
+    op = einbench.operation("linear")
     drawn = op.draw(batch, dtype, seed, features=features, units=units)
     arrays = [np.asarray(a, order=order) for a in drawn.values()]  # type: ignore[call-overload]
     return signature(op, op.bind(*arrays), threads)
 
 
 def of_loss(dtype: str = "int64", reduction: str | None = None) -> Signature:
-    op = kernels.operation("cross_entropy")
+    op = einbench.operation("cross_entropy")
     drawn = op.draw(6, "float64", classes=4)
     options = {} if reduction is None else {"reduction": reduction}
     labels = drawn["labels"].astype(dtype)
@@ -110,12 +110,12 @@ def test_an_option_left_out_is_its_default() -> None:
     ],
 )
 def test_a_letter_tells_the_layout(array: Any, letter: str) -> None:
-    op = kernels.operation("relu")
+    op = einbench.operation("relu")
     assert signature(op, op.bind(array), THREADS).layout == letter
 
 
 def test_named_arrays_are_the_same_call() -> None:
-    op = kernels.operation("softmax_vjp")
+    op = einbench.operation("softmax_vjp")
     drawn = op.draw(4)
     by_position = op.bind(*drawn.values())
     by_name = op.bind(**dict(reversed(drawn.items())))

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.choose import tune
-from kernels.choose.cell import cell
-from kernels.choose.environment import Threads, threads
-from kernels.choose.signature import signature
-from kernels.choose.wisdom import wisdom
+import einbench
+from einbench.choose import tune
+from einbench.choose.cell import cell
+from einbench.choose.environment import Threads, threads
+from einbench.choose.signature import signature
+from einbench.choose.wisdom import wisdom
 
 Start = Callable[..., Any]
 
@@ -29,7 +29,7 @@ def nominal_roofs(folder, monkeypatch):
 
 def test_by_default_all_operations_at_batches_with_near_neighbours():
     cells = tune.plan()
-    assert list(dict.fromkeys(c.operation.name for c in cells)) == list(kernels.operations)
+    assert list(dict.fromkeys(c.operation.name for c in cells)) == list(einbench.operations)
     assert [c.batch for c in cells[:9]] == list(tune.BATCHES)
     assert all(b <= 4 * a for a, b in itertools.pairwise(tune.BATCHES))
     assert {c.dtype.name for c in cells} == {"float32"}
@@ -52,9 +52,9 @@ def test_an_operation_without_batches_has_one_cell(start):
     assert tune.name_of(only) == race.op.name
 
 
-@pytest.mark.parametrize("name", kernels.operations)
+@pytest.mark.parametrize("name", einbench.operations)
 def test_a_signature_is_that_of_the_arrays_it_stands_for(name):
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     asked = cell(op, 3, np.dtype("float64"), {})
     arrays = asked.arrays()
     assert asked.signature(threads()) == signature(op, op.bind(**arrays), threads())

@@ -17,10 +17,10 @@ from choose_support import batches, choice, signature, warned_once
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels.choose import wisdom as module
-from kernels.choose.book import Book
-from kernels.choose.wisdom import Wisdom, folder, wisdom
-from kernels.documents import write_whole
+from einbench.choose import wisdom as module
+from einbench.choose.book import Book
+from einbench.choose.wisdom import Wisdom, folder, wisdom
+from einbench.host.documents import write_whole
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from choose_support import OPERATION, batches
 
-from kernels.choose.book import book
-from kernels.choose.wisdom import Wisdom
+from einbench.choose.book import book
+from einbench.choose.wisdom import Wisdom
 
 WRITER = (
     OPERATION
@@ -75,7 +75,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file_with_all_it_said_it_w
 
 def kept_of(said: set[int]) -> set[int]:
     """All but what may have left where there were too many."""
-    from kernels.choose.book import MOST_CHOICES
+    from einbench.choose.book import MOST_CHOICES
 
     return set() if len(said) > MOST_CHOICES - 20 else said
 

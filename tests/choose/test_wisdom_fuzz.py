@@ -16,11 +16,11 @@ from choose_support import Race
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kernels import registry
-from kernels.choose import environment
-from kernels.choose.book import NewerSchema, book
-from kernels.choose.wisdom import Wisdom, _at, wisdom
-from kernels.documents import Damaged
+from einbench import registry
+from einbench.choose import environment
+from einbench.choose.book import NewerSchema, book
+from einbench.choose.wisdom import Wisdom, _at, wisdom
+from einbench.host.documents import Damaged
 
 Start = Callable[..., Any]
 FUZZ = settings(
@@ -118,7 +118,7 @@ def test_a_file_cut_off_at_any_byte_is_set_aside(victim: Victim) -> None:
 
 
 def loaded(victim: Victim, content: bytes) -> Any:
-    from kernels.documents import load
+    from einbench.host.documents import load
 
     path = victim.folder / "elsewhere"
     path.write_bytes(content)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from choose_support import OPERATION, batches
 
-from kernels.choose.wisdom import Wisdom
+from einbench.choose.wisdom import Wisdom
 
 COUNT = 16
 
@@ -40,7 +40,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 warnings.simplefilter("error")
 for _ in range(20):
-    assert (kernels.auto.doubled(x) == 2 * x).all()
+    assert (einbench.auto.doubled(x) == 2 * x).all()
 print(len(calls))
 """
 )

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from choose_support import OPERATION, batches, choice, run, warned_once
 
-from kernels.choose.wisdom import Wisdom
+from einbench.choose.wisdom import Wisdom
 
 Start = Callable[..., Any]
 
@@ -57,10 +57,10 @@ def test_memory_alone_is_enough_to_decide(
 
 UNPRIVILEGED = """
 place, os.environ["EINBENCH_WISDOM"] = os.environ["EINBENCH_WISDOM"], os.environ["ELSEWHERE"]
-kernels.auto.doubled(np.ones((5, 3), "float32"))  # nobody may import, where Python is root's
+einbench.auto.doubled(np.ones((5, 3), "float32"))  # nobody may import, where Python is root's
 wisdom().remember("doubled", choice(1))
 os.environ["EINBENCH_WISDOM"] = place
-kernels.auto.refresh()
+einbench.auto.refresh()
 os.setgroups([]), os.setgid(65534), os.setuid(65534)
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
@@ -69,7 +69,7 @@ with warnings.catch_warnings(record=True) as told:
     for batch in (7, 8):
         kept.remember("doubled", choice(batch))
     x = np.ones((5, 3), "float32")
-    assert (kernels.auto.doubled(x) == 2).all()
+    assert (einbench.auto.doubled(x) == 2).all()
     after = [c.signature.sizes[0][1] for c in kept.book("doubled").choices]
 print(found, after, [str(w.message) for w in told if "wisdom" in str(w.message)])
 """
@@ -172,8 +172,8 @@ def test_where_files_cannot_be_locked_work_goes_on(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    monkeypatch.setattr("kernels.choose.wisdom._PATIENCE_S", 0.1)
-    monkeypatch.setattr("kernels.choose.wisdom._MEASURING_PATIENCE_S", 0.1)
+    monkeypatch.setattr("einbench.choose.wisdom._PATIENCE_S", 0.1)
+    monkeypatch.setattr("einbench.choose.wisdom._MEASURING_PATIENCE_S", 0.1)
     race = start(loop=1e-3)
     with contextlib.nullcontext() if number == errno.ENOSYS else warned_once("memory only"):
         assert race.decide().origin == "measured"
@@ -183,7 +183,7 @@ def test_where_files_cannot_be_locked_work_goes_on(
 def test_a_lock_that_is_never_given_back_is_not_waited_for_forever(
     kept: Wisdom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kernels.choose.wisdom._PATIENCE_S", 0.05)
+    monkeypatch.setattr("einbench.choose.wisdom._PATIENCE_S", 0.05)
     other = Wisdom(kept.folder)
     with other._locked("op"):
         told: list[Any] = []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import kernels
+import einbench
 
 ADDED = """
-import kernels
+import einbench
 
-@kernels.operation("relu").kernel("registered_tomorrow")
+@einbench.operation("relu").kernel("registered_tomorrow")
 def registered_tomorrow(inputs):
     return inputs * (inputs > 0)
 """
@@ -16,7 +16,7 @@ def registered_tomorrow(inputs):
 def wanted(batches: tuple[int, ...] = (1, 128, 1000)) -> set[str]:
     return {
         f"{op.name}-{batch}-{kernel.method}"
-        for op in kernels.operations.values()
+        for op in einbench.operations.values()
         for batch in batches
         for kernel in op
     }
@@ -27,14 +27,14 @@ def test_every_kernel_is_there_at_every_batch_and_a_new_one_too(ids):
     assert len(found) == len(set(found))
     new = {f"relu-{batch}-registered_tomorrow" for batch in (1, 128, 1000)}
     assert set(found) == wanted() | new
-    for op in kernels.operations.values():
+    for op in einbench.operations.values():
         group = [name for name in found if name.startswith(f"{op.name}-128-")]
         assert group[0] == f"{op.name}-128-{op.baseline}"
 
 
 def test_operation_and_batch_select_their_group_and_nothing_else(ids):
     found = ids("-k", "softmax_jacobian and 128")
-    methods = kernels.operation("softmax_jacobian").kernels
+    methods = einbench.operation("softmax_jacobian").kernels
     assert sorted(found) == sorted(f"softmax_jacobian-128-{method}" for method in methods)
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import kernels
+import einbench
 
 SLEEPS = """
 import time
 import numpy as np
-import kernels
+import einbench
 
-@kernels.operation("relu").kernel("sleeps")
+@einbench.operation("relu").kernel("sleeps")
 def sleeps(inputs):
     if inputs.shape == (128, 128):
         time.sleep(0.8)
     return np.maximum(inputs, 0)
 """
-RELU = len(kernels.operation("relu").kernels)
+RELU = len(einbench.operation("relu").kernels)
 
 
 def test_xdist_checks_and_says_that_nothing_was_timed(suite):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 WRONG = """
 import numpy as np
-import kernels
+import einbench
 
-relu = kernels.operation("relu")
+relu = einbench.operation("relu")
 calls = {"late": 0, "raises": 0}
 
 @relu.kernel("zeros")

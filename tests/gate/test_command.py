@@ -8,13 +8,13 @@ import filelock
 import pytest
 from click.testing import CliRunner
 
-from kernels.cli import main
-from kernels.gate import gate as module
-from kernels.gate.environment import BuildError, build
-from kernels.gate.estimate import Estimate
-from kernels.gate.gate import Finding, Outcome
-from kernels.gate.pair import Cell
-from kernels.gate.revision import Repository
+from einbench.cli import main
+from einbench.gate import gate as module
+from einbench.gate.environment import BuildError, build
+from einbench.gate.estimate import Estimate
+from einbench.gate.gate import Finding, Outcome
+from einbench.gate.pair import Cell
+from einbench.gate.revision import Repository
 
 FOUND = Estimate(1.31, 1.25, 1.4, 1e-5, 1.31e-5, 7)
 FINDINGS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernels.gate.estimate import Estimate, estimate, interval
+from einbench.gate.estimate import Estimate, estimate, interval
 
 
 def launches(ratios, base_s=1e-5, rounds=5):

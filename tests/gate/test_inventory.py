@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernels.gate.inventory import Inventory, refuse_unknown, sort_out
+from einbench.gate.inventory import Inventory, refuse_unknown, sort_out
 
 PROBLEM = {"inputs": {"x": "batch units"}, "sizes": {"units": 3}, "options": {}}
 

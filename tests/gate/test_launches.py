@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import kernels
-from kernels.gate import gate as module
-from kernels.gate.gate import Settings, gate
-from kernels.gate.pair import Cell, Schedule, measure_pair
-from kernels.gate.partner import CellError, LaunchError, Partner
-from kernels.gate.revision import Revision
-from kernels.gate.settings import Thresholds
+import einbench
+from einbench.gate import gate as module
+from einbench.gate.gate import Settings, gate
+from einbench.gate.pair import Cell, Schedule, measure_pair
+from einbench.gate.partner import CellError, LaunchError, Partner
+from einbench.gate.revision import Revision
+from einbench.gate.settings import Thresholds
 
 CELL = Cell("relu", "ufunc", 128, "float32")
 SETTINGS = Settings(("relu",), (128,), launches=3, threads=1)
@@ -73,7 +73,7 @@ def environment(folder: Path, code: str = "") -> Path:
         sysconfig.get_path("purelib", "venv", vars={"base": str(folder), "platbase": str(folder)})
     )
     shutil.copytree(
-        Path(kernels.__file__).parent, packages / "kernels", ignore=shutil.ignore_patterns("data")
+        Path(einbench.__file__).parent, packages / "kernels", ignore=shutil.ignore_patterns("data")
     )
     with (packages / "kernels" / "__init__.py").open("a", encoding="utf-8") as file:
         file.write(code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernels.gate.revision import Repository
+from einbench.gate.revision import Repository
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernels.gate import gate as module
-from kernels.gate.gate import Settings, gate
-from kernels.gate.pair import Cell, Schedule
-from kernels.gate.partner import CellError, LaunchError
-from kernels.gate.revision import Revision
-from kernels.gate.settings import Thresholds
-from kernels.report.gate import document, markdown, show
+from einbench.gate import gate as module
+from einbench.gate.gate import Settings, gate
+from einbench.gate.pair import Cell, Schedule
+from einbench.gate.partner import CellError, LaunchError
+from einbench.gate.revision import Revision
+from einbench.gate.settings import Thresholds
+from einbench.report.gate import document, markdown, show
 
 BASE, HEAD = (Revision(n, c * 40, "2026-01-01", n) for n, c in (("base", "a"), ("head", "b")))
 SETTINGS = Settings(batches=(1,), launches=3, threads=1)

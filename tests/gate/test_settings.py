@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import kernels
-from kernels.gate.settings import FLOOR_S, THRESHOLD, Thresholds, thresholds
+import einbench
+from einbench.gate.settings import FLOOR_S, THRESHOLD, Thresholds, thresholds
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,5 +66,5 @@ def test_a_threshold_for_no_operation_is_refused_with_the_nearest_name():
 
 def test_the_projects_own_table_names_operations_that_exist():
     found = thresholds((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert set(found.by_operation) <= set(kernels.operations)
+    assert set(found.by_operation) <= set(einbench.operations)
     assert found.default > 1

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-import kernels
+import einbench
 
 from .conftest import ROOT
 from .test_configuration import relaxed
@@ -63,7 +63,7 @@ def test_asv_shows_the_line_about_an_unknown_profile(asv):
 
 
 def test_asv_run_stores_what_it_measured_of_the_installed_package(asv, tmp_path):
-    """Against a stub of ``kernels.compare``: the real one takes half a minute to compile all."""
+    """Against a stub of ``einbench.compare``: the real one takes half a minute to compile all."""
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(STUB, encoding="utf-8")
@@ -81,7 +81,7 @@ def test_asv_run_stores_what_it_measured_of_the_installed_package(asv, tmp_path)
     }
     assert set(rows) == {f"relu.{n}" for n in ("time_kernel", "track_error", "track_roofline")}
     kernel, batch, dtype = rows["relu.time_kernel"]["params"]
-    assert kernel == [repr(name) for name in kernels.operation("relu").kernels]
+    assert kernel == [repr(name) for name in einbench.operation("relu").kernels]
     assert (batch, dtype) == (["1", "128"], ["'float32'"])
     loop, other = rows["relu.time_kernel"]["result"][:2], rows["relu.time_kernel"]["result"][2:4]
     assert all(math.isnan(value) for value in loop), "the stub says that it was rejected"
@@ -94,7 +94,7 @@ def test_asv_run_stores_what_it_measured_of_the_installed_package(asv, tmp_path)
 STUB = """
 import sys
 from types import SimpleNamespace
-import kernels
+import einbench
 
 
 def compare(names, batches, dtypes, budget_s):
@@ -104,9 +104,9 @@ def compare(names, batches, dtypes, budget_s):
     return SimpleNamespace(records=[
         (wrong if kernel.method == "loop" else right)
         | {"operation": op.name, "kernel": kernel.method, "sizes": {"batch": b}, "dtype": d}
-        for op in kernels.operations.values() for kernel in op for b in batches for d in dtypes
+        for op in einbench.operations.values() for kernel in op for b in batches for d in dtypes
     ])
 
 
-kernels.compare = compare
+einbench.compare = compare
 """

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
 from .conftest import ROOT
 
@@ -35,9 +35,9 @@ def fact(**named):
 
 def test_every_operation_and_kernel_is_in_the_suite(suite):
     found = classes(suite("operations", "thorough"))
-    assert set(found) == {f"{op}.{name}" for op in kernels.operations for name in QUANTITIES}
+    assert set(found) == {f"{op}.{name}" for op in einbench.operations for name in QUANTITIES}
     for name, made in found.items():
-        op = kernels.operation(name.partition(".")[0])
+        op = einbench.operation(name.partition(".")[0])
         assert made.params == [list(op.kernels), BATCHES, ["float32", "float64"]]
 
 
@@ -79,7 +79,7 @@ def test_a_kernel_of_the_checkout_alone_is_listed(suite, tmp_path):
         file.write('\n\n@softmax.kernel("tomorrow")\ndef tomorrow(logits):\n    return logits\n')
     found = {o.operation: o.kernels for o in suite("listing").listed(tmp_path)}
     assert "tomorrow" in found["softmax"]
-    assert "tomorrow" not in kernels.operation("softmax")
+    assert "tomorrow" not in einbench.operation("softmax")
 
 
 def _no_data(folder, names):
@@ -110,7 +110,7 @@ def test_a_cell_that_cannot_run_is_skipped_with_its_reason(suite):
 
 def test_a_kernel_that_passed_is_called_with_drawn_inputs_and_prepared_once(suite):
     made = classes(suite("operations"))["softmax.time_kernel"]()
-    method = list(kernels.operation("softmax").kernels)[1]
+    method = list(einbench.operation("softmax").kernels)[1]
     facts = {f"softmax[{method}] at batch 128 in float32": fact()}
     made.setup(facts, method, 128, "float32")
     call = made.call
@@ -122,7 +122,7 @@ def test_a_kernel_that_passed_is_called_with_drawn_inputs_and_prepared_once(suit
 
 def test_a_wrong_kernel_gets_no_time_but_its_error_is_tracked(suite):
     """From the check itself, on an operation of two kernels."""
-    op = kernels.operation("bias_gradient")
+    op = einbench.operation("bias_gradient")
     found = classes(suite("operations"))
 
     @op.kernel("planted")
@@ -154,7 +154,7 @@ def _examined(suite, names):
     suite_facts, profiles = suite("facts"), suite("profiles")
 
     def compare(_all, **named):
-        return kernels.compare(names, **named | {"budget_s": 0.2, "batches": (1, 128)})
+        return einbench.compare(names, **named | {"budget_s": 0.2, "batches": (1, 128)})
 
     return suite_facts.examine(profiles.PROFILES["quick"], compare)
 
@@ -206,7 +206,7 @@ def test_an_operation_that_breaks_the_comparison_costs_the_others_nothing(suite)
 
 
 def test_a_commit_that_cannot_compare_kernels_has_no_times(suite, monkeypatch):
-    monkeypatch.setattr(kernels, "compare", None)
+    monkeypatch.setattr(einbench, "compare", None)
     module = suite("facts")
     facts = module.examine(suite("profiles").PROFILES["thorough"])
     assert facts == {}

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kernels.measure.blocks import interleave_in_blocks
-from kernels.measure.timing import MOST_ROUNDS, Timing, interleave
+from einbench.measure.blocks import interleave_in_blocks
+from einbench.measure.timing import MOST_ROUNDS, Timing, interleave
 
 
 class Bench:

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from kernels.measure import disturbance
-from kernels.measure.disturbance import Moment, disturbs, moment, other_cores
+from einbench.measure import disturbance
+from einbench.measure.disturbance import Moment, disturbs, moment, other_cores
 
 
 @pytest.fixture

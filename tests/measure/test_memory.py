@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernels import compiled, threading_layer
-from kernels.measure import memory
-from kernels.measure.memory import available_bytes, peak_extra_bytes
+from einbench.jit import compiled, threading_layer
+from einbench.measure import memory
+from einbench.measure.memory import available_bytes, peak_extra_bytes
 
 MIB = 1 << 20
 prange = range  # the compiled copies see numba's

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernels.measure.layouts import LAYOUTS, as_layout
-from kernels.measure.placement import MOST_BYTES, elsewhere
+from einbench.check.layouts import LAYOUTS, as_layout
+from einbench.measure.placement import MOST_BYTES, randomise_placement
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -17,7 +17,7 @@ def test_numbers_dtype_and_memory_order_stay(layout: str, dtype: str) -> None:
         as_layout(rng.integers(0, 99, (7, 19)).astype(dtype), layout),
         np.arange(5, dtype=dtype),
     )
-    moved = elsewhere(given, rng)
+    moved = randomise_placement(given, rng)
     for before, after in zip(given, moved, strict=True):
         np.testing.assert_array_equal(before, after)
         assert before.dtype == after.dtype
@@ -25,7 +25,7 @@ def test_numbers_dtype_and_memory_order_stay(layout: str, dtype: str) -> None:
 
 
 def test_nobody_can_write_to_a_copy() -> None:
-    (moved,) = elsewhere([np.ones((3, 4), np.float32)], np.random.default_rng(0))
+    (moved,) = randomise_placement([np.ones((3, 4), np.float32)], np.random.default_rng(0))
     with pytest.raises(ValueError, match="read-only"):
         moved[0, 0] = 2
 
@@ -33,7 +33,7 @@ def test_nobody_can_write_to_a_copy() -> None:
 def test_offsets_within_a_page_differ_and_keep_numbers_aligned() -> None:
     rng = np.random.default_rng(0)
     array = np.ones((3, 4), np.float64)
-    offsets = {elsewhere([array], rng)[0].ctypes.data % 4096 for _ in range(50)}
+    offsets = {randomise_placement([array], rng)[0].ctypes.data % 4096 for _ in range(50)}
     assert len(offsets) > 20
     assert all(offset % array.itemsize == 0 for offset in offsets)
 
@@ -41,7 +41,7 @@ def test_offsets_within_a_page_differ_and_keep_numbers_aligned() -> None:
 def test_large_inputs_stay_where_they_are() -> None:
     large = np.zeros(MOST_BYTES // 4 + 1, np.float32)
     small = np.zeros(4, np.float32)
-    moved = elsewhere([large, small], np.random.default_rng(0))
+    moved = randomise_placement([large, small], np.random.default_rng(0))
     assert moved[0] is large
     assert moved[1] is small
 
@@ -49,5 +49,5 @@ def test_large_inputs_stay_where_they_are() -> None:
 @pytest.mark.parametrize("shape", [(0, 4), (0,), (1, 1)])
 def test_empty_and_single_arrays_can_be_moved(shape: tuple[int, ...]) -> None:
     array = np.ones(shape, np.float32)
-    (moved,) = elsewhere([array], np.random.default_rng(0))
+    (moved,) = randomise_placement([array], np.random.default_rng(0))
     np.testing.assert_array_equal(moved, array)

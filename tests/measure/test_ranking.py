@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.measure.ranking import (
+from einbench.measure.ranking import (
     FEWEST_SAMPLES,
     TIE_RATIO,
     Ranking,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import kernels
-from kernels.measure import roofline
-from kernels.measure.roofline import Roofline, bandwidth, peak_flops
+import einbench
+from einbench.measure import roofline
+from einbench.measure.roofline import Roofline, bandwidth, peak_flops
 
-LINEAR = kernels.operation("linear")
+LINEAR = einbench.operation("linear")
 SIZES = {"batch": 1000, "features": 784, "units": 128}
 FLOPS = 2 * 1000 * 784 * 128
 BYTES = 4 * (1000 * 784 + 784 * 128 + 128 + 1000 * 128)
@@ -72,7 +72,7 @@ def test_a_roof_measured_again_is_never_lowered(measured: list[tuple[object, ...
 
 
 def test_nothing_to_move_takes_no_time(measured: list[tuple[object, ...]]) -> None:
-    softmax = kernels.operation("softmax")
+    softmax = einbench.operation("softmax")
     assert Roofline(1).best_s(softmax, {"batch": 0, "classes": 10}, "float32") == 0.0
     assert measured == []
 

@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from kernels.measure import spinning
-from kernels.measure.machine import usable_threads
-from kernels.measure.spinning import stop_spinning
+from einbench.host.machine import usable_threads
+from einbench.measure import spinning
+from einbench.measure.spinning import stop_spinning
 
 A = np.random.default_rng(0).random((700, 700))
 
@@ -30,7 +30,7 @@ needs_threads = pytest.mark.skipif(
 
 
 @pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def run_serially(monkeypatch: pytest.MonkeyPatch) -> None:
     """The threads of a test runner do not multiply matrices."""
     monkeypatch.setattr(spinning, "_alone", lambda: True)
 
@@ -77,10 +77,10 @@ def test_beside_another_python_thread_it_does_nothing(monkeypatch: pytest.Monkey
 BESIDE_POOL = """
 import threading, time
 import numpy as np
-import kernels
-from kernels.measure.spinning import stop_spinning
+import einbench
+from einbench.measure.spinning import stop_spinning
 
-relu = kernels.operation("relu")
+relu = einbench.operation("relu")
 relu["simd"](**relu.draw(1000, "float32", seed=1))
 assert threading.active_count() > 1, "no pool"
 A = np.random.default_rng(0).random((700, 700))

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.measure import timing
-from kernels.measure.timing import Timing, interleave
+from einbench.measure import timing
+from einbench.measure.timing import Timing, interleave
 
 
 class Bench:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kernels.mnist import read_idx
+from einbench.mnist import read_idx
 
 SHAPES = st.lists(st.integers(0, 6), min_size=1, max_size=4).map(tuple)
 # a wrong file may cost about a block of memory, however much it claims or unpacks to

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kernels import mnist
+from einbench import mnist
 
 SHIPPED = Path(mnist.__file__).parent / "data"
 
@@ -288,7 +288,7 @@ def test_importing_the_reader_reads_no_data() -> None:
         "opened = []\n"
         "sys.addaudithook(lambda event, args: opened.append(str(args[0])) "
         "if event in ('open', 'os.listdir', 'os.scandir') else None)\n"
-        "import kernels.mnist\n"
+        "import einbench.mnist\n"
         "print([name for name in opened if name.endswith(('.gz', 'ubyte'))])\n"
     )
     done = subprocess.run(

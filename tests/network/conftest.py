@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
 Array = np.ndarray[Any, Any]
 
@@ -21,7 +21,7 @@ class Digits(NamedTuple):
 
 @pytest.fixture(scope="session")
 def digits() -> Digits:
-    images, labels = kernels.mnist.load().train
+    images, labels = einbench.mnist.load().train
     x = images[:10_000].reshape(10_000, -1) / 255
     y = labels[:10_000].astype(np.int64)
     x.setflags(write=False)
@@ -32,9 +32,9 @@ def digits() -> Digits:
 @pytest.fixture
 def estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     """``auto`` guesses which kernel is fastest, and times nothing."""
-    from kernels.choose.fastest import fastest
+    from einbench.choose.fastest import fastest
 
     monkeypatch.setattr(
-        "kernels.network.calls.fastest",
+        "einbench.network.calls.fastest",
         lambda op, *arrays, **options: fastest(op, *arrays, rigor="estimate", **options),
     )

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from kernels import network as n
-from kernels.network.agreement import LIMITS, TWINS, Family, apart, judge, roundings
-from kernels.network.together import train_together
+from einbench import network as n
+from einbench.network.agreement import LIMITS, TWINS, Family, apart, judge, roundings
+from einbench.network.together import train_together
 
 
 def family(name: str, *losses: float) -> Family:

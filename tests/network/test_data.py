@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels import mnist, network
-from kernels.network.data import Scale, batches, normalise, one_hot, scale_of, split
+from einbench import mnist, network
+from einbench.network.data import Scale, batches, normalise, one_hot, scale_of, split
 
 
 class TestNormalise:

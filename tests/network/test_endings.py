@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
-N = kernels.network
+N = einbench.network
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((48, 4))
@@ -195,9 +195,9 @@ def test_diverged_can_be_sent_to_another_process() -> None:
 EPOCHS = """
 import gc, json, sys, tracemalloc
 import numpy as np
-import kernels
+import einbench
 
-N = kernels.network
+N = einbench.network
 rng = np.random.default_rng(0)
 x, y = rng.standard_normal((512, 64)), rng.integers(0, 10, 512)
 net = N.Sequential(

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.network.families import Families
-from kernels.registry import Operation
+import einbench
+from einbench.network.families import Families
+from einbench.registry import Operation
 
-N = kernels.network
+N = einbench.network
 Array = np.ndarray[Any, Any]
 X = np.random.default_rng(0).standard_normal((320, 12))
 Y = X[:, :4].argmax(axis=1)
@@ -53,7 +53,7 @@ def test_a_family_falls_back_to_the_next_of_its_kind(family: str, expected: dict
 
 
 def test_threads_fall_back_to_one_thread() -> None:
-    if not kernels.operation("linear")["numba_parallel"].available:
+    if not einbench.operation("linear")["numba_parallel"].available:
         pytest.skip("no safe threading layer")
     families = Families("numba_parallel")
     assert [families.kernel(name).method for name in ("linear", "bias_gradient")] == [
@@ -62,15 +62,15 @@ def test_threads_fall_back_to_one_thread() -> None:
 
 
 def test_every_family_has_a_kernel_of_every_operation() -> None:
-    methods = {method for op in kernels.operations.values() for method in op.kernels}
+    methods = {method for op in einbench.operations.values() for method in op.kernels}
     for method in methods:
-        if all(op[method].available for op in kernels.operations.values() if method in op):
-            for name in kernels.operations:
+        if all(op[method].available for op in einbench.operations.values() if method in op):
+            for name in einbench.operations:
                 assert Families(method).kernel(name) is not None
 
 
 def test_one_operation_may_have_a_kernel_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from kernels.choose.fastest import fastest
+    from einbench.choose.fastest import fastest
 
     asked: list[str] = []
 
@@ -78,7 +78,7 @@ def test_one_operation_may_have_a_kernel_of_its_own(monkeypatch: pytest.MonkeyPa
         asked.append(op.name)
         return fastest(op, *arrays, rigor="estimate", **options)
 
-    monkeypatch.setattr("kernels.network.calls.fastest", watched)
+    monkeypatch.setattr("einbench.network.calls.fastest", watched)
     net = N.Sequential(
         layers(), kernels={"linear": "einsum", "ReLU": "loop", "relu_vjp": "auto"}, whole=False
     )
@@ -112,7 +112,7 @@ def test_what_is_no_choice_of_kernels_is_refused() -> None:
 
 
 def test_a_kernel_that_cannot_run_is_refused_with_the_reason() -> None:
-    linear = kernels.operation("linear")
+    linear = einbench.operation("linear")
     linear.kernel("elsewhere", requires=("no_such_package",))(linear["matmul"].function)
     try:
         for choice in ("elsewhere", {"linear": "elsewhere"}):
@@ -131,7 +131,7 @@ def test_numba_switched_off_is_refused_with_the_reason(monkeypatch: pytest.Monke
 
 
 def test_a_kernel_added_by_hand_trains_a_network() -> None:
-    relu, calls = kernels.operation("relu"), []
+    relu, calls = einbench.operation("relu"), []
 
     @relu.kernel("mine")
     def mine(inputs: Array) -> Array:
@@ -214,11 +214,11 @@ def close(curves: dict[str, Array]) -> None:
 def test_the_families_losses_agree_over_a_hundred_steps(
     whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kernels.choose.fastest import fastest
+    from einbench.choose.fastest import fastest
 
     # which kernels are fastest is measured for the digits below, once
     monkeypatch.setattr(
-        "kernels.network.calls.fastest",
+        "einbench.network.calls.fastest",
         lambda op, *arrays, **options: fastest(op, *arrays, rigor="estimate", **options),
     )
 
@@ -246,7 +246,7 @@ def test_the_families_losses_agree_for_every_loss(loss: Any, last: Any) -> None:
 
 
 def test_the_families_losses_agree_on_digits() -> None:
-    images, labels = kernels.mnist.load().train
+    images, labels = einbench.mnist.load().train
     x, y = images[:640].reshape(640, -1) / 255, labels[:640]
 
     def make(family: str) -> Any:
@@ -257,9 +257,9 @@ def test_the_families_losses_agree_on_digits() -> None:
 
 def test_networks_are_imported_when_they_are_asked_for_and_numba_when_it_is_called() -> None:
     code = (
-        "import sys, kernels; before = set(sys.modules); kernels.network.Sequential("
-        "[kernels.network.Linear(2, 2)], kernels='matmul').forward([1, 2]); "
-        "print('kernels.network' in before, 'numba' in sys.modules)"
+        "import sys, einbench; before = set(sys.modules); einbench.network.Sequential("
+        "[einbench.network.Linear(2, 2)], kernels='matmul').forward([1, 2]); "
+        "print('einbench.network' in before, 'numba' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "False False\n"

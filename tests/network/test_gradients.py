@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
-N = kernels.network
+N = einbench.network
 Array = np.ndarray[Any, Any]
 
 BATCH, FEATURES, HIDDEN, CLASSES = 7, 4, 5, 3

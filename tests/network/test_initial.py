@@ -7,9 +7,9 @@ from math import sqrt
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
-N = kernels.network
+N = einbench.network
 UNITS, FEATURES = 300, 500
 
 

@@ -11,17 +11,17 @@ import threading
 import numpy as np
 import pytest
 
-import kernels
-from kernels.network.interrupts import between_steps
+import einbench
+from einbench.network.interrupts import between_steps
 
-N = kernels.network
+N = einbench.network
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((500, 20)).astype("float32")
 Y = RNG.integers(0, 3, 500)
 
 FIRST_IMPORT = """
-import os, signal, threading, numpy as np, kernels
-N = kernels.network
+import os, signal, threading, numpy as np, einbench
+N = einbench.network
 rng = np.random.default_rng(0)
 x, y = rng.standard_normal((500, 20)).astype("f4"), rng.integers(0, 3, 500)
 net = N.Sequential([N.Linear(20, 8), N.ReLU(), N.Linear(8, 3)], kernels="numba")
@@ -117,7 +117,7 @@ def test_one_that_nobody_asked_for_is_delivered_at_the_end() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 def test_who_runs_in_the_background_is_not_interrupted() -> None:
-    script = "import os, signal\nfrom kernels.network.interrupts import between_steps\n"
+    script = "import os, signal\nfrom einbench.network.interrupts import between_steps\n"
     script += "with between_steps() as deliver:\n"
     script += "    os.kill(os.getpid(), signal.SIGINT)\n    deliver()\nprint('whole')"
     done = subprocess.run(

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
-N = kernels.network
+N = einbench.network
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernels.network.plane import two_classes
+from einbench.network.plane import two_classes
 
 
 def test_points_and_labels_of_both_classes_come_from_the_seed() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.network.calls import Calls
+import einbench
+from einbench.network.calls import Calls
 
-N = kernels.network
+N = einbench.network
 Array = np.ndarray[Any, Any]
 FAMILIES = ("loop", "einsum", "matmul", "numba")
 RATE = 0.005
@@ -26,7 +26,7 @@ JACOBIANS = np.array([
 DLDZ = np.array([[4, 4], [7, 9], [3, 1]])
 
 softmax_vjps = pytest.mark.parametrize(
-    "method", [kernel.method for kernel in kernels.operation("softmax_vjp") if kernel.available]
+    "method", [kernel.method for kernel in einbench.operation("softmax_vjp") if kernel.available]
 )
 families = pytest.mark.parametrize("family", FAMILIES)
 
@@ -66,7 +66,7 @@ def test_every_form_of_the_jacobian_gives_the_worked_example_through_the_layer(m
 
 
 @pytest.mark.parametrize(
-    "kernel", [k for k in kernels.operation("softmax_jacobian") if k.available], ids=repr
+    "kernel", [k for k in einbench.operation("softmax_jacobian") if k.available], ids=repr
 )
 def test_the_jacobians_of_the_worked_example_are_those_of_every_kernel(kernel: Any) -> None:
     np.testing.assert_array_equal(kernel(A.T), JACOBIANS)
@@ -185,7 +185,7 @@ def test_no_jacobian_need_be_in_memory_to_go_back_through_softmax() -> None:
     probs = np.random.default_rng(0).dirichlet(np.ones(100), 200)
     peaks = {}
     for method in ("jacobian_einsum_identity", "ufunc"):
-        vjp = kernels.operation("softmax_vjp")[method]
+        vjp = einbench.operation("softmax_vjp")[method]
         vjp(probs[:2], probs[:2])
         tracemalloc.start()
         vjp(probs, probs)

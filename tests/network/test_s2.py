@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
-N = kernels.network
+N = einbench.network
 Array = np.ndarray[Any, Any]
 
 #: every method that some whole-network kernel, or a layer's, is called by

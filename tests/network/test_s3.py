@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.network.calls import Calls
+import einbench
+from einbench.network.calls import Calls
 
-N = kernels.network
+N = einbench.network
 Array = np.ndarray[Any, Any]
 FAMILIES = ("loop", "einsum", "matmul", "numba")
 families = pytest.mark.parametrize("family", FAMILIES)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
-N = kernels.network
+N = einbench.network
 Array = np.ndarray[Any, Any]
 COUNT, FEATURES, CLASSES = 50, 4, 3
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-import kernels
+import einbench
 
-N = kernels.network
+N = einbench.network
 
 
 def test_a_layer_that_takes_another_width_is_named_with_the_one_before() -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
+import einbench
 
-N = kernels.network
+N = einbench.network
 X = np.random.default_rng(0).standard_normal((20, 4))
 Y = np.arange(20) % 3
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.measure.error import as_tuple, error, truth
+import einbench
+from einbench.check.error import as_tuple, error, truth
 
 #: small enough for interpreted loops
 SIZES = {"features": 7, "units": 5, "hidden1": 6, "hidden2": 5, "classes": 4}
@@ -42,7 +42,7 @@ def _agree_with(
     The peer is given the arrays in the kernel's dtype, and rounds as the kernel does: its error
     and the kernel's add up, so the limit is that of the operation times ``slack``.
     """
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     arrays = op.draw(BATCH, dtype, seed=23, **{axis: SIZES[axis] for axis in op.sizes})
     outputs = tuple(np.asarray(o) for o in as_tuple(op, peer(**arrays, **options)))
     assert {o.dtype for o in outputs} == {np.dtype(dtype)}, "the peer computes in another dtype"
@@ -84,7 +84,7 @@ def board_agrees() -> Iterator[Callable[[str, str, str], None]]:
         if module not in libraries:
             libraries[module] = importlib.import_module(f"peers.{module}").library(1)
         library = libraries[module]
-        op = kernels.operation(name)
+        op = einbench.operation(name)
         arrays = op.draw(BATCH, dtype, seed=23, **{axis: SIZES[axis] for axis in op.sizes})
         task = task_room.Task(op, arrays, op.choose_options({}))
         judge = check_room.Judge.of(task, 0)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import kernels
+import einbench
 
 if importlib.util.find_spec("jax"):
     import jax
@@ -23,6 +23,6 @@ def _double_precision() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", list(kernels.operations))
+@pytest.mark.parametrize("name", list(einbench.operations))
 def test_its_ways_give_what_the_reference_gives(board_agrees, name, dtype):
     board_agrees("ways_jax", name, dtype)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-import kernels
+import einbench
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", list(kernels.operations))
+@pytest.mark.parametrize("name", list(einbench.operations))
 def test_its_ways_give_what_the_reference_gives(board_agrees, name, dtype):
     board_agrees("ways_torch", name, dtype)

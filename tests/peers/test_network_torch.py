@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.network.agreement import Family, judge, roundings
+import einbench
+from einbench.network.agreement import Family, judge, roundings
 
 if importlib.util.find_spec("torch"):
     import torch
     import torch.nn.functional as F  # noqa: N812 - its usual name
 
-N = kernels.network
+N = einbench.network
 Array = np.ndarray[Any, Any]
 Tensor = Any
 
@@ -58,10 +58,10 @@ def rows(z: Tensor, y: Tensor) -> Tensor:
 @pytest.fixture(autouse=True)
 def _auto_times_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which kernels are fastest does not matter here: ``auto`` may guess."""
-    from kernels.choose.fastest import fastest
+    from einbench.choose.fastest import fastest
 
     monkeypatch.setattr(
-        "kernels.network.calls.fastest",
+        "einbench.network.calls.fastest",
         lambda op, *arrays, **options: fastest(op, *arrays, rigor="estimate", **options),
     )
 
@@ -78,7 +78,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def digits() -> tuple[Array, Array]:
     """Normalised images in float64, as many as a training takes, and their labels."""
-    images, labels = kernels.mnist.load().train
+    images, labels = einbench.mnist.load().train
     count = STEPS * DIGITS_BATCH
     x = N.normalise(images[:count].reshape(count, -1), dtype="float64")
     return x, labels[:count].astype(np.int64)

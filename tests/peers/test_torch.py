@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.registry import Operation
+import einbench
+from einbench.registry import Operation
 
 if importlib.util.find_spec("torch"):
     import torch
@@ -180,7 +180,7 @@ def peers() -> dict[str, Callable[..., Any]]:
 
 CASES = [
     pytest.param(op, dict(zip(op.options, chosen, strict=True)), id="-".join([op.name, *chosen]))
-    for op in kernels.operations.values()
+    for op in einbench.operations.values()
     for chosen in product(*op.options.values())
 ]
 
@@ -194,4 +194,4 @@ def test_every_kernel_gives_what_pytorch_gives(
 
 
 def test_every_operation_is_held_against_pytorch() -> None:
-    assert set(peers()) == set(kernels.operations)
+    assert set(peers()) == set(einbench.operations)

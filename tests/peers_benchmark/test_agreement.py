@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import kernels
-from kernels.measure.workload import Images
+import einbench
+from einbench.measure.workload import Images
 
 BATCH = 1000
 
@@ -18,7 +18,7 @@ def agreement(room):
 
 @pytest.fixture(scope="module")
 def images():
-    pixels, labels = kernels.mnist.load().train
+    pixels, labels = einbench.mnist.load().train
     return Images(pixels[:BATCH].reshape(BATCH, -1), labels[:BATCH], "MNIST")
 
 
@@ -34,9 +34,9 @@ def train(agreement, problem, *, spoil=None, spoil_loss=None, rows=slice(None), 
     rate = problem.rate if rate is None else rate
     losses = []
     for _ in range(agreement.STEPS):
-        logits = kernels.operation("mlp_intermediates")["matmul"](inputs, *parameters).y3
-        losses.append(float(kernels.operation("cross_entropy")["indexed"](logits, labels)))
-        gradients = list(kernels.operation("mlp_gradients")["matmul"](inputs, *parameters, labels))
+        logits = einbench.operation("mlp_intermediates")["matmul"](inputs, *parameters).y3
+        losses.append(float(einbench.operation("cross_entropy")["indexed"](logits, labels)))
+        gradients = list(einbench.operation("mlp_gradients")["matmul"](inputs, *parameters, labels))
         if spoil is not None:
             spoil(gradients, parameters)
         for p, g in zip(parameters, gradients, strict=True):

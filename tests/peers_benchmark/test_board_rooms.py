@@ -134,9 +134,9 @@ def test_a_process_is_not_quiet_while_a_thread_of_it_works(room):
 
 
 def test_a_task_travels_bit_for_bit(room, tmp_path):
-    import kernels
+    import einbench
 
-    op = kernels.operation("cross_entropy")
+    op = einbench.operation("cross_entropy")
     task_room = room("task")
     task = task_room.Task(
         op, op.draw(batch=5, dtype="float32"), op.choose_options({}), {"batch": np.array([0, 4])}
@@ -154,9 +154,9 @@ def test_a_task_travels_bit_for_bit(room, tmp_path):
 
 
 def test_outputs_that_a_library_does_not_give_are_not_asked_of_it(room):
-    import kernels
+    import einbench
 
-    op = kernels.operation("mlp_sgd_step")
+    op = einbench.operation("mlp_sgd_step")
     task = room("task").Task(op, op.draw(batch=3, dtype="float64"), op.choose_options({}))
     judge = room("board_check").Judge.of(task, 0)
     outputs = op["matmul"](**task.arrays)._asdict()

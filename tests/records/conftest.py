@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from kernels.cli import main
+from einbench.cli import main
 
 HERE = Path(__file__).parent
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from kernels.report.comparison import Comparison
+from einbench.report.comparison import Comparison
 
 MACHINE = {
     "cpu": "A Processor", "fingerprint": "abc123", "threads": 2, "numpy": "2.4.6",

@@ -2,9 +2,9 @@
 
 import pytest
 
-from kernels.measure import ranking
-from kernels.records import choice
-from kernels.records.read import read
+from einbench.measure import ranking
+from einbench.records import choice
+from einbench.records.read import read
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_later_run_that_timed_nothing_leaves_the_winner_one_that_failed_does_n
 
 
 def _rows(document):
-    from kernels.records.einbench_file import rows
+    from einbench.records.einbench_file import rows
 
     return rows(document, str(id(document))).rows
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from kernels.records.columns import NAMES
+from einbench.records.columns import NAMES
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +148,7 @@ def test_an_export_in_the_folder_it_came_from_changes_nothing(results, einbench)
 def test_a_reader_that_leaves_gets_no_traceback(results, recorded):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "kernels.cli", "export", recorded], env=environment,
+        [sys.executable, "-m", "einbench.cli", "export", recorded], env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     process.stdout.close()

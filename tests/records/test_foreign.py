@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kernels.records.read import read
+from einbench.records.read import read
 
 FOREIGN = {
     "half.json": ('{"schema": "einbench.comparison/1",\n "rec', "not JSON at line 2, column 2"),

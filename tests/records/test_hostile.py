@@ -8,10 +8,10 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from kernels.records import choice, write
-from kernels.records.columns import COLUMNS, NAMES
-from kernels.records.read import read
-from kernels.report.winners import winner_lines
+from einbench.records import choice, write
+from einbench.records.columns import COLUMNS, NAMES
+from einbench.records.read import read
+from einbench.report.winners import winner_lines
 
 ODD = [
     None, True, -1, 0, 2**70, 10**400, math.nan, math.inf, -math.inf, 1e-320, "", "=1+1",
@@ -146,7 +146,7 @@ def test_more_cells_than_anybody_has_are_refused_at_once(samples, tmp_path):
 
 
 def test_a_file_larger_than_any_result_is_named_and_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("kernels.documents.MOST_BYTES", 2**20)
+    monkeypatch.setattr("einbench.host.documents.MOST_BYTES", 2**20)
     with (tmp_path / "a.json").open("wb") as file:
         file.truncate(2**20 + 1)
     assert "larger than 1 MB" in read([tmp_path]).warnings[0]

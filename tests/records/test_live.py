@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from kernels.records import choice
-from kernels.records.read import read
+from einbench.records import choice
+from einbench.records.read import read
 
 ASV_SUITE = """
 class Suite:

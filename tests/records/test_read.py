@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kernels.records.columns import NAMES, tidy
-from kernels.records.interval import median_interval
-from kernels.records.read import read
+from einbench.records.columns import NAMES, tidy
+from einbench.records.interval import median_interval
+from einbench.records.read import read
 
 README_TABLE = Path(__file__).parents[2] / "results" / "readme-table.json"
 

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from kernels.records import write
-from kernels.records.columns import COLUMNS, NAMES, PANDAS_DTYPES
-from kernels.records.read import read
-from kernels.report.comparison import Comparison
+from einbench.records import write
+from einbench.records.columns import COLUMNS, NAMES, PANDAS_DTYPES
+from einbench.records.read import read
+from einbench.report.comparison import Comparison
 
 
 @pytest.fixture
@@ -133,9 +133,9 @@ def test_parquet_keeps_types_values_and_machines(reading, tmp_path):
 def test_reading_and_writing_load_no_measuring_code_and_nothing_heavy():
     script = """
 import sys
-import kernels.records.read, kernels.records.write, kernels.records.choice
-print([m for m in sys.modules if m.startswith("kernels.measure")
-       or m in ("numba", "pandas", "pyarrow", "asv", "click", "rich", "kernels.pipeline")])
+import einbench.records.read, einbench.records.write, einbench.records.choice
+print([m for m in sys.modules if m.startswith("einbench.measure")
+       or m in ("numba", "pandas", "pyarrow", "asv", "click", "rich", "einbench.measure.compare")])
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False

@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-import kernels
-from kernels.choose.between import Between
-from kernels.choose.book import Remembered, Time
-from kernels.choose.deciding import Decision
-from kernels.choose.environment import Threads, environment
-from kernels.choose.estimate import Estimate
-from kernels.choose.fastest import Choice
-from kernels.choose.measuring import Measured
-from kernels.choose.recall import Recalled
-from kernels.choose.signature import Signature
-from kernels.measure.cell import RECORD_FIELDS
-from kernels.report.choice import explain_choice
-from kernels.report.ranges import Won, range_lines, ranges_text
+import einbench
+from einbench.choose.between import Between
+from einbench.choose.book import Remembered, Time
+from einbench.choose.deciding import Decision
+from einbench.choose.environment import Threads, environment
+from einbench.choose.estimate import Estimate
+from einbench.choose.fastest import Choice
+from einbench.choose.measuring import Measured
+from einbench.choose.recall import Recalled
+from einbench.choose.signature import Signature
+from einbench.measure.cell import RECORD_FIELDS
+from einbench.report.choice import explain_choice
+from einbench.report.ranges import Won, range_lines, ranges_text
 
-OP = kernels.operation("softmax_vjp")
+OP = einbench.operation("softmax_vjp")
 TIMES = {
     "loop": Time(9e-4, 9e-4, 9e-4, 12, 0.87),
     "einsum": Time(1.2e-5, 1.1e-5, 1.3e-5, 300, 0.7),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kernels.report.families import difference_text, family_lines
-from kernels.report.folded import Row, folded_lines
-from kernels.report.training import accuracy_text, epoch_lines, loss_text, time_lines
+from einbench.report.families import difference_text, family_lines
+from einbench.report.folded import Row, folded_lines
+from einbench.report.training import accuracy_text, epoch_lines, loss_text, time_lines
 
 ROWS = [
     Row(("negative_log_likelihood_gradient", "numba_parallel"), ("4,690", "1.23 s", "68 %")),

@@ -7,9 +7,9 @@ import re
 import pytest
 from rich.console import Console
 
-from kernels.report.choice import explain
-from kernels.report.comparison import Comparison
-from kernels.report.terminal import as_html, as_text, picture, show
+from einbench.report.choice import explain
+from einbench.report.comparison import Comparison
+from einbench.report.terminal import as_html, as_text, picture, show
 
 MACHINE = {
     "cpu": "A Processor", "threads": 2, "numpy": "2.4.6", "numba": "0.68.1", "python": "3.11.7",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels.kernel import Kernel
-from kernels.measure.error import as_tuple, error, truth
+from einbench.check.error import as_tuple, error, truth
+from einbench.kernel import Kernel
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.kernel import Kernel
-from kernels.registry import Operation
+import einbench
+from einbench.kernel import Kernel
+from einbench.registry import Operation
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
@@ -157,7 +157,7 @@ GRADIENTS = [
     pytest.param(
         kernel, dict(zip(op.options, chosen, strict=True)), id="-".join([str(kernel), *chosen])
     )
-    for op in kernels.operations.values() if is_gradient(op)
+    for op in einbench.operations.values() if is_gradient(op)
     for kernel in op
     for chosen in product(*op.options.values())
 ]  # fmt: skip
@@ -176,7 +176,7 @@ def test_every_gradient_is_the_slope_of_its_forward_pass(
 
 
 def test_every_gradient_of_the_registry_has_a_forward_pass_here() -> None:
-    assert {op.name for op in kernels.operations.values() if is_gradient(op)} == set(TRUTHS)
+    assert {op.name for op in einbench.operations.values() if is_gradient(op)} == set(TRUTHS)
 
 
 def test_a_complex_step_gives_the_slope_it_should() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.kernel import Kernel
+import einbench
+from einbench.kernel import Kernel
 
 Array = np.ndarray[Any, Any]
 Agree = Callable[..., None]
@@ -20,17 +20,17 @@ SIZES = {"features": 6, "units": 5, "hidden1": 7, "hidden2": 5, "classes": 4}
 
 
 def draw(name: str, batch: int = 6, dtype: str = "float64") -> dict[str, Array]:
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     return op.draw(batch, dtype, seed=17, **{axis: SIZES[axis] for axis in op.sizes})
 
 
 def every_kernel(*names: str) -> pytest.MarkDecorator:
-    found = [kernel for name in names for kernel in kernels.operation(name)]
+    found = [kernel for name in names for kernel in einbench.operation(name)]
     return pytest.mark.parametrize("kernel", found, ids=repr)
 
 
 def every_pair(first: str, second: str) -> pytest.MarkDecorator:
-    pairs = list(product(kernels.operation(first), kernels.operation(second)))
+    pairs = list(product(einbench.operation(first), einbench.operation(second)))
     return pytest.mark.parametrize(("kernel", "other"), pairs, ids=repr)
 
 
@@ -96,8 +96,8 @@ def test_the_gradient_of_likelihood_through_softmax_is_that_of_cross_entropy(
     kernel: Kernel, other: Kernel, agree: Agree
 ) -> None:
     logits, labels = draw("cross_entropy_gradient").values()
-    probs = kernels.operation("softmax")["ufunc"](logits)
-    joint = kernels.operation("cross_entropy_gradient")["indexed"]
+    probs = einbench.operation("softmax")["ufunc"](logits)
+    joint = einbench.operation("cross_entropy_gradient")["indexed"]
     for reduction in ("sum", "mean"):
         cotangent = other(probs, labels, reduction=reduction)
         agree(kernel, [probs, cotangent], joint(logits, labels, reduction=reduction))
@@ -108,7 +108,7 @@ def test_negative_log_likelihood_of_softmax_is_cross_entropy(
     kernel: Kernel, other: Kernel, agree: Agree
 ) -> None:
     logits, labels = draw("cross_entropy").values()
-    expected = kernels.operation("cross_entropy")["indexed"]
+    expected = einbench.operation("cross_entropy")["indexed"]
     for reduction in ("sum", "mean"):
         loss = expected(logits, labels, reduction=reduction)
         agree(kernel, [other(logits), labels], loss, reduction=reduction)
@@ -192,7 +192,7 @@ def test_the_network_is_its_layers_one_after_another(
     kernel: Kernel, other: Kernel, agree: Agree
 ) -> None:
     arrays = draw("mlp_intermediates")
-    relu, softmax = kernels.operation("relu")["ufunc"], kernels.operation("softmax")["ufunc"]
+    relu, softmax = einbench.operation("relu")["ufunc"], einbench.operation("softmax")["ufunc"]
     x, w1, b1, w2, b2, w3, b3 = arrays.values()
     y1 = other(x, w1, b1)
     o1 = relu(y1)
@@ -209,10 +209,10 @@ def test_the_gradients_of_the_network_are_those_of_its_layers_chained(
     arrays = draw("mlp_gradients")
     *forward, labels = arrays.values()
     x, _, _, w2, _, w3, _ = forward
-    each = {name: kernels.operation(name) for name in ("relu_vjp", "cross_entropy_gradient")}
-    dweights = kernels.operation("weight_gradient")["matmul"]
-    dbias = kernels.operation("bias_gradient")["sum"]
-    y = kernels.operation("mlp_intermediates")["matmul"](*forward)
+    each = {name: einbench.operation(name) for name in ("relu_vjp", "cross_entropy_gradient")}
+    dweights = einbench.operation("weight_gradient")["matmul"]
+    dbias = einbench.operation("bias_gradient")["sum"]
+    y = einbench.operation("mlp_intermediates")["matmul"](*forward)
     d3 = each["cross_entropy_gradient"]["indexed"](y.y3, labels, reduction="sum")
     d2 = each["relu_vjp"]["ufunc"](y.o2, other(d3, w3))
     d1 = each["relu_vjp"]["ufunc"](y.o1, other(d2, w2))

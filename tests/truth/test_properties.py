@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import kernels
-from kernels.measure.judging import judge, pose
-from kernels.measure.layouts import LAYOUTS
-from kernels.measure.probes import Probe
-from kernels.registry import Operation
+import einbench
+from einbench.check.judging import judge, pose
+from einbench.check.layouts import LAYOUTS
+from einbench.check.probes import Probe
+from einbench.registry import Operation
 
 Array = np.ndarray[Any, Any]
 
@@ -82,7 +82,7 @@ def cases(draw: st.DrawFn, op: Operation) -> tuple[Probe, np.dtype[Any]]:
     return Probe("drawn", "", inputs, options, judged=judged, layout=layout), np.dtype(dtype)
 
 
-@pytest.mark.parametrize("op", list(kernels.operations.values()), ids=lambda op: op.name)
+@pytest.mark.parametrize("op", list(einbench.operations.values()), ids=lambda op: op.name)
 def test_every_kernel_gives_what_the_mathematics_says_for_inputs_nobody_chose(
     op: Operation,
 ) -> None:
@@ -108,7 +108,7 @@ def test_every_kernel_gives_what_the_mathematics_says_for_inputs_nobody_chose(
     every_kernel_is_right()
 
 
-@pytest.mark.parametrize("op", list(kernels.operations.values()), ids=lambda op: op.name)
+@pytest.mark.parametrize("op", list(einbench.operations.values()), ids=lambda op: op.name)
 def test_the_reference_of_a_drawn_case_is_not_all_zeros(op: Operation) -> None:
     """Otherwise the property above would hold for a kernel that returns zeros."""
     found = []
@@ -126,7 +126,7 @@ def test_the_reference_of_a_drawn_case_is_not_all_zeros(op: Operation) -> None:
 
 @pytest.mark.parametrize("name", ["mlp_logits_gradients", "mlp_gradients"])
 def test_gradients_from_a_subnormal_probability_have_its_few_digits_and_no_fewer(name: str) -> None:
-    op = kernels.operation(name)
+    op = einbench.operation(name)
     w1, w2, w3 = (np.zeros(shape, np.float32) for shape in ((6, 5), (4, 6), (3, 4)))
     x, b1 = np.zeros((1, 5), np.float32), np.zeros(6, np.float32)
     x[0, 4], w1[0, 4], b1[4] = -3.3183594, -2.8027344, 1.9375

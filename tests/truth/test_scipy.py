@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.kernel import Kernel
+import einbench
+from einbench.kernel import Kernel
 
 special = pytest.importorskip("scipy.special", reason="scipy is not installed (pip install scipy)")
 
@@ -48,7 +48,7 @@ both_reductions = pytest.mark.parametrize("reduction", ["mean", "sum"])
 
 
 def every_kernel(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("kernel", list(kernels.operation(name)), ids=repr)
+    return pytest.mark.parametrize("kernel", list(einbench.operation(name)), ids=repr)
 
 
 @both_dtypes

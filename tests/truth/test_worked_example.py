@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kernels
-from kernels.kernel import Kernel
+import einbench
+from einbench.kernel import Kernel
 
 Array = np.ndarray[Any, Any]
 
@@ -26,7 +26,7 @@ both_dtypes = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
 
 def every_kernel(*names: str) -> pytest.MarkDecorator:
-    found = [kernel for name in names for kernel in kernels.operation(name)]
+    found = [kernel for name in names for kernel in einbench.operation(name)]
     return pytest.mark.parametrize("kernel", found, ids=repr)
 
 

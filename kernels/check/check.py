@@ -1,0 +1,132 @@
+"""The check that no kernel is ranked without: draws, exact probes, contract, and a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench.check import probes
+from einbench.check.judging import Posed, Verdict, closeness, judge, pose
+from einbench.check.probes import Probe
+from einbench.kernel import Kernel
+from einbench.measure.memory import available_bytes
+from einbench.names import check_dtype
+from einbench.registry import Operation, operation
+
+#: seconds that one call may take at the size asked for; slower kernels are checked at less
+PATIENCE_S = 0.4
+
+
+def check(
+    op_or_name: Operation | str | Iterable[Operation | str],
+    *,
+    batch: int = 128,
+    dtype: npt.DTypeLike = "float32",
+    seed: int = 0,
+    **sizes: int,
+) -> list[Verdict]:
+    """Judge every kernel of an operation (or of several), also those that cannot run here.
+
+    First on small hostile draws in every layout, then on random and exact draws at ``batch``
+    and ``sizes``. A kernel too slow for that batch is checked at a smaller one.
+
+    Raises:
+        ValueError: an operation, dtype, axis or size that is not known.
+    """
+    chosen = check_dtype(dtype)
+    found: list[Verdict] = []
+    for op in as_operations(op_or_name):
+        full = op.all_sizes(batch, sizes)
+        found.extend(check_small(op, op, chosen, seed))
+        passed = {v.method: v for v in found if v.kernel.operation is op and v.passed}
+        at_size = {v.method: v for v in _check_sized(op, passed, full, chosen, seed)}
+        found = [at_size.get(v.method, v) if v.kernel.operation is op else v for v in found]
+    return found
+
+
+def as_operations(names: Operation | str | Iterable[Operation | str]) -> list[Operation]:
+    """One operation, its name, or several of either, as a list."""
+    if isinstance(names, Operation | str):
+        return [operation(names)]
+    return [operation(name) for name in names]
+
+
+def check_small(
+    op: Operation, kernels: Iterable[Kernel], dtype: np.dtype[Any], seed: int
+) -> Iterator[Verdict]:
+    """Judge kernels on the small hostile draws; the truth of each is computed once for all."""
+    posed = [pose(op, probe, dtype) for probe in probes.probes(op, dtype, seed)]
+    for kernel in kernels:
+        yield judge(kernel, posed)
+
+
+def _check_sized(
+    op: Operation,
+    passed: Mapping[str, Verdict],
+    sizes: dict[str, int],
+    dtype: np.dtype[Any],
+    seed: int,
+) -> Iterator[Verdict]:
+    """Random and exact draws at the sizes asked for, or at a batch a slow kernel can finish."""
+    asked = {axis: size for axis, size in sizes.items() if axis != "batch"}
+    batch = sizes.get("batch", 0)
+    posed_at: dict[int, list[Posed]] = {}
+    for method, verdict in passed.items():
+        kernel = op[method]
+        affordable = _affordable_batch(kernel, batch, asked, dtype, seed)
+        if affordable not in posed_at:
+            rng = np.random.default_rng([seed, affordable])
+            drawn = op.draw(affordable, dtype, seed + 1, **asked)
+            at_size = [
+                Probe(
+                    f"random, batch {affordable}",
+                    f"right on small draws, wrong at batch {affordable}",
+                    drawn, op.choose_options({}), again=True,
+                ),
+                *probes.exact_probes(op, dtype, rng, [affordable], asked),
+            ]  # fmt: skip
+            posed_at[affordable] = [pose(op, probe, dtype) for probe in at_size]
+        sized = judge(kernel, posed_at[affordable])
+        yield (
+            sized
+            if not sized.passed or closeness(sized) > closeness(verdict)
+            else Verdict(kernel, True, verdict.error, verdict.limit, "", affordable, dtype.name)
+        )
+
+
+def _affordable_batch(
+    kernel: Kernel, batch: int, sizes: Mapping[str, int], dtype: np.dtype[Any], seed: int
+) -> int:
+    """``batch``, or the largest power of ten below it that time and memory allow."""
+    op = kernel.operation
+    if "batch" not in op.axes or batch <= 1:
+        return batch
+    options = op.choose_options({})
+    tried = 1
+    while True:
+        inputs = op.draw(tried, dtype, seed, **sizes)
+        start_s = time.perf_counter()
+        try:
+            with np.errstate(all="ignore"):
+                kernel.function(*inputs.values(), **options)
+        except (Exception, SystemExit):
+            return tried  # where it raises it is judged, and told
+        call_s = time.perf_counter() - start_s
+        fits = not too_large(kernel, batch, sizes, dtype)
+        if fits and call_s * batch / tried <= PATIENCE_S:
+            return batch
+        if tried * 10 >= batch or call_s * 10 > PATIENCE_S:
+            return tried
+        if too_large(kernel, tried * 10, sizes, dtype):
+            return tried
+        tried *= 10
+
+
+def too_large(kernel: Kernel, batch: int, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> bool:
+    """Whether a kernel's declared temporaries do not fit in half the memory that is free."""
+    full = kernel.operation.all_sizes(batch, sizes)
+    return kernel.temporary_bytes(full, dtype) > available_bytes() / 2

@@ -1,0 +1,122 @@
+"""The contract of a kernel, clause by clause: what an output must be, whatever its values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench.check.error import as_tuple
+from einbench.registry import Operation
+
+Array = npt.NDArray[Any]
+
+
+def form(operation: Operation, result: Any, dtype: np.dtype[Any], sizes: Mapping[str, int]) -> str:
+    """Number of outputs, type, dtype and shape; the broken clause in words, or nothing."""
+    names = list(operation.outputs)
+    if len(names) > 1 and not isinstance(result, tuple | list):
+        return f"returns {type(result).__name__}, expected a tuple of {len(names)} arrays"
+    outputs = as_tuple(operation, result)
+    if len(outputs) != len(names):
+        return f"returns {len(outputs)} outputs, expected {len(names)}: {', '.join(names)}"
+    shapes = operation.output_shapes(sizes)
+    for name, output in zip(names, outputs, strict=True):
+        if not isinstance(output, np.ndarray):
+            kind = "nothing" if output is None else type(output).__name__
+            return f"returns {kind} for {name}, expected an array of {dtype}"
+        if output.dtype != dtype:
+            return f"wrong dtype: {name} is {output.dtype}, expected {dtype}"
+        if output.shape != shapes[name]:
+            return f"wrong shape: {name} is {output.shape}, expected {shapes[name]}"
+    return ""
+
+
+def memory(
+    operation: Operation,
+    outputs: Sequence[Array],
+    inputs: Mapping[str, Array],
+    earlier: Sequence[Array],
+) -> str:
+    """Outputs are new memory: no view of an input, of each other, or of an earlier output."""
+    names = list(operation.outputs)
+    for number, (name, output) in enumerate(zip(names, outputs, strict=True)):
+        for other, array in inputs.items():
+            if np.may_share_memory(output, array):
+                return f"returns a view: {name} shares memory with the input {other}"
+        for before in earlier:
+            if np.may_share_memory(output, before):
+                return f"returns a buffer it handed out before: {name} is not new memory"
+        for other, output2 in zip(names[:number], outputs[:number], strict=True):
+            if np.may_share_memory(output, output2):
+                return f"returns a view: {name} shares memory with {other}"
+        if not output.flags.writeable:
+            return f"returns a view: {name} is read-only"
+    return ""
+
+
+def bits(array: Array) -> bytes:
+    """The bytes of the numbers, in C order: equal where bit for bit the same."""
+    return array.tobytes()
+
+
+def changed(inputs: Mapping[str, Array], before: Mapping[str, bytes]) -> str:
+    """Inputs are left bit for bit as they were."""
+    for name, array in inputs.items():
+        if bits(array) != before[name]:
+            return f"changes its input {name}"
+    return ""
+
+
+def repeats(
+    operation: Operation,
+    call: Callable[[], Any],
+    first: Sequence[Array],
+    inputs: Mapping[str, Array],
+    times: int = 2,
+) -> str:
+    """The same inputs give the same bits in new memory, and earlier outputs stay as they are."""
+    before = [bits(output) for output in first]
+    held = list(first)
+    for _ in range(times):
+        again = as_tuple(operation, call())
+        for name, output, was in zip(operation.outputs, first, before, strict=True):
+            if bits(output) != was:
+                return (
+                    f"returns a buffer it handed out before: a later call changed {name} "
+                    "of an earlier one"
+                )
+        if problem := memory(operation, again, inputs, held):
+            return problem
+        for name, output, was in zip(operation.outputs, again, before, strict=True):
+            if bits(output) != was:
+                return f"a second call gives another {name} for the same inputs"
+        held.extend(again)
+    return ""
+
+
+def memory_for(outputs: Sequence[Array]) -> tuple[Array, ...]:
+    """Memory that a kernel may be given for such results."""
+    return tuple(np.empty(output.shape, output.dtype) for output in outputs)
+
+
+def into(
+    operation: Operation,
+    write: Callable[[Any], object],
+    expected: Sequence[Array],
+    given: tuple[Array, ...],
+) -> str:
+    """A kernel that is given memory writes all of the result there, the same bits, every time."""
+    out = given if len(given) > 1 else given[0]
+    # the third time it finds the memory as the first time, the second time its own result
+    for time in ("", " the second time", " the third time"):
+        if time != " the second time":
+            for output in given:
+                output[...] = np.nan
+        write(out)
+        for name, found, right in zip(operation.outputs, given, expected, strict=True):
+            if bits(found) != bits(right):
+                return f"writes another {name} into memory that it is given{time}"
+    return ""

@@ -1,0 +1,205 @@
+"""One kernel judged on probes: a verdict, with the reason that names what is wrong."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench.check import contract
+from einbench.check.diagnosis import describe
+from einbench.check.error import Truth, as_tuple, error, exact_truth, truth
+from einbench.check.layouts import as_layout
+from einbench.check.probes import Probe
+from einbench.kernel import Kernel
+from einbench.measure.timing import told
+from einbench.registry import Operation
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a kernel is right, how wrong it may be, how wrong it is, and why it failed."""
+
+    kernel: Kernel
+    passed: bool
+    #: in units of rounding: of the probe that came closest to its limit, or failed
+    error: float
+    limit: float
+    reason: str
+    #: largest batch it was checked at, and in what precision
+    batch: int = 0
+    dtype: str = ""
+
+    @property
+    def method(self) -> str:
+        """Name of the kernel."""
+        return self.kernel.method
+
+    def __str__(self) -> str:
+        name = f"{self.kernel.operation.name}[{self.method}]"
+        if self.passed:
+            return f"{name}: passed, error {self.error:.3g} of {self.limit:.3g} units of rounding"
+        return f"{name}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A probe with its arrays laid out, and the truth it is judged by."""
+
+    probe: Probe
+    arrays: dict[str, Array]
+    sizes: dict[str, int]
+    dtype: np.dtype[Any]
+    expected: Truth | None
+    limit: float
+
+
+def pose(op: Operation, probe: Probe, dtype: np.dtype[Any]) -> Posed:
+    """Lay a probe's arrays out and compute what they should give."""
+    arrays = {name: as_layout(array, probe.layout) for name, array in probe.inputs.items()}
+    sizes = op.bind(**arrays, **probe.options).sizes
+    terms = max(float(op.terms(sizes)), 1.0)
+    if probe.judged == "refuse":
+        return Posed(probe, arrays, sizes, dtype, None, 0.0)
+    given = list(arrays.values())
+    if probe.judged == "exact":
+        return Posed(probe, arrays, sizes, dtype, exact_truth(op, given, probe.options, dtype), 0.0)
+    limit = (op.tied_limit if probe.judged == "tied" else op.limit)(terms)
+    expected = truth(op, given, probe.options, dtype, sizes)
+    if probe.judged == "nonfinite":
+        # what rounding could do beside an infinity is not a number either: there, only whether
+        # the result is finite is judged
+        roundings = tuple(np.where(np.isfinite(r), r, np.inf) for r in expected.roundings)
+        expected = expected._replace(roundings=roundings)
+    return Posed(probe, arrays, sizes, dtype, expected, limit)
+
+
+def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
+    """The first probe a kernel fails on, or the one it came closest to failing on."""
+    posed = list(posed)
+    dtype = posed[0].dtype.name if posed else ""
+    if kernel.reason:
+        why = f"unavailable: {kernel.reason}"
+        return Verdict(kernel, False, np.nan, np.nan, why, dtype=dtype)
+    closest = Verdict(kernel, True, 0.0, 0.0, "", dtype=dtype)
+    for question in posed:
+        verdict = _answer(kernel, question)
+        if not verdict.passed:
+            return verdict
+        if closeness(verdict) > closeness(closest) or closest.limit == 0:
+            closest = verdict
+    return closest
+
+
+def closeness(verdict: Verdict) -> float:
+    """error / limit: how near a kernel came to being rejected."""
+    return verdict.error / verdict.limit if verdict.limit else 0.0
+
+
+def _answer(kernel: Kernel, posed: Posed) -> Verdict:
+    """Run a kernel on one probe and judge everything about its answer."""
+    asked = _refusal if posed.probe.judged == "refuse" else _fault
+    pristine = {name: array.copy() for name, array in posed.arrays.items()}
+    units, reason = asked(kernel, posed)
+    # a kernel that writes to its inputs must not spoil the question for the others
+    for name, array in posed.arrays.items():
+        if array.flags.writeable:
+            array[...] = pristine[name]
+    if reason and posed.probe.exposes:
+        reason = f"{posed.probe.exposes}: {reason}"
+    batch = posed.sizes.get("batch", 0)
+    return Verdict(kernel, not reason, units, posed.limit, reason, batch, posed.dtype.name)
+
+
+def _refusal(kernel: Kernel, posed: Posed) -> tuple[float, str]:
+    try:
+        kernel.function(*posed.arrays.values(), **posed.probe.options)
+    except (ValueError, IndexError):
+        return 0.0, ""
+    except (Exception, SystemExit) as problem:
+        return np.inf, f"raises {type(problem).__name__}, expected ValueError"
+    return np.inf, "no error was raised"
+
+
+def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
+    """Error in units of rounding, and the first clause of the contract that is broken."""
+    op, arrays = kernel.operation, posed.arrays
+    before = {name: contract.bits(array) for name, array in arrays.items()}
+
+    def call() -> Any:
+        with np.errstate(all="ignore"):
+            return kernel.function(*arrays.values(), **posed.probe.options)
+
+    try:
+        with warnings.catch_warnings():
+            if posed.sizes.get("batch") == 0:
+                warnings.simplefilter("error", RuntimeWarning)
+            result = call()
+    except RuntimeWarning as problem:
+        return np.inf, f"warns: {problem}"
+    except (Exception, SystemExit) as problem:
+        return np.inf, f"raises {told(problem)}"
+    if reason := contract.form(op, result, posed.dtype, posed.sizes):
+        return np.inf, reason
+    outputs = as_tuple(op, result)
+    if reason := contract.changed(arrays, before) or contract.memory(op, outputs, arrays, []):
+        return np.inf, reason
+    assert posed.expected is not None  # noqa: S101 - only refusals have no truth
+    found = error(outputs, posed.expected)
+    if not found.units <= posed.limit:
+        return found.units, describe(op, outputs, posed.expected, found, posed.limit)
+    if not posed.probe.again:
+        return found.units, ""
+    memory = contract.memory_for(outputs)
+    try:
+        reason = (
+            contract.repeats(op, call, outputs, arrays)
+            or _into(kernel, posed, outputs, memory)
+            or contract.changed(arrays, before)
+            or _on_other_numbers(kernel, posed, call, memory)
+        )
+    except (Exception, SystemExit) as problem:
+        reason = f"a second call raises {told(problem)}"
+    return found.units, reason
+
+
+def _into(
+    kernel: Kernel, posed: Posed, outputs: tuple[Array, ...], memory: tuple[Array, ...]
+) -> str:
+    """Whether a kernel that takes memory for its result writes the same there."""
+    if not kernel.takes_out:
+        return ""
+
+    def write(out: Any) -> None:
+        with np.errstate(all="ignore"):
+            kernel.into(tuple(posed.arrays.values()), posed.probe.options, out)
+
+    return contract.into(kernel.operation, write, outputs, memory)
+
+
+def _on_other_numbers(
+    kernel: Kernel, posed: Posed, call: Callable[[], Any], memory: tuple[Array, ...]
+) -> str:
+    """Call once more after the rows of every array have changed places, as training does."""
+    op, arrays = kernel.operation, posed.arrays
+    kept = {name: array.copy() for name, array in arrays.items()}
+    try:
+        for name, array in arrays.items():
+            # a scalar has no rows
+            array[...] = kept[name][::-1] if array.ndim else kept[name] / 2
+        given = list(arrays.values())
+        expected = truth(op, given, posed.probe.options, posed.dtype, posed.sizes)
+        outputs = as_tuple(op, call())
+        reason = _into(kernel, posed, outputs, memory)
+    finally:
+        for name, array in arrays.items():
+            array[...] = kept[name]
+    if error(outputs, expected).units <= posed.limit:
+        return f"{reason}, for arrays that hold other numbers by now" if reason else ""
+    return "returns an earlier result for arrays that hold other numbers by now"

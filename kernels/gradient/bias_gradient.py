@@ -1,0 +1,89 @@
+"""The gradient of a linear layer's bias: a sum over the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench import draws
+from einbench.jit.pieces import piece_rows, rows_of_piece
+from einbench.jit.simd.columns import column_sums, column_sums_of_pieces
+from einbench.kernel import Sizes
+from einbench.registry import Operation
+
+Array = npt.NDArray[Any]
+
+
+def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
+    # no products here: terms may be as large as their sum allows, in float64 beyond 2^24 each
+    largest_sum = 2**24 - 1 if dtype == np.float32 else 2**52
+    bound = max(largest_sum // max(sizes["batch"], 1), 1)
+    return {"dlogits": draws.integers(rng, (sizes["batch"], sizes["units"]), dtype, bound)}
+
+
+bias_gradient = Operation(
+    name="bias_gradient",
+    formula="db[u] = sum_b dZ[b, u]",
+    inputs={"dlogits": "batch units"},
+    outputs={"dbias": "units"},
+    sizes={"units": 128},
+    independent=("units",),
+    terms=lambda s: s["batch"],
+    tied_limit=lambda terms: 4 + terms / 2,
+    flops=lambda s: s["batch"] * s["units"],
+    reference=lambda dlogits: dlogits.sum(axis=0),
+    scale=lambda dbias, dlogits: np.abs(dlogits).sum(axis=0),
+    exact=_exact,
+    nonfinite={"dlogits": (np.nan,)},
+)
+
+
+@bias_gradient.kernel("loop")
+@bias_gradient.kernel("numba", compile=True)
+def loop(dlogits: Array) -> Array:
+    """Row by row, each added to the sums."""
+    # reads B*U once in order of memory; compiled, the sums are vectors in first-level cache
+    batch, units = dlogits.shape
+    dbias = np.zeros(units, dlogits.dtype)
+    for b in range(batch):
+        for u in range(units):
+            dbias[u] += dlogits[b, u]
+    return dbias
+
+
+@bias_gradient.kernel("sum")
+def sum_rows(dlogits: Array) -> Array:
+    """New over ``loop``: NumPy's sum over the first axis."""
+    # reads B*U, adds row after row
+    return np.asarray(dlogits.sum(axis=0))
+
+
+@bias_gradient.kernel("einsum")
+def einsum(dlogits: Array) -> Array:
+    """New over ``sum``: einsum's loop, with less ado about a short axis."""
+    return np.einsum("bu->u", dlogits)
+
+
+@bias_gradient.kernel("matmul", extra_elements=lambda s: s["batch"])
+def matmul(dlogits: Array) -> Array:
+    """New over ``einsum``: a row of ones times the matrix, which BLAS gives to all cores."""
+    # reads B*U, and B ones
+    return np.matmul(np.ones(dlogits.shape[0], dlogits.dtype), dlogits)
+
+
+@bias_gradient.kernel("simd", compile=True, parallel=True)
+def simd(dlogits: Array, out: Array) -> None:
+    """New over ``numba``: sums in registers, of some rows at a time, each thread some of them."""
+    # reads B*U once, in order of memory: bound by that
+    batch, units = dlogits.shape
+    rows = piece_rows(units)
+    pieces = (batch + rows - 1) // rows
+    if pieces <= 1:
+        column_sums(dlogits, batch, units, out)
+    else:
+        sums = np.empty((pieces, units), dlogits.dtype)
+        piece = rows_of_piece(dlogits, batch, units, 1)
+        column_sums_of_pieces(batch, piece, dlogits, units, rows, sums)
+        column_sums(sums, pieces, units, out)

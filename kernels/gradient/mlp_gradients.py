@@ -1,0 +1,88 @@
+"""All six gradients of the network 784-128-128-10 under summed cross-entropy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench import draws
+from einbench.forward import mlp_forward
+from einbench.gradient import mlp_logits_gradients
+from einbench.gradient.mlp_logits_gradients import Six, fused_loops
+from einbench.gradient.mlp_shared_rounding import training_rounding
+from einbench.jit.gemm.block import PLAIN
+from einbench.jit.gemm.three_layers import chunk_rows
+from einbench.jit.gemm.training import train
+from einbench.registry import Operation
+
+Array = npt.NDArray[Any]
+
+mlp_gradients = Operation(
+    name="mlp_gradients",
+    formula="d3 = P - onehot; d2 = (d3 W3) [o2 > 0]; d1 = (d2 W2) [o1 > 0]; "
+    "dWk = dk^T o(k-1); dbk = sum_b dk",
+    inputs=mlp_logits_gradients.INPUTS,
+    outputs=mlp_logits_gradients.GRADIENTS,
+    sizes=mlp_forward.SIZES,
+    terms=lambda s: s["batch"],
+    limit=lambda terms: 4,
+    tied_limit=lambda terms: 4,
+    flops=mlp_logits_gradients.training_flops,
+    reference=lambda *inputs: mlp_logits_gradients.reference(*inputs)[1:],
+    scale=lambda outputs, *inputs, eps: training_rounding(*inputs, eps=eps)[1:],
+    scale_takes_eps=True,
+    exact=mlp_logits_gradients.exact,
+    draw_input={**mlp_forward.DRAWS, "labels": draws.labels},
+    dtypes={"labels": "integer"},
+    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+)
+
+
+@mlp_gradients.kernel("loop")
+def sample_loop(inputs: Array, *parameters_and_labels: Array) -> Six:
+    """A Python loop over samples: forward, back, and six outer products added up."""
+    return mlp_logits_gradients.sample_loop(inputs, *parameters_and_labels)[1:]
+
+
+@mlp_gradients.kernel("einsum")
+def einsum(inputs: Array, *parameters_and_labels: Array) -> Six:
+    """New over ``loop``: the whole batch, one einsum a product and one a sum."""
+    return mlp_logits_gradients.einsum(inputs, *parameters_and_labels)[1:]
+
+
+@mlp_gradients.kernel("matmul")
+def matmul(inputs: Array, *parameters_and_labels: Array) -> Six:
+    """New over ``einsum``: every product is a GEMM, forward, back and for the weights."""
+    return mlp_logits_gradients.matmul(inputs, *parameters_and_labels)[1:]
+
+
+@mlp_gradients.kernel("numba", compile=True)
+def loops(
+    inputs: Array,
+    w1: Array,
+    b1: Array,
+    w2: Array,
+    b2: Array,
+    w3: Array,
+    b3: Array,
+    labels: Array,
+) -> Six:
+    """New over ``loop``: every product is a pair of loops, and nothing is allocated inside."""
+    _, dw1, db1, dw2, db2, dw3, db3 = fused_loops(inputs, w1, b1, w2, b2, w3, b3, labels)
+    return dw1, db1, dw2, db2, dw3, db3
+
+
+@mlp_gradients.kernel(
+    "tiled", compile=True, parallel=True, extra_elements=mlp_logits_gradients.workspace_elements
+)
+def tiled(
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array,
+    out: Six,
+) -> None:  # fmt: skip
+    """New over ``numba``: blocks of sums in registers, tiles of rows in cache, on all threads."""
+    # reads X twice, once forward and once for dW1, the second time from cache
+    dw1, db1, dw2, db2, dw3, db3 = out
+    logits = np.empty((min(inputs.shape[0], chunk_rows(inputs)), b3.shape[0]), inputs.dtype)
+    train(inputs, w1, b1, w2, b2, w3, b3, labels, logits, dw1, db1, dw2, db2, dw3, db3, PLAIN, 0)

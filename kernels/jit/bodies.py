@@ -1,0 +1,209 @@
+"""Functions that compiled bodies call: compiled with them, or once for all of them.
+
+A body is ordinary Python over the globals of its module. What is compiled is a copy of it, over
+globals in which ``prange`` is numba's, and in which what it calls is what numba knows of that:
+
+- a function of its own module is compiled with it;
+- a `Helper`, of any module, is compiled once and linked into every body that calls it, which LLVM
+  then optimises again together with the body;
+- an `Intrinsic` is instructions that Python has no words for; `einbench.jit.linked` has
+  functions that a body calls by a symbol.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import time
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from einbench.host.cpu import third_level_bytes
+
+#: files that were written after this may not be what was imported
+_IMPORTED_S = time.time()
+
+
+def jit_of(
+    function: FunctionType, *, parallel: bool = False, fastmath: frozenset[str] | None = None
+) -> Any:
+    """The function compiled when it is first called, and kept on disk where it has a file."""
+    import numba
+
+    dispatcher = numba.njit(
+        parallel=parallel,
+        fastmath=set(fastmath) if fastmath else False,
+        error_model="numpy",  # a division by zero is infinity or NaN, as in NumPy
+        nogil=True,
+    )(function)
+    # a body typed into a prompt has no file to keep a cache beside
+    with contextlib.suppress(RuntimeError):
+        dispatcher.enable_caching()
+    return dispatcher
+
+
+class Intrinsic:
+    """What only a compiled body can call: instructions that Python has no words for.
+
+    ``build`` makes numba's intrinsic when a body that uses it is compiled; ``source`` is the file
+    that says what it does, ``also`` others, and ``calls`` a function whose own callees it
+    depends on.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], Any],
+        source: str,
+        prepare: Callable[[np.dtype[Any]], None] = lambda dtype: None,
+        calls: FunctionType | None = None,
+        also: tuple[str, ...] = (),
+    ) -> None:
+        self._build = build
+        self._own = frozenset({source, *also})
+        self._calls = calls
+        #: what must be there for a dtype before code that uses it is compiled or loaded
+        self.prepare = prepare
+
+    @functools.cached_property
+    def sources(self) -> frozenset[str]:
+        """Files that say what it does."""
+        others = sources_of(self._calls) if self._calls is not None else frozenset()
+        return others | self._own
+
+    @functools.cached_property
+    def built(self) -> Any:
+        """What takes its place in a compiled body."""
+        return self._build()
+
+    def __call__(self, *_: Any) -> Any:
+        """Not from Python."""
+        raise TypeError("an intrinsic can be called in a compiled kernel only")
+
+
+class Helper:
+    """A function that bodies of several modules call, compiled once for all of them."""
+
+    def __init__(self, function: Callable[..., Any], fastmath: frozenset[str] | None) -> None:
+        if not isinstance(function, FunctionType):
+            raise TypeError(f"helper() needs a plain Python function, got {function!r}")
+        self.function = function
+        self._fastmath = fastmath
+        functools.update_wrapper(self, function)
+
+    @functools.cached_property
+    def sources(self) -> frozenset[str]:
+        """Files that it and what it calls stand in."""
+        return sources_of(self.function) | {self.function.__code__.co_filename}
+
+    @functools.cached_property
+    def built(self) -> Any:
+        """What takes its place in a compiled body."""
+        name = digest_of(self.sources)
+        jit = functools.partial(jit_of, fastmath=self._fastmath)
+        return jit(copy_of(self.function, name, (), range, jit))
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Interpreted, as it stands."""
+        return self.function(*arguments)
+
+
+def helper(*, fastmath: frozenset[str] | None = None) -> Callable[[Callable[..., Any]], Helper]:
+    """Let compiled bodies of other kernels call the decorated function."""
+    return functools.partial(Helper, fastmath=fastmath)
+
+
+def copy_for_numba(
+    body: FunctionType, name: str, fastmath: frozenset[str] | None = None
+) -> FunctionType:
+    """``body`` over globals in which helpers and intrinsics are what numba knows."""
+    return copy_of(body, name, (), range, functools.partial(jit_of, fastmath=fastmath))
+
+
+def prepare(body: FunctionType, dtype: np.dtype[Any]) -> None:
+    """Make ready what the intrinsics need that a body calls, whoever calls them."""
+    for name in globals_of(body):
+        used = body.__globals__.get(name)
+        if isinstance(used, Intrinsic):
+            used.prepare(dtype)
+        elif isinstance(used, Helper):
+            prepare(used.function, dtype)
+        elif used is not body and _is_beside(used, body):
+            prepare(used, dtype)
+
+
+def sources_of(body: FunctionType) -> frozenset[str]:
+    """Files of the helpers and intrinsics that a body calls, whoever calls them."""
+    found: frozenset[str] = frozenset()
+    seen, waiting = {body}, [body]
+    while waiting:
+        # attributes are among these names too: one that is a helper's as well is a file more to
+        # look at, and ``dis``, which could tell, takes longer to import than a first answer may
+        calling = waiting.pop()
+        for name in calling.__code__.co_names:
+            used = calling.__globals__.get(name)
+            if isinstance(used, Helper | Intrinsic):
+                found |= used.sources
+            elif _is_beside(used, calling) and used not in seen:
+                seen.add(used)
+                waiting.append(used)
+    return found
+
+
+def digest_of(sources: frozenset[str]) -> str:
+    """Of what lies in these files: numba's disk cache looks at a body's own file alone."""
+    from importlib.util import source_hash
+    from pathlib import Path
+
+    paths = [Path(source) for source in sorted(sources)]
+    contents = [path.read_bytes() for path in paths]
+    # a size that compiled code has as a constant
+    contents.append(str(third_level_bytes()).encode())
+    if any(path.stat().st_mtime > _IMPORTED_S for path in paths):
+        # the code in memory may be older than the file: nobody else may find it under its name
+        contents.append(f"{os.getpid()} {_IMPORTED_S}".encode())
+    return source_hash(b"".join(contents)).hex()
+
+
+def copy_of(
+    body: FunctionType,
+    name: str,
+    defaults: tuple[Any, ...],
+    prange: Any,
+    jit: Callable[[FunctionType], Any],
+) -> FunctionType:
+    """``body`` under another name, over globals in which ``prange`` is numba's.
+
+    The name is part of the key of numba's disk cache: without it the sequential and the
+    parallel form of one body would overwrite each other.
+    """
+    scope = dict(body.__globals__)
+    scope["prange"] = prange
+    for used in globals_of(body):
+        called = scope.get(used)
+        if called is body:
+            raise TypeError(f"{body.__name__} calls itself, which cannot be compiled: write a loop")
+        if isinstance(called, Helper | Intrinsic):
+            scope[used] = called.built
+        elif _is_beside(called, body):
+            scope[used] = jit(copy_of(called, name, called.__defaults__ or (), prange, jit))
+    copy = FunctionType(body.__code__, scope, body.__name__, defaults or None, body.__closure__)
+    copy.__qualname__ = f"{body.__qualname__}.{name}"
+    copy.__module__ = body.__module__
+    return copy
+
+
+def globals_of(body: FunctionType) -> list[str]:
+    """Names that the body looks up in its module, each once."""
+    import dis
+
+    # co_names would hold attributes too: the ``zeros`` of ``np.zeros`` is no global
+    loaded = (i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL")
+    return list(dict.fromkeys(loaded))
+
+
+def _is_beside(called: Any, body: FunctionType) -> TypeGuard[FunctionType]:
+    return isinstance(called, FunctionType) and called.__module__ == body.__module__

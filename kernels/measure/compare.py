@@ -1,0 +1,232 @@
+"""compare(), the main job: check every kernel, time those that passed, rank them with ties."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from einbench.check.check import as_operations, check_small
+from einbench.check.judging import Verdict
+from einbench.check.layouts import check_layout
+from einbench.host.machine import limit_threads, machine
+from einbench.measure.cell import Cell, Limits, run_cell
+from einbench.measure.predict import Prediction
+from einbench.measure.roofline import Roofline
+from einbench.measure.workload import (
+    Images,
+    load_images,
+    refuse_too_large,
+    sizes_for,
+    takes_images,
+    workload,
+)
+from einbench.names import check_dtype, unknown
+from einbench.registry import Operation, operations
+from einbench.report.comparison import Comparison
+
+BATCHES = (1, 128, 10_000, 60_000)
+DTYPES = ("float32",)
+#: most seconds of timing by default, and the wall time that bounds it with all checks
+BUDGET_S = 75.0
+_WALL_S = 95.0
+_CALL_S = 1.0
+#: every cell gets this much, however late it is
+_LEAST_S = 0.05
+#: seconds beside timing that a cell of weight 1 takes, before any has shown it, and for how
+#: much weight of cells that guess counts
+_OVERHEAD_S = 1.2
+_PRIOR = 5.0
+MEMORY_BYTES = 1_000_000_000
+
+#: (part done between 0 and 1, what is being done)
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One operation in one dtype at all its batches, and what each part weighs in time."""
+
+    operation: Operation
+    dtype: Any
+    sizes: dict[str, int]
+    batches: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+def compare(
+    names: Operation | str | Iterable[Operation | str] | None = None,
+    batches: int | Iterable[int] = BATCHES,
+    dtypes: npt.DTypeLike | Iterable[npt.DTypeLike] = DTYPES,
+    threads: int | None = None,
+    budget_s: float | None = None,
+    *,
+    layout: str = "C",
+    seed: int = 0,
+    data: str | os.PathLike[str] | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+    progress: Progress | None = None,
+    **sizes: int,
+) -> Comparison:
+    """Check all kernels of these operations, time them on MNIST batches, and rank them.
+
+    Args:
+        names: operations or their names; all of them where None.
+        batches: rows per call.
+        dtypes: float32, float64 or both.
+        threads: of BLAS and numba; None takes all cores this process may use.
+        budget_s: seconds of timing for all cells; None takes 75, or what checking and compiling
+            leave of a wall time of 95.
+        layout: memory order of all inputs: C, F, sliced, reversed or readonly.
+        seed: of everything that is drawn.
+        data: a folder with another image set in IDX format; None takes the shipped MNIST.
+        memory_bytes: most temporaries a kernel may declare before it is skipped.
+        progress: called with the part done and what is being done.
+        sizes: sizes of axes other than batch, ``classes=100`` say.
+
+    Returns:
+        A `Comparison`; after Ctrl-C one of the cells that were finished.
+
+    Raises:
+        ValueError: anything asked for that does not exist or does not fit.
+    """
+    start_s = time.perf_counter()
+    ops = list(operations.values()) if names is None else as_operations(names)
+    chosen_batches = check_batches(batches)
+    chosen_dtypes = [check_dtype(d) for d in _as_list(dtypes)]
+    layout = check_layout(layout)
+    if budget_s is not None and not budget_s > 0:
+        raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
+    _refuse_unknown_axes(ops, sizes)
+    images = load_images(data)  # type: ignore[arg-type]  # any path
+    plans = [_plan(op, d, chosen_batches, images, sizes) for d in chosen_dtypes for op in ops]
+    _refuse_too_large(plans, images)
+    settings = {
+        "batches": list(chosen_batches), "dtypes": [d.name for d in chosen_dtypes],
+        "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,
+        "data": images.source, "operations": [op.name for op in ops],
+    }  # fmt: skip
+    records: list[dict[str, Any]] = []
+    interrupted = False
+    told = progress or (lambda part, label: None)
+    with limit_threads(threads) as used:
+        clock = _Budget(plans, budget_s, start_s)
+        roofline = Roofline(used)
+        try:
+            for plan in plans:
+                told(clock.part_done, f"{plan.operation.name}: checking")
+                verdicts = _verdicts(plan, seed)
+                known: dict[str, Prediction] = {}
+                for batch, weight in zip(plan.batches, plan.weights, strict=True):
+                    told(clock.part_done, f"{plan.operation.name}: batch {batch:,}")
+                    cell = _cell(plan, batch, images, layout, used, seed)
+                    limits = Limits(clock.share_s(weight), clock.call_s, memory_bytes)
+                    rows, timing_s = run_cell(cell, verdicts, known, roofline, limits)
+                    records.extend(rows)
+                    clock.spent(weight, timing_s)
+        except KeyboardInterrupt:
+            interrupted = True
+        settings["timed_s"] = clock.timed_s
+        told(1.0, "interrupted" if interrupted else "done")
+        facts = {**machine(), "threads": used}
+    return Comparison(records, facts, settings, time.perf_counter() - start_s, interrupted)
+
+
+class _Budget:
+    """Shares out what is left of the seconds in proportion to what cells weigh.
+
+    Compiling, checking and exact probes take about as long as timing. What they took so far
+    says what they will take, and only the rest of the wall time is there for the clock.
+    """
+
+    def __init__(self, plans: list[_Plan], budget_s: float | None, start_s: float) -> None:
+        self._weight = self._all = sum(sum(plan.weights) for plan in plans)
+        self._left_s = BUDGET_S if budget_s is None else budget_s
+        self._start_s = start_s
+        # asked for by name, a budget is kept whatever the wall clock says
+        self._wall_s = _WALL_S if budget_s is None else float("inf")
+        self.timed_s = 0.0
+        self.call_s = min(_CALL_S, max(0.05, self._left_s / 20))
+
+    @property
+    def part_done(self) -> float:
+        return 1 - self._weight / self._all if self._all else 1.0
+
+    def share_s(self, weight: float) -> float:
+        """Seconds of timing for a cell of that weight."""
+        gone_s = time.perf_counter() - self._start_s
+        done = self._all - self._weight
+        rate = (gone_s - self.timed_s + _OVERHEAD_S * _PRIOR) / (done + _PRIOR)
+        left_s = min(self._left_s, self._wall_s - gone_s - rate * self._weight)
+        return max(_LEAST_S, left_s * weight / max(self._weight, weight))
+
+    def spent(self, weight: float, seconds: float) -> None:
+        """A cell is done, and took so many seconds of timing."""
+        self.timed_s += seconds
+        self._left_s -= seconds
+        self._weight -= weight
+
+
+def check_batches(batches: int | Iterable[int]) -> tuple[int, ...]:
+    """Batches in ascending order without repeats.
+
+    Raises:
+        ValueError: one is no whole number from 0, or there is none.
+    """
+    given = [batches] if isinstance(batches, int) else list(batches)
+    for batch in given:
+        if isinstance(batch, bool) or int(batch) != batch or batch < 0:
+            raise ValueError(f"batch {batch!r}: expected a whole number from 0")
+    if not given:
+        raise ValueError("no batch was given; expected one or more, (1, 128) say")
+    return tuple(sorted({int(batch) for batch in given}))
+
+
+def _as_list(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, list | tuple | set) else [values]
+
+
+def _plan(
+    op: Operation, dtype: Any, batches: tuple[int, ...], images: Images, sizes: Mapping[str, int]
+) -> _Plan:
+    mine = {axis: size for axis, size in sizes.items() if axis in op.sizes}
+    full = sizes_for(op, images, mine)
+    own = batches if "batch" in op.axes else batches[:1]
+    weights = []
+    for batch in own:
+        at = op.all_sizes(batch, full)
+        # seconds that a good kernel would take, on any machine of these years
+        good_s = op.flops(at) / 1e11 + sum(op.traffic_bytes(at, dtype)) / 1e10
+        weights.append(0.25 + min(20 * good_s, 5.0))
+    return _Plan(op, dtype, full, own, tuple(weights))
+
+
+def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None:
+    for axis in sizes:
+        if not any(axis in op.sizes for op in ops):
+            axes = dict.fromkeys(a for op in ops for a in op.sizes)
+            known = (*axes, "budget_s", "dtypes", "batches", "threads", "memory_bytes", "layout")
+            raise ValueError(unknown("axis or argument", axis, known))
+
+
+def _refuse_too_large(plans: list[_Plan], images: Images) -> None:
+    for plan in plans:
+        if takes_images(plan.operation) and plan.sizes["features"] == images.features:
+            refuse_too_large(max(plan.batches), images)
+
+
+def _verdicts(plan: _Plan, seed: int) -> dict[str, Verdict]:
+    op = plan.operation
+    return {v.method: v for v in check_small(op, op, plan.dtype, seed)}
+
+
+def _cell(plan: _Plan, batch: int, images: Images, layout: str, threads: int, seed: int) -> Cell:
+    op = plan.operation
+    arrays = workload(op, batch, plan.dtype, seed, images, plan.sizes, layout)
+    options = op.choose_options({})
+    sizes = op.bind(**arrays, **options).sizes
+    return Cell(op, arrays, options, sizes, plan.dtype, layout, threads, seed)

@@ -1,0 +1,241 @@
+"""Every kernel of the catalogue is rejected, with a reason that names its fault."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import einbench
+from einbench.check.check import check, check_small
+from einbench.check.judging import Verdict, judge, pose
+from einbench.check.probes import probes
+from einbench.jit.threading_layer import start_threads
+from einbench.measure.compare import compare
+from einbench.registry import Operation, forget
+
+ROWS = 60_000
+SMALL = {"features": 19, "units": 7, "hidden1": 11, "hidden2": 7}
+
+
+def catalogue() -> Any:
+    """The package in the folder ``wrong``, which is on no path."""
+    folder = Path(__file__).with_name("wrong")
+    spec = importlib.util.spec_from_file_location(
+        "wrong_kernels", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["wrong_kernels"] = package
+    spec.loader.exec_module(package)
+    return package.CATALOGUE
+
+
+CATALOGUE = catalogue()
+NAMED = {str(wrong): wrong for wrong in CATALOGUE}
+
+
+def cases(caught: str, *, wrong: bool = True) -> list[Any]:
+    """Entries and the dtypes they are wrong in, or those they are right in."""
+    return [
+        pytest.param(entry, dtype, id=f"{entry}-{dtype}")
+        for entry in CATALOGUE
+        for dtype in ("float32", "float64")
+        if entry.caught == caught and (dtype in entry.dtypes) == wrong
+    ]
+
+
+@contextlib.contextmanager
+def registered(op: Operation, *entries: Any) -> Iterator[Operation]:
+    """Wrong kernels on an operation, and off it again."""
+    try:
+        for entry in entries:
+            parallel = entry.parallel
+            op.kernel(entry.method, compile=parallel, parallel=parallel)(entry.make())
+        yield op
+    finally:
+        for entry in entries:
+            if entry.method in op:
+                op.remove(entry.method)
+
+
+def judged_small(entry: Any, dtype: str, seed: int = 0) -> Verdict:
+    with registered(einbench.operation(entry.operation), entry) as op:
+        (verdict,) = check_small(op, [op[entry.method]], np.dtype(dtype), seed)
+    return verdict
+
+
+@contextlib.contextmanager
+def run_serially(name: str) -> Iterator[Operation]:
+    """The same mathematics without the right kernels, whose time at 60,000 rows is long."""
+    op = dataclasses.replace(einbench.operation(name), name=f"{name}_of_wrong_kernels")
+    try:
+        yield op
+    finally:
+        forget(op.name)
+
+
+@functools.cache
+def judged_sized(name: str, dtype: str, batch: int = ROWS) -> dict[str, Verdict]:
+    entries = [e for e in CATALOGUE if e.operation == name and e.caught == "sized"]
+    entries = [e for e in entries if not e.parallel or threads() > 1]
+    with run_serially(name) as op, registered(op, *entries):
+        sizes = {axis: size for axis, size in SMALL.items() if axis in op.sizes}
+        return {v.method: v for v in check(op, batch=batch, dtype=dtype, **sizes)}
+
+
+@functools.cache
+def compared(name: str, right: str) -> dict[str, dict[str, Any]]:
+    entries = [e for e in CATALOGUE if e.operation == name and e.caught == "compare"]
+    with run_serially(name) as op, registered(op, *entries):
+        op.kernel("right")(einbench.operation(name)[right].function)
+        sizes = {axis: size for axis, size in SMALL.items() if axis in op.sizes}
+        found = compare(op, batches=8, budget_s=0.5, **sizes)
+    return {record["kernel"]: record for record in found.records}
+
+
+def threads() -> int:
+    import numba
+
+    start_threads()
+    return int(numba.get_num_threads())
+
+
+def assert_names_its_fault(entry: Any, reason: str) -> None:
+    assert any(part in reason for part in entry.says), reason
+
+
+def test_the_catalogue_is_long_and_leaves_no_operation_out():
+    assert len(CATALOGUE) >= 120
+    assert len(NAMED) == len(CATALOGUE)
+    assert {entry.operation for entry in CATALOGUE} == set(einbench.operations)
+
+
+@pytest.mark.parametrize(("entry", "dtype"), cases("small"))
+def test_small_draws_reject_it_and_name_its_fault(entry, dtype):
+    verdict = judged_small(entry, dtype)
+    assert not verdict.passed
+    assert_names_its_fault(entry, verdict.reason)
+
+
+@pytest.mark.parametrize(("entry", "dtype"), cases("small"))
+def test_no_luck_of_the_draw_lets_it_pass(entry, dtype):
+    assert not any(judged_small(entry, dtype, seed).passed for seed in (1, 2, 3))
+
+
+@pytest.mark.parametrize(("entry", "dtype"), cases("small", wrong=False))
+def test_it_is_wrong_in_one_dtype_only(entry, dtype):
+    assert judged_small(entry, dtype).passed
+
+
+@pytest.mark.parametrize(("entry", "dtype"), cases("sized"))
+def test_the_size_asked_for_rejects_what_small_draws_let_pass(entry, dtype):
+    if entry.parallel and threads() < 2:
+        pytest.skip("one thread cannot race")
+    assert judged_small(entry, dtype).passed
+    verdict = judged_sized(entry.operation, dtype)[entry.method]
+    assert not verdict.passed
+    assert verdict.batch == ROWS
+    assert_names_its_fault(entry, verdict.reason)
+
+
+@pytest.mark.parametrize(("entry", "dtype"), [c for c in cases("compare") if "32" in c.id])
+def test_what_a_timed_call_returned_is_judged_again(entry, dtype):
+    assert judged_small(entry, dtype).passed
+    right = {"softmax": "ufunc", "input_gradient": "matmul"}[entry.operation]
+    records = compared(entry.operation, right)
+    assert records["right"]["winner"]
+    record = records[entry.method]
+    assert record["status"] == "rejected"
+    assert_names_its_fault(entry, record["reason"])
+    assert_never_ranked(record)
+
+
+def assert_never_ranked(record: dict[str, Any]) -> None:
+    assert record["median_s"] is None
+    assert record["samples"] == 0
+    assert record["speedup"] is None
+    assert not record["winner"]
+    assert not record["tie"]
+
+
+def test_the_fastest_kernel_is_not_ranked_when_it_is_wrong():
+    with registered(einbench.operation("linear"), NAMED["linear-all_zeros"]) as op:
+        found = compare(op, batches=(1, 64), budget_s=0.2, features=19, units=7)
+    zeros = [r for r in found.records if r["kernel"] == "all_zeros"]
+    assert len(zeros) == 2
+    for record in zeros:
+        assert record["status"] == "rejected"
+        assert "zero everywhere" in record["reason"]
+        assert_never_ranked(record)
+    assert sum(r["winner"] for r in found.records) == 2
+
+
+def test_a_kernel_dropping_a_row_is_not_ranked_at_the_size_where_it_does():
+    with run_serially("bias_gradient") as op:
+        op.kernel("right")(lambda dlogits: dlogits.sum(axis=0))
+        with registered(op, NAMED["bias_gradient-drops_the_last_of_60_000"]):
+            found = compare(op, batches=(8, ROWS), budget_s=0.2, units=7)
+    small, large = (r for r in found.records if r["kernel"] != "right")
+    assert small["status"] == "ok"
+    assert large["status"] == "rejected"
+    assert "not equal where every sum is exact at the timed size" in large["reason"]
+    assert_never_ranked(large)
+
+
+# each of the four below must be right in everything but the one thing it is wrong in
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_only_large_batches_show_one_that_is_right_below_twenty_thousand_rows(dtype):
+    name = "right_below_twenty_thousand_rows"
+    assert judged_sized("linear", dtype, 19_999)[name].passed
+    assert not judged_sized("linear", dtype)[name].passed
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_only_a_second_call_shows_one_that_is_right_on_the_first(dtype):
+    entry = NAMED["softmax-right_on_the_first_call"]
+    assert not judged_small(entry, dtype).passed
+    op = einbench.operation("softmax")
+    for probe in probes(op, np.dtype(dtype), 0):
+        with registered(op, entry):
+            once = pose(op, dataclasses.replace(probe, again=False), np.dtype(dtype))
+            assert judge(op[entry.method], [once]).passed
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tanh-takes_memory_order", "linear-assumes_c_strides", "linear-reads_the_buffer_beneath",
+        "sigmoid-never_turns_back",
+    ],
+)  # fmt: skip
+def test_only_other_layouts_show_one_that_assumes_its_strides(name, dtype):
+    entry = NAMED[name]
+    assert not judged_small(entry, dtype).passed
+    with registered(einbench.operation(entry.operation), entry) as op:
+        posed = [
+            pose(op, probe, np.dtype(dtype))
+            for probe in probes(op, np.dtype(dtype), 0)
+            if probe.layout in ("C", "readonly")
+        ]
+        assert len(posed) >= 20
+        assert judge(op[entry.method], posed).passed
+
+
+def test_only_float64_shows_a_product_in_single_precision():
+    entry = NAMED["linear-single_precision_product"]
+    assert not judged_small(entry, "float64").passed
+    with run_serially("linear") as op, registered(op, entry):
+        (verdict,) = check(op, batch=ROWS, dtype="float32", features=19, units=7)
+    assert verdict.passed
+    assert verdict.batch == ROWS
