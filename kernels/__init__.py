@@ -25,8 +25,10 @@ import einbench.gradient.mlp_logits_gradients
 import einbench.gradient.mlp_gradients
 import einbench.gradient.mlp_sgd_step  # noqa: F401 - as those above
 from einbench.choose.auto import auto
+from einbench.inputs import Input
 from einbench.kernel import Kernel
-from einbench.registry import Operation, operation, operations
+from einbench.operation import Operation
+from einbench.registry import forget, operation, operations, register
 
 if TYPE_CHECKING:
     from einbench import mnist, network
@@ -42,6 +44,7 @@ __version__ = "0.2.0"
 __all__ = [
     "Choice",
     "Comparison",
+    "Input",
     "Kernel",
     "Operation",
     "Verdict",
@@ -49,11 +52,13 @@ __all__ = [
     "check",
     "compare",
     "fastest",
+    "forget",
     "load_plugins",
     "mnist",
     "network",
     "operation",
     "operations",
+    "register",
 ]
 
 #: where the rest of the public names live: measuring imports more than calling a kernel needs

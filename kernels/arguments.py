@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from einbench.inputs import Input
 
 Array = npt.NDArray[Any]
 
@@ -19,16 +22,20 @@ class Signature(Protocol):
         """What it is called in messages."""
 
     @property
-    def inputs(self) -> Mapping[str, str]:
-        """Axis names of every array, in order."""
+    def inputs(self) -> Mapping[str, Input]:
+        """Axes and kind of every array, in order."""
 
     @property
     def outputs(self) -> Mapping[str, str]:
         """Axis names of every result, in order."""
 
     @property
-    def dtypes(self) -> Mapping[str, str]:
-        """Kinds of the arrays that are not floating."""
+    def integer_outputs(self) -> Sequence[str]:
+        """Results that are whole numbers."""
+
+    @property
+    def leading(self) -> str | None:
+        """The axis of rows, which may be 0."""
 
     @property
     def options(self) -> Mapping[str, Sequence[str]]:
@@ -77,7 +84,7 @@ def sizes_of(signature: Signature, arrays: Mapping[str, Array]) -> dict[str, int
     sizes: dict[str, int] = {}
     origin: dict[str, str] = {}
     for name, array in arrays.items():
-        axes = signature.inputs[name].split()
+        axes = signature.inputs[name].names
         if array.ndim != len(axes):
             hint = "; add a row axis with x[None, :]" if array.ndim == len(axes) - 1 else ""
             raise ValueError(
@@ -92,7 +99,7 @@ def sizes_of(signature: Signature, arrays: Mapping[str, Array]) -> dict[str, int
                 )
             origin.setdefault(axis, name)
     for axis, size in sizes.items():
-        if size == 0 and axis != "batch":
+        if size == 0 and axis != signature.leading:
             raise ValueError(
                 f"{signature.name}: {origin[axis]} has no {axis}; at least 1 is needed"
             )
@@ -115,11 +122,12 @@ def check_out(signature: Signature, bound: Bound, out: Any) -> Any:
             f"({', '.join(names)}), got {type(out).__name__}"
         )
     inputs = dict(zip(signature.inputs, bound.arrays, strict=True))
-    dtype = next(array.dtype for name, array in inputs.items() if name not in signature.dtypes)
+    floating = next(a.dtype for name, a in inputs.items() if not signature.inputs[name].integer)
     taken = list(inputs.items())
     for name, array in zip(names, held, strict=True):
         shape = tuple(bound.sizes[axis] for axis in signature.outputs[name].split())
         whose = f"{signature.name}: out for {name}"
+        dtype = np.dtype(np.int64) if name in signature.integer_outputs else floating
         if not isinstance(array, np.ndarray) or array.dtype != dtype:
             came = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
             raise TypeError(f"{whose} must be an array of {dtype}, got {came}")
@@ -160,7 +168,7 @@ def _by_name(
 
 def _floating_or_integer(signature: Signature, name: str, value: Any) -> Array:
     array = np.asarray(value)
-    if signature.dtypes.get(name) == "integer":
+    if signature.inputs[name].integer:
         if array.dtype.kind not in "iu":
             raise TypeError(
                 f"{signature.name}: {name} must be integers, got {array.dtype}; "
@@ -175,7 +183,7 @@ def _floating_or_integer(signature: Signature, name: str, value: Any) -> Array:
 
 
 def _agree_on_dtype(signature: Signature, arrays: Mapping[str, Array]) -> None:
-    floating = {n: a.dtype for n, a in arrays.items() if n not in signature.dtypes}
+    floating = {n: a.dtype for n, a in arrays.items() if not signature.inputs[n].integer}
     first, dtype = next(iter(floating.items()))
     for name, other in floating.items():
         if other != dtype:

@@ -57,14 +57,18 @@ def probabilities(
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
-def labels(
-    rng: np.random.Generator,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    sizes: Mapping[str, int],
-) -> Array:
-    """Class numbers in [0, classes), int64 whatever the floating dtype."""
-    return rng.integers(0, sizes["classes"], shape)
+def below(axis: str) -> Distribution:
+    """Whole numbers in [0, size of the axis), int64 whatever the floating dtype."""
+
+    def draw(
+        rng: np.random.Generator,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        sizes: Mapping[str, int],
+    ) -> Array:
+        return rng.integers(0, sizes[axis], shape)
+
+    return draw
 
 
 def integers(

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from einbench.arguments import check_out
-from einbench.jit.compiled import Compiled, why_unavailable
+from einbench.body import Body, Function, Plain, copy_to
+from einbench.host.libraries import why_missing
 
 if TYPE_CHECKING:
     # an operation makes its kernels; a kernel only names the one it belongs to
-    from einbench.registry import Operation
+    from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
 Sizes = Mapping[str, int]
-Function = Callable[..., Any]
+
+#: whose arrays a kernel computes with where the suite's own are as good: in this process
+HERE = ("numpy", "numba")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,20 +30,25 @@ class Kernel:
 
     operation: Operation
     method: str
-    function: Function
+    body: Body
     #: elements of temporaries beyond inputs and outputs, from the sizes; None: a few
     extra_elements: Callable[[Sizes], float] | None = None
     #: optional distributions (import names) without which the kernel cannot run
     requires: tuple[str, ...] = ()
+    #: what kind of way it is: ``loop``, ``einsum``, ``matmul``, ``numba``, ...
+    family: str = ""
+    #: whose arrays it computes with; any but `HERE` runs in a process of its own
+    runtime: str = "numpy"
+
+    @property
+    def function(self) -> Function:
+        """What was registered, as its users call it: arrays by position, options by name."""
+        return self.body.source if isinstance(self.body, Plain) else self.body
 
     @property
     def reason(self) -> str:
         """Why the kernel cannot run here; empty where it can."""
-        if isinstance(self.function, Compiled):
-            problem = self.function.why_unavailable()
-            if problem:
-                return problem
-        return why_unavailable(self.requires)
+        return self.body.why_unavailable() or why_missing(self.requires)
 
     @property
     def available(self) -> bool:
@@ -51,20 +58,14 @@ class Kernel:
     @property
     def summary(self) -> str:
         """The first line of the kernel's docstring: what is new in it."""
-        lines = (self.function.__doc__ or "").strip().splitlines()
+        lines = (self.body.source.__doc__ or "").strip().splitlines()
         return lines[0] if lines else ""
 
     @property
     def takes_out(self) -> bool:
         """Whether its function has a parameter ``out`` for memory to write the result to."""
         op = self.operation
-        if "out" in op.inputs or "out" in op.options:
-            return False
-        body = self.function.body if isinstance(self.function, Compiled) else self.function
-        code = getattr(body, "__code__", None)
-        if code is None:
-            return False
-        return "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        return self.body.takes_out and not ("out" in op.inputs or "out" in op.options)
 
     def temporary_bytes(self, sizes: Sizes, dtype: npt.DTypeLike) -> int:
         """Declared memory of temporaries at these sizes, in bytes."""
@@ -102,11 +103,12 @@ class Kernel:
         """The result written to ``out``, checked already: an array, or one for each output."""
         if self.takes_out:
             self.function(*arrays, **options, out=out)
-            return
-        found = self.function(*arrays, **options)
-        pairs = zip(out, found, strict=True) if isinstance(out, tuple) else [(out, found)]
-        for target, value in pairs:
-            np.copyto(target, value)
+        else:
+            copy_to(out, self.function(*arrays, **options))
+
+    def prepared(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
+        """What the kernel's users call with such arrays: what it makes once a problem is made."""
+        return self.body.prepared(arrays, options)
 
     def entry(
         self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
@@ -116,11 +118,10 @@ class Kernel:
         It serves arrays of the same shapes, dtypes and strides as these, and these options. Where
         memory for the result is given, it is called with such memory after the arrays.
         """
-        if isinstance(self.function, Compiled) and (out is None or self.takes_out):
-            return self.function.entry(arrays, dict(options), out)
-        if out is None:
-            return partial(self.function, **options) if options else self.function
-        return lambda *given: self.into(given[:-1], options, given[-1])
+        if out is None or self.takes_out:
+            return self.body.entry(arrays, options, out)
+        call = self.body.entry(arrays, options)
+        return lambda *given: copy_to(given[-1], call(*given[:-1]))
 
     def __repr__(self) -> str:
         return f"<Kernel {self.operation.name}[{self.method!r}]>"

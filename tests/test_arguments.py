@@ -186,7 +186,7 @@ def test_a_draw_is_the_same_for_the_same_seed_and_another_for_another(op: Any, d
     assert list(first) == list(op.inputs)
     for name, array in first.items():
         assert array.shape == tuple({**sizes, "batch": 8}[a] for a in op.inputs[name].split())
-        assert array.dtype == ("int64" if name in op.dtypes else dtype)
+        assert array.dtype == ("int64" if name in op.integers else dtype)
         np.testing.assert_array_equal(array, same[name])
         assert not np.array_equal(array, other[name])
     op.bind(**first)

@@ -107,7 +107,7 @@ def test_an_earlier_result_is_memory_for_a_later_one(kernel: Kernel) -> None:
     arrays = drawn(name)
     held = kernel(**arrays)
     small = {
-        key: array.astype("uint8") if key in op.dtypes else array * np.float32(0.5)
+        key: array.astype("uint8") if key in op.integers else array * np.float32(0.5)
         for key, array in arrays.items()
     }
     expected = kernel(**small)

@@ -12,7 +12,7 @@ import einbench
 from einbench import registry
 from einbench.jit.compiled import Compiled
 from einbench.kernel import Kernel
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 Array = np.ndarray[Any, Any]
 Make = Callable[..., Operation]
@@ -33,7 +33,7 @@ def make() -> Iterator[Make]:
             "scale": lambda outputs, inputs: np.abs(outputs),
             "flops": lambda s: s["batch"] * s["features"],
         }
-        made.append(Operation(name=name, **{**facts, **changes}))
+        made.append(registry.register(Operation(name=name, **{**facts, **changes})))
         return made[-1]
 
     yield one

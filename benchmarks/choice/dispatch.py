@@ -29,7 +29,8 @@ from typing import Any
 import numpy as np
 
 import einbench
-from einbench.registry import Operation, forget
+from einbench.operation import Operation
+from einbench.registry import forget, register
 
 from .study import Study
 
@@ -119,16 +120,20 @@ def _copy_operation(count: int, outputs: int) -> Operation:
         copies = [arrays[0].copy() for _ in range(outputs)]
         return copies[0] if outputs == 1 else tuple(copies)
 
-    op = Operation(
-        name=f"copy_{count}_{outputs}",
-        formula="y = x, which takes next to no time",
-        inputs={name: _AXES[_array(n, 1).ndim] for n, name in enumerate(names)},
-        outputs={f"out{n}": "batch features" for n in range(outputs)},
-        sizes={"features": 784},
-        reference=reference,
-        scale=lambda outs, *arrays: tuple(np.abs(o) for o in outs) if outputs > 1 else np.abs(outs),
-        flops=lambda sizes: 0.0,
-        baseline="copy",
+    op = register(
+        Operation(
+            name=f"copy_{count}_{outputs}",
+            formula="y = x, which takes next to no time",
+            inputs={name: _AXES[_array(n, 1).ndim] for n, name in enumerate(names)},
+            outputs={f"out{n}": "batch features" for n in range(outputs)},
+            sizes={"features": 784},
+            reference=reference,
+            scale=lambda outs, *arrays: (
+                tuple(np.abs(o) for o in outs) if outputs > 1 else np.abs(outs)
+            ),
+            flops=lambda sizes: 0.0,
+            baseline="copy",
+        )
     )
     op.kernel("copy")(_copies(op, outputs, named=False))
     return op

@@ -22,7 +22,7 @@ import einbench
 from einbench.measure.predict import Prediction, predict
 from einbench.measure.timing import interleave
 from einbench.measure.workload import load_images, sizes_for, workload
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 from .study import Study
 

@@ -23,7 +23,7 @@ from einbench.choose.measuring import measure
 from einbench.choose.signature import signature
 from einbench.choose.tune import BATCHES
 from einbench.measure.timing import interleave
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 from .study import Study
 

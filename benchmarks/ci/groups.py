@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from einbench.kernel import Kernel
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 #: one row, a usual batch, and one that fills caches; 128 is a part of no other id
 BATCHES = (1, 128, 1000)

@@ -20,7 +20,7 @@ from einbench.measure.memory import available_bytes
 from einbench.measure.predict import Prediction, predict
 from einbench.measure.timing import interleave, told
 from einbench.measure.workload import Images, load_images, sizes_for, workload
-from einbench.registry import Operation
+from einbench.operation import Operation
 from einbench.units import bytes_text, seconds_text
 
 DTYPE = np.dtype("float32")

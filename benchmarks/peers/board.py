@@ -30,7 +30,7 @@ from einbench.host.machine import limit_threads, machine, usable_threads
 from einbench.measure.roofline import Roofline
 from einbench.measure.workload import load_images
 from einbench.names import unknown
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 from . import command
 from .board_cell import Measured, Settings, make_task

@@ -16,7 +16,7 @@ import numpy as np
 from einbench.measure.disturbance import Moment, moment, other_cores
 from einbench.measure.spinning import stop_spinning
 from einbench.measure.workload import Images, sizes_for, workload
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 from .board_check import Checked, Judge
 from .board_house import House, Invited

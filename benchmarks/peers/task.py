@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import einbench
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 from .problem import read_only
 

@@ -15,7 +15,8 @@ from einbench.check.probes import Probe
 from einbench.kernel import Kernel
 from einbench.measure.memory import available_bytes
 from einbench.names import check_dtype
-from einbench.registry import Operation, operation
+from einbench.operation import Operation
+from einbench.registry import operation
 
 #: seconds that one call may take at the size asked for; slower kernels are checked at less
 PATIENCE_S = 0.4
@@ -72,8 +73,8 @@ def _check_sized(
     seed: int,
 ) -> Iterator[Verdict]:
     """Random and exact draws at the sizes asked for, or at a batch a slow kernel can finish."""
-    asked = {axis: size for axis, size in sizes.items() if axis != "batch"}
-    batch = sizes.get("batch", 0)
+    asked = {axis: size for axis, size in sizes.items() if axis != op.leading}
+    batch = sizes.get(op.leading or "", 0)
     posed_at: dict[int, list[Posed]] = {}
     for method, verdict in passed.items():
         kernel = op[method]
@@ -103,7 +104,7 @@ def _affordable_batch(
 ) -> int:
     """``batch``, or the largest power of ten below it that time and memory allow."""
     op = kernel.operation
-    if "batch" not in op.axes or batch <= 1:
+    if op.leading is None or batch <= 1:
         return batch
     options = op.choose_options({})
     tried = 1

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.check.error import as_tuple
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
 
@@ -24,11 +24,15 @@ def form(operation: Operation, result: Any, dtype: np.dtype[Any], sizes: Mapping
         return f"returns {len(outputs)} outputs, expected {len(names)}: {', '.join(names)}"
     shapes = operation.output_shapes(sizes)
     for name, output in zip(names, outputs, strict=True):
+        right = operation.output_dtype(name, dtype)
         if not isinstance(output, np.ndarray):
             kind = "nothing" if output is None else type(output).__name__
-            return f"returns {kind} for {name}, expected an array of {dtype}"
-        if output.dtype != dtype:
-            return f"wrong dtype: {name} is {output.dtype}, expected {dtype}"
+            expected = f"expected an array of {right}"
+            if not shapes[name]:
+                expected = f"expected an array of {right} without axes: np.asarray({name})"
+            return f"returns {kind} for {name}, {expected}"
+        if output.dtype != right:
+            return f"wrong dtype: {name} is {output.dtype}, expected {right}"
         if output.shape != shapes[name]:
             return f"wrong shape: {name} is {output.shape}, expected {shapes[name]}"
     return ""
@@ -114,7 +118,7 @@ def into(
     for time in ("", " the second time", " the third time"):
         if time != " the second time":
             for output in given:
-                output[...] = np.nan
+                output[...] = np.nan if output.dtype.kind == "f" else -1
         write(out)
         for name, found, right in zip(operation.outputs, given, expected, strict=True):
             if bits(found) != bits(right):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.check.error import Error, Truth
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
 

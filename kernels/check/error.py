@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import wide
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
 

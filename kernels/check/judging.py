@@ -17,7 +17,7 @@ from einbench.check.layouts import as_layout
 from einbench.check.probes import Probe
 from einbench.kernel import Kernel
 from einbench.measure.timing import told
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
 
@@ -113,7 +113,7 @@ def _answer(kernel: Kernel, posed: Posed) -> Verdict:
             array[...] = pristine[name]
     if reason and posed.probe.exposes:
         reason = f"{posed.probe.exposes}: {reason}"
-    batch = posed.sizes.get("batch", 0)
+    batch = posed.sizes.get(kernel.operation.leading or "", 0)
     return Verdict(kernel, not reason, units, posed.limit, reason, batch, posed.dtype.name)
 
 
@@ -138,7 +138,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
 
     try:
         with warnings.catch_warnings():
-            if posed.sizes.get("batch") == 0:
+            if posed.sizes.get(op.leading or "") == 0:
                 warnings.simplefilter("error", RuntimeWarning)
             result = call()
     except RuntimeWarning as problem:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from einbench.registry import Operation
+from einbench.inputs import Hostile
+from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
 Inputs = dict[str, Array]
@@ -18,8 +18,19 @@ Inputs = dict[str, Array]
 #: small enough for interpreted loops, and no multiple of any tile or vector
 SMALL = {"features": 19, "units": 7, "hidden1": 11, "hidden2": 7, "classes": 10}
 BATCH = 7
+_HOSTILE_BATCH = 12
 #: beyond the first tile of anything, with a partial one at the end
 MANY = 259
+
+_DECADES = Hostile(
+    "values over decades",
+    "wrong on values of very different size",
+    lambda rng, x: x * 10.0 ** rng.uniform(-8, 8, x.shape),
+)
+_FEW = Hostile(
+    "few values", "wrong where values are equal", lambda rng, x: 0.7 * np.sign(x), "tied"
+)
+_ZEROS = Hostile("zeros", "wrong on zeros", lambda rng, x: np.zeros_like(x), "tied")
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
     )  # fmt: skip
     for name, values in _other_options(operation):
         yield Probe(f"option {name}", f"wrong for {name}", draw(BATCH), values)
-    if "batch" in operation.axes:
+    if operation.leading is not None:
         for batch in (1, 2, 0):
             what = "an empty batch" if batch == 0 else f"a batch of {batch}"
             yield Probe(f"batch {batch}", f"wrong for {what}", draw(batch), options)
@@ -71,12 +82,11 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
             "square", "wrong where the weights are square",
             draw(BATCH - 2, **dict.fromkeys(small, BATCH)), options,
         )  # fmt: skip
-    if "classes" in operation.axes:
-        for classes in (1, 5):
+    for axis in small:
+        for size in (1, 5):
             yield Probe(
-                f"classes {classes}", f"wrong for {classes} classes", draw(BATCH, classes=classes),
-                options,
-            )  # fmt: skip
+                f"{axis} {size}", f"wrong for {size} {axis}", draw(BATCH, **{axis: size}), options
+            )
     # what else is wrong comes first: only then is it the layout, or the number of rows
     yield from _hostile(operation, dtype, rng, options, draw)
     yield from _nonfinite(operation, rng, options, draw)
@@ -87,7 +97,7 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
         yield Probe(
             f"{which} inputs", f"wrong on {which} inputs only", draw(BATCH), options, layout=layout
         )
-    if "batch" in operation.axes:
+    if operation.leading is not None:
         yield Probe(
             f"batch {MANY}", f"wrong in a batch of {MANY} but not of {BATCH}", draw(MANY), options,
             again=True,
@@ -107,7 +117,7 @@ def exact_probes(
     if operation.exact is None:
         return
     options = operation.choose_options(operation.exact_options)
-    for batch in batches if "batch" in operation.axes else batches[:1]:
+    for batch in batches if operation.leading is not None else batches[:1]:
         chosen = operation.all_sizes(batch, sizes)
         exact = operation.exact(rng, dtype, chosen)
         inputs = {name: exact[name] for name in operation.inputs}
@@ -132,103 +142,27 @@ def _hostile(
     options: dict[str, str],
     draw: Callable[..., Inputs],
 ) -> Iterator[Probe]:
-    floating = [name for name in operation.inputs if name not in operation.dtypes]
-    batch = 12
+    """What each input's kind says hurts, then what any numbers do."""
+    floating = {name: each.kind for name, each in operation.inputs.items() if not each.integer}
 
-    def changed(**changes: Callable[[Array], Array]) -> Inputs:
-        inputs = draw(batch)
-        for name, change in changes.items():
-            inputs[name] = change(inputs[name]).astype(dtype)
-        return inputs
+    def probe(hostile: Hostile, *names: str) -> Probe:
+        inputs = draw(_HOSTILE_BATCH)
+        for name in names:
+            inputs[name] = np.asarray(hostile.change(rng, inputs[name]), dtype)
+        return Probe(hostile.name, hostile.exposes, inputs, options, judged=hostile.judged)
 
-    if "logits" in floating:
-        for size, what in ((100.0, "89, where float32"), (800.0, "710, where float64")):
-            yield Probe(
-                f"logits near {size:.0f}",
-                f"wrong beyond {what} exponentials overflow: is the row's maximum subtracted, "
-                "and not added to a logarithm?",
-                changed(logits=partial(np.add, size)), options,
-            )  # fmt: skip
-        yield Probe(
-            "logits near 1,000,000",
-            "digits are lost beside a large maximum: is it added to a logarithm?",
-            changed(logits=partial(np.add, 1e6)), options,
-        )  # fmt: skip
-        shifts = np.resize([30.0, -30.0, 200.0, -200.0, 1e4, -1e4], batch)[:, None]
-        yield Probe(
-            "rows shifted by 30, 200, 10,000",
-            "wrong where rows lie apart: one maximum for all rows instead of each row's own",
-            changed(logits=lambda z: z + shifts), options,
-        )  # fmt: skip
-        for size in (200.0, 1e4):
-            yield Probe(
-                f"saturated logits, {size:.0f}", "wrong on saturated logits",
-                changed(logits=partial(_saturated, size)), options, judged="tied",
-            )  # fmt: skip
-        yield Probe(
-            "tied logits", "wrong where logits are equal",
-            changed(logits=lambda z: np.full_like(z, 0.7)), options, judged="tied",
-        )  # fmt: skip
-        yield Probe(
-            "logits over decades", "wrong on logits of very different size",
-            changed(logits=lambda z: z * 10.0 ** rng.uniform(-8, 3, z.shape)), options,
-        )  # fmt: skip
-    if "probs" in floating:
-        yield Probe(
-            "one-hot rows", "wrong on one-hot rows and zero probabilities",
-            changed(probs=lambda p: np.eye(p.shape[1])[p.argmax(axis=1)]), options,
-        )  # fmt: skip
-        yield Probe(
-            "rows that do not sum to one", "wrong where rows do not sum to one",
-            changed(probs=lambda p: 10 * p), options,
-        )  # fmt: skip
-        yield Probe(
-            "probabilities over decades", "wrong on probabilities close to zero",
-            changed(probs=lambda p: p * 10.0 ** rng.uniform(-12, 0, p.shape)), options,
-        )  # fmt: skip
-    if "inputs" in floating and not operation.draw_input.get("w1"):
-        for low, high, what in ((85, 105, "float32"), (700, 750, "float64")):
-            yield Probe(
-                f"inputs between {low} and {high}",
-                f"wrong where {what} exponentials overflow or become denormal",
-                changed(inputs=partial(_between, rng, low, high)),
-                options,
-            )  # fmt: skip
-        yield Probe(
-            "inputs up to 10,000", "wrong on large inputs",
-            changed(inputs=lambda x: x * rng.choice([1.0, 30.0, 100.0, 800.0, 1e4], x.shape)),
-            options,
-        )  # fmt: skip
-    wide_range = [name for name in floating if name not in ("logits", "probs", "outputs")]
-    if wide_range:
-        if not operation.draw_input.get("w1"):
-            yield Probe(
-                "values over decades", "wrong on values of very different size",
-                changed(**dict.fromkeys(
-                    wide_range, lambda x: x * 10.0 ** rng.uniform(-8, 8, x.shape))),
-                options,
-            )  # fmt: skip
-        yield Probe(
-            "few values", "wrong where values are equal",
-            changed(**{wide_range[0]: lambda x: 0.7 * np.sign(x)}), options, judged="tied",
-        )  # fmt: skip
-        yield Probe(
-            "zeros", "wrong on zeros",
-            changed(**dict.fromkeys(wide_range, np.zeros_like)), options, judged="tied",
-        )  # fmt: skip
+    for name, kind in floating.items():
+        for hostile in kind.hostile:
+            yield probe(hostile, name)
+    free = [name for name, kind in floating.items() if kind.free]
+    if free:
+        if all(kind.decades for kind in floating.values()):
+            yield probe(_DECADES, *free)
+        yield probe(_FEW, free[0])
+        yield probe(_ZEROS, *free)
     tiny = 300 * float(np.finfo(dtype).smallest_subnormal)
-    yield Probe(
-        "denormals", "wrong on denormal inputs",
-        changed(**{floating[0]: lambda x: x * tiny}), options, judged="tied",
-    )  # fmt: skip
-
-
-def _between(rng: np.random.Generator, low: float, high: float, array: Array) -> Array:
-    return np.sign(array) * rng.uniform(low, high, array.shape)
-
-
-def _saturated(size: float, array: Array) -> Array:
-    return size * np.sign(array)
+    denormals = Hostile("denormals", "wrong on denormal inputs", lambda rng, x: x * tiny, "tied")
+    yield probe(denormals, next(iter(floating)))
 
 
 def _nonfinite(
@@ -237,44 +171,56 @@ def _nonfinite(
     options: dict[str, str],
     draw: Callable[..., Inputs],
 ) -> Iterator[Probe]:
-    for name, values in operation.nonfinite.items():
-        for value in values:
-            inputs = draw(BATCH)
-            array = inputs[name]
-            array[tuple(int(rng.integers(n)) for n in array.shape)] = value
-            yield Probe(
-                f"{value} in {name}",
-                f"{value} in {name} does not come out where the mathematics puts it",
-                inputs, options, judged="nonfinite",
-            )  # fmt: skip
-            # the first entry is what a running maximum starts from
-            first = draw(BATCH)
-            first[name][(-1, *(0,) * (array.ndim - 1))] = value
-            yield Probe(
-                f"{value} first in a row of {name}",
-                f"{value} in {name} does not come out where the mathematics puts it",
-                first, options, judged="nonfinite",
-            )  # fmt: skip
-            # one entry may lie where a mask hides it
-            every = draw(BATCH)
-            rows = np.arange(BATCH)
-            for step in (1, 3):
-                every[name][rows, (step * rows) % array.shape[1]] = value
-            # of a loss of probabilities no other entry counts
-            if "labels" in every and operation.inputs[name] == "batch classes":
-                every[name][rows[::2], every["labels"][::2]] = value
-            yield Probe(
-                f"{value} in every row of {name}",
-                f"{value} in {name} does not come out where the mathematics puts it",
-                every, options, judged="nonfinite",
-            )  # fmt: skip
+    """Each value alone, first in a row, and in every row of each input that must carry it."""
+    for name, each in operation.inputs.items():
+        for value in each.nonfinite:
+            wrong = f"{value} in {name} does not come out where the mathematics puts it"
+
+            def placed(where: str, place: Callable[[Inputs], None], wrong: str = wrong) -> Probe:
+                inputs = draw(BATCH)
+                place(inputs)
+                return Probe(where, wrong, inputs, options, judged="nonfinite")
+
+            def anywhere(inputs: Inputs, name: str = name, value: float = value) -> None:
+                array = inputs[name]
+                array[tuple(int(rng.integers(n)) for n in array.shape)] = value
+
+            def first(inputs: Inputs, name: str = name, value: float = value) -> None:
+                # the first entry is what a running maximum starts from
+                array = inputs[name]
+                array[(-1, *(0,) * (array.ndim - 1)) if array.ndim else ()] = value
+
+            def everywhere(inputs: Inputs, name: str = name, value: float = value) -> None:
+                _in_every_row(operation, inputs, name, value)
+
+            yield placed(f"{value} in {name}", anywhere)
+            yield placed(f"{value} first in a row of {name}", first)
+            yield placed(f"{value} in every row of {name}", everywhere)
+
+
+def _in_every_row(operation: Operation, inputs: Inputs, name: str, value: float) -> None:
+    """One entry may lie where a mask hides it: two in each row, and half of the labels' own."""
+    array = inputs[name]
+    if array.ndim < 2:
+        array[...] = value
+        return
+    rows = np.arange(len(array))
+    for step in (1, 3):
+        array[(rows, *(step * rows % n for n in array.shape[1:]))] = value
+    # of a loss of probabilities no other entry counts
+    names = operation.inputs[name].names
+    for labels, each in operation.inputs.items():
+        if each.integer and (*each.names, each.kind.below) == names:
+            array[rows[::2], inputs[labels][::2]] = value
 
 
 def _labels(
     operation: Operation, options: dict[str, str], draw: Callable[..., Inputs]
 ) -> Iterator[Probe]:
-    for name, kind in operation.dtypes.items():
-        if kind != "integer":
+    """Every width of integers, and whole numbers that count nothing."""
+    small = small_sizes(operation)
+    for name, each in operation.inputs.items():
+        if not each.integer:
             continue
         # rows times classes overflow a byte
         for integer, batch in (("uint8", MANY), ("int32", BATCH)):
@@ -283,12 +229,14 @@ def _labels(
             yield Probe(
                 f"{name} as {integer}", f"wrong where {name} are {integer}", inputs, options
             )
-        if name == "labels":
-            for outside, where in ((-1, 0), (SMALL["classes"], BATCH - 1), (255, 3)):
-                inputs = draw(BATCH)
-                inputs[name][where] = outside
-                yield Probe(
-                    f"label {outside}",
-                    f"label {outside} of {SMALL['classes']} classes is not refused",
-                    inputs, options, judged="refuse",
-                )  # fmt: skip
+        if each.kind.below is None or not each.names:
+            continue
+        count = small[each.kind.below]
+        for outside, where in ((-1, 0), (count, -1), (255, 3)):
+            inputs = draw(BATCH)
+            inputs[name].flat[where] = outside
+            yield Probe(
+                f"label {outside}",
+                f"label {outside} of {count} {each.kind.below} is not refused",
+                inputs, options, judged="refuse",
+            )  # fmt: skip

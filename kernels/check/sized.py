@@ -13,7 +13,7 @@ from einbench.check import contract
 from einbench.check.diagnosis import describe
 from einbench.check.error import Truth, as_tuple, error, exact_truth, truth
 from einbench.check.layouts import as_layout, read_only
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +68,7 @@ def timed_question(
     if any(options.get(name) != value for name, value in op.independent_options.items()):
         independent = ()
     kept = _choose(op, sizes, independent, dtype, np.random.default_rng([seed, 13]))
-    part = [_slice(array, op.inputs[name], kept) for name, array in named.items()]
+    part = [_slice(array, op.inputs[name].axes, kept) for name, array in named.items()]
     part_sizes = {axis: len(kept[axis]) if axis in kept else n for axis, n in sizes.items()}
     expected = truth(op, part, options, dtype, part_sizes)
     limit = (op.tied_limit if tied else op.limit)(max(float(op.terms(sizes)), 1.0))
@@ -99,7 +99,8 @@ def judge_answer(question: Question, given: Answer) -> tuple[float, str]:
     if found.units <= question.limit:
         return found.units, ""
     kind = "not equal where every sum is exact" if question.exact else "wrong"
-    at = f" (batch {question.sizes['batch']:,})" if "batch" in question.sizes else ""
+    rows = question.sizes.get(question.operation.leading or "")
+    at = "" if rows is None else f" ({question.operation.leading} {rows:,})"
     said = describe(question.operation, given.parts, question.expected, found, question.limit)
     return found.units, f"{kind} at the timed size: {said}{at}"
 

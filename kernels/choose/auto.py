@@ -24,7 +24,8 @@ from einbench.choose.book import RIGORS
 from einbench.choose.deciding import decide
 from einbench.kernel import Kernel
 from einbench.names import unknown
-from einbench.registry import Operation, operations
+from einbench.operation import Operation
+from einbench.registry import operations
 
 #: signatures kept; the oldest are decided anew, from memory
 MOST_SIGNATURES = 4096
@@ -166,7 +167,7 @@ def _key(op: Operation, arrays: tuple[Any, ...], options: Mapping[str, str]) -> 
 
 def _short(op: Operation) -> list[bool]:
     """Which inputs have one axis."""
-    return [len(axes.split()) == 1 for axes in op.inputs.values()]
+    return [len(each.names) == 1 for each in op.inputs.values()]
 
 
 def _dispatcher(

@@ -12,7 +12,7 @@ from einbench.arguments import Array
 from einbench.choose.environment import Threads
 from einbench.choose.signature import Signature
 from einbench.names import unknown
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 if TYPE_CHECKING:
     from einbench.measure.workload import Images
@@ -32,14 +32,14 @@ class Cell(NamedTuple):
     @property
     def batch(self) -> int | None:
         """Rows per call; None where no axis is called so."""
-        return self.sizes.get("batch")
+        return self.sizes.get(self.operation.leading or "")
 
     def signature(self, threads: Threads) -> Signature:
         """Of calls with `arrays`; those are not made for it."""
         op = self.operation
         rng = np.random.default_rng(_SEED)
-        small = {**self.sizes, "batch": 1}
-        integers = (op.draw_one(name, rng, self.dtype, small).dtype.name for name in op.dtypes)
+        small = {axis: 1 if axis == op.leading else n for axis, n in self.sizes.items()}
+        integers = (op.draw_one(name, rng, self.dtype, small).dtype.name for name in op.integers)
         return Signature(
             sizes=tuple(self.sizes.items()),
             options=tuple(op.choose_options({}).items()),
@@ -64,13 +64,13 @@ def cell(op: Operation, batch: int | None, dtype: np.dtype[Any], sizes: Mapping[
     Raises:
         ValueError: a size is no size, or there are fewer images than rows are asked for.
     """
-    from einbench.measure.workload import refuse_too_large, sizes_for, takes_images
+    from einbench.measure.workload import refuse_too_large, shows_images, sizes_for
 
     images = _like_mnist()
     mine = {axis: size for axis, size in sizes.items() if axis in op.sizes}
     full = op.all_sizes(batch, sizes_for(op, images, mine))
-    if takes_images(op) and full["features"] == images.features:
-        refuse_too_large(full["batch"], images)
+    if op.leading is not None and shows_images(op, full, images):
+        refuse_too_large(full[op.leading], images)
     return Cell(op, full, dtype)
 
 

@@ -16,7 +16,7 @@ from einbench.choose.signature import Signature, signature
 from einbench.choose.wisdom import Wisdom, wisdom
 from einbench.host.locks import ForkedLock
 from einbench.kernel import Kernel
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 if TYPE_CHECKING:
     from einbench.choose.estimate import Estimate

@@ -17,12 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from einbench.body import Body
 from einbench.host.cpu import cpu_model
 from einbench.host.locks import ForkedLock
 from einbench.jit import threading_layer
-from einbench.jit.bodies import sources_of
-from einbench.jit.compiled import Compiled
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 
 class Machine(NamedTuple):
@@ -67,7 +66,7 @@ class Threads(NamedTuple):
 def environment(op: Operation) -> Environment:
     """The operation's code and kernels, and the machine, as they are now."""
     hashes: dict[str, str] = {}
-    candidates = tuple((k.method, _hash(k.function, hashes)) for k in op if k.available)
+    candidates = tuple((k.method, _kernel_hash(k.body, hashes)) for k in op if k.available)
     return Environment(_hash(op.reference, hashes), candidates, machine())
 
 
@@ -191,14 +190,14 @@ def _numba_version() -> str | None:
     return version("numba")
 
 
-def _hash(function: Any, hashes: dict[str, str]) -> str:
-    """Of the file that the function stands in; of its code where it was typed into a prompt.
+def _kernel_hash(body: Body, hashes: dict[str, str]) -> str:
+    """Of its source, and of the files that decide what it computes beside that."""
+    others = (_file_hash(path, hashes) for path in sorted(body.files()))
+    return "".join([_hash(body.source, hashes), *others])
 
-    Of a compiled one also of the files of the helpers that are compiled into it.
-    """
-    if isinstance(function, Compiled):
-        helpers = sorted(sources_of(function.body))
-        return "".join([_hash(function.body, hashes), *(_file_hash(p, hashes) for p in helpers)])
+
+def _hash(function: Any, hashes: dict[str, str]) -> str:
+    """Of the file that the function stands in; of its code where it was typed into a prompt."""
     body = function
     inner = body.func if isinstance(body, functools.partial) else getattr(body, "__wrapped__", None)
     if inner is not None:

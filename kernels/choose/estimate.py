@@ -34,7 +34,8 @@ from einbench.choose.wisdom import Wisdom
 from einbench.jit.compiled import Compiled
 from einbench.kernel import Kernel
 from einbench.measure.ranking import TIE_RATIO
-from einbench.registry import Operation, operations
+from einbench.operation import Operation
+from einbench.registry import operations
 
 #: a kernel is good enough that takes no longer than this times the fastest
 GOOD_RATIO = 1.10

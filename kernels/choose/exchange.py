@@ -29,8 +29,9 @@ from einbench.choose.kept import held, refuse_unwritable
 from einbench.choose.wisdom import Wisdom
 from einbench.host.documents import Damaged, load
 from einbench.names import normalise
+from einbench.operation import Operation
 from einbench.records.dates import from_iso
-from einbench.registry import Operation, operations
+from einbench.registry import operations
 
 #: every operation's full file together is a tenth of it
 _MOST_BYTES = 64 * 1024 * 1024

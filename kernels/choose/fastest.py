@@ -11,7 +11,8 @@ from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
 from einbench.kernel import Kernel
 from einbench.names import unknown
-from einbench.registry import Operation, operation
+from einbench.operation import Operation
+from einbench.registry import operation
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from einbench.measure.disturbance import disturbs, moment, other_cores
 from einbench.measure.predict import Prediction, predict
 from einbench.measure.timing import Clock
 from einbench.measure.workload import first_rows
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 #: rigor -> seconds of measuring, calls of the winner where those take longer, and blocks
 BUDGETS = {"measure": (0.5, 10, 10), "patient": (5.0, 100, 40)}
@@ -219,7 +219,7 @@ def _foreseen(
 ) -> tuple[dict[str, Prediction], float]:
     """What calls will take, and from what on a kernel is hopeless at this size."""
     known: dict[str, Prediction] = {}
-    batch = bound.sizes.get("batch", 1)
+    batch = bound.sizes.get(op.leading or "", 1)
     for kernel in op:
         if kernel.available and verdicts[kernel.method].passed:
             # whatever a kernel raises is told where it is admitted

@@ -12,7 +12,7 @@ from einbench.choose.book import RIGORS, Book, Remembered
 from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature
 from einbench.kernel import Kernel
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 
 class Recalled(NamedTuple):

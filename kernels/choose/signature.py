@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from einbench.arguments import Array, Bound
 from einbench.choose.environment import Threads
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 
 class Signature(NamedTuple):
@@ -44,7 +44,7 @@ def signature(op: Operation, bound: Bound, threads: Threads) -> Signature:
         sizes=tuple(bound.sizes.items()),
         options=tuple(bound.options.items()),
         dtype=floating_dtype(op, named).name,
-        integers=" ".join(named[name].dtype.name for name in op.dtypes),
+        integers=" ".join(named[name].dtype.name for name in op.integers),
         layout=layout_letters(bound.arrays),
         threads=threads,
     )
@@ -52,7 +52,7 @@ def signature(op: Operation, bound: Bound, threads: Threads) -> Signature:
 
 def floating_dtype(op: Operation, named: Mapping[str, Array]) -> Any:
     """The dtype that all floating inputs share."""
-    return next(array.dtype for name, array in named.items() if name not in op.dtypes)
+    return next(array.dtype for name, array in named.items() if name not in op.integers)
 
 
 def layout_name(letters: str) -> str:

@@ -17,7 +17,8 @@ from einbench.choose.recall import recall
 from einbench.choose.roofs import remember_roofs
 from einbench.choose.wisdom import wisdom
 from einbench.names import check_dtype, unknown
-from einbench.registry import Operation, operation, operations
+from einbench.operation import Operation
+from einbench.registry import operation, operations
 
 #: a factor of about four apart, so that sizes between them have near neighbours
 BATCHES = (1, 4, 16, 64, 256, 1024, 4096, 16384, 60000)
@@ -66,7 +67,7 @@ def plan(
         cell(op, batch, dtype, sizes or {})
         for op in ops
         for dtype in checked
-        for batch in (sorted(set(batches)) if "batch" in op.axes else [None])
+        for batch in (sorted(set(batches)) if op.leading is not None else [None])
     ]
 
 

@@ -24,7 +24,7 @@ from einbench.cli.streams import console
 from einbench.cli.target import Target, refuse_unwritable
 
 if TYPE_CHECKING:
-    from einbench.registry import Operation
+    from einbench.operation import Operation
     from einbench.report.comparison import Comparison
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from einbench.kernel import Kernel
-    from einbench.registry import Operation
+    from einbench.operation import Operation
 
 SCHEMA = "einbench.list/1"
 
@@ -52,10 +52,10 @@ def _row(op: Operation) -> dict[str, Any]:
         "name": op.name,
         "formula": op.formula,
         "axes": list(op.axes),
-        "inputs": dict(op.inputs),
+        "inputs": {name: each.axes for name, each in op.inputs.items()},
         "outputs": dict(op.outputs),
         "sizes": dict(op.sizes),
-        "dtypes": dict(op.dtypes),
+        "dtypes": dict.fromkeys(op.integers, "integer"),
         "options": {name: list(choices) for name, choices in op.options.items()},
         "baseline": op.baseline,
         "kernels": [
@@ -108,7 +108,7 @@ def _shapes(op: Operation) -> str:
     def told(arrays: Any) -> str:
         return ", ".join(f"{n} ({', '.join(axes.split())})" for n, axes in arrays.items())
 
-    parts = [f"{told(op.inputs)} -> {told(op.outputs)}"]
+    parts = [f"{told({name: each.axes for name, each in op.inputs.items()})} -> {told(op.outputs)}"]
     if op.sizes:
         parts.append(", ".join(f"{axis} {size:,}" for axis, size in op.sizes.items()))
     parts.extend(f"{name} {' or '.join(choices)}" for name, choices in op.options.items())

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from einbench import draws
 from einbench.forward.activations import sigmoid_values
+from einbench.inputs import Input, activations
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import relu_vjp_of, sigmoid_vjp_of, tanh_vjp_of
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -45,21 +47,24 @@ def _sigmoid_outputs(
     return sigmoid_values(draws.normal(rng, shape, dtype, sizes))
 
 
-relu_vjp = Operation(
-    name="relu_vjp",
-    formula="dZ[b, f] = 0 where A[b, f] <= 0 else dA[b, f]",
-    inputs={"outputs": "batch features", "cotangent": "batch features"},
-    outputs={"dinputs": "batch features"},
-    sizes={"features": 128},
-    independent=("batch", "features"),
-    # nothing is rounded: results must be equal
-    limit=lambda terms: 0,
-    tied_limit=lambda terms: 0,
-    flops=lambda s: s["batch"] * s["features"],
-    reference=lambda outputs, cotangent: np.where(outputs <= 0, 0, cotangent),
-    scale=lambda dinputs, outputs, cotangent: np.zeros_like(dinputs),
-    draw_input={"outputs": _relu_outputs},
-    nonfinite={"cotangent": (np.nan,)},
+relu_vjp = register(
+    Operation(
+        name="relu_vjp",
+        formula="dZ[b, f] = 0 where A[b, f] <= 0 else dA[b, f]",
+        inputs={
+            "outputs": Input("batch features", activations(_relu_outputs)),
+            "cotangent": Input("batch features", nonfinite=(np.nan,)),
+        },
+        outputs={"dinputs": "batch features"},
+        sizes={"features": 128},
+        independent=("batch", "features"),
+        # nothing is rounded: results must be equal
+        limit=lambda terms: 0,
+        tied_limit=lambda terms: 0,
+        flops=lambda s: s["batch"] * s["features"],
+        reference=lambda outputs, cotangent: np.where(outputs <= 0, 0, cotangent),
+        scale=lambda dinputs, outputs, cotangent: np.zeros_like(dinputs),
+    )
 )
 
 
@@ -93,21 +98,24 @@ def relu_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     relu_vjp_of(outputs.size, piece, outputs, cotangent, out, non_temporal(3 * outputs.nbytes))
 
 
-tanh_vjp = Operation(
-    name="tanh_vjp",
-    formula="dZ[b, f] = dA[b, f] (1 - A[b, f]^2)",
-    inputs={"outputs": "batch features", "cotangent": "batch features"},
-    outputs={"dinputs": "batch features"},
-    sizes={"features": 128},
-    independent=("batch", "features"),
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=lambda s: 3 * s["batch"] * s["features"],
-    reference=lambda outputs, cotangent: cotangent * (1 - outputs * outputs),
-    # near +-1 the subtraction cancels, so the square counts as well
-    scale=lambda dinputs, outputs, cotangent: np.abs(cotangent) * (1 + outputs * outputs),
-    draw_input={"outputs": _tanh_outputs},
-    nonfinite={"cotangent": (np.nan,)},
+tanh_vjp = register(
+    Operation(
+        name="tanh_vjp",
+        formula="dZ[b, f] = dA[b, f] (1 - A[b, f]^2)",
+        inputs={
+            "outputs": Input("batch features", activations(_tanh_outputs)),
+            "cotangent": Input("batch features", nonfinite=(np.nan,)),
+        },
+        outputs={"dinputs": "batch features"},
+        sizes={"features": 128},
+        independent=("batch", "features"),
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=lambda s: 3 * s["batch"] * s["features"],
+        reference=lambda outputs, cotangent: cotangent * (1 - outputs * outputs),
+        # near +-1 the subtraction cancels, so the square counts as well
+        scale=lambda dinputs, outputs, cotangent: np.abs(cotangent) * (1 + outputs * outputs),
+    )
 )
 
 
@@ -145,21 +153,24 @@ def tanh_vjp_simd(outputs: Array, cotangent: Array, out: Array) -> None:
     tanh_vjp_of(outputs.size, piece, outputs, cotangent, out, non_temporal(3 * outputs.nbytes))
 
 
-sigmoid_vjp = Operation(
-    name="sigmoid_vjp",
-    formula="dZ[b, f] = dA[b, f] A[b, f] (1 - A[b, f])",
-    inputs={"outputs": "batch features", "cotangent": "batch features"},
-    outputs={"dinputs": "batch features"},
-    sizes={"features": 128},
-    independent=("batch", "features"),
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=lambda s: 3 * s["batch"] * s["features"],
-    reference=lambda outputs, cotangent: cotangent * (outputs * (1 - outputs)),
-    # 1 - s is exact from 1/2 on and close to 1 below: nothing is lost
-    scale=lambda dinputs, outputs, cotangent: np.abs(cotangent * (outputs * (1 - outputs))),
-    draw_input={"outputs": _sigmoid_outputs},
-    nonfinite={"cotangent": (np.nan,)},
+sigmoid_vjp = register(
+    Operation(
+        name="sigmoid_vjp",
+        formula="dZ[b, f] = dA[b, f] A[b, f] (1 - A[b, f])",
+        inputs={
+            "outputs": Input("batch features", activations(_sigmoid_outputs)),
+            "cotangent": Input("batch features", nonfinite=(np.nan,)),
+        },
+        outputs={"dinputs": "batch features"},
+        sizes={"features": 128},
+        independent=("batch", "features"),
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=lambda s: 3 * s["batch"] * s["features"],
+        reference=lambda outputs, cotangent: cotangent * (outputs * (1 - outputs)),
+        # 1 - s is exact from 1/2 on and close to 1 below: nothing is lost
+        scale=lambda dinputs, outputs, cotangent: np.abs(cotangent * (outputs * (1 - outputs))),
+    )
 )
 
 

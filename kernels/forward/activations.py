@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.flops import EXP_FLOPS
+from einbench.inputs import PREACTIVATIONS, Input
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import relu_of, sigmoid_of, tanh_of
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -20,20 +22,23 @@ def _magnitude(outputs: Array, inputs: Array) -> Array:
     return np.abs(outputs)
 
 
-relu = Operation(
-    name="relu",
-    formula="A[b, f] = max(Z[b, f], 0)",
-    inputs={"inputs": "batch features"},
-    outputs={"outputs": "batch features"},
-    sizes={"features": 128},
-    independent=("batch", "features"),
-    # nothing is rounded: results must be equal
-    limit=lambda terms: 0,
-    tied_limit=lambda terms: 0,
-    flops=lambda s: s["batch"] * s["features"],
-    reference=lambda inputs: np.maximum(inputs, 0),
-    scale=lambda outputs, inputs: np.zeros_like(outputs),
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+relu = register(
+    Operation(
+        name="relu",
+        formula="A[b, f] = max(Z[b, f], 0)",
+        inputs={
+            "inputs": Input("batch features", PREACTIVATIONS, nonfinite=(np.nan, np.inf, -np.inf))
+        },
+        outputs={"outputs": "batch features"},
+        sizes={"features": 128},
+        independent=("batch", "features"),
+        # nothing is rounded: results must be equal
+        limit=lambda terms: 0,
+        tied_limit=lambda terms: 0,
+        flops=lambda s: s["batch"] * s["features"],
+        reference=lambda inputs: np.maximum(inputs, 0),
+        scale=lambda outputs, inputs: np.zeros_like(outputs),
+    )
 )
 
 
@@ -67,19 +72,22 @@ def relu_simd(inputs: Array, out: Array) -> None:
     relu_of(inputs.size, piece, inputs, out, non_temporal(2 * inputs.nbytes))
 
 
-tanh = Operation(
-    name="tanh",
-    formula="A[b, f] = tanh(Z[b, f])",
-    inputs={"inputs": "batch features"},
-    outputs={"outputs": "batch features"},
-    sizes={"features": 128},
-    independent=("batch", "features"),
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=lambda s: s["batch"] * s["features"] * EXP_FLOPS,
-    reference=np.tanh,
-    scale=_magnitude,
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+tanh = register(
+    Operation(
+        name="tanh",
+        formula="A[b, f] = tanh(Z[b, f])",
+        inputs={
+            "inputs": Input("batch features", PREACTIVATIONS, nonfinite=(np.nan, np.inf, -np.inf))
+        },
+        outputs={"outputs": "batch features"},
+        sizes={"features": 128},
+        independent=("batch", "features"),
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=lambda s: s["batch"] * s["features"] * EXP_FLOPS,
+        reference=np.tanh,
+        scale=_magnitude,
+    )
 )
 
 
@@ -122,19 +130,22 @@ def sigmoid_values(inputs: Array) -> Array:
     return np.asarray(np.where(inputs < 0, powers, 1) / (1 + powers))
 
 
-sigmoid = Operation(
-    name="sigmoid",
-    formula="A[b, f] = 1 / (1 + exp(-Z[b, f]))",
-    inputs={"inputs": "batch features"},
-    outputs={"outputs": "batch features"},
-    sizes={"features": 128},
-    independent=("batch", "features"),
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=lambda s: s["batch"] * s["features"] * (2 + EXP_FLOPS),
-    reference=sigmoid_values,
-    scale=_magnitude,
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+sigmoid = register(
+    Operation(
+        name="sigmoid",
+        formula="A[b, f] = 1 / (1 + exp(-Z[b, f]))",
+        inputs={
+            "inputs": Input("batch features", PREACTIVATIONS, nonfinite=(np.nan, np.inf, -np.inf))
+        },
+        outputs={"outputs": "batch features"},
+        sizes={"features": 128},
+        independent=("batch", "features"),
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=lambda s: s["batch"] * s["features"] * (2 + EXP_FLOPS),
+        reference=sigmoid_values,
+        scale=_magnitude,
+    )
 )
 
 

@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import draws, wide
+from einbench.inputs import BIASES, IMAGES, WEIGHTS, Input
 from einbench.jit.claiming import counters
 from einbench.jit.gemm.linear import outputs_all, packed_elements, run_serially
 from einbench.jit.gemm.mkl_layer import outputs_by_mkl
 from einbench.jit.linked import elements_to_line
 from einbench.jit.pool import num_threads
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -40,21 +42,25 @@ def _exact(
     }
 
 
-linear = Operation(
-    name="linear",
-    formula="Z[b, u] = sum_f X[b, f] W[u, f] + bias[u]",
-    inputs={"inputs": "batch features", "weights": "units features", "bias": "units"},
-    outputs={"outputs": "batch units"},
-    sizes={"features": 784, "units": 128},
-    independent=("batch", "units"),
-    terms=lambda s: s["features"] + 1,
-    tied_limit=lambda terms: 4 + terms / 2,
-    flops=lambda s: 2 * s["batch"] * s["features"] * s["units"],
-    reference=_reference,
-    scale=_scale,
-    exact=_exact,
-    draw_input={"weights": draws.weights, "bias": draws.small},
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+linear = register(
+    Operation(
+        name="linear",
+        formula="Z[b, u] = sum_f X[b, f] W[u, f] + bias[u]",
+        inputs={
+            "inputs": Input("batch features", IMAGES, nonfinite=(np.nan, np.inf, -np.inf)),
+            "weights": Input("units features", WEIGHTS),
+            "bias": Input("units", BIASES),
+        },
+        outputs={"outputs": "batch units"},
+        sizes={"features": 784, "units": 128},
+        independent=("batch", "units"),
+        terms=lambda s: s["features"] + 1,
+        tied_limit=lambda terms: 4 + terms / 2,
+        flops=lambda s: 2 * s["batch"] * s["features"] * s["units"],
+        reference=_reference,
+        scale=_scale,
+        exact=_exact,
+    )
 )
 
 

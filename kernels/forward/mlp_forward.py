@@ -13,32 +13,30 @@ from einbench.flops import EXP_FLOPS
 from einbench.forward.mlp_shared_rounding import forward_rounding
 from einbench.forward.softmax import softmax_rows
 from einbench.forward.softmax import ufunc as softmax_ufunc
+from einbench.inputs import BIASES, NETWORK_IMAGES, WEIGHTS, Input
 from einbench.jit.bodies import helper
 from einbench.jit.claiming import counters
 from einbench.jit.gemm.three_layers import forward_all, forward_elements, lay_out, run_serially
 from einbench.jit.linked import elements_to_line
 from einbench.jit.pool import num_threads
 from einbench.kernel import Sizes
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 Six = tuple[Array, Array, Array, Array, Array, Array]
 Product = Callable[[Array, Array], Array]
 
 INPUTS = {
-    "inputs": "batch features",
-    "w1": "hidden1 features",
-    "b1": "hidden1",
-    "w2": "hidden2 hidden1",
-    "b2": "hidden2",
-    "w3": "classes hidden2",
-    "b3": "classes",
+    "inputs": Input("batch features", NETWORK_IMAGES, nonfinite=(np.nan, np.inf, -np.inf)),
+    "w1": Input("hidden1 features", WEIGHTS),
+    "b1": Input("hidden1", BIASES),
+    "w2": Input("hidden2 hidden1", WEIGHTS),
+    "b2": Input("hidden2", BIASES),
+    "w3": Input("classes hidden2", WEIGHTS),
+    "b3": Input("classes", BIASES),
 }
 SIZES = {"features": 784, "hidden1": 128, "hidden2": 128, "classes": 10}
-DRAWS = {
-    **dict.fromkeys(("w1", "w2", "w3"), draws.weights),
-    **dict.fromkeys(("b1", "b2", "b3"), draws.small),
-}
 
 
 def weight_count(s: Sizes) -> int:
@@ -101,23 +99,23 @@ def _scale(outputs: Array, *inputs: Array, eps: float) -> Array:
     return forward_rounding(*inputs, eps=eps).probs
 
 
-mlp_forward = Operation(
-    name="mlp_forward",
-    formula="P = softmax(relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3)",
-    inputs=INPUTS,
-    outputs={"probs": "batch classes"},
-    sizes=SIZES,
-    independent=("batch",),
-    terms=lambda s: s["features"],
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=forward_flops,
-    reference=lambda *inputs: reference_intermediates(*inputs)[-1],
-    scale=_scale,
-    scale_takes_eps=True,
-    exact=exact_network,
-    draw_input=DRAWS,
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+mlp_forward = register(
+    Operation(
+        name="mlp_forward",
+        formula="P = softmax(relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3)",
+        inputs=INPUTS,
+        outputs={"probs": "batch classes"},
+        sizes=SIZES,
+        independent=("batch",),
+        terms=lambda s: s["features"],
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=forward_flops,
+        reference=lambda *inputs: reference_intermediates(*inputs)[-1],
+        scale=_scale,
+        scale_takes_eps=True,
+        exact=exact_network,
+    )
 )
 
 #: what compiled sums may do: split over lanes, products and sums rounded once

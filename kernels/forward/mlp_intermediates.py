@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.forward.mlp_forward import (
-    DRAWS,
     INPUTS,
     LOOSE,
     SIZES,
@@ -30,7 +29,8 @@ from einbench.jit.claiming import counters
 from einbench.jit.gemm.three_layers import SHARED, intermediates_all, lay_out, run_serially
 from einbench.jit.linked import elements_to_line
 from einbench.jit.pool import num_threads
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 
@@ -42,31 +42,31 @@ def _scale(outputs: Six, *inputs: Array, eps: float) -> Six:
     )  # fmt: skip
 
 
-mlp_intermediates = Operation(
-    name="mlp_intermediates",
-    formula="y1 = X W1^T + b1; o1 = relu(y1); y2 = o1 W2^T + b2; o2 = relu(y2); "
-    "y3 = o2 W3^T + b3; o3 = softmax(y3)",
-    inputs=INPUTS,
-    outputs={
-        "y1": "batch hidden1",
-        "o1": "batch hidden1",
-        "y2": "batch hidden2",
-        "o2": "batch hidden2",
-        "y3": "batch classes",
-        "o3": "batch classes",
-    },
-    sizes=SIZES,
-    independent=("batch",),
-    terms=lambda s: s["features"],
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=forward_flops,
-    reference=reference_intermediates,
-    scale=_scale,
-    scale_takes_eps=True,
-    exact=exact_network,
-    draw_input=DRAWS,
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+mlp_intermediates = register(
+    Operation(
+        name="mlp_intermediates",
+        formula="y1 = X W1^T + b1; o1 = relu(y1); y2 = o1 W2^T + b2; o2 = relu(y2); "
+        "y3 = o2 W3^T + b3; o3 = softmax(y3)",
+        inputs=INPUTS,
+        outputs={
+            "y1": "batch hidden1",
+            "o1": "batch hidden1",
+            "y2": "batch hidden2",
+            "o2": "batch hidden2",
+            "y3": "batch classes",
+            "o3": "batch classes",
+        },
+        sizes=SIZES,
+        independent=("batch",),
+        terms=lambda s: s["features"],
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=forward_flops,
+        reference=reference_intermediates,
+        scale=_scale,
+        scale_takes_eps=True,
+        exact=exact_network,
+    )
 )
 
 

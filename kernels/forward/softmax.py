@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.flops import EXP_FLOPS
+from einbench.inputs import LOGITS, Input
 from einbench.jit.pieces import rows_of_piece
 from einbench.jit.simd.softmax import softmax_rows as softmax_rows_of
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -30,18 +32,19 @@ def softmax_scale(probs: Array, logits: Array) -> Array:
     return np.asarray(probs + weighted + probs * weighted.sum(axis=1, keepdims=True))
 
 
-softmax = Operation(
-    name="softmax",
-    formula="p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b])",
-    inputs={"logits": "batch classes"},
-    outputs={"probs": "batch classes"},
-    sizes={"classes": 10},
-    independent=("batch",),
-    terms=lambda s: s["classes"],
-    flops=lambda s: s["batch"] * s["classes"] * (4 + EXP_FLOPS),
-    reference=softmax_rows,
-    scale=softmax_scale,
-    nonfinite={"logits": (np.nan, np.inf, -np.inf)},
+softmax = register(
+    Operation(
+        name="softmax",
+        formula="p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b])",
+        inputs={"logits": Input("batch classes", LOGITS, nonfinite=(np.nan, np.inf, -np.inf))},
+        outputs={"probs": "batch classes"},
+        sizes={"classes": 10},
+        independent=("batch",),
+        terms=lambda s: s["classes"],
+        flops=lambda s: s["batch"] * s["classes"] * (4 + EXP_FLOPS),
+        reference=softmax_rows,
+        scale=softmax_scale,
+    )
 )
 
 

@@ -42,7 +42,7 @@ class Launch:
             ],
             "problems": {
                 op.name: {
-                    "inputs": dict(op.inputs), "sizes": dict(op.sizes), "options": _options(op),
+                    "inputs": _axes(op), "sizes": dict(op.sizes), "options": _options(op),
                 }
                 for op in operations.values()
             },
@@ -111,7 +111,12 @@ class Launch:
 
 
 def _batch(op: Any, batch: int) -> dict[str, int]:
-    return {"batch": batch} if any("batch" in a.split() for a in op.inputs.values()) else {}
+    return {"batch": batch} if any("batch" in a.split() for a in _axes(op).values()) else {}
+
+
+def _axes(op: Any) -> dict[str, str]:
+    """Axes of every input; before version 0.2 an input was its axes."""
+    return {name: getattr(each, "axes", each) for name, each in op.inputs.items()}
 
 
 def _options(op: Any) -> dict[str, Any]:

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import draws
+from einbench.inputs import Input
 from einbench.jit.pieces import piece_rows, rows_of_piece
 from einbench.jit.simd.columns import column_sums, column_sums_of_pieces
 from einbench.kernel import Sizes
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 
@@ -23,20 +25,21 @@ def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict
     return {"dlogits": draws.integers(rng, (sizes["batch"], sizes["units"]), dtype, bound)}
 
 
-bias_gradient = Operation(
-    name="bias_gradient",
-    formula="db[u] = sum_b dZ[b, u]",
-    inputs={"dlogits": "batch units"},
-    outputs={"dbias": "units"},
-    sizes={"units": 128},
-    independent=("units",),
-    terms=lambda s: s["batch"],
-    tied_limit=lambda terms: 4 + terms / 2,
-    flops=lambda s: s["batch"] * s["units"],
-    reference=lambda dlogits: dlogits.sum(axis=0),
-    scale=lambda dbias, dlogits: np.abs(dlogits).sum(axis=0),
-    exact=_exact,
-    nonfinite={"dlogits": (np.nan,)},
+bias_gradient = register(
+    Operation(
+        name="bias_gradient",
+        formula="db[u] = sum_b dZ[b, u]",
+        inputs={"dlogits": Input("batch units", nonfinite=(np.nan,))},
+        outputs={"dbias": "units"},
+        sizes={"units": 128},
+        independent=("units",),
+        terms=lambda s: s["batch"],
+        tied_limit=lambda terms: 4 + terms / 2,
+        flops=lambda s: s["batch"] * s["units"],
+        reference=lambda dlogits: dlogits.sum(axis=0),
+        scale=lambda dbias, dlogits: np.abs(dlogits).sum(axis=0),
+        exact=_exact,
+    )
 )
 
 

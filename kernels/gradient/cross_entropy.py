@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws
 from einbench.flops import EXP_FLOPS
 from einbench.forward.softmax import softmax_rows
+from einbench.inputs import LABELS, LOGITS, Input
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.pieces import piece_rows, rows_of_piece
 from einbench.jit.simd.softmax import cross_entropy_sums
 from einbench.kernel import Sizes
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +42,7 @@ def exact_logits(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -
     largest = rng.integers(-bound, bound + 1, (batch, 1))
     return {
         "logits": (largest - below).astype(dtype) * dtype.type(_GAP),
-        "labels": draws.labels(rng, (batch,), dtype, sizes),
+        "labels": LABELS.draw(rng, (batch,), dtype, sizes),
     }
 
 
@@ -69,24 +70,27 @@ def reduced(losses: Array, reduction: str) -> Array:
     return np.asarray(total, losses.dtype)
 
 
-cross_entropy = Operation(
-    name="cross_entropy",
-    formula="L = sum_b (log sum_c exp(z[b, c] - max z[b]) + (max z[b] - z[b, label[b]])), / batch",
-    inputs={"logits": "batch classes", "labels": "batch"},
-    outputs={"loss": ""},
-    sizes={"classes": 10},
-    terms=lambda s: s["classes"] + s["batch"],
-    tied_limit=lambda terms: 4 + terms / 2,
-    flops=lambda s: s["batch"] * (s["classes"] * (3 + EXP_FLOPS) + EXP_FLOPS + 3),
-    reference=_reference,
-    scale=_scale,
-    exact=exact_logits,
-    exact_options={"reduction": "sum"},
-    draw_input={"labels": draws.labels},
-    dtypes={"labels": "integer"},
-    options={"reduction": ("mean", "sum")},
-    # -inf times a zero of a one-hot row is NaN where the loss is finite: not asked for
-    nonfinite={"logits": (np.nan, np.inf)},
+cross_entropy = register(
+    Operation(
+        name="cross_entropy",
+        formula="L = sum_b (log sum_c exp(z[b, c] - max z[b]) "
+        "+ (max z[b] - z[b, label[b]])), / batch",
+        inputs={
+            "logits": Input("batch classes", LOGITS, nonfinite=(np.nan, np.inf)),
+            "labels": Input("batch", LABELS),
+        },
+        outputs={"loss": ""},
+        sizes={"classes": 10},
+        terms=lambda s: s["classes"] + s["batch"],
+        tied_limit=lambda terms: 4 + terms / 2,
+        flops=lambda s: s["batch"] * (s["classes"] * (3 + EXP_FLOPS) + EXP_FLOPS + 3),
+        reference=_reference,
+        scale=_scale,
+        exact=exact_logits,
+        exact_options={"reduction": "sum"},
+        options={"reduction": ("mean", "sum")},
+        # -inf times a zero of a one-hot row is NaN where the loss is finite: not asked for
+    )
 )
 
 

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws
 from einbench.flops import EXP_FLOPS
 from einbench.forward.softmax import softmax_rows, softmax_scale
 from einbench.gradient.cross_entropy import exact_logits, one_hot
+from einbench.inputs import LABELS, LOGITS, Input
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.pieces import rows_of_piece
 from einbench.jit.simd.softmax import entropy_gradients
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -30,24 +31,26 @@ def _scale(dlogits: Array, logits: Array, labels: Array, *, reduction: str) -> A
     return np.asarray(scale / len(labels)) if reduction == "mean" else scale
 
 
-cross_entropy_gradient = Operation(
-    name="cross_entropy_gradient",
-    formula="dZ[b, c] = (softmax(z[b])[c] - [c = label[b]]) / batch",
-    inputs={"logits": "batch classes", "labels": "batch"},
-    outputs={"dlogits": "batch classes"},
-    sizes={"classes": 10},
-    independent=("batch",),
-    independent_options={"reduction": "sum"},
-    terms=lambda s: s["classes"],
-    flops=lambda s: s["batch"] * (s["classes"] * (4 + EXP_FLOPS) + 1),
-    reference=_reference,
-    scale=_scale,
-    exact=exact_logits,
-    exact_options={"reduction": "sum"},
-    draw_input={"labels": draws.labels},
-    dtypes={"labels": "integer"},
-    options={"reduction": ("mean", "sum")},
-    nonfinite={"logits": (np.nan, np.inf, -np.inf)},
+cross_entropy_gradient = register(
+    Operation(
+        name="cross_entropy_gradient",
+        formula="dZ[b, c] = (softmax(z[b])[c] - [c = label[b]]) / batch",
+        inputs={
+            "logits": Input("batch classes", LOGITS, nonfinite=(np.nan, np.inf, -np.inf)),
+            "labels": Input("batch", LABELS),
+        },
+        outputs={"dlogits": "batch classes"},
+        sizes={"classes": 10},
+        independent=("batch",),
+        independent_options={"reduction": "sum"},
+        terms=lambda s: s["classes"],
+        flops=lambda s: s["batch"] * (s["classes"] * (4 + EXP_FLOPS) + 1),
+        reference=_reference,
+        scale=_scale,
+        exact=exact_logits,
+        exact_options={"reduction": "sum"},
+        options={"reduction": ("mean", "sum")},
+    )
 )
 
 

@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import draws, wide
+from einbench.inputs import WEIGHTS, Input
 from einbench.jit.claiming import counters
 from einbench.jit.gemm.linear import inputs_all, inputs_elements, run_serially
 from einbench.jit.gemm.mkl_layer import inputs_by_mkl
 from einbench.jit.linked import elements_to_line
 from einbench.jit.pool import num_threads
 from einbench.kernel import Sizes
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -39,21 +41,24 @@ def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict
     }
 
 
-input_gradient = Operation(
-    name="input_gradient",
-    formula="dX[b, f] = sum_u dZ[b, u] W[u, f]",
-    inputs={"dlogits": "batch units", "weights": "units features"},
-    outputs={"dinputs": "batch features"},
-    sizes={"features": 784, "units": 128},
-    independent=("batch", "features"),
-    terms=lambda s: s["units"],
-    tied_limit=lambda terms: 4 + terms / 2,
-    flops=lambda s: 2 * s["batch"] * s["features"] * s["units"],
-    reference=_reference,
-    scale=_scale,
-    exact=_exact,
-    draw_input={"weights": draws.weights},
-    nonfinite={"dlogits": (np.nan,)},
+input_gradient = register(
+    Operation(
+        name="input_gradient",
+        formula="dX[b, f] = sum_u dZ[b, u] W[u, f]",
+        inputs={
+            "dlogits": Input("batch units", nonfinite=(np.nan,)),
+            "weights": Input("units features", WEIGHTS),
+        },
+        outputs={"dinputs": "batch features"},
+        sizes={"features": 784, "units": 128},
+        independent=("batch", "features"),
+        terms=lambda s: s["units"],
+        tied_limit=lambda terms: 4 + terms / 2,
+        flops=lambda s: 2 * s["batch"] * s["features"] * s["units"],
+        reference=_reference,
+        scale=_scale,
+        exact=_exact,
+    )
 )
 
 

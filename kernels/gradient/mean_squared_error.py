@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import draws
+from einbench.inputs import Input
 from einbench.jit.pieces import PIECE, piece_of
 from einbench.jit.simd.sums import squares_of_differences
 from einbench.kernel import Sizes
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 
@@ -51,21 +53,25 @@ def _reduced(total: Any, outputs: Array, reduction: str) -> Array:
     return np.asarray(total, outputs.dtype)
 
 
-mean_squared_error = Operation(
-    name="mean_squared_error",
-    formula="L = sum_bc (y[b, c] - t[b, c])^2, / (batch classes)",
-    inputs={"outputs": "batch classes", "targets": "batch classes"},
-    outputs={"loss": ""},
-    sizes={"classes": 10},
-    terms=lambda s: s["batch"] * s["classes"],
-    tied_limit=lambda terms: 4 + terms / 2,
-    flops=lambda s: 3 * s["batch"] * s["classes"],
-    reference=_reference,
-    scale=_scale,
-    exact=exact_outputs,
-    exact_options={"reduction": "sum"},
-    options={"reduction": ("mean", "sum")},
-    nonfinite={"outputs": (np.nan, np.inf, -np.inf), "targets": (np.nan, np.inf, -np.inf)},
+mean_squared_error = register(
+    Operation(
+        name="mean_squared_error",
+        formula="L = sum_bc (y[b, c] - t[b, c])^2, / (batch classes)",
+        inputs={
+            "outputs": Input("batch classes", nonfinite=(np.nan, np.inf, -np.inf)),
+            "targets": Input("batch classes", nonfinite=(np.nan, np.inf, -np.inf)),
+        },
+        outputs={"loss": ""},
+        sizes={"classes": 10},
+        terms=lambda s: s["batch"] * s["classes"],
+        tied_limit=lambda terms: 4 + terms / 2,
+        flops=lambda s: 3 * s["batch"] * s["classes"],
+        reference=_reference,
+        scale=_scale,
+        exact=exact_outputs,
+        exact_options={"reduction": "sum"},
+        options={"reduction": ("mean", "sum")},
+    )
 )
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.gradient.mean_squared_error import exact_outputs
+from einbench.inputs import Input
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import scaled_difference_of
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -25,24 +27,28 @@ def _scale(doutputs: Array, outputs: Array, targets: Array, *, reduction: str) -
     return np.abs(doutputs)
 
 
-mean_squared_error_gradient = Operation(
-    name="mean_squared_error_gradient",
-    formula="dY[b, c] = 2 (y[b, c] - t[b, c]) / (batch classes)",
-    inputs={"outputs": "batch classes", "targets": "batch classes"},
-    outputs={"doutputs": "batch classes"},
-    sizes={"classes": 10},
-    independent=("batch", "classes"),
-    independent_options={"reduction": "sum"},
-    # a difference, a factor that was rounded, and their product
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=lambda s: 2 * s["batch"] * s["classes"],
-    reference=_reference,
-    scale=_scale,
-    exact=exact_outputs,
-    exact_options={"reduction": "sum"},
-    options={"reduction": ("mean", "sum")},
-    nonfinite={"outputs": (np.nan, np.inf, -np.inf), "targets": (np.nan, np.inf, -np.inf)},
+mean_squared_error_gradient = register(
+    Operation(
+        name="mean_squared_error_gradient",
+        formula="dY[b, c] = 2 (y[b, c] - t[b, c]) / (batch classes)",
+        inputs={
+            "outputs": Input("batch classes", nonfinite=(np.nan, np.inf, -np.inf)),
+            "targets": Input("batch classes", nonfinite=(np.nan, np.inf, -np.inf)),
+        },
+        outputs={"doutputs": "batch classes"},
+        sizes={"classes": 10},
+        independent=("batch", "classes"),
+        independent_options={"reduction": "sum"},
+        # a difference, a factor that was rounded, and their product
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=lambda s: 2 * s["batch"] * s["classes"],
+        reference=_reference,
+        scale=_scale,
+        exact=exact_outputs,
+        exact_options={"reduction": "sum"},
+        options={"reduction": ("mean", "sum")},
+    )
 )
 
 

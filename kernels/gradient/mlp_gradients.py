@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws
 from einbench.forward import mlp_forward
 from einbench.gradient import mlp_logits_gradients
 from einbench.gradient.mlp_logits_gradients import Six, fused_loops
@@ -15,28 +14,28 @@ from einbench.gradient.mlp_shared_rounding import training_rounding
 from einbench.jit.gemm.block import PLAIN
 from einbench.jit.gemm.three_layers import chunk_rows
 from einbench.jit.gemm.training import train
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 
-mlp_gradients = Operation(
-    name="mlp_gradients",
-    formula="d3 = P - onehot; d2 = (d3 W3) [o2 > 0]; d1 = (d2 W2) [o1 > 0]; "
-    "dWk = dk^T o(k-1); dbk = sum_b dk",
-    inputs=mlp_logits_gradients.INPUTS,
-    outputs=mlp_logits_gradients.GRADIENTS,
-    sizes=mlp_forward.SIZES,
-    terms=lambda s: s["batch"],
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=mlp_logits_gradients.training_flops,
-    reference=lambda *inputs: mlp_logits_gradients.reference(*inputs)[1:],
-    scale=lambda outputs, *inputs, eps: training_rounding(*inputs, eps=eps)[1:],
-    scale_takes_eps=True,
-    exact=mlp_logits_gradients.exact,
-    draw_input={**mlp_forward.DRAWS, "labels": draws.labels},
-    dtypes={"labels": "integer"},
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+mlp_gradients = register(
+    Operation(
+        name="mlp_gradients",
+        formula="d3 = P - onehot; d2 = (d3 W3) [o2 > 0]; d1 = (d2 W2) [o1 > 0]; "
+        "dWk = dk^T o(k-1); dbk = sum_b dk",
+        inputs=mlp_logits_gradients.INPUTS,
+        outputs=mlp_logits_gradients.GRADIENTS,
+        sizes=mlp_forward.SIZES,
+        terms=lambda s: s["batch"],
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=mlp_logits_gradients.training_flops,
+        reference=lambda *inputs: mlp_logits_gradients.reference(*inputs)[1:],
+        scale=lambda outputs, *inputs, eps: training_rounding(*inputs, eps=eps)[1:],
+        scale_takes_eps=True,
+        exact=mlp_logits_gradients.exact,
+    )
 )
 
 

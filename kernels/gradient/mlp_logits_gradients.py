@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws, wide
+from einbench import wide
 from einbench.forward import mlp_forward
 from einbench.gradient.mlp_shared_rounding import training_rounding
+from einbench.inputs import LABELS, Input
 from einbench.jit.bodies import helper
 from einbench.jit.gemm.block import PLAIN
 from einbench.jit.gemm.three_layers import CHUNK
 from einbench.jit.gemm.training import train
 from einbench.jit.labels import refuse_bad_labels
 from einbench.kernel import Sizes
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 Six = tuple[Array, Array, Array, Array, Array, Array]
@@ -65,7 +67,7 @@ def exact(
     return {**mlp_forward.exact_network(rng, dtype, sizes), "labels": labels}
 
 
-INPUTS = {**mlp_forward.INPUTS, "labels": "batch"}
+INPUTS = {**mlp_forward.INPUTS, "labels": Input("batch", LABELS)}
 GRADIENTS = {
     "dw1": "hidden1 features",
     "db1": "hidden1",
@@ -88,24 +90,23 @@ def workspace_elements(s: Sizes) -> float:
     return min(s["batch"], CHUNK) * kept + mlp_forward.weight_count(s)
 
 
-mlp_logits_gradients = Operation(
-    name="mlp_logits_gradients",
-    formula="z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3; d3 = softmax(z) - onehot; "
-    "d2 = (d3 W3) [o2 > 0]; d1 = (d2 W2) [o1 > 0]; dWk = dk^T o(k-1); dbk = sum_b dk",
-    inputs=INPUTS,
-    outputs={"logits": "batch classes", **GRADIENTS},
-    sizes=mlp_forward.SIZES,
-    terms=lambda s: s["batch"],
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=training_flops,
-    reference=reference,
-    scale=lambda outputs, *inputs, eps: training_rounding(*inputs, eps=eps),
-    scale_takes_eps=True,
-    exact=exact,
-    draw_input={**mlp_forward.DRAWS, "labels": draws.labels},
-    dtypes={"labels": "integer"},
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+mlp_logits_gradients = register(
+    Operation(
+        name="mlp_logits_gradients",
+        formula="z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3; d3 = softmax(z) - onehot; "
+        "d2 = (d3 W3) [o2 > 0]; d1 = (d2 W2) [o1 > 0]; dWk = dk^T o(k-1); dbk = sum_b dk",
+        inputs=INPUTS,
+        outputs={"logits": "batch classes", **GRADIENTS},
+        sizes=mlp_forward.SIZES,
+        terms=lambda s: s["batch"],
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=training_flops,
+        reference=reference,
+        scale=lambda outputs, *inputs, eps: training_rounding(*inputs, eps=eps),
+        scale_takes_eps=True,
+        exact=exact,
+    )
 )
 
 

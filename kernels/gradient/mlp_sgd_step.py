@@ -12,20 +12,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws
 from einbench.forward import mlp_forward
 from einbench.gradient import cross_entropy, mlp_logits_gradients
 from einbench.gradient.mlp_logits_gradients import fused_loops
 from einbench.gradient.mlp_shared_rounding import training_rounding
+from einbench.inputs import Input, Kind
 from einbench.jit.gemm.block import STEPPED
 from einbench.jit.gemm.training import train
 from einbench.kernel import Sizes
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 Eight = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
-
-INPUTS = {**mlp_logits_gradients.INPUTS, "rate": ""}
 
 
 def _reference(inputs: Array, *rest: Array, reduction: str) -> tuple[Array, ...]:
@@ -108,33 +107,32 @@ def _draw_rate(
     return np.asarray(rng.uniform(0.05, 0.5), dtype)
 
 
-mlp_sgd_step = Operation(
-    name="mlp_sgd_step",
-    formula="L = cross-entropy of z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3; "
-    "Wk' = Wk - rate dL/dWk; bk' = bk - rate dL/dbk",
-    inputs=INPUTS,
-    outputs={
-        "loss": "",
-        "logits": "batch classes",
-        **{
-            f"new_{name.removeprefix('d')}": axes
-            for name, axes in mlp_logits_gradients.GRADIENTS.items()
+mlp_sgd_step = register(
+    Operation(
+        name="mlp_sgd_step",
+        formula="L = cross-entropy of z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3; "
+        "Wk' = Wk - rate dL/dWk; bk' = bk - rate dL/dbk",
+        inputs={**mlp_logits_gradients.INPUTS, "rate": Input("", Kind("rate", _draw_rate))},
+        outputs={
+            "loss": "",
+            "logits": "batch classes",
+            **{
+                f"new_{name.removeprefix('d')}": axes
+                for name, axes in mlp_logits_gradients.GRADIENTS.items()
+            },
         },
-    },
-    sizes=mlp_forward.SIZES,
-    terms=lambda s: s["batch"],
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=lambda s: mlp_logits_gradients.training_flops(s) + 2 * mlp_forward.weight_count(s),
-    reference=_reference,
-    scale=_scale,
-    scale_takes_eps=True,
-    exact=_exact,
-    exact_options={"reduction": "sum"},
-    draw_input={**mlp_forward.DRAWS, "labels": draws.labels, "rate": _draw_rate},
-    dtypes={"labels": "integer"},
-    options={"reduction": ("mean", "sum")},
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf)},
+        sizes=mlp_forward.SIZES,
+        terms=lambda s: s["batch"],
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=lambda s: mlp_logits_gradients.training_flops(s) + 2 * mlp_forward.weight_count(s),
+        reference=_reference,
+        scale=_scale,
+        scale_takes_eps=True,
+        exact=_exact,
+        exact_options={"reduction": "sum"},
+        options={"reduction": ("mean", "sum")},
+    )
 )
 
 

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws, wide
+from einbench import wide
 from einbench.flops import EXP_FLOPS
 from einbench.gradient.cross_entropy import one_hot, reduced
+from einbench.inputs import LABELS, PROBABILITIES, Input
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.pieces import piece_rows, rows_of_piece
 from einbench.jit.simd.softmax import label_log_sums
 from einbench.kernel import Sizes
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +33,7 @@ def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict
     a number that every library gives to the last bit.
     """
     shape = (sizes["batch"], sizes["classes"])
-    labels = draws.labels(rng, shape[:1], dtype, sizes)
+    labels = LABELS.draw(rng, shape[:1], dtype, sizes)
     probs = rng.integers(2, 2**24 if dtype == np.float32 else 2**53, shape).astype(dtype)
     probs[np.arange(len(labels)), labels] = 1
     return {"probs": probs, "labels": labels}
@@ -50,25 +52,27 @@ def _scale(loss: Array, probs: Array, labels: Array, *, reduction: str, eps: flo
     return reduced(np.abs(np.log(chosen)), reduction)
 
 
-negative_log_likelihood = Operation(
-    name="negative_log_likelihood",
-    formula="L = -sum_b log max(p[b, label[b]], smallest subnormal), / batch",
-    inputs={"probs": "batch classes", "labels": "batch"},
-    outputs={"loss": ""},
-    sizes={"classes": 10},
-    terms=lambda s: s["batch"],
-    tied_limit=lambda terms: 4 + terms / 2,
-    flops=lambda s: s["batch"] * (EXP_FLOPS + 2),
-    reference=_reference,
-    scale=_scale,
-    scale_takes_eps=True,
-    exact=_exact,
-    exact_options={"reduction": "sum"},
-    draw_input={"probs": draws.probabilities, "labels": draws.labels},
-    dtypes={"labels": "integer"},
-    reads={"probs": "batch"},  # the label's entry of each row
-    options={"reduction": ("mean", "sum")},
-    nonfinite={"probs": (np.nan,)},
+negative_log_likelihood = register(
+    Operation(
+        name="negative_log_likelihood",
+        formula="L = -sum_b log max(p[b, label[b]], smallest subnormal), / batch",
+        inputs={
+            "probs": Input("batch classes", PROBABILITIES, nonfinite=(np.nan,)),
+            "labels": Input("batch", LABELS),
+        },
+        outputs={"loss": ""},
+        sizes={"classes": 10},
+        terms=lambda s: s["batch"],
+        tied_limit=lambda terms: 4 + terms / 2,
+        flops=lambda s: s["batch"] * (EXP_FLOPS + 2),
+        reference=_reference,
+        scale=_scale,
+        scale_takes_eps=True,
+        exact=_exact,
+        exact_options={"reduction": "sum"},
+        reads={"probs": "batch"},  # the label's entry of each row
+        options={"reduction": ("mean", "sum")},
+    )
 )
 
 

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws, wide
+from einbench import wide
 from einbench.gradient.cross_entropy import one_hot
 from einbench.gradient.negative_log_likelihood import label_probs
+from einbench.inputs import LABELS, PROBABILITIES, Input
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.linked import Integers, Pointer, Scalar, linked
 from einbench.jit.pieces import rows_of_piece
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -32,25 +34,27 @@ def _scale(dprobs: Array, probs: Array, labels: Array, *, reduction: str) -> Arr
     return np.abs(dprobs)
 
 
-negative_log_likelihood_gradient = Operation(
-    name="negative_log_likelihood_gradient",
-    formula="dP[b, c] = -[c = label[b]] / max(p[b, c], smallest normal) / batch",
-    inputs={"probs": "batch classes", "labels": "batch"},
-    outputs={"dprobs": "batch classes"},
-    sizes={"classes": 10},
-    independent=("batch",),
-    independent_options={"reduction": "sum"},
-    # two divisions; where no label is the result must be zero
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    flops=lambda s: 3 * s["batch"],
-    reference=_reference,
-    scale=_scale,
-    draw_input={"probs": draws.probabilities, "labels": draws.labels},
-    dtypes={"labels": "integer"},
-    reads={"probs": "batch"},  # the label's entry of each row
-    options={"reduction": ("mean", "sum")},
-    nonfinite={"probs": (np.nan,)},
+negative_log_likelihood_gradient = register(
+    Operation(
+        name="negative_log_likelihood_gradient",
+        formula="dP[b, c] = -[c = label[b]] / max(p[b, c], smallest normal) / batch",
+        inputs={
+            "probs": Input("batch classes", PROBABILITIES, nonfinite=(np.nan,)),
+            "labels": Input("batch", LABELS),
+        },
+        outputs={"dprobs": "batch classes"},
+        sizes={"classes": 10},
+        independent=("batch",),
+        independent_options={"reduction": "sum"},
+        # two divisions; where no label is the result must be zero
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=lambda s: 3 * s["batch"],
+        reference=_reference,
+        scale=_scale,
+        reads={"probs": "batch"},  # the label's entry of each row
+        options={"reduction": ("mean", "sum")},
+    )
 )
 
 

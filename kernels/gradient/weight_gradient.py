@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import draws, wide
+from einbench.inputs import IMAGES, Input
 from einbench.jit.claiming import counters
 from einbench.jit.gemm.linear import run_serially, weights_all
 from einbench.jit.gemm.mkl_layer import weights_by_mkl
@@ -15,7 +16,8 @@ from einbench.jit.gemm.partial import by_parts, partial_elements, parts_of, weig
 from einbench.jit.linked import elements_to_line
 from einbench.jit.pool import num_threads
 from einbench.kernel import Sizes
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -37,20 +39,24 @@ def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict
     }
 
 
-weight_gradient = Operation(
-    name="weight_gradient",
-    formula="dW[u, f] = sum_b dZ[b, u] X[b, f]",
-    inputs={"inputs": "batch features", "dlogits": "batch units"},
-    outputs={"dweights": "units features"},
-    sizes={"features": 784, "units": 128},
-    independent=("features", "units"),
-    terms=lambda s: s["batch"],
-    tied_limit=lambda terms: 4 + terms / 2,
-    flops=lambda s: 2 * s["batch"] * s["features"] * s["units"],
-    reference=_reference,
-    scale=_scale,
-    exact=_exact,
-    nonfinite={"inputs": (np.nan, np.inf, -np.inf), "dlogits": (np.nan,)},
+weight_gradient = register(
+    Operation(
+        name="weight_gradient",
+        formula="dW[u, f] = sum_b dZ[b, u] X[b, f]",
+        inputs={
+            "inputs": Input("batch features", IMAGES, nonfinite=(np.nan, np.inf, -np.inf)),
+            "dlogits": Input("batch units", nonfinite=(np.nan,)),
+        },
+        outputs={"dweights": "units features"},
+        sizes={"features": 784, "units": 128},
+        independent=("features", "units"),
+        terms=lambda s: s["batch"],
+        tied_limit=lambda terms: 4 + terms / 2,
+        flops=lambda s: 2 * s["batch"] * s["features"] * s["units"],
+        reference=_reference,
+        scale=_scale,
+        exact=_exact,
+    )
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from collections.abc import Sequence
 
 #: what the newest library of each wheel is called, then older ones
 _NAMES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -15,6 +16,25 @@ _NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "": ("libmkl_rt.so.3", "libmkl_rt.so.2"),
     },
 }
+
+
+def why_missing(requires: Sequence[str]) -> str:
+    """Which of these imports or libraries is not installed, as a reason; empty where all are."""
+    for name in requires:
+        if not _is_installed(name):
+            return f"{name} is not installed (pip install {name.partition('.')[0]})"
+    return ""
+
+
+def _is_installed(name: str) -> bool:
+    if is_library(name):
+        return library(name) is not None
+    import importlib.util
+
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # the package that ``name`` would lie in
+        return False
 
 
 def is_library(name: str) -> bool:

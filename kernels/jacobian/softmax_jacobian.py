@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws
+from einbench.inputs import PROBABILITIES, Input
 from einbench.jit.pieces import non_temporal, rows_of_piece
 from einbench.jit.simd.softmax import jacobian_rows
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -33,21 +34,21 @@ def _scale(jacobian: Array, probs: Array) -> Array:
     return np.asarray(magnitudes[:, :, None] * (indicator + magnitudes[:, None, :]))
 
 
-softmax_jacobian = Operation(
-    name="softmax_jacobian",
-    formula="J[b, i, j] = p[b, i] (delta[i, j] - p[b, j])",
-    inputs={"probs": "batch classes"},
-    outputs={"jacobian": "batch classes classes"},
-    sizes={"classes": 10},
-    independent=("batch",),
-    limit=lambda terms: 4,
-    tied_limit=lambda terms: 4,
-    # a product for every entry, a sum for those on the diagonal
-    flops=lambda s: s["batch"] * s["classes"] * (s["classes"] + 1),
-    reference=_reference,
-    scale=_scale,
-    draw_input={"probs": draws.probabilities},
-    nonfinite={"probs": (np.nan,)},
+softmax_jacobian = register(
+    Operation(
+        name="softmax_jacobian",
+        formula="J[b, i, j] = p[b, i] (delta[i, j] - p[b, j])",
+        inputs={"probs": Input("batch classes", PROBABILITIES, nonfinite=(np.nan,))},
+        outputs={"jacobian": "batch classes classes"},
+        sizes={"classes": 10},
+        independent=("batch",),
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        # a product for every entry, a sum for those on the diagonal
+        flops=lambda s: s["batch"] * s["classes"] * (s["classes"] + 1),
+        reference=_reference,
+        scale=_scale,
+    )
 )
 
 

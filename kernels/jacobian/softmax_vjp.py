@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws
+from einbench.inputs import PROBABILITIES, Input
 from einbench.jacobian import softmax_jacobian as jacobians
 from einbench.jit.pieces import rows_of_piece
 from einbench.jit.simd.softmax import softmax_vjp_rows
 from einbench.kernel import Sizes
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
@@ -31,19 +32,22 @@ def _scale(dlogits: Array, probs: Array, cotangent: Array) -> Array:
     return np.asarray(probs * (cotangent + (probs * cotangent).sum(axis=1, keepdims=True)))
 
 
-softmax_vjp = Operation(
-    name="softmax_vjp",
-    formula="dZ[b, i] = p[b, i] (g[b, i] - sum_k p[b, k] g[b, k])",
-    inputs={"probs": "batch classes", "cotangent": "batch classes"},
-    outputs={"dlogits": "batch classes"},
-    sizes={"classes": 10},
-    independent=("batch",),
-    terms=lambda s: s["classes"],
-    flops=lambda s: 4 * s["batch"] * s["classes"],
-    reference=_reference,
-    scale=_scale,
-    draw_input={"probs": draws.probabilities},
-    nonfinite={"probs": (np.nan,), "cotangent": (np.nan,)},
+softmax_vjp = register(
+    Operation(
+        name="softmax_vjp",
+        formula="dZ[b, i] = p[b, i] (g[b, i] - sum_k p[b, k] g[b, k])",
+        inputs={
+            "probs": Input("batch classes", PROBABILITIES, nonfinite=(np.nan,)),
+            "cotangent": Input("batch classes", nonfinite=(np.nan,)),
+        },
+        outputs={"dlogits": "batch classes"},
+        sizes={"classes": 10},
+        independent=("batch",),
+        terms=lambda s: s["classes"],
+        flops=lambda s: 4 * s["batch"] * s["classes"],
+        reference=_reference,
+        scale=_scale,
+    )
 )
 
 

@@ -10,19 +10,21 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from einbench.host.libraries import is_library, library
+from einbench.host.libraries import why_missing
 from einbench.host.locks import ForkedLock
 from einbench.host.memory import for_result
 from einbench.jit.bodies import copy_of, digest_of, globals_of, jit_of, prepare, sources_of
 from einbench.jit.threading_layer import start_threads, why_not_parallel
 
 Form = tuple[Any, ...]  # dtype of the first array, options
+#: shape and dtype of every result, of arrays like those given
+Results = Callable[[Sequence[Any]], Sequence[tuple[tuple[int, ...], np.dtype[Any]]]]
 
 _LOCK = ForkedLock()
 
@@ -36,9 +38,9 @@ class Compiled:
     Options are compiled in as constants. Integer arguments become int64, so that every integer
     dtype shares a form.
 
-    A body whose last parameter is ``out`` writes its result there and returns nothing; ``shapes``
-    says which shapes the results of such arrays have, and where no memory is given it is made
-    here: an array that numba returns takes longer to wrap than NumPy takes to make it.
+    A body whose last parameter is ``out`` writes its result there and returns nothing; ``results``
+    says which shapes and dtypes the results of such arrays have, and where no memory is given it is
+    made here: an array that numba returns takes longer to wrap than NumPy takes to make it.
     """
 
     def __init__(
@@ -48,11 +50,11 @@ class Compiled:
         method: str,
         parallel: bool = False,
         fastmath: frozenset[str] | None = None,
-        shapes: Callable[[Sequence[Any]], Sequence[tuple[int, ...]]] | None = None,
+        results: Results | None = None,
     ) -> None:
         if not isinstance(body, FunctionType):
             raise TypeError(f"compile=True needs a plain Python function, got {body!r}")
-        self.body = body
+        self.source = body
         self.method = method
         self.parallel = parallel
         self.fastmath = fastmath
@@ -61,12 +63,20 @@ class Compiled:
         self._forms: dict[Form, Any] = {}
         self._integers: tuple[int, ...] = ()
         names = body.__code__.co_varnames[: body.__code__.co_argcount]
-        self._shapes = shapes if "out" in names else None
+        self.takes_out = "out" in names
+        self._results = results if self.takes_out else None
         functools.update_wrapper(self, body)
+
+    #: nothing is prepared but what is compiled
+    prepare_s = None
+
+    def files(self) -> frozenset[str]:
+        """Of the helpers and intrinsics that are compiled into it."""
+        return sources_of(self.source)
 
     def why_unavailable(self) -> str:
         """Why this kernel cannot run here; empty where it can."""
-        if problem := why_unavailable(("numba",)):
+        if problem := why_missing(("numba",)):
             return problem
         if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
             return "numba's compiler is switched off (unset NUMBA_DISABLE_JIT)"
@@ -86,7 +96,7 @@ class Compiled:
         # before anything is compiled nobody knows which of them are integers
         if self._integers or not self._forms:
             arrays = tuple(map(_as_int64, arrays))
-        if self._shapes is None:
+        if self._results is None:
             return self._form(arrays, options, out)(*arrays)
         given = self._memory(arrays) if out is None else out
         self._form(arrays, options, given)(*arrays, given)
@@ -94,16 +104,20 @@ class Compiled:
 
     def _memory(self, arrays: Sequence[Any]) -> Any:
         """For the result of such arrays: one array, or a tuple of them."""
-        assert self._shapes is not None  # noqa: S101 - or there is no memory to be given
-        made = tuple(for_result(shape, arrays[0].dtype) for shape in self._shapes(arrays))
+        assert self._results is not None  # noqa: S101 - or there is no memory to be given
+        made = tuple(for_result(*form) for form in self._results(arrays))
         return made if len(made) > 1 else made[0]
 
-    def _form(self, arrays: Sequence[Any], options: dict[str, Any], out: Any) -> Any:
+    def _form(self, arrays: Sequence[Any], options: Mapping[str, Any], out: Any) -> Any:
         form = (arrays[0].dtype.char, *options.values())
         return self._forms.get(form) or self._compile(form, arrays, options, out)
 
+    def prepared(self, arrays: Sequence[Any], options: Mapping[str, Any]) -> Callable[..., Any]:
+        """Itself: it takes arrays of any strides, and has a form for each dtype."""
+        return functools.partial(self, **options) if options else self
+
     def entry(
-        self, arrays: Sequence[Any], options: dict[str, Any], out: Any = None
+        self, arrays: Sequence[Any], options: Mapping[str, Any], out: Any = None
     ) -> Callable[..., Any]:
         """What to call with arrays laid out like these: the form itself where none is converted.
 
@@ -119,12 +133,14 @@ class Compiled:
             if out is None:
                 return functools.partial(self, **options)
             return lambda *given: self(*given[:-1], out=given[-1], **options)
-        if self._shapes is None:
+        if self._results is None:
             return self._form(arrays, options, None)
         form = self._form(arrays, options, self._memory(arrays))
-        return form if out is not None else _making(form, arrays, self._shapes(arrays))
+        return form if out is not None else _making(form, self._results(arrays))
 
-    def _compile(self, form: Form, arrays: Sequence[Any], options: dict[str, Any], out: Any) -> Any:
+    def _compile(
+        self, form: Form, arrays: Sequence[Any], options: Mapping[str, Any], out: Any
+    ) -> Any:
         import numba
 
         with _LOCK.lock:
@@ -133,20 +149,20 @@ class Compiled:
             start_s = time.perf_counter()
             if self.parallel:
                 start_threads()
-            prepare(self.body, arrays[0].dtype)
-            sources = sources_of(self.body)
+            prepare(self.source, arrays[0].dtype)
+            sources = sources_of(self.source)
             digest = [digest_of(sources)] if sources else []
             name = "_".join([self.method, *map(str, options.values()), *digest])
             # options are the parameters after the arrays: as defaults they compile to constants,
             # and so do parameters after those that have defaults of their own
-            after = self.body.__code__.co_argcount - len(arrays) - len(options)
-            own = (self.body.__defaults__ or ())[-after:] if after > 0 else ()
-            if self._shapes is not None and not own:
+            after = self.source.__code__.co_argcount - len(arrays) - len(options)
+            own = (self.source.__defaults__ or ())[-after:] if after > 0 else ()
+            if self._results is not None and not own:
                 own = (None,)  # for ``out``, whose type comes with the memory
             constants = (*options.values(), *own)
-            copy = copy_of(self.body, name, constants, numba.prange, self._helper)
+            copy = copy_of(self.source, name, constants, numba.prange, self._helper)
             # where the threads are the pool's there is no loop to give to numba's
-            own_loop = "prange" in globals_of(self.body)
+            own_loop = "prange" in globals_of(self.source)
             dispatcher = self._jit(copy, parallel=self.parallel and own_loop)
             types = [
                 numba.types.Array(numba.from_dtype(_as_int64(a).dtype), a.ndim, "C", readonly=True)
@@ -174,12 +190,11 @@ class Compiled:
 
 
 def _making(
-    form: Callable[..., Any], arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]
+    form: Callable[..., Any], results: Sequence[tuple[tuple[int, ...], np.dtype[Any]]]
 ) -> Callable[..., Any]:
-    """A form that is given memory, and makes it: of arrays of the shapes of these."""
-    dtype = arrays[0].dtype
-    if len(shapes) == 1:
-        (shape,) = shapes
+    """A form that is given memory, and makes it: of these shapes and dtypes."""
+    if len(results) == 1:
+        ((shape, dtype),) = results
 
         def one(*given: Any) -> Any:
             out = for_result(shape, dtype)
@@ -189,7 +204,7 @@ def _making(
         return one
 
     def several(*given: Any) -> Any:
-        out = tuple([for_result(shape, dtype) for shape in shapes])
+        out = tuple([for_result(shape, dtype) for shape, dtype in results])
         form(*given, out)
         return out
 
@@ -227,22 +242,3 @@ def _type_of(out: Any) -> Any:
 def _as_int64(array: Any) -> Any:
     """Integer arrays as int64, so that one compiled form serves every integer dtype."""
     return array.astype(np.int64, copy=False) if array.dtype.kind in "iu" else array
-
-
-def why_unavailable(requires: Sequence[str]) -> str:
-    """Which of these imports or libraries is not installed, as a reason; empty where all are."""
-    for name in requires:
-        if not _is_installed(name):
-            return f"{name} is not installed (pip install {name.partition('.')[0]})"
-    return ""
-
-
-def _is_installed(name: str) -> bool:
-    if is_library(name):
-        return library(name) is not None
-    import importlib.util
-
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # the package that ``name`` would lie in
-        return False

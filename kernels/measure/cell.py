@@ -32,7 +32,7 @@ from einbench.measure.predict import Prediction, predict
 from einbench.measure.ranking import Summary, rank
 from einbench.measure.roofline import Roofline
 from einbench.measure.timing import Call, Clock, Timing, told
-from einbench.registry import Operation
+from einbench.operation import Operation
 from einbench.units import bytes_text, seconds_text
 
 RECORD_FIELDS = (

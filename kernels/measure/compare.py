@@ -21,12 +21,13 @@ from einbench.measure.workload import (
     Images,
     load_images,
     refuse_too_large,
+    shows_images,
     sizes_for,
-    takes_images,
     workload,
 )
 from einbench.names import check_dtype, unknown
-from einbench.registry import Operation, operations
+from einbench.operation import Operation
+from einbench.registry import operations
 from einbench.report.comparison import Comparison
 
 BATCHES = (1, 128, 10_000, 60_000)
@@ -195,7 +196,7 @@ def _plan(
 ) -> _Plan:
     mine = {axis: size for axis, size in sizes.items() if axis in op.sizes}
     full = sizes_for(op, images, mine)
-    own = batches if "batch" in op.axes else batches[:1]
+    own = batches if op.leading is not None else batches[:1]
     weights = []
     for batch in own:
         at = op.all_sizes(batch, full)
@@ -215,7 +216,7 @@ def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None
 
 def _refuse_too_large(plans: list[_Plan], images: Images) -> None:
     for plan in plans:
-        if takes_images(plan.operation) and plan.sizes["features"] == images.features:
+        if shows_images(plan.operation, plan.sizes, images):
             refuse_too_large(max(plan.batches), images)
 
 

@@ -58,7 +58,7 @@ def predict(
             kernel.function(*inputs, **options)
             return Prediction(batch, rows, clock() - start_s)
 
-    if "batch" not in kernel.operation.axes:
+    if kernel.operation.leading is None:
         batch = 1
     if known is None:
         measured(min(batch, 1))  # the first call may compile

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.host.machine import limit_threads
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 Bytes = npt.NDArray[np.uint8]
 

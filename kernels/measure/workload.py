@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from einbench import mnist
 from einbench.check.layouts import as_layout, read_only
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
 
@@ -47,12 +47,19 @@ def load_images(folder: str | Path | None) -> Images:
 
 def sizes_for(operation: Operation, images: Images, sizes: Mapping[str, int]) -> dict[str, int]:
     """The sizes asked for; features and classes are the images' where nobody asked."""
-    natural = {"features": images.features, "classes": images.classes}
-    real = takes_images(operation)
-    return {
-        axis: sizes.get(axis, natural.get(axis, size) if real else size)
-        for axis, size in operation.sizes.items()
-    }
+    natural = {**operation.sizes, **_natural(operation, images)}
+    return {axis: sizes.get(axis, natural[axis]) for axis in operation.sizes}
+
+
+def _natural(operation: Operation, images: Images) -> dict[str, int]:
+    """Sizes that the images give axes: pixels to a row of them, classes to where labels count."""
+    if not takes_images(operation):
+        return {}
+    pixels = [each.names[-1] for each in operation.inputs.values() if each.kind.images]
+    # an output of the network has its classes whether it is given labels or not
+    below = [each.kind.below or "classes" for each in operation.inputs.values()]
+    found = {axis: images.classes for axis in below if axis in operation.sizes}
+    return {**found, **dict.fromkeys(pixels, images.features)}
 
 
 def refuse_too_large(batch: int, images: Images) -> None:
@@ -70,7 +77,13 @@ def refuse_too_large(batch: int, images: Images) -> None:
 
 def takes_images(operation: Operation) -> bool:
     """Whether an operation's inputs are images: rows of features beside weights or gradients."""
-    return operation.inputs.get("inputs") == "batch features" and len(operation.inputs) > 1
+    return any(each.kind.images for each in operation.inputs.values())
+
+
+def shows_images(operation: Operation, sizes: Mapping[str, int], images: Images) -> bool:
+    """Whether at these sizes its rows are those images."""
+    shown = [each.names[-1] for each in operation.inputs.values() if each.kind.images]
+    return bool(shown) and all(sizes[axis] == images.features for axis in shown)
 
 
 def workload(
@@ -88,13 +101,15 @@ def workload(
         ValueError: the batch is larger than the data.
     """
     real: dict[str, Array] = {}
-    if takes_images(operation) and sizes["features"] == images.features:
+    if shows_images(operation, sizes, images):
         refuse_too_large(batch, images)
-        real["inputs"] = np.divide(images.pixels[:batch], 255, dtype=dtype)
-        if "labels" in operation.inputs and sizes["classes"] >= images.classes:
-            real["labels"] = images.labels[:batch].astype(np.int64)
+        for name, each in operation.inputs.items():
+            if each.kind.images:
+                real[name] = np.divide(images.pixels[:batch], 255, dtype=dtype)
+            elif each.kind.below is not None and sizes[each.kind.below] >= images.classes:
+                real[name] = images.labels[:batch].astype(np.int64)
     rng = np.random.default_rng(seed)
-    full = {**sizes, "batch": batch}
+    full = operation.all_sizes(batch, sizes)
     arrays = {}
     for name in operation.inputs:
         array = real.get(name)
@@ -107,9 +122,9 @@ def workload(
 def first_rows(operation: Operation, arrays: Mapping[str, Array], batch: int) -> list[Array]:
     """The same inputs cut to a smaller batch: views, in the operation's order."""
     cut = []
-    for name, axes in operation.inputs.items():
-        names = axes.split()
-        where = (slice(0, batch) if axis == "batch" else slice(None) for axis in names)
+    for name, each in operation.inputs.items():
+        rows, rest = slice(0, batch), slice(None)
+        where = (rows if axis == operation.leading else rest for axis in each.names)
         # the dots: of an array without axes a view as well, and no scalar
         cut.append(arrays[name][(*where, ...)])
     return cut

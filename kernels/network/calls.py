@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench.body import Function
 from einbench.choose.fastest import fastest
 from einbench.jit.compiled import Compiled
-from einbench.kernel import Function
 from einbench.network.families import Families
 from einbench.network.ledger import Account, Ledger
 from einbench.registry import operations

@@ -23,7 +23,7 @@ from einbench.check import probes
 from einbench.check.error import as_tuple, error
 from einbench.check.judging import Posed, judge, pose
 from einbench.kernel import Kernel
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 DTYPES = ("float32", "float64")
 MANY_ROWS_EVERY = 8

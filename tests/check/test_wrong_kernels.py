@@ -20,7 +20,8 @@ from einbench.check.judging import Verdict, judge, pose
 from einbench.check.probes import probes
 from einbench.jit.threading_layer import start_threads
 from einbench.measure.compare import compare
-from einbench.registry import Operation, forget
+from einbench.operation import Operation
+from einbench.registry import forget
 
 ROWS = 60_000
 SMALL = {"features": 19, "units": 7, "hidden1": 11, "hidden2": 7}

@@ -20,7 +20,8 @@ from einbench.choose.book import RIGORS, Book, Passed, Remembered, Time
 from einbench.choose.deciding import Decision, decide
 from einbench.choose.environment import Environment, Machine, Threads
 from einbench.choose.signature import Signature
-from einbench.registry import Operation
+from einbench.operation import Operation
+from einbench.registry import register
 
 NUMBERS = itertools.count()
 ONE_THREAD = Threads(1, 1)
@@ -41,7 +42,7 @@ def doubling(name: str, **more: Any) -> Operation:
         "reference": lambda inputs, **options: 2 * inputs,
         "scale": lambda outputs, inputs, **options: np.zeros_like(outputs),
     }
-    return Operation(**{**facts, **more})
+    return register(Operation(**{**facts, **more}))
 
 
 class Race:
@@ -128,11 +129,11 @@ from einbench.choose.environment import Environment, Machine, Threads, environme
 from einbench.choose.signature import Signature
 from einbench.choose.wisdom import wisdom
 measuring.BUDGETS["measure"] = (0.01, 2, *measuring.BUDGETS["measure"][2:])
-op = einbench.Operation(
+op = einbench.register(einbench.Operation(
     name="doubled", formula="y = 2 x", inputs={"inputs": "batch features"},
     outputs={"outputs": "batch features"}, sizes={"features": 3},
     independent=("batch", "features"), limit=lambda terms: 0, tied_limit=lambda terms: 0,
-    flops=lambda s: s["batch"], reference=lambda x: 2 * x, scale=lambda y, x: np.zeros_like(y))
+    flops=lambda s: s["batch"], reference=lambda x: 2 * x, scale=lambda y, x: np.zeros_like(y)))
 
 @op.kernel("loop")
 def loop(inputs):

@@ -113,11 +113,11 @@ def test_a_choice_takes_memory_too(auto: Auto) -> None:
 
 
 def test_an_input_of_that_name_is_the_input(auto: Auto) -> None:
-    op = einbench.Operation(
+    op = einbench.register(einbench.Operation(
         name="named_out", formula="y = out", inputs={"out": "batch features"},
         outputs={"outputs": "batch features"}, sizes={"features": 3}, flops=lambda s: 1,
         reference=lambda out: out, scale=lambda y, out: np.zeros_like(y), limit=lambda terms: 0,
-    )  # fmt: skip
+    ))  # fmt: skip
     op.kernel("copy")(lambda out: out.copy())
     try:
         x = np.ones((2, 3))

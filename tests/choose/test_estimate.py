@@ -20,7 +20,8 @@ from einbench.choose.model import Guess, sure_within
 from einbench.choose.signature import Signature
 from einbench.choose.typical import typical
 from einbench.choose.wisdom import Wisdom
-from einbench.registry import Operation, forget
+from einbench.operation import Operation
+from einbench.registry import forget
 
 Seconds = Mapping[str, float]
 

@@ -70,15 +70,17 @@ def test_wrong_use_says_what_was_expected(drawn, wrong, message):
 
 
 def test_without_any_right_kernel_there_is_no_choice():
-    op = einbench.Operation(
-        name="twice",
-        formula="y = 2 x",
-        inputs={"inputs": "batch features"},
-        outputs={"outputs": "batch features"},
-        sizes={"features": 3},
-        reference=lambda x: 2 * x,
-        scale=lambda y, x: abs(y),
-        flops=lambda s: s["batch"] * s["features"],
+    op = einbench.register(
+        einbench.Operation(
+            name="twice",
+            formula="y = 2 x",
+            inputs={"inputs": "batch features"},
+            outputs={"outputs": "batch features"},
+            sizes={"features": 3},
+            reference=lambda x: 2 * x,
+            scale=lambda y, x: abs(y),
+            flops=lambda s: s["batch"] * s["features"],
+        )
     )
     try:
         op.kernel("thrice")(lambda inputs: 3 * inputs)

@@ -158,11 +158,11 @@ def test_a_wrong_kernel_is_named_each_time_and_exits_1(wrong_kernel):
 
 
 def test_where_no_kernel_is_right_one_line_says_so_and_exits_1():
-    op = einbench.Operation(
+    op = einbench.register(einbench.Operation(
         name="twice", formula="y = 2 x", inputs={"inputs": "batch features"},
         outputs={"outputs": "batch features"}, sizes={"features": 3},
         reference=lambda x: 2 * x, scale=lambda y, x: abs(y), flops=lambda s: s["batch"],
-    )  # fmt: skip
+    ))  # fmt: skip
     try:
         op.kernel("loop")(lambda inputs: 3 * inputs)
         done = invoke("fastest", "twice")

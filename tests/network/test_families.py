@@ -12,7 +12,7 @@ import pytest
 
 import einbench
 from einbench.network.families import Families
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 N = einbench.network
 Array = np.ndarray[Any, Any]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 if importlib.util.find_spec("torch"):
     import torch

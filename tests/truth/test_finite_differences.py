@@ -15,7 +15,7 @@ import pytest
 
 import einbench
 from einbench.kernel import Kernel
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]

@@ -20,7 +20,7 @@ import einbench
 from einbench.check.judging import judge, pose
 from einbench.check.layouts import LAYOUTS
 from einbench.check.probes import Probe
-from einbench.registry import Operation
+from einbench.operation import Operation
 
 Array = np.ndarray[Any, Any]
 

@@ -1,0 +1,115 @@
+"""Body: what a kernel calls, and what that can say of itself.
+
+A plain function says little; a compiled one (`einbench.jit.compiled`) and one that is prepared
+for a problem (`einbench.prepared`) say more. Nothing else asks which of them it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Function = Callable[..., Any]
+
+
+class Body(Protocol):
+    """One way to compute, as the rest of the suite sees it."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether it uses the threads that numba may have."""
+
+    @property
+    def takes_out(self) -> bool:
+        """Whether it writes its result to memory that it is given."""
+
+    @property
+    def compile_s(self) -> float | None:
+        """Seconds spent compiling so far; None where nothing is compiled."""
+
+    @property
+    def prepare_s(self) -> float | None:
+        """Seconds spent preparing for problems so far; None where nothing is prepared."""
+
+    @property
+    def source(self) -> Function:
+        """The function that says what it computes."""
+
+    def files(self) -> frozenset[str]:
+        """Files that say it too, beside the one that `source` stands in."""
+
+    def why_unavailable(self) -> str:
+        """Why it cannot run here; empty where it can."""
+
+    def __call__(self, *arrays: Array, out: Any = None, **options: str) -> Any:
+        """The result of these arrays."""
+
+    def prepared(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
+        """What its users call with such arrays and these options, all that is made once made."""
+
+    def entry(
+        self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
+    ) -> Function:
+        """The least that can be called with just such arrays; ``out`` comes after them if given."""
+
+
+class Plain:
+    """A function as it stands."""
+
+    parallel = False
+    compile_s = None
+    prepare_s = None
+
+    def __init__(self, function: Function) -> None:
+        self.source = function
+        self.takes_out = has_out(function)
+
+    def files(self) -> frozenset[str]:
+        """None but its own."""
+        return frozenset()
+
+    def why_unavailable(self) -> str:
+        """Nothing is in its way."""
+        return ""
+
+    def __call__(self, *arrays: Array, out: Any = None, **options: str) -> Any:
+        """The function's result, copied to ``out`` where it takes none."""
+        if out is None:
+            return self.source(*arrays, **options)
+        if self.takes_out:
+            self.source(*arrays, **options, out=out)
+        else:
+            copy_to(out, self.source(*arrays, **options))
+        return out
+
+    def prepared(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
+        """The function."""
+        return partial(self.source, **options) if options else self.source
+
+    def entry(
+        self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
+    ) -> Function:
+        """The function, given memory by its name."""
+        if out is None:
+            return self.prepared(arrays, options)
+        return lambda *given: self(*given[:-1], out=given[-1], **options)
+
+
+def has_out(function: Function) -> bool:
+    """Whether a function has a parameter ``out``."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return False
+    return "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def copy_to(out: Any, found: Any) -> None:
+    """A result into memory that is there: an array, or a tuple of as many."""
+    pairs = zip(out, found, strict=True) if isinstance(out, tuple) else [(out, found)]
+    for target, value in pairs:
+        np.copyto(target, value)

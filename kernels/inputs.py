@@ -1,0 +1,214 @@
+"""Input: what an array of an operation is, and Kind: what it holds, how it is drawn, what hurts.
+
+The check knows an array by its kind, never by its name: a user's ``scores`` of kind `LOGITS` get
+the same draws as the ``logits`` of a built-in operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench import draws
+
+Array = npt.NDArray[Any]
+# a string, for evaluating it would import numpy.random, a fifth of NumPy's own time
+Change: TypeAlias = "Callable[[np.random.Generator, Array], Array]"
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """A change of a harmless draw that a right kernel survives, and what a wrong one does there."""
+
+    name: str
+    #: begins the reason of a kernel that fails on it: "wrong on saturated logits"
+    exposes: str
+    #: change(rng, array) -> array of the same shape; float64 is rounded to the dtype
+    change: Change
+    #: ``continuous``, or ``tied`` where values are equal: which of the two limits holds
+    judged: str = "continuous"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an input holds: its distribution, the draws that hurt, or the range of its integers."""
+
+    name: str
+    #: draw(rng, shape, dtype, sizes) -> array
+    draw: draws.Distribution = draws.normal
+    hostile: tuple[Hostile, ...] = ()
+    #: whether any number may come: then zeros, equal values and values over decades are drawn too
+    free: bool = True
+    #: whether rounding is still known where values lie decades apart; one input without, and none
+    #: of the operation's is drawn so
+    decades: bool = True
+    #: whole numbers of any integer dtype, and no floating ones
+    integer: bool = False
+    #: the axis in whose size they count: 0 <= n < size; a kernel must refuse others
+    below: str | None = None
+    #: whether rows of real images stand in for it where times are taken
+    images: bool = False
+
+
+@dataclass(frozen=True)
+class Input:
+    """An array: its axes in one string (``"batch classes"``; ``""`` is a scalar) and its kind."""
+
+    axes: str
+    kind: Kind = Kind("values")
+    #: non-finite values that must come out where the mathematics puts them
+    nonfinite: tuple[float, ...] = ()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Its axes, one by one."""
+        return tuple(self.axes.split())
+
+    @property
+    def integer(self) -> bool:
+        """Whether it holds whole numbers."""
+        return self.kind.integer
+
+    def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """Its shape at these sizes."""
+        return tuple(sizes[axis] for axis in self.names)
+
+
+def _added(size: float) -> Change:
+    return lambda rng, z: z + size
+
+
+def _saturated(size: float) -> Change:
+    return lambda rng, z: size * np.sign(z)
+
+
+def _between(low: float, high: float) -> Change:
+    return lambda rng, x: np.sign(x) * rng.uniform(low, high, x.shape)
+
+
+def _rows_apart(rng: np.random.Generator, z: Array) -> Array:
+    shifts = np.resize([30.0, -30.0, 200.0, -200.0, 1e4, -1e4], len(z))
+    return np.asarray(z + shifts.reshape(-1, *(1,) * (z.ndim - 1)))
+
+
+def _one_hot(rng: np.random.Generator, p: Array) -> Array:
+    return np.eye(p.shape[-1])[p.argmax(axis=-1)]
+
+
+_TOO_LARGE = (
+    "wrong beyond {}, where {} exponentials overflow: is the row's maximum subtracted, and not "
+    "added to a logarithm?"
+)
+
+#: any numbers, N(0, 1) where nothing hurts
+VALUES = Kind("values")
+
+#: what a softmax is taken of, along the last axis
+LOGITS = Kind(
+    "logits",
+    free=False,
+    hostile=(
+        Hostile("logits near 100", _TOO_LARGE.format(89, "float32"), _added(100.0)),
+        Hostile("logits near 800", _TOO_LARGE.format(710, "float64"), _added(800.0)),
+        Hostile(
+            "logits near 1,000,000",
+            "digits are lost beside a large maximum: is it added to a logarithm?",
+            _added(1e6),
+        ),
+        Hostile(
+            "rows shifted by 30, 200, 10,000",
+            "wrong where rows lie apart: one maximum for all rows instead of each row's own",
+            _rows_apart,
+        ),
+        *(
+            Hostile(
+                f"saturated logits, {size:.0f}",
+                "wrong on saturated logits",
+                _saturated(size),
+                "tied",
+            )
+            for size in (200.0, 1e4)
+        ),
+        Hostile(
+            "tied logits",
+            "wrong where logits are equal",
+            lambda rng, z: np.full_like(z, 0.7),
+            "tied",
+        ),
+        Hostile(
+            "logits over decades",
+            "wrong on logits of very different size",
+            lambda rng, z: z * 10.0 ** rng.uniform(-8, 3, z.shape),
+        ),
+    ),
+)
+
+#: rows along the last axis that sum to one, in harmless draws
+PROBABILITIES = Kind(
+    "probabilities",
+    draws.probabilities,
+    free=False,
+    hostile=(
+        Hostile("one-hot rows", "wrong on one-hot rows and zero probabilities", _one_hot),
+        Hostile(
+            "rows that do not sum to one",
+            "wrong where rows do not sum to one",
+            lambda rng, p: 10 * p,
+        ),
+        Hostile(
+            "probabilities over decades",
+            "wrong on probabilities close to zero",
+            lambda rng, p: p * 10.0 ** rng.uniform(-12, 0, p.shape),
+        ),
+    ),
+)
+
+_LARGE = (
+    *(
+        Hostile(
+            f"inputs between {low} and {high}",
+            f"wrong where {dtype} exponentials overflow or become denormal",
+            _between(low, high),
+        )
+        for low, high, dtype in ((85, 105, "float32"), (700, 750, "float64"))
+    ),
+    Hostile(
+        "inputs up to 10,000",
+        "wrong on large inputs",
+        lambda rng, x: x * rng.choice([1.0, 30.0, 100.0, 800.0, 1e4], x.shape),
+    ),
+)
+
+#: what an activation is taken of
+PREACTIVATIONS = Kind("preactivations", hostile=_LARGE)
+
+#: rows of features; real images where times are taken
+IMAGES = Kind("images", hostile=_LARGE, images=True)
+
+#: the same before a network of several layers, which says of its rounding less than a layer does
+NETWORK_IMAGES = Kind("images of a network", decades=False, images=True)
+
+#: N(0, 2 / fan_in)
+WEIGHTS = Kind("weights", draws.weights)
+
+#: N(0, 1/100)
+BIASES = Kind("biases", draws.small)
+
+
+def counted(axis: str) -> Kind:
+    """Whole numbers 0 <= n < the size of that axis; a kernel must refuse others."""
+    return Kind("labels", draws.below(axis), integer=True, below=axis, free=False)
+
+
+#: class numbers
+LABELS = counted("classes")
+
+
+def activations(draw: draws.Distribution) -> Kind:
+    """What an activation gives, which has a range of its own."""
+    return Kind("activations", draw, free=False)

@@ -1,0 +1,83 @@
+"""A kernel that prepares: a function of the problem that returns what is called with its arrays.
+
+A contraction path, a plan, a function compiled for these shapes: made once a problem, kept, and
+never inside the clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from einbench.arguments import Array, Signature
+from einbench.body import Function, copy_to
+from einbench.host.locks import ForkedLock
+from einbench.problem import Problem
+
+#: problems whose preparation is kept; the one made first goes first
+MOST_PROBLEMS = 64
+
+_LOCK = ForkedLock()
+
+
+class Prepared:
+    """``make(problem)`` gives the function of the arrays, for all calls with such arrays."""
+
+    parallel = False
+    compile_s = None
+    takes_out = False
+
+    def __init__(self, make: Callable[[Problem], Function], operation: Signature) -> None:
+        self.source = make
+        self.prepare_s = 0.0
+        self._operation = operation
+        self._made: dict[Problem, Function] = {}
+
+    def files(self) -> frozenset[str]:
+        """None but its own."""
+        return frozenset()
+
+    def why_unavailable(self) -> str:
+        """Nothing is in its way."""
+        return ""
+
+    def __call__(self, *arrays: Array, out: Any = None, **options: str) -> Any:
+        """The result, prepared for now where such arrays are new."""
+        found = self.prepared(arrays, options)(*arrays)
+        if out is None:
+            return found
+        copy_to(out, found)
+        return out
+
+    def prepared(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
+        """What ``make`` gave for such arrays.
+
+        Raises:
+            TypeError: it gave nothing that can be called.
+        """
+        problem = Problem.of(self._operation, arrays, options)
+        made = self._made.get(problem)
+        if made is not None:
+            return made
+        with _LOCK.lock:
+            if problem not in self._made:
+                start_s = time.perf_counter()
+                made = self.source(problem)
+                self.prepare_s += time.perf_counter() - start_s
+                if not callable(made):
+                    raise TypeError(
+                        f"{self.source.__name__}(problem) returned {type(made).__name__}; a kernel "
+                        "that prepares must return a function of the arrays"
+                    )
+                while len(self._made) >= MOST_PROBLEMS:
+                    del self._made[next(iter(self._made))]
+                self._made[problem] = made
+            return self._made[problem]
+
+    def entry(
+        self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
+    ) -> Function:
+        """What was prepared."""
+        call = self.prepared(arrays, options)
+        return call if out is None else lambda *given: copy_to(given[-1], call(*given[:-1]))
