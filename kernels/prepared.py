@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from einbench.arguments import Array, Signature
+from einbench.arguments import Array
 from einbench.body import Function, copy_to
 from einbench.host.locks import ForkedLock
 from einbench.problem import Problem
+
+if TYPE_CHECKING:
+    from einbench.operation import Operation
 
 #: problems whose preparation is kept; the one made first goes first
 MOST_PROBLEMS = 64
@@ -28,7 +31,7 @@ class Prepared:
     compile_s = None
     takes_out = False
 
-    def __init__(self, make: Callable[[Problem], Function], operation: Signature) -> None:
+    def __init__(self, make: Callable[[Problem], Function], operation: Operation) -> None:
         self.source = make
         self.prepare_s = 0.0
         self._operation = operation
@@ -56,7 +59,7 @@ class Prepared:
         Raises:
             TypeError: it gave nothing that can be called.
         """
-        problem = Problem.of(self._operation, arrays, options)
+        problem = Problem.of(self._operation, arrays, options).empty()
         made = self._made.get(problem)
         if made is not None:
             return made

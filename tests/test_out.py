@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.error import as_tuple
 from einbench.check.layouts import LAYOUTS, as_layout
+from einbench.check.truth import as_tuple
 from einbench.kernel import Kernel
 
 Array = np.ndarray[Any, Any]

@@ -13,7 +13,8 @@ import pytest
 
 from einbench.check.check import check_small
 from einbench.check.judging import Verdict
-from einbench.check.sized import Question, exact_question, judge_output, timed_question
+from einbench.check.sized import exact_case, judge_output, timed_case
+from einbench.check.truth import Case
 from einbench.kernel import Array, Kernel
 from einbench.measure.compare import MEMORY_BYTES
 from einbench.measure.memory import available_bytes
@@ -21,6 +22,7 @@ from einbench.measure.predict import Prediction, predict
 from einbench.measure.timing import interleave, told
 from einbench.measure.workload import Images, load_images, sizes_for, workload
 from einbench.operation import Operation
+from einbench.problem import Problem
 from einbench.units import bytes_text, seconds_text
 
 DTYPE = np.dtype("float32")
@@ -41,16 +43,15 @@ class Place:
     sizes: dict[str, int]
 
     @cached_property
-    def question(self) -> Question:
+    def question(self) -> Case:
         """The truth for these inputs: worked out only where a kernel gets as far as that."""
-        return timed_question(
-            self.operation, tuple(self.arrays.values()), self.options, DTYPE, SEED
-        )
+        problem = Problem.of(self.operation, tuple(self.arrays.values()), self.options)
+        return timed_case(problem, SEED)
 
     @cached_property
-    def exact(self) -> Question | None:
+    def exact(self) -> Case | None:
         """Whole numbers of this size, for which a right kernel is equal."""
-        return exact_question(self.operation, DTYPE, self.sizes, "C", SEED)
+        return exact_case(self.operation, DTYPE, self.sizes, "C", SEED)
 
     @property
     def batch(self) -> int:
@@ -224,10 +225,10 @@ class Suite:
         return Baseline(statistics.median(timing.samples[kernel.method]), predicted=False)
 
 
-def _called(kernel: Kernel, question: Question) -> tuple[Any, float]:
+def _called(kernel: Kernel, question: Case) -> tuple[Any, float]:
     with np.errstate(all="ignore"):
         start_s = time.perf_counter()
-        output = kernel.function(*question.arrays, **question.options)
+        output = kernel.function(*question.problem.given, **question.problem.options)
         return output, time.perf_counter() - start_s
 
 

@@ -90,7 +90,7 @@ def _facts(
         "sizes": dict(place.sizes),
         "threads": suite.facts["threads"],
         "error": float(error),
-        "limit": float(place.question.limit),
+        "limit": float(place.question.truth.limit),
         "flops": float(flops),
         "gflops_per_s": flops / median_s / 1e9,
         "gbytes_per_s": sum(op.traffic_bytes(place.sizes, DTYPE)) / median_s / 1e9,

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from einbench.check.error import Truth, as_tuple, error
+from einbench.check.error import error
 from einbench.check.sized import Question, timed_question
+from einbench.check.truth import Truth, as_tuple
 
 from .task import Array, Task
 

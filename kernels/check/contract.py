@@ -8,21 +8,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.check.error import as_tuple
+from einbench.check.truth import as_tuple
 from einbench.operation import Operation
+from einbench.problem import Problem
 
 Array = npt.NDArray[Any]
 
 
-def form(operation: Operation, result: Any, dtype: np.dtype[Any], sizes: Mapping[str, int]) -> str:
+def form(problem: Problem, result: Any) -> str:
     """Number of outputs, type, dtype and shape; the broken clause in words, or nothing."""
+    operation, dtype = problem.operation, problem.dtype
     names = list(operation.outputs)
     if len(names) > 1 and not isinstance(result, tuple | list):
         return f"returns {type(result).__name__}, expected a tuple of {len(names)} arrays"
     outputs = as_tuple(operation, result)
     if len(outputs) != len(names):
         return f"returns {len(outputs)} outputs, expected {len(names)}: {', '.join(names)}"
-    shapes = operation.output_shapes(sizes)
+    shapes = operation.output_shapes(problem.sizes)
     for name, output in zip(names, outputs, strict=True):
         right = operation.output_dtype(name, dtype)
         if not isinstance(output, np.ndarray):

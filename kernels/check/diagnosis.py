@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.check.error import Error, Truth
+from einbench.check.error import Error
+from einbench.check.truth import Truth
 from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
 
 
-def describe(
-    operation: Operation, got: tuple[Array, ...], expected: Truth, found: Error, limit: float
-) -> str:
+def describe(operation: Operation, got: tuple[Array, ...], expected: Truth, found: Error) -> str:
     """The pattern of the wrong entries: all zeros, all NaN, float32 inside, some rows, all."""
     name, axes = list(operation.outputs.items())[found.output]
     y, reference = got[found.output], expected.outputs[found.output]
@@ -30,7 +29,7 @@ def describe(
     notes = []
     if _as_wrong_as_float32(expected, found):
         notes.append("no more accurate than float32 arithmetic inside")
-    wrong = found.units_everywhere > limit
+    wrong = found.units_everywhere > expected.limit
     if note := _lines(wrong, axes.split()) or _count(wrong):
         notes.append(note)
     return "; ".join([*notes, value])

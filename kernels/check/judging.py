@@ -5,19 +5,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from einbench.check import contract
 from einbench.check.diagnosis import describe
-from einbench.check.error import Truth, as_tuple, error, exact_truth, truth
+from einbench.check.error import error
 from einbench.check.layouts import as_layout
 from einbench.check.probes import Probe
+from einbench.check.truth import Truth, as_tuple, exact_truth, finite_only, truth
 from einbench.kernel import Kernel
 from einbench.measure.timing import told
 from einbench.operation import Operation
+from einbench.problem import Problem
 
 Array = npt.NDArray[Any]
 
@@ -48,48 +50,42 @@ class Verdict:
         return f"{name}: {self.reason}"
 
 
-@dataclass(frozen=True)
-class Posed:
-    """A probe with its arrays laid out, and the truth it is judged by."""
+class Posed(NamedTuple):
+    """A probe as a case: its inputs laid out, and the truth; None where it must be refused."""
 
     probe: Probe
-    arrays: dict[str, Array]
-    sizes: dict[str, int]
-    dtype: np.dtype[Any]
-    expected: Truth | None
-    limit: float
+    problem: Problem
+    truth: Truth | None
+
+    @property
+    def limit(self) -> float:
+        """Most units of rounding that a right kernel is off."""
+        return self.truth.limit if self.truth is not None else 0.0
 
 
 def pose(op: Operation, probe: Probe, dtype: np.dtype[Any]) -> Posed:
-    """Lay a probe's arrays out and compute what they should give."""
+    """Lay a probe's inputs out and compute what they should give."""
     arrays = {name: as_layout(array, probe.layout) for name, array in probe.inputs.items()}
-    sizes = op.bind(**arrays, **probe.options).sizes
-    terms = max(float(op.terms(sizes)), 1.0)
+    bound = op.bind(**arrays, **probe.options)
+    problem = Problem.of(op, bound.arrays, bound.options)
     if probe.judged == "refuse":
-        return Posed(probe, arrays, sizes, dtype, None, 0.0)
-    given = list(arrays.values())
+        return Posed(probe, problem, None)
     if probe.judged == "exact":
-        return Posed(probe, arrays, sizes, dtype, exact_truth(op, given, probe.options, dtype), 0.0)
-    limit = (op.tied_limit if probe.judged == "tied" else op.limit)(terms)
-    expected = truth(op, given, probe.options, dtype, sizes)
-    if probe.judged == "nonfinite":
-        # what rounding could do beside an infinity is not a number either: there, only whether
-        # the result is finite is judged
-        roundings = tuple(np.where(np.isfinite(r), r, np.inf) for r in expected.roundings)
-        expected = expected._replace(roundings=roundings)
-    return Posed(probe, arrays, sizes, dtype, expected, limit)
+        return Posed(probe, problem, exact_truth(problem))
+    expected = truth(problem, tied=probe.judged == "tied")
+    return Posed(probe, problem, finite_only(expected) if probe.judged == "nonfinite" else expected)
 
 
 def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
     """The first probe a kernel fails on, or the one it came closest to failing on."""
     posed = list(posed)
-    dtype = posed[0].dtype.name if posed else ""
+    dtype = posed[0].problem.dtype.name if posed else ""
     if kernel.reason:
         why = f"unavailable: {kernel.reason}"
         return Verdict(kernel, False, np.nan, np.nan, why, dtype=dtype)
     closest = Verdict(kernel, True, 0.0, 0.0, "", dtype=dtype)
-    for question in posed:
-        verdict = _answer(kernel, question)
+    for probe in posed:
+        verdict = _verdict(kernel, probe)
         if not verdict.passed:
             return verdict
         if closeness(verdict) > closeness(closest) or closest.limit == 0:
@@ -102,24 +98,25 @@ def closeness(verdict: Verdict) -> float:
     return verdict.error / verdict.limit if verdict.limit else 0.0
 
 
-def _answer(kernel: Kernel, posed: Posed) -> Verdict:
+def _verdict(kernel: Kernel, posed: Posed) -> Verdict:
     """Run a kernel on one probe and judge everything about its answer."""
-    asked = _refusal if posed.probe.judged == "refuse" else _fault
-    pristine = {name: array.copy() for name, array in posed.arrays.items()}
+    problem = posed.problem
+    asked = _refusal if posed.truth is None else _fault
+    pristine = {name: array.copy() for name, array in problem.arrays.items()}
     units, reason = asked(kernel, posed)
-    # a kernel that writes to its inputs must not spoil the question for the others
-    for name, array in posed.arrays.items():
+    # a kernel that writes to its inputs must not spoil the probe for the others
+    for name, array in problem.arrays.items():
         if array.flags.writeable:
             array[...] = pristine[name]
     if reason and posed.probe.exposes:
         reason = f"{posed.probe.exposes}: {reason}"
-    batch = posed.sizes.get(kernel.operation.leading or "", 0)
-    return Verdict(kernel, not reason, units, posed.limit, reason, batch, posed.dtype.name)
+    rows = problem.batch or 0
+    return Verdict(kernel, not reason, units, posed.limit, reason, rows, problem.dtype.name)
 
 
 def _refusal(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     try:
-        kernel.function(*posed.arrays.values(), **posed.probe.options)
+        kernel.function(*posed.problem.given, **posed.problem.options)
     except (ValueError, IndexError):
         return 0.0, ""
     except (Exception, SystemExit) as problem:
@@ -129,31 +126,32 @@ def _refusal(kernel: Kernel, posed: Posed) -> tuple[float, str]:
 
 def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     """Error in units of rounding, and the first clause of the contract that is broken."""
-    op, arrays = kernel.operation, posed.arrays
+    problem, expected = posed.problem, posed.truth
+    assert expected is not None  # noqa: S101 - only refusals have no truth
+    op, arrays = problem.operation, problem.arrays
     before = {name: contract.bits(array) for name, array in arrays.items()}
 
     def call() -> Any:
         with np.errstate(all="ignore"):
-            return kernel.function(*arrays.values(), **posed.probe.options)
+            return kernel.function(*problem.given, **problem.options)
 
     try:
         with warnings.catch_warnings():
-            if posed.sizes.get(op.leading or "") == 0:
+            if problem.batch == 0:
                 warnings.simplefilter("error", RuntimeWarning)
             result = call()
     except RuntimeWarning as problem:
         return np.inf, f"warns: {problem}"
     except (Exception, SystemExit) as problem:
         return np.inf, f"raises {told(problem)}"
-    if reason := contract.form(op, result, posed.dtype, posed.sizes):
+    if reason := contract.form(problem, result):
         return np.inf, reason
     outputs = as_tuple(op, result)
     if reason := contract.changed(arrays, before) or contract.memory(op, outputs, arrays, []):
         return np.inf, reason
-    assert posed.expected is not None  # noqa: S101 - only refusals have no truth
-    found = error(outputs, posed.expected)
-    if not found.units <= posed.limit:
-        return found.units, describe(op, outputs, posed.expected, found, posed.limit)
+    found = error(outputs, expected)
+    if not found.units <= expected.limit:
+        return found.units, describe(op, outputs, expected, found)
     if not posed.probe.again:
         return found.units, ""
     memory = contract.memory_for(outputs)
@@ -178,7 +176,7 @@ def _into(
 
     def write(out: Any) -> None:
         with np.errstate(all="ignore"):
-            kernel.into(tuple(posed.arrays.values()), posed.probe.options, out)
+            kernel.into(posed.problem.given, posed.problem.options, out)
 
     return contract.into(kernel.operation, write, outputs, memory)
 
@@ -187,19 +185,19 @@ def _on_other_numbers(
     kernel: Kernel, posed: Posed, call: Callable[[], Any], memory: tuple[Array, ...]
 ) -> str:
     """Call once more after the rows of every array have changed places, as training does."""
-    op, arrays = kernel.operation, posed.arrays
+    problem = posed.problem
+    op, arrays = problem.operation, problem.arrays
     kept = {name: array.copy() for name, array in arrays.items()}
     try:
         for name, array in arrays.items():
             # a scalar has no rows
             array[...] = kept[name][::-1] if array.ndim else kept[name] / 2
-        given = list(arrays.values())
-        expected = truth(op, given, posed.probe.options, posed.dtype, posed.sizes)
+        expected = truth(problem, tied=posed.probe.judged == "tied")
         outputs = as_tuple(op, call())
         reason = _into(kernel, posed, outputs, memory)
     finally:
         for name, array in arrays.items():
             array[...] = kept[name]
-    if error(outputs, expected).units <= posed.limit:
+    if error(outputs, expected).units <= expected.limit:
         return f"{reason}, for arrays that hold other numbers by now" if reason else ""
     return "returns an earlier result for arrays that hold other numbers by now"

@@ -15,14 +15,8 @@ from typing import Any
 import numpy as np
 
 from einbench.check.judging import Verdict
-from einbench.check.sized import (
-    Answer,
-    Question,
-    answer,
-    exact_question,
-    judge_answer,
-    timed_question,
-)
+from einbench.check.sized import Kept, exact_case, judge_kept, keep, timed_case
+from einbench.check.truth import Case
 from einbench.kernel import Array, Kernel
 from einbench.measure.blocks import interleave_in_blocks
 from einbench.measure.calls import bare, bound, kept
@@ -33,6 +27,7 @@ from einbench.measure.ranking import Summary, rank
 from einbench.measure.roofline import Roofline
 from einbench.measure.timing import Call, Clock, Timing, told
 from einbench.operation import Operation
+from einbench.problem import Problem
 from einbench.units import bytes_text, seconds_text
 
 RECORD_FIELDS = (
@@ -103,9 +98,8 @@ def run_cell(
     runnable = {method: k for method, k in runnable.items() if rows[method]["status"] == "ok"}
     timing_s = 0.0
     if runnable:
-        question = timed_question(
-            op, tuple(cell.arrays.values()), cell.options, cell.dtype, cell.seed
-        )
+        problem = Problem.of(op, tuple(cell.arrays.values()), cell.options)
+        question = timed_case(problem, cell.seed)
         began_s = clock()
         timing = _time(cell, question, runnable, known, limits, clock)
         timing_s = clock() - began_s
@@ -187,9 +181,9 @@ def _ask_exactly(
     """The exact probe at the timed size, in the same call that memory is measured in."""
     if not runnable:
         return
-    question = exact_question(cell.operation, cell.dtype, cell.sizes, cell.layout, cell.seed)
-    arrays = question.arrays if question else tuple(cell.arrays.values())
-    options = question.options if question else cell.options
+    question = exact_case(cell.operation, cell.dtype, cell.sizes, cell.layout, cell.seed)
+    arrays = question.problem.given if question else tuple(cell.arrays.values())
+    options = question.problem.options if question else cell.options
     for method, kernel in runnable.items():
         made: list[object] = []
         call = kept(kernel, arrays, options, made)
@@ -215,12 +209,12 @@ def _ask_exactly(
             rows[method].update(_failure(told(problem)))
             continue
         if question:
-            _judge(question, answer(question, made.pop()), rows[method])
+            _judge(question, keep(question, made.pop()), rows[method])
 
 
 def _time(
     cell: Cell,
-    question: Question,
+    question: Case,
     runnable: Mapping[str, Kernel],
     known: Mapping[str, Prediction],
     limits: Limits,
@@ -243,23 +237,23 @@ def _time(
             expected_s={method: known[method].seconds for method in runnable},
             least_calls=limits.least_calls,
             clock=clock,
-            keep=partial(answer, question),
+            keep=partial(keep, question),
         )
 
 
-def _judge_timed(question: Question, timing: Timing, rows: Mapping[str, dict[str, Any]]) -> None:
+def _judge_timed(question: Case, timing: Timing, rows: Mapping[str, dict[str, Any]]) -> None:
     """Judge what the last timed call of every kernel returned."""
     for method, reason in timing.failures.items():
         rows[method].update(_failure(reason))
     for method, last in timing.outputs.items():
-        assert isinstance(last, Answer)  # noqa: S101 - what ``keep`` made of the output
+        assert isinstance(last, Kept)  # noqa: S101 - what ``keep`` made of the output
         _judge(question, last, rows[method])
 
 
-def _judge(question: Question, given: Answer, row: dict[str, Any]) -> None:
-    units, reason = judge_answer(question, given)
-    if not question.exact or reason:
-        row.update(error=units, limit=question.limit)
+def _judge(question: Case, given: Kept, row: dict[str, Any]) -> None:
+    units, reason = judge_kept(question, given)
+    if not question.truth.exact or reason:
+        row.update(error=units, limit=question.truth.limit)
     if reason:
         row.update(status="rejected", reason=reason)
 

@@ -20,8 +20,9 @@ import numpy as np
 
 import einbench
 from einbench.check import probes
-from einbench.check.error import as_tuple, error
+from einbench.check.error import error
 from einbench.check.judging import Posed, judge, pose
+from einbench.check.truth import as_tuple
 from einbench.kernel import Kernel
 from einbench.operation import Operation
 
@@ -71,8 +72,8 @@ def posed_numbers(op: Operation, dtype: np.dtype[Any], seed: int, many: bool) ->
 def ask(kernel: Kernel, posed: Posed, found: Worst) -> bool:
     """Whether a kernel's error is within its limit; the worst answer is put into ``found``."""
     with np.errstate(all="ignore"):
-        result = kernel.function(*posed.arrays.values(), **posed.probe.options)
-    units = error(as_tuple(kernel.operation, result), posed.expected).units
+        result = kernel.function(*posed.problem.given, **posed.problem.options)
+    units = error(as_tuple(kernel.operation, result), posed.truth).units
     part = units / posed.limit if posed.limit else 0.0
     answer = {
         "part": part, "error": units, "limit": posed.limit, "kernel": kernel.method,

@@ -7,11 +7,17 @@ import pytest
 
 import einbench
 from einbench.check import contract
+from einbench.problem import Problem
 
 RELU = einbench.operation("relu")
 SIX = einbench.operation("mlp_intermediates")
 SINGLE = np.dtype("float32")
 SIZES = {"batch": 2, "features": 3}
+
+
+def at(op, sizes):
+    rest = {axis: n for axis, n in sizes.items() if axis != "batch"}
+    return Problem.at(op, sizes["batch"], SINGLE, rest)
 
 
 def one(shape=(2, 3), dtype="float32"):
@@ -34,29 +40,29 @@ def one(shape=(2, 3), dtype="float32"):
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_type_dtype_and_shape_are_the_operations(result, reason):
-    assert contract.form(RELU, result, SINGLE, SIZES) == reason
+    assert contract.form(at(RELU, SIZES), result) == reason
 
 
 def test_an_output_of_the_right_form_is_accepted_in_any_memory_order():
     for output in (one(), np.asfortranarray(one()), one((3, 2)).T, one((4, 6))[::2, ::2]):
-        assert contract.form(RELU, output, SINGLE, SIZES) == ""
+        assert contract.form(at(RELU, SIZES), output) == ""
 
 
 def test_a_scalar_comes_out_as_an_array_without_dimensions():
     op = einbench.operation("cross_entropy")
     sizes = {"batch": 2, "classes": 3}
-    assert contract.form(op, np.array(1, SINGLE), SINGLE, sizes) == ""
-    assert "expected an array" in contract.form(op, np.float32(1), SINGLE, sizes)
-    assert contract.form(op, one((1,)), SINGLE, sizes).startswith("wrong shape: loss is (1,)")
+    assert contract.form(at(op, sizes), np.array(1, SINGLE)) == ""
+    assert "expected an array" in contract.form(at(op, sizes), np.float32(1))
+    assert contract.form(at(op, sizes), one((1,))).startswith("wrong shape: loss is (1,)")
 
 
 def test_several_outputs_come_in_their_number_and_order():
     sizes = {"batch": 2, "features": 3, "hidden1": 4, "hidden2": 5, "classes": 6}
     right = [one((2, n)) for n in (4, 4, 5, 5, 6, 6)]
-    assert contract.form(SIX, tuple(right), SINGLE, sizes) == ""
-    assert contract.form(SIX, right[:5], SINGLE, sizes).startswith("returns 5 outputs, expected 6")
-    assert "expected a tuple of 6" in contract.form(SIX, right[0], SINGLE, sizes)
-    assert "wrong shape: y1" in contract.form(SIX, right[::-1], SINGLE, sizes)
+    assert contract.form(at(SIX, sizes), tuple(right)) == ""
+    assert contract.form(at(SIX, sizes), right[:5]).startswith("returns 5 outputs, expected 6")
+    assert "expected a tuple of 6" in contract.form(at(SIX, sizes), right[0])
+    assert "wrong shape: y1" in contract.form(at(SIX, sizes), right[::-1])
 
 
 def test_new_memory_is_accepted():

@@ -7,7 +7,8 @@ import pytest
 
 import einbench
 from einbench.check.diagnosis import describe
-from einbench.check.error import Truth, error
+from einbench.check.error import error
+from einbench.check.truth import Truth
 
 RELU = einbench.operation("relu")
 
@@ -15,10 +16,10 @@ RELU = einbench.operation("relu")
 def said(got, reference, dtype="float32", limit=4.0, op=RELU):
     got, reference = np.asarray(got, dtype), np.asarray(reference, np.float64)
     rounding = np.finfo(dtype).eps * np.abs(reference) + 1e-300
-    expected = Truth((reference,), (rounding,), np.dtype(dtype))
+    expected = Truth((reference,), (rounding,), np.dtype(dtype), limit)
     found = error((got,), expected)
     assert found.units > limit
-    return describe(op, (got,), expected, found, limit)
+    return describe(op, (got,), expected, found)
 
 
 def changed(where, to=9.0, shape=(20, 10)):
@@ -69,8 +70,8 @@ def test_the_output_that_is_wrong_is_named_among_several():
     op = einbench.operation("mlp_intermediates")
     six = tuple(np.ones((2, 4)) for _ in range(6))
     wrong = (*six[:4], six[4] * 2, six[5])
-    expected = Truth(six, (np.full((2, 4), 1e-7),) * 6, np.dtype("float32"))
-    reason = describe(op, wrong, expected, error(wrong, expected), 4.0)
+    expected = Truth(six, (np.full((2, 4), 1e-7),) * 6, np.dtype("float32"), 4.0)
+    reason = describe(op, wrong, expected, error(wrong, expected))
     assert "y3[0, 0] is 2" in reason
 
 

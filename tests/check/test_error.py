@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.error import Truth, as_tuple, error, exact_truth, truth
+from einbench.check.error import error
+from einbench.check.truth import Truth, as_tuple, exact_truth, truth
+from einbench.problem import Problem
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 OPERATIONS = pytest.mark.parametrize(
@@ -18,12 +20,11 @@ def small(op, dtype, batch=7):
     sizes = {axis: min(size, 7) for axis, size in op.sizes.items()}
     arrays = list(op.draw(batch, dtype, 3, **sizes).values())
     options = op.choose_options({})
-    full = op.all_sizes(batch, sizes)
-    return truth(op, arrays, options, np.dtype(dtype), full), arrays, options
+    return truth(Problem.of(op, arrays, options)), arrays, options
 
 
 def known(values, rounding, dtype="float32"):
-    return Truth((np.asarray(values, np.float64),), (np.asarray(rounding),), np.dtype(dtype))
+    return Truth((np.asarray(values, np.float64),), (np.asarray(rounding),), np.dtype(dtype), 4.0)
 
 
 @DTYPES
@@ -71,7 +72,7 @@ def test_one_unit_of_rounding_off_is_an_error_of_one_and_is_located():
 
 def test_the_worst_of_several_outputs_is_found():
     right, wrong = np.ones(3), np.ones(2)
-    expected = Truth((right, wrong), (np.full(3, 1e-7), np.full(2, 1e-7)), np.dtype("float32"))
+    expected = Truth((right, wrong), (np.full(3, 1e-7), np.full(2, 1e-7)), np.dtype("float32"), 4.0)
     found = error((right, np.array([1.0, 2.0])), expected)
     assert (found.output, found.worst) == (1, (1,))
 
@@ -110,15 +111,14 @@ def test_denormal_products_are_not_infinitely_wrong(dtype):
     op = einbench.operation("sigmoid_vjp")
     tiny = np.finfo(dtype).smallest_subnormal
     arrays = [np.full((2, 3), 0.5, dtype), np.full((2, 3), 3 * tiny, dtype)]
-    sizes = {"batch": 2, "features": 3}
-    expected = truth(op, arrays, {}, np.dtype(dtype), sizes)
+    expected = truth(Problem.of(op, arrays, {}))
     assert error((np.full((2, 3), tiny, dtype),), expected).units <= 1
 
 
 def test_a_sum_of_whole_numbers_is_wrong_by_more_than_any_limit_when_one_is_missing():
     op = einbench.operation("bias_gradient")
     rows = np.ones((60_000, 2), np.float32)
-    expected = exact_truth(op, [rows], {}, np.dtype("float32"))
+    expected = exact_truth(Problem.of(op, [rows], {}))
     assert error((rows.sum(axis=0),), expected).units == 0
     assert error((rows[1:].sum(axis=0),), expected).units > 1e30
 

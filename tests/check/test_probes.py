@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.error import error, exact_truth
+from einbench.check.error import error
 from einbench.check.judging import judge, pose
 from einbench.check.probes import MANY, exact_probes, probes, small_sizes
+from einbench.check.truth import exact_truth
+from einbench.problem import Problem
 
 ROWS = 60_000
 SMALL = {"features": 19, "units": 7, "hidden1": 11, "hidden2": 7, "classes": 10}
@@ -118,7 +120,7 @@ def test_one_dropped_row_of_60_000_is_an_error_beyond_every_limit(name, dtype):
     op = einbench.operation(name)
     probe = at_size(op, dtype)
     arrays = list(probe.inputs.values())
-    expected = exact_truth(op, arrays, probe.options, dtype)
+    expected = exact_truth(Problem.of(op, arrays, probe.options))
     kernel = op["numba"].function
     whole = kernel(*arrays, **probe.options)
     dropped = kernel(*(array[:-1] for array in arrays), **probe.options)
@@ -178,11 +180,11 @@ def test_names_say_what_is_exposed_except_for_the_harmless_draw(op):
 @each(ALL)
 def test_every_value_that_is_not_finite_is_put_where_the_operation_says(op):
     found = [p for p in probes(op, np.dtype("float32"), 0) if p.judged == "nonfinite"]
-    assert len(found) == 3 * sum(len(values) for values in op.nonfinite.values())
+    assert len(found) == 3 * sum(len(each.nonfinite) for each in op.inputs.values())
     for probe in found:
         broken = [n for n, a in probe.inputs.items() if not np.isfinite(a).all()]
         assert len(broken) == 1
-        assert broken[0] in op.nonfinite
+        assert op.inputs[broken[0]].nonfinite
 
 
 @each([op for op in ALL if "labels" in op.inputs])

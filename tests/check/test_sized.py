@@ -1,4 +1,4 @@
-"""The check at the timed size: slices that hold both ends, exact questions, and their answers."""
+"""The check at the timed size: slices that hold both ends, exact cases, and their answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 import einbench
 from einbench.check import sized
 from einbench.check.layouts import as_layout
-from einbench.check.sized import exact_question, judge_output, timed_question
+from einbench.check.sized import exact_case, judge_output, timed_case
+from einbench.problem import Problem
 
 DTYPES = pytest.mark.parametrize("dtype", [np.dtype("float32"), np.dtype("float64")], ids=str)
 ALL = list(einbench.operations.values())
@@ -29,7 +30,7 @@ def asked(op, dtype, batch=300, seed=0, **options):
     sizes = {axis: SMALL[axis] for axis in op.sizes}
     arrays = tuple(op.draw(batch, dtype, 1, **sizes).values())
     chosen = op.choose_options(options)
-    return timed_question(op, arrays, chosen, dtype, seed), arrays, chosen
+    return timed_case(Problem.of(op, arrays, chosen), seed), arrays, chosen
 
 
 def fastest(op):
@@ -39,11 +40,11 @@ def fastest(op):
 @each(ALL)
 @DTYPES
 def test_a_right_kernel_answers_at_the_timed_size(op, dtype):
-    question, arrays, options = asked(op, dtype)
-    units, reason = judge_output(question, fastest(op)(*arrays, **options))
+    case, arrays, options = asked(op, dtype)
+    units, reason = judge_output(case, fastest(op)(*arrays, **options))
     assert reason == ""
-    assert units <= question.limit
-    assert not question.exact
+    assert units <= case.truth.limit
+    assert not case.truth.exact
 
 
 @each([op for op in ALL if op.independent and not op.independent_options])
@@ -51,14 +52,14 @@ def test_a_right_kernel_answers_at_the_timed_size(op, dtype):
 def test_slices_always_hold_the_first_and_the_last_index(op, dtype, stingy):
     kept = []
     for seed in range(5):
-        question, arrays, options = asked(op, dtype, seed=seed)
-        assert judge_output(question, fastest(op)(*arrays, **options))[1] == ""
-        assert set(question.kept) == set(op.independent)
-        for axis, indices in question.kept.items():
+        case, arrays, options = asked(op, dtype, seed=seed)
+        assert judge_output(case, fastest(op)(*arrays, **options))[1] == ""
+        assert set(case.truth.kept) == set(op.independent)
+        for axis, indices in case.truth.kept.items():
             assert indices[0] == 0
-            assert indices[-1] == question.sizes[axis] - 1
-            assert len(np.unique(indices)) == len(indices) <= question.sizes[axis]
-        kept.append(question.kept[op.independent[0]])
+            assert indices[-1] == case.problem.sizes[axis] - 1
+            assert len(np.unique(indices)) == len(indices) <= case.problem.sizes[axis]
+        kept.append(case.truth.kept[op.independent[0]])
     if len(kept[0]) > 2:
         assert any(k.tolist() != kept[0].tolist() for k in kept)
 
@@ -66,31 +67,29 @@ def test_slices_always_hold_the_first_and_the_last_index(op, dtype, stingy):
 @each([op for op in ALL if op.independent and not op.independent_options])
 @pytest.mark.parametrize("end", [0, -1])
 def test_a_wrong_first_or_last_entry_is_in_every_slice(op, end, stingy):
-    question, arrays, options = asked(op, np.dtype("float32"))
+    case, arrays, options = asked(op, np.dtype("float32"))
     result = fastest(op)(*arrays, **options)
     last = result[-1] if len(op.outputs) > 1 else result
     last[(end,) * last.ndim] += 1
-    assert "wrong at the timed size" in judge_output(question, result)[1]
+    assert "wrong at the timed size" in judge_output(case, result)[1]
 
 
 @each([op for op in ALL if op.independent])
 def test_the_truth_of_a_slice_is_the_slice_of_the_truth(op, stingy):
     options = dict(op.independent_options)
-    question, arrays, chosen = asked(op, np.dtype("float32"), **options)
-    assert question.kept
+    case, arrays, chosen = asked(op, np.dtype("float32"), **options)
+    assert case.truth.kept
     whole = op.reference(*(a.astype(float) if a.dtype.kind == "f" else a for a in arrays), **chosen)
     whole = (whole,) if len(op.outputs) == 1 else whole
-    for output, axes, part in zip(
-        whole, op.outputs.values(), question.expected.outputs, strict=True
-    ):
-        cut = sized._slice(output, axes, question.kept)
+    for output, axes, part in zip(whole, op.outputs.values(), case.truth.outputs, strict=True):
+        cut = sized._slice(output, axes, case.truth.kept)
         np.testing.assert_allclose(part, cut, rtol=1e-9, atol=1e-12)
 
 
 @each([op for op in ALL if not op.independent or op.independent_options])
 def test_where_nothing_is_independent_everything_is_judged(op, stingy):
-    question, _, _ = asked(op, np.dtype("float32"))
-    assert question.kept == {}
+    case, _, _ = asked(op, np.dtype("float32"))
+    assert case.truth.kept == {}
 
 
 @each([op for op in ALL if op.exact])
@@ -98,29 +97,29 @@ def test_where_nothing_is_independent_everything_is_judged(op, stingy):
 @pytest.mark.parametrize("layout", ["C", "F", "sliced"])
 def test_a_right_kernel_is_equal_where_every_sum_is_exact(op, dtype, layout):
     sizes = op.all_sizes(300, {axis: SMALL[axis] for axis in op.sizes})
-    question = exact_question(op, dtype, sizes, layout, 0)
-    assert question.exact
-    for name, array in zip(op.inputs, question.arrays, strict=True):
+    case = exact_case(op, dtype, sizes, layout, 0)
+    assert case.truth.exact
+    for name, array in zip(op.inputs, case.problem.given, strict=True):
         assert array.strides == as_layout(array, layout).strides, name
-    result = fastest(op)(*question.arrays, **question.options)
-    assert judge_output(question, result) == (0.0, "")
+    result = fastest(op)(*case.problem.given, **case.problem.options)
+    assert judge_output(case, result) == (0.0, "")
 
 
 @each([op for op in ALL if not op.exact])
-def test_operations_without_whole_numbers_ask_no_exact_question(op):
-    assert exact_question(op, np.dtype("float32"), op.all_sizes(8, {}), "C", 0) is None
+def test_operations_without_whole_numbers_ask_no_exact_case(op):
+    assert exact_case(op, np.dtype("float32"), op.all_sizes(8, {}), "C", 0) is None
 
 
 @DTYPES
 def test_one_dropped_row_of_60_000_is_named_exactly(dtype):
     op = einbench.operation("bias_gradient")
     sizes = {"batch": 60_000, "units": 7}
-    question = exact_question(op, dtype, sizes, "C", 0)
-    (rows,) = question.arrays
-    units, reason = judge_output(question, rows[1:].sum(axis=0))
+    case = exact_case(op, dtype, sizes, "C", 0)
+    (rows,) = case.problem.given
+    units, reason = judge_output(case, rows[1:].sum(axis=0))
     assert units > 1e30
     assert reason.startswith("not equal where every sum is exact at the timed size: ")
-    assert judge_output(question, rows.sum(axis=0))[1] == ""
+    assert judge_output(case, rows.sum(axis=0))[1] == ""
 
 
 @pytest.mark.parametrize(
@@ -136,8 +135,8 @@ def test_one_dropped_row_of_60_000_is_named_exactly(dtype):
 )
 def test_a_wrong_answer_at_the_timed_size_is_told_by_its_fault(spoil, reason):
     op = einbench.operation("linear")
-    question, arrays, _ = asked(op, np.dtype("float32"))
-    said = judge_output(question, spoil(fastest(op)(*arrays)))[1]
+    case, arrays, _ = asked(op, np.dtype("float32"))
+    said = judge_output(case, spoil(fastest(op)(*arrays)))[1]
     assert said.startswith(reason)
 
 
@@ -145,19 +144,19 @@ def test_few_valued_inputs_are_judged_by_the_wider_limit():
     op = einbench.operation("bias_gradient")
     rows = np.full((60_000, 2), 0.1, np.float32)
     drifted = np.cumsum(rows, axis=0, dtype=np.float32)[-1]
-    strict = timed_question(op, (rows,), {}, np.dtype("float32"), 0)
-    tied = timed_question(op, (rows,), {}, np.dtype("float32"), 0, tied=True)
-    assert tied.limit > strict.limit
+    strict = timed_case(Problem.of(op, (rows,), {}), 0)
+    tied = timed_case(Problem.of(op, (rows,), {}), 0, tied=True)
+    assert tied.truth.limit > strict.truth.limit
     assert judge_output(strict, drifted)[1] != ""
     assert judge_output(tied, drifted)[1] == ""
 
 
 def test_a_step_on_all_of_mnist_has_a_loss_that_every_order_of_summation_counts_to() -> None:
     op = einbench.operation("mlp_sgd_step")
-    question = exact_question(op, np.dtype("float32"), op.all_sizes(60_000, {}), "C", 0)
-    assert question is not None
-    loss, logits = question.expected.outputs[:2]
-    labels = dict(zip(op.inputs, question.arrays, strict=True))["labels"]
+    case = exact_case(op, np.dtype("float32"), op.all_sizes(60_000, {}), "C", 0)
+    assert case is not None
+    loss, logits = case.truth.outputs[:2]
+    labels = dict(zip(op.inputs, case.problem.given, strict=True))["labels"]
     rows = logits.astype(np.float64)
     losses = rows.max(axis=1) - rows[np.arange(60_000), labels]
     assert float(loss) == losses.sum()

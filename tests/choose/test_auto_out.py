@@ -9,7 +9,7 @@ import pytest
 from choose_support import assert_close, of, small
 
 import einbench
-from einbench.check.error import as_tuple
+from einbench.check.truth import as_tuple
 from einbench.choose.auto import Auto
 
 OPERATIONS = tuple(einbench.operations)

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.error import as_tuple, error, truth
+from einbench.check.error import error
 from einbench.check.layouts import LAYOUTS, as_layout
+from einbench.check.truth import as_tuple, truth
 from einbench.jit import threading_layer
 from einbench.jit.compiled import Compiled
 from einbench.kernel import Kernel
+from einbench.problem import Problem
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 
@@ -75,7 +77,7 @@ def test_every_layout_gives_what_c_order_gives(kernel: Kernel, dtype: str) -> No
     bound = op.bind(**drawn)
     in_order = as_tuple(op, kernel(**drawn))
     assert all(np.abs(output).max() > 1e-3 for output in in_order)
-    rounding = truth(op, bound.arrays, options, np.dtype(dtype), bound.sizes)
+    rounding = truth(Problem.of(op, bound.arrays, options))
     expected = rounding._replace(outputs=tuple(o.astype(np.longdouble) for o in in_order))
     for layout in LAYOUTS:
         arrays = {name: as_layout(array, layout) for name, array in drawn.items()}
@@ -166,7 +168,7 @@ def test_a_division_by_zero_is_infinite_as_in_numpy_and_no_error() -> None:
 def test_the_body_itself_stays_interpreted() -> None:
     body = Compiled(scaled, method="numba")
     body(VALUES, LABELS, choice="twice")
-    assert body.body is scaled
+    assert body.source is scaled
     assert scaled.__globals__["prange"] is range
     assert scaled.__globals__["add_half"] is add_half
     assert body.__doc__ == scaled.__doc__

@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.error import as_tuple, error, truth
+from einbench.check.error import error
+from einbench.check.truth import as_tuple, truth
+from einbench.problem import Problem
 
 #: small enough for interpreted loops
 SIZES = {"features": 7, "units": 5, "hidden1": 6, "hidden2": 5, "classes": 4}
@@ -47,7 +49,7 @@ def _agree_with(
     outputs = tuple(np.asarray(o) for o in as_tuple(op, peer(**arrays, **options)))
     assert {o.dtype for o in outputs} == {np.dtype(dtype)}, "the peer computes in another dtype"
     bound = op.bind(**arrays, **options)
-    rounding = truth(op, bound.arrays, bound.options, np.dtype(dtype), bound.sizes)
+    rounding = truth(Problem.of(op, bound.arrays, bound.options))
     expected = rounding._replace(outputs=tuple(o.astype(np.float64) for o in outputs))
     limit = slack * op.limit(max(float(op.terms(bound.sizes)), 1.0))
     for number in range(len(outputs)):

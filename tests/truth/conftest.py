@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from einbench.check.error import as_tuple, error, truth
+from einbench.check.error import error
+from einbench.check.truth import as_tuple, truth
 from einbench.kernel import Kernel
+from einbench.problem import Problem
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +33,7 @@ def _assert_agreement(
     op = kernel.operation
     bound = op.bind(*arrays, **options)
     dtype = next(array.dtype for array in bound.arrays if array.dtype.kind == "f")
-    rounding = truth(op, bound.arrays, bound.options, dtype, bound.sizes)
+    rounding = truth(Problem.of(op, bound.arrays, bound.options))
     outputs = tuple(np.asarray(e, np.longdouble) for e in as_tuple(op, expected))
     independent = rounding._replace(outputs=outputs)
     terms = max(float(op.terms(bound.sizes)), 1.0)

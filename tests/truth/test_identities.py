@@ -152,7 +152,7 @@ def test_what_is_summed_over_the_batch_is_the_sum_over_single_samples(
     options = {"reduction": "sum"} if op.options else {}
     arrays = draw(op.name)
     single = [
-        kernel(**{n: a[b : b + 1] if op.inputs[n].startswith("batch") else a
+        kernel(**{n: a[b : b + 1] if op.inputs[n].axes.startswith("batch") else a
                   for n, a in arrays.items()}, **options)
         for b in range(6)
     ]  # fmt: skip

@@ -63,9 +63,9 @@ def cases(draw: st.DrawFn, op: Operation) -> tuple[Probe, np.dtype[Any]]:
         axis: draw(st.integers(0 if axis == "batch" else 1, 6), label=axis) for axis in op.axes
     }
     inputs = {}
-    for name, axes in op.inputs.items():
-        shape = tuple(sizes[axis] for axis in axes.split())
-        if op.dtypes.get(name) == "integer":
+    for name, each in op.inputs.items():
+        shape = each.shape(sizes)
+        if each.integer:
             kind = draw(st.sampled_from(LABEL_DTYPES))
             classes = st.integers(0, sizes["classes"] - 1)
             inputs[name] = draw(hnp.arrays(kind, shape, elements=classes))
@@ -73,7 +73,7 @@ def cases(draw: st.DrawFn, op: Operation) -> tuple[Probe, np.dtype[Any]]:
             inputs[name] = draw(hnp.arrays(dtype, shape, elements=elements(op, name, dtype)))
     options = {name: draw(st.sampled_from(list(c))) for name, c in op.options.items()}
     judged = "tied"
-    nonfinite = [(n, v) for n, values in op.nonfinite.items() for v in values if inputs[n].size]
+    nonfinite = [(n, v) for n, each in op.inputs.items() for v in each.nonfinite if inputs[n].size]
     if nonfinite and draw(st.integers(0, 2), label="one in three is not finite") == 2:
         name, value = draw(st.sampled_from(nonfinite))
         inputs[name].flat[draw(st.integers(0, inputs[name].size - 1))] = value

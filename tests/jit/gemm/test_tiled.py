@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.error import as_tuple
+from einbench.check.truth import as_tuple
 from einbench.gradient.input_gradient import _PAST_BYTES
 from einbench.host.machine import limit_threads
 from einbench.jit.gemm import linear, three_layers

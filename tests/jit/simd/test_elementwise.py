@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.error import error, truth
+from einbench.check.error import error
+from einbench.check.truth import truth
 from einbench.jit.pieces import _MOVED_BYTES
+from einbench.problem import Problem
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 
@@ -46,7 +48,7 @@ def test_any_number_of_elements_is_what_the_reference_says(name: str, dtype: str
     for count in range(1, 71):
         arrays = op.draw(1, dtype, seed=count, **dict.fromkeys(op.sizes, count))
         bound = op.bind(**arrays)
-        expected = truth(op, bound.arrays, {}, np.dtype(dtype), bound.sizes)
+        expected = truth(Problem.of(op, bound.arrays, {}))
         found = op["simd"](**arrays)
         assert error([found], expected).units <= op.limit(1), count
         # the elements around stay as they were

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.error import Truth, error, truth
+from einbench.check.error import error
+from einbench.check.truth import Truth, truth
 from einbench.host.machine import limit_threads
+from einbench.problem import Problem
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 
@@ -36,9 +38,8 @@ def drawn(name: str, batch: int, dtype: str, classes: int) -> dict[str, Array]:
 def true(name: str, arrays: dict[str, Array], options: dict[str, str]) -> tuple[Truth, float]:
     op = einbench.operation(name)
     bound = op.bind(**arrays, **options)
-    dtype = next(iter(arrays.values())).dtype
     limit = op.limit(max(float(op.terms(bound.sizes)), 1.0))
-    return truth(op, bound.arrays, bound.options, dtype, bound.sizes), limit
+    return truth(Problem.of(op, bound.arrays, bound.options)), limit
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

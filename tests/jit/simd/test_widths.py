@@ -27,7 +27,9 @@ CALL = """
 import json
 import numpy as np
 import einbench
-from einbench.check.error import error, truth
+from einbench.check.error import error
+from einbench.check.truth import truth
+from einbench.problem import Problem
 from einbench.jit.simd import registers
 
 dtype = np.dtype("{dtype}")
@@ -37,7 +39,7 @@ farthest = {{}}
 def judge(name, arrays, **options):
     op = einbench.operation(name)
     bound = op.bind(**arrays, **options)
-    expected = truth(op, bound.arrays, bound.options, dtype, bound.sizes)
+    expected = truth(Problem.of(op, bound.arrays, bound.options))
     limit = op.limit(max(float(op.terms(bound.sizes)), 1.0))
     units = error([op["simd"](**arrays, **options)], expected).units / limit
     farthest[name] = max(farthest.get(name, 0), float(units))

@@ -1,0 +1,126 @@
+"""Truth: what an operation gives for a problem's inputs, and how far a right kernel may be off.
+
+    rounding = eps(dtype) * scale + terms * eta
+
+eta is the smallest subnormal: it keeps honest products of denormals from looking infinitely
+wrong. Where scale is zero the output must be equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench import wide
+from einbench.operation import Operation
+from einbench.problem import Problem
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The reference's outputs, or a slice of them, and what rounding could do to those."""
+
+    outputs: tuple[Array, ...]
+    #: shaped like the outputs or broadcasting to them
+    roundings: tuple[Array, ...]
+    dtype: np.dtype[Any]
+    #: most units of rounding that a right kernel is off; 0 where every order of sums is exact
+    limit: float
+    #: indices per axis of the slice that is judged; an axis left out is judged whole
+    kept: Mapping[str, Array] = field(default_factory=dict)
+    exact: bool = False
+
+
+class Case(NamedTuple):
+    """A problem with its inputs, and the truth that kernels are judged by."""
+
+    problem: Problem
+    truth: Truth
+
+
+def as_tuple(operation: Operation, result: Any) -> tuple[Any, ...]:
+    """One output or several as a tuple."""
+    return (result,) if len(operation.outputs) == 1 else tuple(result)
+
+
+def truth(
+    problem: Problem, *, tied: bool = False, kept: Mapping[str, Array] | None = None
+) -> Truth:
+    """The reference and its scale for these inputs.
+
+    Args:
+        problem: with its inputs.
+        tied: whether values are constant, tied or few, where another limit holds.
+        kept: indices along independent axes: of the inputs' slice, the outputs' slice.
+    """
+    op, kept = problem.operation, kept or {}
+    arrays = [cut(a, op.inputs[name].axes, kept) for name, a in problem.arrays.items()]
+    sizes = {axis: len(kept[axis]) if axis in kept else n for axis, n in problem.sizes.items()}
+    info = np.finfo(problem.dtype)
+    with np.errstate(all="ignore"):
+        wide_arrays = [wide.widen(a) for a in arrays]
+        outputs = as_tuple(op, op.reference(*wide_arrays, **problem.options))
+        # no second copy where the wide precision is float64 itself: MNIST takes 376 MB
+        in_double = [a if a.dtype.kind in "iu" else np.asarray(a, np.float64) for a in wide_arrays]
+        narrow = tuple(np.asarray(o, np.float64) for o in outputs)
+        more: dict[str, Any] = {**problem.options}
+        if op.scale_takes_eps:
+            more["eps"] = float(info.eps)
+        single = narrow[0] if len(narrow) == 1 else narrow
+        scales = as_tuple(op, op.scale(single, *in_double, **more))
+        least = _terms(op, sizes) * float(info.smallest_subnormal)
+        roundings = tuple(float(info.eps) * np.asarray(s, np.float64) + least for s in scales)
+    limit = (op.tied_limit if tied else op.limit)(_terms(op, problem.sizes))
+    return Truth(
+        tuple(np.asarray(o) for o in outputs), roundings, problem.dtype, float(limit), kept
+    )
+
+
+def exact_truth(problem: Problem) -> Truth:
+    """The reference for whole numbers that no order of summation rounds: limit zero.
+
+    float64 is exact for them, in float64 kernels as well: no wider precision is needed.
+    """
+    op, dtype = problem.operation, problem.dtype
+    with np.errstate(all="ignore"):
+        in_double = [
+            a if a.dtype.kind in "iu" else a.astype(np.float64, copy=False) for a in problem.given
+        ]
+        outputs = as_tuple(op, op.reference(*in_double, **problem.options))
+    # whole numbers that the dtype holds: nothing is lost, and comparing takes half the memory
+    outputs = tuple(np.asarray(o).astype(dtype, copy=False) for o in outputs)
+    least = np.array(float(np.finfo(dtype).smallest_subnormal))
+    return Truth(outputs, (least,) * len(outputs), dtype, 0.0, exact=True)
+
+
+def finite_only(expected: Truth) -> Truth:
+    """For inputs that are not finite: only whether the result is finite is judged there.
+
+    What rounding could do beside an infinity is not a number either.
+    """
+    roundings = tuple(np.where(np.isfinite(r), r, np.inf) for r in expected.roundings)
+    return Truth(expected.outputs, roundings, expected.dtype, expected.limit)
+
+
+def cut(array: Array, axes: str, kept: Mapping[str, Array]) -> Array:
+    """The kept indices along each axis that has any."""
+    for number, axis in enumerate(axes.split()):
+        if axis in kept:
+            array = np.take(array, kept[axis], axis=number)
+    return array
+
+
+def cut_outputs(operation: Operation, outputs: Sequence[Array], kept: Mapping[str, Array]) -> Any:
+    """The kept slice of every output."""
+    pairs = zip(outputs, operation.outputs.values(), strict=True)
+    return tuple(cut(output, axes, kept) for output, axes in pairs)
+
+
+def _terms(op: Operation, sizes: Mapping[str, int]) -> float:
+    return max(float(op.terms(sizes)), 1.0)
