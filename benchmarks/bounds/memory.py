@@ -31,6 +31,7 @@ import einbench
 from einbench.host.documents import write_whole
 from einbench.host.machine import machine
 from einbench.measure.workload import load_images, sizes_for, workload
+from einbench.problem import Problem
 
 Array = npt.NDArray[Any]
 
@@ -112,7 +113,8 @@ def _in_its_own_process(name: str, dtype: str, rows: int, file: str) -> dict[str
 def _measured(name: str, dtype: str, rows: int, file: str) -> dict[str, Any]:
     op = einbench.operation(name)
     images = load_images(None)
-    few = workload(op, 300, np.dtype(dtype), 0, images, sizes_for(op, images, {}))
+    asked = Problem.at(op, 300, dtype, sizes_for(op, images, {}))
+    few = workload(asked, images, 0).arrays
     arrays = dict(few)
     arrays["inputs"] = _rows(file, rows, dtype, few["inputs"].shape[1])
     if "labels" in arrays:

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 import einbench
+from einbench.inputs import Input
 from einbench.operation import Operation
 from einbench.registry import forget, register
 
@@ -124,7 +125,7 @@ def _copy_operation(count: int, outputs: int) -> Operation:
         Operation(
             name=f"copy_{count}_{outputs}",
             formula="y = x, which takes next to no time",
-            inputs={name: _AXES[_array(n, 1).ndim] for n, name in enumerate(names)},
+            inputs={n: Input(_AXES[_array(k, 1).ndim]) for k, n in enumerate(names)},
             outputs={f"out{n}": "batch features" for n in range(outputs)},
             sizes={"features": 784},
             reference=reference,

@@ -23,6 +23,7 @@ from einbench.measure.predict import Prediction, predict
 from einbench.measure.timing import interleave
 from einbench.measure.workload import load_images, sizes_for, workload
 from einbench.operation import Operation
+from einbench.problem import Problem
 
 from .study import Study
 
@@ -47,8 +48,8 @@ def main(arguments: list[str]) -> None:
             for batch in BATCHES:
                 name = f"{op.name} {batch}"
                 if name not in study.rows:
-                    sizes = sizes_for(op, images, {})
-                    arrays = workload(op, batch, np.dtype("float32"), 0, images, sizes)
+                    asked = Problem.at(op, batch, sizes=sizes_for(op, images, {}))
+                    arrays = dict(workload(asked, images, 0).arrays)
                     study.keep(name, _row(op, arrays, batch, known))
                     print(name, study.rows[name], flush=True)
         study.summary = summary(study)

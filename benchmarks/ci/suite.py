@@ -15,7 +15,7 @@ from einbench.check.check import check_small
 from einbench.check.judging import Verdict
 from einbench.check.sized import exact_case, judge_output, timed_case
 from einbench.check.truth import Case
-from einbench.kernel import Array, Kernel
+from einbench.kernel import Kernel
 from einbench.measure.compare import MEMORY_BYTES
 from einbench.measure.memory import available_bytes
 from einbench.measure.predict import Prediction, predict
@@ -37,31 +37,23 @@ BASELINE_S = 0.1
 class Place:
     """One operation at one batch: what its kernels are timed on, and how they are judged."""
 
-    operation: Operation
-    arrays: dict[str, Array]
-    options: dict[str, str]
-    sizes: dict[str, int]
+    problem: Problem
 
     @cached_property
     def question(self) -> Case:
         """The truth for these inputs: worked out only where a kernel gets as far as that."""
-        problem = Problem.of(self.operation, tuple(self.arrays.values()), self.options)
-        return timed_case(problem, SEED)
+        return timed_case(self.problem, SEED)
 
     @cached_property
     def exact(self) -> Case | None:
         """Whole numbers of this size, for which a right kernel is equal."""
-        return exact_case(self.operation, DTYPE, self.sizes, "C", SEED)
-
-    @property
-    def batch(self) -> int:
-        """Rows of a call; 1 where the operation has no batch."""
-        return self.sizes.get("batch", 1)
+        return exact_case(self.problem.operation, DTYPE, self.problem.sizes, "C", SEED)
 
     def name(self, kernel: Kernel) -> str:
         """``softmax_jacobian[einsum] at batch 128``, for reasons."""
-        at = f" at batch {self.batch:,}" if "batch" in self.sizes else ""
-        return f"{self.operation.name}[{kernel.method}]{at}"
+        problem = self.problem
+        at = "" if problem.batch is None else f" at {problem.operation.leading} {problem.batch:,}"
+        return f"{problem.operation.name}[{kernel.method}]{at}"
 
 
 class Baseline(NamedTuple):
@@ -98,11 +90,8 @@ class Suite:
         key = (op.name, batch)
         if self._place is None or self._place[0] != key:
             self._place = None
-            sizes = sizes_for(op, self.images, {})
-            arrays = workload(op, batch or 0, DTYPE, SEED, self.images, sizes)
-            options = op.choose_options({})
-            full = op.bind(**arrays, **options).sizes
-            self._place = (key, Place(op, arrays, options, full))
+            asked = Problem.at(op, batch, DTYPE, sizes_for(op, self.images, {}))
+            self._place = (key, Place(workload(asked, self.images, SEED)))
         return self._place[1]
 
     def verdict(self, kernel: Kernel) -> Verdict:
@@ -127,7 +116,7 @@ class Suite:
         memory or time, fails what is wrong or raises.
         """
         name = place.name(kernel)
-        needed = kernel.temporary_bytes(place.sizes, DTYPE)
+        needed = kernel.temporary_bytes(place.problem.sizes, DTYPE)
         most = min(MEMORY_BYTES, available_bytes() // 2)
         if needed > most:
             pytest.skip(f"{name}: needs {bytes_text(needed)}, more than {bytes_text(most)}")
@@ -153,22 +142,27 @@ class Suite:
             if took_s > 2 * CALL_S:
                 took_s = min(took_s, _called(kernel, question)[1])
             if took_s > 2 * CALL_S:  # small batches did not show how it grows
-                found = Prediction(place.batch, place.batch, took_s)
-                self._known[place.operation.name, kernel.method] = found
+                found = Prediction(place.problem.rows, place.problem.rows, took_s)
+                self._known[place.problem.operation.name, kernel.method] = found
                 return found, ""
         return None, ""
 
     def expected(self, place: Place, kernel: Kernel) -> Prediction:
         """Seconds a call takes here, from what smaller batches took."""
-        key = (place.operation.name, kernel.method)
+        key = (place.problem.operation.name, kernel.method)
         found = predict(
-            kernel, place.arrays, place.options, place.batch, CALL_S, self._known.get(key)
+            kernel,
+            place.problem.arrays,
+            place.problem.options,
+            place.problem.rows,
+            CALL_S,
+            self._known.get(key),
         )
         if CALL_S < found.seconds <= 4 * CALL_S and not found.measured:
             # near the limit one call is surer than a prediction: a busy neighbour made 40 ms
             # of what takes 1, and a kernel must not come and go between runs
             _, took_s = _called(kernel, place.question)
-            found = Prediction(place.batch, place.batch, took_s)
+            found = Prediction(place.problem.rows, place.problem.rows, took_s)
         self._known[key] = found
         return found
 
@@ -178,9 +172,11 @@ class Suite:
         Its fastest call decides whether it is tried at the next batch: threads that wait for
         a busy neighbour made medians forty times as long, and the kernel would drop out.
         """
-        op = place.operation
-        self._medians[op.name, place.batch, kernel.method] = median_s
-        self._known[op.name, kernel.method] = Prediction(place.batch, place.batch, fastest_s)
+        op = place.problem.operation
+        self._medians[op.name, place.problem.rows, kernel.method] = median_s
+        self._known[op.name, kernel.method] = Prediction(
+            place.problem.rows, place.problem.rows, fastest_s
+        )
         self.timed_count += 1
 
     def baseline(self, place: Place) -> Baseline | None:
@@ -189,17 +185,17 @@ class Suite:
         Its own test said so, if that was selected; otherwise it is timed here, briefly, or
         predicted where it is too slow for that.
         """
-        op = place.operation
-        timed_s = self._medians.get((op.name, place.batch, op.baseline))
+        op = place.problem.operation
+        timed_s = self._medians.get((op.name, place.problem.rows, op.baseline))
         if timed_s is not None:
             return Baseline(timed_s, predicted=False)
-        key = (op.name, place.batch)
+        key = (op.name, place.problem.rows)
         if key not in self._baselines:
             self._baselines[key] = self._find_baseline(place)
         return self._baselines[key]
 
     def _find_baseline(self, place: Place) -> Baseline | None:
-        op = place.operation
+        op = place.problem.operation
         kernel = op.kernels.get(op.baseline)
         if kernel is None or not kernel.available or not self.verdict(kernel).passed:
             return None
@@ -210,12 +206,12 @@ class Suite:
         if expected.seconds > CALL_S:
             at = expected.measured_batch
             median_s = self._medians.get((op.name, at, op.baseline), expected.measured_s)
-            scaled = Prediction(place.batch, at, median_s)
+            scaled = Prediction(place.problem.rows, at, median_s)
             return Baseline(scaled.seconds, predicted=not scaled.measured)
-        arrays = tuple(place.arrays.values())
+        arrays = place.problem.given
         with np.errstate(all="ignore"):
             timing = interleave(
-                {kernel.method: lambda: kernel.function(*arrays, **place.options)},
+                {kernel.method: lambda: kernel.function(*arrays, **place.problem.options)},
                 budget_s=BASELINE_S,
                 rng=np.random.default_rng(SEED),
                 expected_s={kernel.method: expected.seconds},

@@ -61,7 +61,7 @@ def test_kernel(
     error, reason = np.nan, ""
     try:
         with np.errstate(all="ignore"):
-            output = benchmark(chosen.function, *place.arrays.values(), **place.options)
+            output = benchmark(chosen.function, *place.problem.given, **place.problem.options)
         error, reason = judge_output(place.question, output)
     except (Exception, SystemExit) as problem:  # whatever a kernel raises is its result
         reason = f"raises {told(problem)}"
@@ -79,21 +79,21 @@ def _facts(
     suite: Suite, place: Place, kernel: Kernel, error: float, median_s: float
 ) -> dict[str, Any]:
     """What stands beside the times in the JSON."""
-    op = place.operation
-    flops = op.flops(place.sizes)
+    op = place.problem.operation
+    flops = op.flops(place.problem.sizes)
     baseline = suite.baseline(place)
     return {
         "operation": op.name,
         "kernel": kernel.method,
-        "batch": place.sizes.get("batch"),
+        "batch": place.problem.batch,
         "dtype": DTYPE.name,
-        "sizes": dict(place.sizes),
+        "sizes": dict(place.problem.sizes),
         "threads": suite.facts["threads"],
         "error": float(error),
         "limit": float(place.question.truth.limit),
         "flops": float(flops),
         "gflops_per_s": flops / median_s / 1e9,
-        "gbytes_per_s": sum(op.traffic_bytes(place.sizes, DTYPE)) / median_s / 1e9,
+        "gbytes_per_s": sum(op.traffic_bytes(place.problem.sizes, DTYPE)) / median_s / 1e9,
         "baseline": op.baseline,
         "speedup": baseline.seconds / median_s if baseline else None,
         "speedup_predicted": baseline.predicted if baseline else False,

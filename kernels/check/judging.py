@@ -140,10 +140,10 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
             if problem.batch == 0:
                 warnings.simplefilter("error", RuntimeWarning)
             result = call()
-    except RuntimeWarning as problem:
-        return np.inf, f"warns: {problem}"
-    except (Exception, SystemExit) as problem:
-        return np.inf, f"raises {told(problem)}"
+    except RuntimeWarning as raised:
+        return np.inf, f"warns: {raised}"
+    except (Exception, SystemExit) as raised:
+        return np.inf, f"raises {told(raised)}"
     if reason := contract.form(problem, result):
         return np.inf, reason
     outputs = as_tuple(op, result)
@@ -162,8 +162,8 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
             or contract.changed(arrays, before)
             or _on_other_numbers(kernel, posed, call, memory)
         )
-    except (Exception, SystemExit) as problem:
-        reason = f"a second call raises {told(problem)}"
+    except (Exception, SystemExit) as raised:
+        reason = f"a second call raises {told(raised)}"
     return found.units, reason
 
 

@@ -10,14 +10,15 @@ import numpy.typing as npt
 
 from einbench.choose import environment
 from einbench.choose.book import RIGORS
-from einbench.choose.cell import Cell, cell, refuse_unknown_axes
 from einbench.choose.deciding import Decision, NoKernelLeft, decide
 from einbench.choose.environment import Threads
 from einbench.choose.recall import recall
 from einbench.choose.roofs import remember_roofs
+from einbench.choose.usual import refuse_unknown_axes, signature_of, usual, with_inputs
 from einbench.choose.wisdom import wisdom
 from einbench.names import check_dtype, unknown
 from einbench.operation import Operation
+from einbench.problem import Problem
 from einbench.registry import operation, operations
 
 #: a factor of about four apart, so that sizes between them have near neighbours
@@ -29,11 +30,11 @@ Progress = Callable[[float, str], None]
 class Tuned(NamedTuple):
     """One cell, and what became of it."""
 
-    cell: Cell
+    problem: Problem
     #: None where no kernel could be chosen
     decision: Decision | None
     #: and why that is; empty where one was
-    problem: str = ""
+    reason: str = ""
 
     @property
     def origin(self) -> str:
@@ -46,7 +47,7 @@ def plan(
     batches: Sequence[int] = BATCHES,
     dtypes: Sequence[npt.DTypeLike] = ("float32",),
     sizes: Mapping[str, int] | None = None,
-) -> list[Cell]:
+) -> list[Problem]:
     """The cells to tune, an operation after the other: an interrupted run has whole ones.
 
     Args:
@@ -64,7 +65,7 @@ def plan(
         raise ValueError("no batch was given; expected one or more, (1, 128) say")
     checked = [check_dtype(dtype) for dtype in dict.fromkeys(dtypes)]
     return [
-        cell(op, batch, dtype, sizes or {})
+        usual(op, batch, dtype, sizes or {})
         for op in ops
         for dtype in checked
         for batch in (sorted(set(batches)) if op.leading is not None else [None])
@@ -72,7 +73,7 @@ def plan(
 
 
 def tune(
-    cells: Sequence[Cell],
+    problems: Sequence[Problem],
     rigor: str = "measure",
     threads: int | None = None,
     *,
@@ -85,7 +86,7 @@ def tune(
     A cell is on disk before it is yielded: whatever stops this, the next run goes on from there.
 
     Args:
-        cells: see `plan`.
+        problems: see `plan`.
         rigor: ``measure`` or ``patient``.
         threads: of BLAS and numba, part of the key; None leaves both as they are.
         again: measure whatever is remembered.
@@ -100,54 +101,47 @@ def tune(
     told = progress or (lambda part, label: None)
     with environment.limited(threads):
         now = environment.threads()
-        todo = sum(again or exactly(cell, rigor, now) is None for cell in cells)
+        todo = sum(again or exactly(asked, rigor, now) is None for asked in problems)
         done = 0
         if todo:
             told(0.0, "what this machine can do at best")
             remember_roofs(wisdom(), now)
-        for asked in cells:
+        for asked in problems:
             # another process may be filling the same memory
             found = None if again else exactly(asked, rigor, now)
             if found is not None:
                 yield Tuned(asked, found)
                 continue
             if done < todo:
-                told(done / todo, f"{name_of(asked)} ({done + 1} of {todo})")
+                told(done / todo, f"{asked} ({done + 1} of {todo})")
             yield _tuned(asked, rigor, now, again, clock)
             done += 1
         told(1.0, "done")
 
 
-def remembered(asked: Cell, rigor: str, threads: Threads) -> Decision | None:
+def remembered(asked: Problem, rigor: str, threads: Threads) -> Decision | None:
     """What memory answers without a look at arrays: exactly this, or a size around it.
 
     Kernels that were not checked here yet are no answer.
     """
     op = asked.operation
-    key = asked.signature(threads)
+    key = signature_of(asked, threads)
     found = recall(op, wisdom().book(op.name), environment.environment(op), key, rigor)
     return Decision(found.kernel, key, recalled=found) if found and found.checked else None
 
 
-def exactly(asked: Cell, rigor: str, threads: Threads) -> Decision | None:
+def exactly(asked: Problem, rigor: str, threads: Threads) -> Decision | None:
     """What memory answers for just this size; such a cell is not measured again."""
     found = remembered(asked, rigor, threads)
     return found if found and found.origin == "remembered" else None
 
 
-def name_of(asked: Cell) -> str:
-    """``softmax batch 1,024``; the dtype where it is not the usual one."""
-    batch = "" if asked.batch is None else f" batch {asked.batch:,}"
-    dtype = "" if asked.dtype.name == "float32" else f" {asked.dtype.name}"
-    return f"{asked.operation.name}{batch}{dtype}"
-
-
 def _tuned(
-    asked: Cell, rigor: str, threads: Threads, again: bool, clock: Callable[[], float]
+    asked: Problem, rigor: str, threads: Threads, again: bool, clock: Callable[[], float]
 ) -> Tuned:
     op = asked.operation
     try:
-        bound = op.bind(**asked.arrays())
+        bound = op.bind(**with_inputs(asked).arrays)
         found = decide(op, bound, threads, rigor, again=again, between=False, clock=clock)
     except (NoKernelLeft, MemoryError) as problem:
         return Tuned(asked, None, str(problem) or "not enough memory")

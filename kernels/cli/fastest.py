@@ -28,8 +28,8 @@ from einbench.cli.warned import in_one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from einbench.choose.cell import Cell
     from einbench.choose.fastest import Choice
+    from einbench.problem import Problem
 
 SCHEMA = "einbench.fastest/1"
 
@@ -124,18 +124,18 @@ def fastest(
     from einbench.choose.environment import limited
     from einbench.choose.tune import plan
 
-    (cell,) = plan([operation], batches or (128,), dtypes or ("float32",), sizes)
+    (problem,) = plan([operation], batches or (128,), dtypes or ("float32",), sizes)
     target = Target.of(json_path)
     settings = {
-        "batches": [cell.batch], "dtypes": [cell.dtype.name], "layout": "C", "rigor": rigor,
+        "batches": [problem.batch], "dtypes": [problem.dtype.name], "layout": "C", "rigor": rigor,
         "budget_s": budget, "again": again, "threads": threads,
     }  # fmt: skip
     with limited(threads):
         try:
             with in_one_line(), bar() as progress:
                 if progress is not None:
-                    progress(0.0, f"{cell.operation.name}: checking and timing")
-                choice = _choose(cell, rigor, budget, again)
+                    progress(0.0, f"{problem.operation.name}: checking and timing")
+                choice = _choose(problem, rigor, budget, again)
         except NoKernelLeft as problem:
             complain(str(problem))
             return REJECTED
@@ -152,18 +152,19 @@ def _refuse(why: str, **given: object) -> None:
             raise ValueError(f"--{name}: {why}")
 
 
-def _choose(cell: Cell, rigor: str, budget: float | None, again: bool) -> Choice:
+def _choose(problem: Problem, rigor: str, budget: float | None, again: bool) -> Choice:
     """From memory where that answers without a look at the arrays, which take time to read."""
     from einbench.choose import environment
     from einbench.choose.fastest import Choice
     from einbench.choose.fastest import fastest as choose
     from einbench.choose.tune import remembered
+    from einbench.choose.usual import with_inputs
 
-    found = None if again else remembered(cell, rigor, environment.threads())
+    found = None if again else remembered(problem, rigor, environment.threads())
     if found is not None:
         return Choice(found.kernel, found)
-    arrays = cell.arrays().values()
-    return choose(cell.operation, *arrays, rigor=rigor, budget_s=budget, again=again)
+    arrays = with_inputs(problem).given
+    return choose(problem.operation, *arrays, rigor=rigor, budget_s=budget, again=again)
 
 
 def _tell(choice: Choice, target: Target, settings: dict[str, Any]) -> int:

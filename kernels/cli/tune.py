@@ -26,8 +26,8 @@ from einbench.cli.warned import in_one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from einbench.choose.cell import Cell
     from einbench.choose.tune import Tuned
+    from einbench.problem import Problem
 
 SCHEMA = "einbench.tune/1"
 
@@ -77,11 +77,11 @@ def tune(
     from einbench.choose.wisdom import wisdom
 
     asked_batches, asked_dtypes = batches or BATCHES, dtypes or ("float32",)
-    cells = plan(operations, asked_batches, asked_dtypes, sizes)
+    problems = plan(operations, asked_batches, asked_dtypes, sizes)
     with limited(threads):
         pass  # a number that there are not is told before anything is begun
     target = Target.of(json_path)
-    names = list(dict.fromkeys(cell.operation.name for cell in cells))
+    names = list(dict.fromkeys(each.operation.name for each in problems))
     memory = wisdom()
     refuse_unwritable(memory, names)
     done: list[Tuned] = []
@@ -90,7 +90,7 @@ def tune(
     with in_one_line():
         try:
             with bar() as progress:
-                for tuned in fill(cells, rigor, threads, again=again, progress=progress):
+                for tuned in fill(problems, rigor, threads, again=again, progress=progress):
                     done.append(tuned)  # noqa: PERF402 - what is there when Ctrl-C comes stays
         except KeyboardInterrupt:
             interrupted = True
@@ -106,7 +106,7 @@ def tune(
     _show(done, out)
     _end(done, out, wall_s, memory.folder)
     if interrupted:
-        _say_how_far(cells, done, out, rigor, threads, again)
+        _say_how_far(problems, done, out, rigor, threads, again)
         return INTERRUPTED
     return REJECTED if any(t.decision is None for t in done) or _alarms(done) else 0
 
@@ -124,18 +124,18 @@ def _document(done: Sequence[Tuned], settings: dict[str, Any]) -> dict[str, Any]
 
 
 def _row(tuned: Tuned) -> dict[str, Any]:
-    cell, decision = tuned.cell, tuned.decision
+    problem, decision = tuned.problem, tuned.decision
     kernel, tie, median_s = _won(tuned)
     return {
-        "operation": cell.operation.name,
-        "sizes": dict(cell.sizes),
-        "dtype": cell.dtype.name,
+        "operation": problem.operation.name,
+        "sizes": dict(problem.sizes),
+        "dtype": problem.dtype.name,
         "threads": decision and decision.signature.threads._asdict(),
         "kernel": kernel,
         "tie": list(tie),
         "median_s": median_s,
         "origin": tuned.origin,
-        "reason": tuned.problem,
+        "reason": tuned.reason,
     }
 
 
@@ -157,11 +157,11 @@ def _show(done: Sequence[Tuned], out: Console) -> None:
     from einbench.report.terminal import print_line
 
     together: dict[str, list[Won]] = {}
-    several = len({tuned.cell.dtype for tuned in done}) > 1
+    several = len({tuned.problem.dtype for tuned in done}) > 1
     for tuned in done:
-        name = tuned.cell.operation.name + f" {tuned.cell.dtype.name}" * several
+        name = tuned.problem.operation.name + f" {tuned.problem.dtype.name}" * several
         kernel, tie, _ = _won(tuned)
-        together.setdefault(name, []).append(Won(tuned.cell.batch, kernel or "", tie))
+        together.setdefault(name, []).append(Won(tuned.problem.batch, kernel or "", tie))
     rows = [(name, ranges_text(won)) for name, won in together.items()]
     for line in range_lines(rows, out.width):
         print_line(out, line)
@@ -171,7 +171,6 @@ def _show(done: Sequence[Tuned], out: Console) -> None:
 
 def _end(done: Sequence[Tuned], out: Console, wall_s: float, folder: str) -> None:
     """Wrong kernels, cells without any, how many were measured, and where they lie."""
-    from einbench.choose.tune import name_of
     from einbench.report.choice import plain_text
     from einbench.report.terminal import print_paragraph
     from einbench.units import seconds_text
@@ -180,7 +179,7 @@ def _end(done: Sequence[Tuned], out: Console, wall_s: float, folder: str) -> Non
         print_paragraph(out, plain_text(text), "bold white on red")
     for tuned in done:
         if tuned.decision is None:
-            text = f"{name_of(tuned.cell)}: {tuned.problem}"
+            text = f"{tuned.problem}: {tuned.reason}"
             print_paragraph(out, plain_text(text), "bold red")
     count = Counter(tuned.origin for tuned in done)
     measured, known = count["measured"], count["remembered"]
@@ -204,7 +203,7 @@ def _alarms(done: Sequence[Tuned]) -> list[str]:
 
 
 def _say_how_far(
-    cells: Sequence[Cell],
+    problems: Sequence[Problem],
     done: Sequence[Tuned],
     out: Console,
     rigor: str,
@@ -216,13 +215,13 @@ def _say_how_far(
     from einbench.choose.tune import exactly
 
     if again:
-        text = f"interrupted: {len(done)} of {len(cells)} cells were measured again"
+        text = f"interrupted: {len(done)} of {len(problems)} cells were measured again"
     else:
         with limited(threads):
             now = environment.threads()
-            kept = sum(exactly(cell, rigor, now) is not None for cell in cells)
+            kept = sum(exactly(each, rigor, now) is not None for each in problems)
         text = (
-            f"interrupted: {kept} of {len(cells)} cells are remembered; "
+            f"interrupted: {kept} of {len(problems)} cells are remembered; "
             "the same command goes on from there"
         )
     out.print(text, style="bold yellow", markup=False, soft_wrap=True)

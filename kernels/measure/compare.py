@@ -27,6 +27,7 @@ from einbench.measure.workload import (
 )
 from einbench.names import check_dtype, unknown
 from einbench.operation import Operation
+from einbench.problem import Problem
 from einbench.registry import operations
 from einbench.report.comparison import Comparison
 
@@ -54,8 +55,7 @@ class _Plan:
 
     operation: Operation
     dtype: Any
-    sizes: dict[str, int]
-    batches: tuple[int, ...]
+    problems: tuple[Problem, ...]
     weights: tuple[float, ...]
 
 
@@ -122,9 +122,9 @@ def compare(
                 told(clock.part_done, f"{plan.operation.name}: checking")
                 verdicts = _verdicts(plan, seed)
                 known: dict[str, Prediction] = {}
-                for batch, weight in zip(plan.batches, plan.weights, strict=True):
-                    told(clock.part_done, f"{plan.operation.name}: batch {batch:,}")
-                    cell = _cell(plan, batch, images, layout, used, seed)
+                for problem, weight in zip(plan.problems, plan.weights, strict=True):
+                    told(clock.part_done, str(problem))
+                    cell = _cell(workload(problem, images, seed, layout), layout, used, seed)
                     limits = Limits(clock.share_s(weight), clock.call_s, memory_bytes)
                     rows, timing_s = run_cell(cell, verdicts, known, roofline, limits)
                     records.extend(rows)
@@ -194,16 +194,18 @@ def _as_list(values: Any) -> list[Any]:
 def _plan(
     op: Operation, dtype: Any, batches: tuple[int, ...], images: Images, sizes: Mapping[str, int]
 ) -> _Plan:
-    mine = {axis: size for axis, size in sizes.items() if axis in op.sizes}
-    full = sizes_for(op, images, mine)
-    own = batches if op.leading is not None else batches[:1]
-    weights = []
-    for batch in own:
-        at = op.all_sizes(batch, full)
-        # seconds that a good kernel would take, on any machine of these years
-        good_s = op.flops(at) / 1e11 + sum(op.traffic_bytes(at, dtype)) / 1e10
-        weights.append(0.25 + min(20 * good_s, 5.0))
-    return _Plan(op, dtype, full, own, tuple(weights))
+    own = {axis: size for axis, size in sizes.items() if axis in op.sizes}
+    full = sizes_for(op, images, own)
+    asked = batches if op.leading is not None else batches[:1]
+    problems = tuple(Problem.at(op, batch, dtype, full) for batch in asked)
+    return _Plan(op, dtype, problems, tuple(map(_weight, problems)))
+
+
+def _weight(problem: Problem) -> float:
+    """What a problem weighs in time: seconds that a good kernel takes, on any machine of now."""
+    op, sizes = problem.operation, problem.sizes
+    good_s = op.flops(sizes) / 1e11 + sum(op.traffic_bytes(sizes, problem.dtype)) / 1e10
+    return 0.25 + min(20 * good_s, 5.0)
 
 
 def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None:
@@ -216,8 +218,8 @@ def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None
 
 def _refuse_too_large(plans: list[_Plan], images: Images) -> None:
     for plan in plans:
-        if shows_images(plan.operation, plan.sizes, images):
-            refuse_too_large(max(plan.batches), images)
+        if shows_images(plan.problems[-1], images):
+            refuse_too_large(plan.problems[-1].rows, images)
 
 
 def _verdicts(plan: _Plan, seed: int) -> dict[str, Verdict]:
@@ -225,9 +227,8 @@ def _verdicts(plan: _Plan, seed: int) -> dict[str, Verdict]:
     return {v.method: v for v in check_small(op, op, plan.dtype, seed)}
 
 
-def _cell(plan: _Plan, batch: int, images: Images, layout: str, threads: int, seed: int) -> Cell:
-    op = plan.operation
-    arrays = workload(op, batch, plan.dtype, seed, images, plan.sizes, layout)
-    options = op.choose_options({})
-    sizes = op.bind(**arrays, **options).sizes
-    return Cell(op, arrays, options, sizes, plan.dtype, layout, threads, seed)
+def _cell(problem: Problem, layout: str, threads: int, seed: int) -> Cell:
+    return Cell(
+        problem.operation, problem.arrays, dict(problem.options), dict(problem.sizes),
+        problem.dtype, layout, threads, seed,
+    )  # fmt: skip

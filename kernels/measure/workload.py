@@ -13,6 +13,7 @@ import numpy.typing as npt
 from einbench import mnist
 from einbench.check.layouts import as_layout, read_only
 from einbench.operation import Operation
+from einbench.problem import Problem
 
 Array = npt.NDArray[Any]
 
@@ -80,51 +81,38 @@ def takes_images(operation: Operation) -> bool:
     return any(each.kind.images for each in operation.inputs.values())
 
 
-def shows_images(operation: Operation, sizes: Mapping[str, int], images: Images) -> bool:
+def shows_images(problem: Problem, images: Images) -> bool:
     """Whether at these sizes its rows are those images."""
-    shown = [each.names[-1] for each in operation.inputs.values() if each.kind.images]
-    return bool(shown) and all(sizes[axis] == images.features for axis in shown)
+    inputs = problem.operation.inputs.values()
+    shown = [each.names[-1] for each in inputs if each.kind.images]
+    return bool(shown) and all(problem.sizes[axis] == images.features for axis in shown)
 
 
-def workload(
-    operation: Operation,
-    batch: int,
-    dtype: np.dtype[Any],
-    seed: int,
-    images: Images,
-    sizes: Mapping[str, int],
-    layout: str = "C",
-) -> dict[str, Array]:
-    """Read-only inputs by name: pixels scaled to [0, 1], and what is no image drawn.
+def workload(problem: Problem, images: Images, seed: int, layout: str = "C") -> Problem:
+    """The problem with read-only inputs: pixels scaled to [0, 1], and what is no image drawn.
 
     Raises:
-        ValueError: the batch is larger than the data.
+        ValueError: there are fewer images than rows.
     """
-    real: dict[str, Array] = {}
-    if shows_images(operation, sizes, images):
-        refuse_too_large(batch, images)
-        for name, each in operation.inputs.items():
+    op, rows, real = problem.operation, problem.rows, dict[str, Array]()
+    if shows_images(problem, images):
+        refuse_too_large(rows, images)
+        for name, each in op.inputs.items():
             if each.kind.images:
-                real[name] = np.divide(images.pixels[:batch], 255, dtype=dtype)
-            elif each.kind.below is not None and sizes[each.kind.below] >= images.classes:
-                real[name] = images.labels[:batch].astype(np.int64)
+                real[name] = np.divide(images.pixels[:rows], 255, dtype=problem.dtype)
+            elif each.kind.below is not None and problem.sizes[each.kind.below] >= images.classes:
+                real[name] = images.labels[:rows].astype(np.int64)
     rng = np.random.default_rng(seed)
-    full = operation.all_sizes(batch, sizes)
     arrays = {}
-    for name in operation.inputs:
+    for name in op.inputs:
         array = real.get(name)
         if array is None:
-            array = operation.draw_one(name, rng, dtype, full)
+            array = op.draw_one(name, rng, problem.dtype, problem.sizes)
         arrays[name] = read_only(as_layout(array, layout))
-    return arrays
+    return problem.holding(arrays)
 
 
 def first_rows(operation: Operation, arrays: Mapping[str, Array], batch: int) -> list[Array]:
     """The same inputs cut to a smaller batch: views, in the operation's order."""
-    cut = []
-    for name, each in operation.inputs.items():
-        rows, rest = slice(0, batch), slice(None)
-        where = (rows if axis == operation.leading else rest for axis in each.names)
-        # the dots: of an array without axes a view as well, and no scalar
-        cut.append(arrays[name][(*where, ...)])
-    return cut
+    problem = Problem.of(operation, list(arrays.values()), operation.choose_options({}))
+    return list(problem.first_rows(batch).given)

@@ -11,9 +11,9 @@ import pytest
 
 import einbench
 from einbench.choose import tune
-from einbench.choose.cell import cell
 from einbench.choose.environment import Threads, threads
 from einbench.choose.signature import signature
+from einbench.choose.usual import signature_of, usual, with_inputs
 from einbench.choose.wisdom import wisdom
 
 Start = Callable[..., Any]
@@ -49,15 +49,15 @@ def test_an_operation_without_batches_has_one_cell(start):
     race = start({"inputs": {"inputs": "features"}, "outputs": {"outputs": "features"}}, loop=1e-3)
     (only,) = tune.plan([race.op])
     assert only.batch is None
-    assert tune.name_of(only) == race.op.name
+    assert str(only) == race.op.name
 
 
 @pytest.mark.parametrize("name", einbench.operations)
 def test_a_signature_is_that_of_the_arrays_it_stands_for(name):
     op = einbench.operation(name)
-    asked = cell(op, 3, np.dtype("float64"), {})
-    arrays = asked.arrays()
-    assert asked.signature(threads()) == signature(op, op.bind(**arrays), threads())
+    asked = usual(op, 3, np.dtype("float64"), {})
+    arrays = with_inputs(asked).arrays
+    assert signature_of(asked, threads()) == signature(op, op.bind(**arrays), threads())
     assert not any(array.flags.writeable for array in arrays.values())
 
 
@@ -97,7 +97,7 @@ def test_every_cell_is_kept_before_the_next_is_begun_and_a_later_run_does_the_re
     race = start(loop=2e-3, quick=1e-3)
     cells = tune.plan([race.op], [1, 4, 16])
     running = tune.tune(cells, clock=race.clock)
-    assert next(running).cell.batch == 1
+    assert next(running).problem.batch == 1
     running.close()  # as an exception would
     assert [len(c.signature.sizes) for c in wisdom().book(race.op.name).choices] == [2]
     later = list(tune.tune(cells, clock=race.clock))
@@ -134,7 +134,7 @@ def test_a_cell_without_a_right_kernel_is_told_and_the_rest_is_tuned(start: Star
     cells = tune.plan([wrong.op, right.op], [4])
     first, second = tune.tune(cells, clock=right.clock)
     assert (first.origin, second.origin) == ("failed", "measured")
-    assert "no kernel is left to choose from" in first.problem
+    assert "no kernel is left to choose from" in first.reason
 
 
 def test_progress_says_what_is_being_measured_and_never_goes_back(start: Start):

@@ -91,10 +91,11 @@ def test_a_kernel_that_needs_too_much_memory_is_skipped_with_that_reason():
 
 def test_the_forward_pass_is_timed_on_real_pixels():
     from einbench.measure.workload import load_images, workload
+    from einbench.problem import Problem
 
     images = load_images(None)
     op = einbench.operation("mlp_gradients")
-    arrays = workload(op, 5, np.dtype("float32"), 0, images, dict(op.sizes))
+    arrays = workload(Problem.at(op, 5), images, 0).arrays
     pixels, labels = einbench.mnist.load().train
     np.testing.assert_array_equal(arrays["inputs"], pixels[:5].reshape(5, 784) / np.float32(255))
     np.testing.assert_array_equal(arrays["labels"], labels[:5])
