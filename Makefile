@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-typical bench-ci gate gate-study history history-quick history-newest publish test-peers peers peers-step bounds-memory bounds-beside lint format check machine picture clean
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci gate gate-study history history-quick history-newest publish test-peers peers peers-step bounds-memory bounds-beside lint format check machine picture clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,8 +63,9 @@ choice-policies: $(VENV)/.installed  ## einbench.auto against always the same me
 	@EINBENCH_WISDOM="$(CURDIR)/.choice/wisdom" $(BIN)/einbench tune
 	@$(CHOICE) choice.policies ../results/choice-policies.json $(ARGS)
 
-choice-typical: $(VENV)/.installed  ## what estimates start from where nothing is remembered, measured here, 7 minutes
-	@$(CHOICE) choice.typical ../.choice/typical
+choice-estimate: $(VENV)/.installed  ## what a guess from remembered timings costs at 60 sizes never measured, 10 minutes
+	@EINBENCH_WISDOM="$(CURDIR)/.choice/estimate" $(BIN)/einbench tune --batch 1,16,256,4096
+	@$(subst /wisdom,/estimate,$(CHOICE)) choice.estimate_regret ../results/choice-estimate.json $(ARGS)
 
 # commits that `make history` measures, as git rev-list takes them
 RANGE ?= HEAD~3..HEAD

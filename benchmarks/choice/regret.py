@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> None:
 def _row(number: int) -> dict[str, Any]:
     """One signature: what is chosen, what is best, and the ratio of both, timed again."""
     rng = np.random.default_rng([number, 4])
-    op, drawn = _draw(rng, number)
+    op, drawn = draw(rng, number)
     choice = einbench.fastest(op, **drawn)
     bound = op.bind(**drawn)
     asked = signature(op, bound, environment.threads())
@@ -75,7 +75,8 @@ def _row(number: int) -> dict[str, Any]:
     }
 
 
-def _draw(rng: np.random.Generator, number: int) -> tuple[Operation, dict[str, Any]]:
+def draw(rng: np.random.Generator, number: int) -> tuple[Operation, dict[str, Any]]:
+    """An operation and its arrays, at a batch that `tune` does not measure."""
     ops = list(einbench.operations.values())
     while True:
         op = ops[rng.integers(len(ops))]

@@ -1,46 +1,39 @@
-"""argmin over kernels of expected seconds, without timing any; and how sure that is.
+"""argmin over kernels of remembered seconds, scaled to the size asked for; nothing is timed.
 
-What a kernel takes is guessed from remembered timings of it (``einbench.choose.model``): those of
-this machine at other sizes first, then those of another dtype, layout, number of threads or
-machine, then those of the reference machine that the package ships. A kernel without any takes
-what its method takes elsewhere, over the roofline; and a method that nobody knows, what methods
-take. ``sure`` is the probability that the chosen kernel takes at most 10 % longer than the
-fastest one, given how far such guesses are off.
+    log t = sum over timings of w log(t' best_s(asked) / best_s(there)) / sum of w
+    w = 1 / distance^2
+    best_s = call + flops / peak + bytes / bandwidth
+
+The distance is ``sum over axes |log(1 + n) - log(1 + m)|``, and so much more where the kind of
+call or the machine is another. A kernel that was hopeless there counts as taking four times what
+the winner took. Where nothing is remembered of any kernel, the last of them is taken: they are
+registered simplest first, and a later one is there because it is faster.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from einbench.choose.book import Book, Remembered
-from einbench.choose.environment import Environment, Threads
-from einbench.choose.model import (
-    Curve,
-    Guess,
-    Habit,
-    Place,
-    Timing,
-    Work,
-    adjusted,
-    guess,
-    sure_within,
-)
-from einbench.choose.roofs import Roofs, remembered_roofs, roof
+from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature
-from einbench.choose.typical import Sample, Typical, typical
 from einbench.choose.wisdom import Wisdom
-from einbench.jit.compiled import Compiled
 from einbench.kernel import Kernel
 from einbench.measure.ranking import TIE_RATIO
 from einbench.operation import Operation
-from einbench.registry import operations
 
-#: a kernel is good enough that takes no longer than this times the fastest
-GOOD_RATIO = 1.10
-#: a choice's 95 % interval is so many standard deviations wide
-_INTERVAL_SDS = 2 * 1.96
+#: nominal: they scale a time from one size to another, and say nothing of a time itself
+_CALL_S = 1e-6
+_PEAK_FLOPS = {"float32": 1e11, "float64": 5e10}
+_BANDWIDTH = 1e10
+#: another dtype, layout, option or number of threads counts as so many e-folds of size
+_OTHER_KIND, _OTHER_MACHINE = 3.0, 20.0
+#: what is nearer is as near
+_NEAREST = 0.01
 #: what was not called at a size was expected to take at least so many times the winner
 _HOPELESS = 4.0
 #: kernels that would allocate more were not measured, and are not chosen unmeasured
@@ -48,27 +41,21 @@ _MEMORY_BYTES = 1_000_000_000
 
 
 class Estimate(NamedTuple):
-    """A guess: the kernel, what calls of each would take, and how sure that is."""
+    """A guess: the kernel, what calls of each would take, and what that stands on."""
 
     kernel: Kernel
-    #: method -> seconds per call
+    #: method -> seconds per call, of kernels that something is remembered of
     predicted_s: dict[str, float]
-    #: probability that the kernel takes at most 10 % longer than the fastest candidate
-    sure: float
-    #: what the guess stands on, in words: "12 remembered timings of 3 kernels, ..."
-    basis: str
+    #: remembered choices that tell of this kernel, the nearest first; empty where none does
+    evidence: tuple[Remembered, ...]
 
 
-class _Known(NamedTuple):
-    """What all guesses of one estimate share."""
-
-    op: Operation
-    asked: Signature
-    here: Environment
-    typical: Typical
-    #: of this machine, or nominal
-    roofs: Roofs
-    nominal: bool
+class _Near(NamedTuple):
+    choice: Remembered
+    #: in e-folds of size
+    distance: float
+    #: best_s(asked) / best_s(there)
+    scale: float
 
 
 def estimate(
@@ -84,46 +71,31 @@ def estimate(
         op: the operation.
         asked: what for.
         here: where.
-        memory: remembered timings and roofs; it may be empty.
+        memory: remembered timings; it may be empty.
         usable: methods that may be chosen, simplest first; one at least.
     """
-    shipped, measured = typical(), remembered_roofs(memory)
-    known = _Known(op, asked, here, shipped, measured or shipped.roofs, measured is None)
     book = memory.book(op.name)
-    usable = _sensible(known, book, usable)
-    own = {method: list(_remembered(known, book, method)) for method in usable}
-    habits = _habits(known, memory, [m for m in usable if not any(_exact(own[m]))])
-    guesses: dict[str, Guess] = {}
-    for method in usable:
-        timings = [*own[method], *_shipped(known, method)] or list(_bounds(known, book, method))
-        guesses[method] = guess(
-            _place(known, method, asked),
-            _work(known, method, asked, known.roofs),
-            timings,
-            habits.get(method, shipped.habit(method)),
-            shipped.straying,
-        )
-    guesses = adjusted(guesses)
-    predicted_s = {method: math.exp(one.log_s) for method, one in guesses.items()}
-    best_s = min(predicted_s.values())
-    chosen = next(m for m in usable if predicted_s[m] <= TIE_RATIO * best_s)
-    return Estimate(
-        op[chosen],
-        predicted_s,
-        sure_within(chosen, guesses, GOOD_RATIO),
-        _basis(known, own),
-    )
+    usable = _sensible(op, asked, here, book, usable)
+    near = _near(op, asked, here, book)
+    predicted_s = {m: s for m in usable if (s := _predicted_s(near, m)) is not None}
+    if not predicted_s:
+        return Estimate(op[usable[-1]], {}, ())
+    most_s = TIE_RATIO * min(predicted_s.values())
+    chosen = next(m for m in usable if predicted_s.get(m, math.inf) <= most_s)
+    evidence = tuple(one.choice for one in near if _seconds(one.choice, chosen) is not None)
+    return Estimate(op[chosen], predicted_s, evidence)
 
 
-def _sensible(known: _Known, book: Book, usable: Sequence[str]) -> list[str]:
+def _sensible(
+    op: Operation, asked: Signature, here: Environment, book: Book, usable: Sequence[str]
+) -> Sequence[str]:
     """Without kernels that failed here before, or that want too much memory; all if none is left.
 
     The check is on small draws: what went wrong at a size it did not try was remembered there.
     """
-    asked = known.asked
     wrong = {
         method
-        for choice in book.of(known.here)
+        for choice in book.of(here)
         if choice.signature.dtype == asked.dtype
         for method, why in choice.left_out.items()
         if why.startswith(("rejected", "failed"))
@@ -132,162 +104,51 @@ def _sensible(known: _Known, book: Book, usable: Sequence[str]) -> list[str]:
     return [
         method
         for method in usable
-        if method not in wrong
-        and known.op[method].temporary_bytes(sizes, asked.dtype) <= _MEMORY_BYTES
-    ] or list(usable)
+        if method not in wrong and op[method].temporary_bytes(sizes, asked.dtype) <= _MEMORY_BYTES
+    ] or usable
 
 
-def _remembered(known: _Known, book: Book, method: str) -> Iterator[Timing]:
-    """Every remembered timing of a kernel."""
-    for choice in _fitting(known.op, book):
-        if method in choice.times:
-            time = choice.times[method]
-            sd = math.log(time.high_s / time.low_s) / _INTERVAL_SDS
-            noise = sd**2 + known.typical.straying.again
-            yield _timing(known, method, choice, time.median_s, noise)
+def _near(op: Operation, asked: Signature, here: Environment, book: Book) -> list[_Near]:
+    """What is remembered for the axes that the operation has now, the nearest first."""
+    best_s = _best_s(op, asked)
+    found = [
+        _Near(choice, _distance(asked, here, choice), best_s / _best_s(op, choice.signature))
+        for choice in reversed(book.choices)
+        if tuple(axis for axis, _ in choice.signature.sizes) == op.axes
+    ]
+    return sorted(found, key=lambda one: one.distance)  # of two as near the newer
 
 
-def _bounds(known: _Known, book: Book, method: str) -> Iterator[Timing]:
-    """Where a kernel was hopeless: all that is known of one that was never timed.
-
-    A bound, and no more: the true time may be any that is greater.
-    """
-    for choice in _fitting(known.op, book):
-        if choice.left_out.get(method, "").startswith("skipped"):
-            least_s = _HOPELESS * choice.times[choice.kernel].median_s
-            yield _timing(known, method, choice, least_s, math.log(_HOPELESS) ** 2)
-
-
-def _fitting(op: Operation, book: Book) -> Iterator[Remembered]:
-    """Choices for the axes that the operation has now."""
-    axes = set(op.axes)
-    return (choice for choice in book.choices if dict(choice.signature.sizes).keys() == axes)
+def _predicted_s(near: Sequence[_Near], method: str) -> float | None:
+    """The weighted mean; None where nothing tells of the kernel."""
+    told = [(one, s) for one in near if (s := _seconds(one.choice, method)) is not None]
+    if not told:
+        return None
+    logs = [math.log(one.scale * seconds) for one, seconds in told]
+    weights = [max(one.distance, _NEAREST) ** -2 for one, _ in told]
+    return math.exp(np.average(logs, weights=weights))
 
 
-def _timing(known: _Known, method: str, choice: Remembered, seconds: float, noise: float) -> Timing:
-    machine = _machine(choice.environment, method)
-    same = machine == _machine(known.here, method)
-    asked = choice.signature
-    place = _place(known, method, asked, "here" if same else str(machine))
-    return Timing(place, _work(known, method, asked, known.roofs), seconds, noise)
+def _seconds(choice: Remembered, method: str) -> float | None:
+    """What a kernel took, or at least would have taken; None where nothing tells."""
+    if method in choice.times:
+        return choice.times[method].median_s
+    if choice.left_out.get(method, "").startswith("skipped"):
+        return _HOPELESS * choice.times[choice.kernel].median_s
+    return None
 
 
-def _machine(environment: Environment, method: str) -> tuple[object, ...]:
-    """What a kernel's time depends on: another candidate that came or went does not matter."""
-    return environment.machine, dict(environment.candidates).get(method)
+def _distance(asked: Signature, here: Environment, choice: Remembered) -> float:
+    there = choice.signature
+    pairs = zip(asked.sizes, there.sizes, strict=True)
+    apart = sum(abs(math.log1p(n) - math.log1p(m)) for (_, n), (_, m) in pairs)
+    kinds = sum(one != other for one, other in zip(asked.kind, there.kind, strict=True))
+    machine = choice.environment.machine != here.machine
+    return apart + _OTHER_KIND * kinds + _OTHER_MACHINE * machine
 
 
-def _exact(timings: Iterable[Timing]) -> Iterator[Timing]:
-    """Those that were taken here."""
-    return (timing for timing in timings if timing.place.marks["machine"] == "here")
-
-
-def _shipped(known: _Known, method: str) -> Iterator[Timing]:
-    """Timings of the reference machine, under its own roofs.
-
-    It counts as another machine, whichever this one is.
-    """
-    for sample in known.typical.timings.get(known.op.name, {}).get(method, ()):
-        if sample.sizes.keys() == set(known.op.axes):
-            asked = _signature(known.asked, sample)
-            yield Timing(
-                _place(known, method, asked, "reference"),
-                _work(known, method, asked, known.typical.roofs),
-                sample.seconds,
-                known.typical.straying.again,
-            )
-
-
-def _signature(asked: Signature, sample: Sample) -> Signature:
-    """The sample's: C order and the first of the options, as it was taken."""
-    return asked._replace(
-        sizes=tuple((axis, sample.sizes[axis]) for axis, _ in asked.sizes),
-        dtype=sample.dtype,
-        threads=Threads(sample.threads, sample.threads),
-        layout="C" * len(asked.layout),
-    )
-
-
-def _place(known: _Known, method: str, asked: Signature, machine: str = "here") -> Place:
+def _best_s(op: Operation, asked: Signature) -> float:
+    """The roofline's seconds, of a nominal machine."""
     sizes = dict(asked.sizes)
-    return Place(
-        tuple(math.log1p(sizes[axis]) for axis in known.op.axes),
-        {
-            "dtype": asked.dtype,
-            "threads": _threads(known, method, asked),
-            "layout": (asked.layout, asked.integers),
-            "options": asked.options,
-            "machine": machine,
-        },
-    )
-
-
-def _threads(known: _Known, method: str, asked: Signature) -> int:
-    """How many the kernel uses: a serial one does not care how many there are."""
-    function = known.op[method].function
-    if isinstance(function, Compiled) and function.parallel:
-        return asked.threads.numba
-    return asked.threads.blas if method in known.typical.threaded else 1
-
-
-def _work(known: _Known, method: str, asked: Signature, roofs: Roofs) -> Work:
-    """Under the roofs of as many threads as the method uses."""
-    best, sizes = roof(roofs, _threads(known, method, asked)), dict(asked.sizes)
-    return Work(
-        best.flops_s(float(known.op.flops(sizes)), asked.dtype),
-        best.bytes_s(float(sum(known.op.traffic_bytes(sizes, asked.dtype)))),
-    )
-
-
-def _habits(known: _Known, memory: Wisdom, methods: Sequence[str]) -> Mapping[str, Habit]:
-    """Of methods in other operations here, where that is known: the reference's, level shifted.
-
-    level = sum over operations of the mean of log(t / habit) / (number of operations + 1): the
-    reference machine counts as one more operation.
-    """
-    if not methods:
-        return {}
-    levels: dict[str, list[float]] = {}
-    for name in memory.operations():
-        if name == known.op.name or name not in operations:
-            continue
-        there, book = known._replace(op=operations[name]), memory.book(name)
-        for method in methods:
-            if method in there.op:
-                rest = list(_strayed(there, book, method))
-                if rest:
-                    levels.setdefault(method, []).append(sum(rest) / len(rest))
-    return {
-        method: _shifted(known.typical.habit(method), sum(level) / (len(level) + 1))
-        for method, level in levels.items()
-    }
-
-
-def _strayed(there: _Known, book: Book, method: str) -> Iterator[float]:
-    """log(t / habit) of a method's timings in another operation here."""
-    curve = there.typical.habit(method).curve
-    for choice in _fitting(there.op, book):
-        if method in choice.times and choice.environment.machine == there.here.machine:
-            work = _work(there, method, choice.signature, there.roofs)
-            yield math.log(choice.times[method].median_s / curve.seconds(work))
-
-
-def _shifted(habit: Habit, level: float) -> Habit:
-    factor = math.exp(level)
-    return habit._replace(curve=Curve(*(factor * part for part in habit.curve)))
-
-
-def _basis(known: _Known, own: Mapping[str, Sequence[Timing]]) -> str:
-    """In words."""
-    timed = [method for method in own if any(_exact(own[method]))]
-    here = sum(1 for method in own for _ in _exact(own[method]))
-    foreign = sum(map(len, own.values())) - here
-    parts = []
-    if here:
-        parts.append(f"{here} remembered timings of {len(timed)} of {len(own)} kernels")
-    if foreign:
-        parts.append(f"{foreign} of another machine or version")
-    if len(timed) < len(own):
-        parts.append(f"what is typical on {known.typical.cpu} ({known.typical.date[:10]})")
-    roofline = "a nominal roofline" if known.nominal else "this machine's roofline"
-    return f"{', '.join(parts)} and {roofline}"
+    flops_s = float(op.flops(sizes)) / _PEAK_FLOPS[asked.dtype]
+    return _CALL_S + flops_s + sum(op.traffic_bytes(sizes, asked.dtype)) / _BANDWIDTH

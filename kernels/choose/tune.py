@@ -13,7 +13,6 @@ from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, NoKernelLeft, decide
 from einbench.choose.environment import Threads
 from einbench.choose.recall import recall
-from einbench.choose.roofs import remember_roofs
 from einbench.choose.usual import refuse_unknown_axes, signature_of, usual, with_inputs
 from einbench.choose.wisdom import wisdom
 from einbench.names import check_dtype, unknown
@@ -103,9 +102,6 @@ def tune(
         now = environment.threads()
         todo = sum(again or exactly(asked, rigor, now) is None for asked in problems)
         done = 0
-        if todo:
-            told(0.0, "what this machine can do at best")
-            remember_roofs(wisdom(), now)
         for asked in problems:
             # another process may be filling the same memory
             found = None if again else exactly(asked, rigor, now)

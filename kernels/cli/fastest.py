@@ -212,7 +212,6 @@ def _document(choice: Choice, facts: dict[str, Any], settings: dict[str, Any]) -
         "kernel": choice.kernel.method,
         "origin": choice.origin,
         "rigor": rigor,
-        "sure": decision.estimate.sure if decision.estimate is not None else None,
         "records": plain["records"],
     }
 

@@ -63,7 +63,11 @@ def _paragraph(
         lines += ["", *_candidates(block, batch, timed, width)]
     elif foreseen:
         lines += ["", *_predictions(block, batch, foreseen, width)]
-    left_out = [kernel for kernel in cells if kernel not in timed and kernel not in foreseen]
+    left_out = [
+        kernel for kernel in cells
+        if kernel not in timed and kernel not in foreseen
+        and not block.records[kernel, batch]["winner"]
+    ]  # fmt: skip
     if left_out:
         lines += ["", "left out:"]
         for kernel in left_out:

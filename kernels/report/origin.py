@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from einbench.choose.between import Between
 from einbench.choose.environment import Machine, differences
+from einbench.choose.signature import layout_name
 from einbench.report.grid import listed
 from einbench.units import seconds_text
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from einbench.choose.estimate import Estimate
     from einbench.choose.measuring import Measured
     from einbench.choose.signature import Signature
+    from einbench.registry import Operation
 
 #: a kernel that compiled in less was loaded, or compiled before
 _TELLING_S = 1e-3
@@ -30,10 +32,7 @@ def origin_verdict(decision: Decision) -> str:
     """Which kernel, and why, where nothing was timed at this size; else empty."""
     name = decision.kernel.method
     if decision.estimate is not None:
-        sure = 100 * decision.estimate.sure
-        return (
-            f"{name}, a guess: {sure:.0f} % sure that it takes at most 10 % longer than the fastest"
-        )
+        return f"{name}, a guess"
     if decision.recalled is not None and isinstance(decision.recalled.evidence, Between):
         return f"{name}, which wins or ties at the sizes around"
     return ""
@@ -45,7 +44,7 @@ def origin_lines(decision: Decision) -> list[str]:
     if decision.measured is not None:
         told.append(_measured(decision.measured))
     elif decision.estimate is not None:
-        told.append(_estimated(decision.estimate))
+        told.append(_estimated(decision.estimate, decision.signature))
     elif decision.recalled is not None:
         evidence = decision.recalled.evidence
         if isinstance(evidence, Between):
@@ -77,8 +76,25 @@ def _measured(measured: Measured) -> str:
     return f"measured now: {listed(parts)}"
 
 
-def _estimated(estimate: Estimate) -> str:
-    return f"nothing was timed; guessed from {estimate.basis}"
+def _estimated(estimate: Estimate, asked: Signature) -> str:
+    if not estimate.evidence:
+        return "nothing was timed and nothing is remembered: the last kernel registered"
+    near = estimate.evidence[0]
+    there = near.signature
+    kind = {
+        there.dtype: there.dtype != asked.dtype,
+        f"{layout_name(there.layout)} order": there.layout != asked.layout,
+        f"threads {there.threads.blas}": there.threads != asked.threads,
+        "other options": there.options != asked.options,
+    }
+    other = "".join(f", {what}" for what, differs in kind.items() if differs)
+    under = _under(near.environment, estimate.kernel.operation)
+    count = len(estimate.evidence)
+    timings = f"{count} remembered timings, the nearest" if count > 1 else "one remembered timing"
+    return (
+        f"nothing was timed; scaled by the roofline from {timings} at {_place(near, asked)}"
+        f"{other}{under and ', under '}{under}"
+    )
 
 
 def _between(evidence: Between, asked: Signature) -> list[str]:
@@ -106,14 +122,19 @@ def _size_text(signature: Signature, asked: Signature) -> str:
 
 
 def _hint(decision: Decision) -> str:
-    from einbench.choose.environment import environment
-
     old = decision.hint
     assert old is not None  # noqa: S101 - as the caller has seen
-    changed = differences(old.environment, environment(decision.kernel.operation))
-    under = listed([_before(old.environment, name) for name in changed]) or "another environment"
+    under = _under(old.environment, decision.kernel.operation)
     same = " too" if old.kernel == decision.kernel.method else ""
     return f"under {under}: {old.kernel}{same} ({old.date[:10]}); not used"
+
+
+def _under(old: Environment, op: Operation) -> str:
+    """What is another now, as it was: ``NumPy 2.3.0 and other kernels``; empty where nothing is."""
+    from einbench.choose.environment import environment
+
+    changed = differences(old, environment(op))
+    return listed([_before(old, name) for name in changed]) if changed else ""
 
 
 def _before(environment: Environment, name: str) -> str:

@@ -108,7 +108,7 @@ def test_in_float64_whole_numbers_go_beyond_what_float32_keeps(op):
 @DTYPES
 def test_the_truth_of_whole_numbers_is_representable_in_the_dtype(op, dtype):
     posed = pose(op, at_size(op, dtype, batch=MANY), dtype)
-    for output in posed.expected.outputs:
+    for output in posed.truth.outputs:
         np.testing.assert_array_equal(output.astype(dtype).astype(output.dtype), output)
 
 

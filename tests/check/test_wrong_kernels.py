@@ -21,7 +21,6 @@ from einbench.check.probes import probes
 from einbench.jit.threading_layer import start_threads
 from einbench.measure.compare import compare
 from einbench.operation import Operation
-from einbench.registry import forget
 
 ROWS = 60_000
 SMALL = {"features": 19, "units": 7, "hidden1": 11, "hidden2": 7}
@@ -74,20 +73,16 @@ def judged_small(entry: Any, dtype: str, seed: int = 0) -> Verdict:
 
 
 @contextlib.contextmanager
-def run_serially(name: str) -> Iterator[Operation]:
+def without_right_kernels(name: str) -> Iterator[Operation]:
     """The same mathematics without the right kernels, whose time at 60,000 rows is long."""
-    op = dataclasses.replace(einbench.operation(name), name=f"{name}_of_wrong_kernels")
-    try:
-        yield op
-    finally:
-        forget(op.name)
+    yield dataclasses.replace(einbench.operation(name), name=f"{name}_of_wrong_kernels")
 
 
 @functools.cache
 def judged_sized(name: str, dtype: str, batch: int = ROWS) -> dict[str, Verdict]:
     entries = [e for e in CATALOGUE if e.operation == name and e.caught == "sized"]
     entries = [e for e in entries if not e.parallel or threads() > 1]
-    with run_serially(name) as op, registered(op, *entries):
+    with without_right_kernels(name) as op, registered(op, *entries):
         sizes = {axis: size for axis, size in SMALL.items() if axis in op.sizes}
         return {v.method: v for v in check(op, batch=batch, dtype=dtype, **sizes)}
 
@@ -95,7 +90,7 @@ def judged_sized(name: str, dtype: str, batch: int = ROWS) -> dict[str, Verdict]
 @functools.cache
 def compared(name: str, right: str) -> dict[str, dict[str, Any]]:
     entries = [e for e in CATALOGUE if e.operation == name and e.caught == "compare"]
-    with run_serially(name) as op, registered(op, *entries):
+    with without_right_kernels(name) as op, registered(op, *entries):
         op.kernel("right")(einbench.operation(name)[right].function)
         sizes = {axis: size for axis, size in SMALL.items() if axis in op.sizes}
         found = compare(op, batches=8, budget_s=0.5, **sizes)
@@ -180,7 +175,7 @@ def test_the_fastest_kernel_is_not_ranked_when_it_is_wrong():
 
 
 def test_a_kernel_dropping_a_row_is_not_ranked_at_the_size_where_it_does():
-    with run_serially("bias_gradient") as op:
+    with without_right_kernels("bias_gradient") as op:
         op.kernel("right")(lambda dlogits: dlogits.sum(axis=0))
         with registered(op, NAMED["bias_gradient-drops_the_last_of_60_000"]):
             found = compare(op, batches=(8, ROWS), budget_s=0.2, units=7)
@@ -236,7 +231,7 @@ def test_only_other_layouts_show_one_that_assumes_its_strides(name, dtype):
 def test_only_float64_shows_a_product_in_single_precision():
     entry = NAMED["linear-single_precision_product"]
     assert not judged_small(entry, "float64").passed
-    with run_serially("linear") as op, registered(op, entry):
+    with without_right_kernels("linear") as op, registered(op, entry):
         (verdict,) = check(op, batch=ROWS, dtype="float32", features=19, units=7)
     assert verdict.passed
     assert verdict.batch == ROWS

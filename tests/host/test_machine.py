@@ -13,11 +13,12 @@ import pytest
 import threadpoolctl
 
 from einbench.host import machine as room
+from einbench.host.libraries import why_missing
 from einbench.host.machine import limit_threads, machine, usable_threads
-from einbench.jit import compiled, threading_layer
+from einbench.jit import threading_layer
 
 NUMBA = pytest.mark.skipif(
-    bool(compiled.why_unavailable(("numba",)) or threading_layer.why_not_parallel()),
+    bool(why_missing(("numba",)) or threading_layer.why_not_parallel()),
     reason="no parallel numba here",
 )
 TWO = pytest.mark.skipif(usable_threads() < 2, reason="needs two cores")

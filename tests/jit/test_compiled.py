@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_every_layout_gives_what_c_order_gives(kernel: Kernel, dtype: str) -> No
     in_order = as_tuple(op, kernel(**drawn))
     assert all(np.abs(output).max() > 1e-3 for output in in_order)
     rounding = truth(Problem.of(op, bound.arrays, options))
-    expected = rounding._replace(outputs=tuple(o.astype(np.longdouble) for o in in_order))
+    expected = replace(rounding, outputs=tuple(o.astype(np.longdouble) for o in in_order))
     for layout in LAYOUTS:
         arrays = {name: as_layout(array, layout) for name, array in drawn.items()}
         found = error(as_tuple(op, kernel(**arrays)), expected)

@@ -185,13 +185,13 @@ def test_an_edit_makes_another_symbol_and_what_is_called_is_the_new_code(
     files: Path, name: str, old: str, new: str, expected: float
 ) -> None:
     three = np.full(4, 3.0)
-    before = Compiled(load(files).source, method="numba")
+    before = Compiled(load(files).body, method="numba")
     np.testing.assert_array_equal(before(three), 6)
     known = symbols("times")
     path = files / f"{name}.py"
     path.write_text(path.read_text().replace(old, new))
     os.utime(path)
-    after = Compiled(load(files).source, method="numba")
+    after = Compiled(load(files).body, method="numba")
     np.testing.assert_array_equal(after(three), expected)
     (added,) = symbols("times") - known
     assert added.startswith("einbench_times_64_")
@@ -207,5 +207,5 @@ def test_the_same_files_give_the_same_symbol(files: Path) -> None:
 
 
 def test_a_bodys_sources_are_those_of_what_it_calls_by_symbols(files: Path) -> None:
-    found = {Path(source).name for source in sources_of(load(files).source)}
+    found = {Path(source).name for source in sources_of(load(files).body)}
     assert {"linked_times.py", "linked_shared.py"} <= found

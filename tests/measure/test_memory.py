@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from einbench.jit import compiled, threading_layer
+from einbench.host.libraries import why_missing
+from einbench.jit import threading_layer
 from einbench.measure import memory
 from einbench.measure.memory import available_bytes, peak_extra_bytes
 
@@ -136,7 +137,7 @@ def test_an_untraced_temporary_beside_a_traced_output_is_seen() -> None:
 
 
 def test_temporaries_of_compiled_kernels_and_their_threads_are_counted() -> None:
-    if problem := compiled.why_unavailable(("numba",)) or threading_layer.why_not_parallel():
+    if problem := why_missing(("numba",)) or threading_layer.why_not_parallel():
         pytest.skip(problem)
 
     def rows_backwards(x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]

@@ -30,7 +30,7 @@ needs_threads = pytest.mark.skipif(
 
 
 @pytest.fixture
-def run_serially(monkeypatch: pytest.MonkeyPatch) -> None:
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The threads of a test runner do not multiply matrices."""
     monkeypatch.setattr(spinning, "_alone", lambda: True)
 

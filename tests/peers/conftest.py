@@ -10,6 +10,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def _agree_with(
     assert {o.dtype for o in outputs} == {np.dtype(dtype)}, "the peer computes in another dtype"
     bound = op.bind(**arrays, **options)
     rounding = truth(Problem.of(op, bound.arrays, bound.options))
-    expected = rounding._replace(outputs=tuple(o.astype(np.float64) for o in outputs))
+    expected = replace(rounding, outputs=tuple(o.astype(np.float64) for o in outputs))
     limit = slack * op.limit(max(float(op.terms(bound.sizes)), 1.0))
     for number in range(len(outputs)):
         zeros = [np.zeros_like(o) if n == number else o for n, o in enumerate(outputs)]

@@ -64,9 +64,10 @@ def measured(hint: Remembered | None = None, compile_s: float = 0.31) -> Choice:
     return of(measured=Measured(rows, {}, compile_s, 0.2, 0.5), hint=hint)
 
 
-def estimated() -> Choice:
+def estimated(*batches: int, **parts: Any) -> Choice:
     predicted_s = {"loop": 9e-4, "einsum": 1.2e-5}
-    return of(estimate=Estimate(OP["einsum"], predicted_s, 0.834, "12 remembered timings"))
+    evidence = tuple(chosen(batch, **parts) for batch in batches)
+    return of(estimate=Estimate(OP["einsum"], predicted_s if evidence else {}, evidence))
 
 
 def one_line(choice: Choice) -> str:
@@ -122,12 +123,32 @@ def test_between_two_sizes_times_are_about_and_nothing_is_called_measured():
     assert "ufunc: skipped, not measured at both sizes around" in told
 
 
-def test_a_guess_tells_how_sure_it_is_and_what_it_stands_on():
-    told = one_line(estimated())
-    assert "einsum, a guess: 83 % sure that it takes at most 10 % longer than the fastest" in told
-    assert "nothing was timed; guessed from 12 remembered timings" in told
+def test_a_guess_tells_what_it_stands_on():
+    told = one_line(estimated(256, 16))
+    assert told.startswith("softmax_vjp at batch 128: einsum, a guess")
+    assert (
+        "nothing was timed; scaled by the roofline from 2 remembered timings, the nearest at batch "
+        "256 (measured 2026-11-22) *"
+    ) in told.replace("  ", " ")
     assert "* einsum about 12 µs ~75x loop" in told
     assert "numba: skipped, nothing is known of it" in told
+
+
+def test_a_guess_tells_what_was_different_where_it_was_timed():
+    other = asked(128)._replace(dtype="float64", layout="FF", threads=Threads(1, 1))
+    here = environment(OP)
+    there = here._replace(machine=here.machine._replace(numpy="1.0"))
+    told = one_line(estimated(128, signature=other, environment=there))
+    assert (
+        "from one remembered timing at this size (measured 2026-11-22), float64, F order, "
+        "threads 1, under NumPy 1.0"
+    ) in told
+
+
+def test_a_guess_from_nothing_says_so():
+    told = one_line(estimated())
+    assert "nothing was timed and nothing is remembered: the last kernel registered" in told
+    assert "about" not in told
 
 
 def test_a_hint_tells_what_was_chosen_where_and_that_it_was_not_used():

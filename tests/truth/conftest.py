@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def _assert_agreement(
     dtype = next(array.dtype for array in bound.arrays if array.dtype.kind == "f")
     rounding = truth(Problem.of(op, bound.arrays, bound.options))
     outputs = tuple(np.asarray(e, np.longdouble) for e in as_tuple(op, expected))
-    independent = rounding._replace(outputs=outputs)
+    independent = replace(rounding, outputs=outputs)
     terms = max(float(op.terms(bound.sizes)), 1.0)
     limit = 2 * (op.tied_limit if tied else op.limit)(terms)
     got = as_tuple(op, kernel(*arrays, **options))

@@ -117,8 +117,8 @@ def test_the_reference_of_a_drawn_case_is_not_all_zeros(op: Operation) -> None:
     @given(cases(op))
     def collect(case: tuple[Probe, np.dtype[Any]]) -> None:
         posed = pose(op, case[0], case[1])
-        assert posed.expected is not None
-        found.append(any(output.any() for output in posed.expected.outputs))
+        assert posed.truth is not None
+        found.append(any(output.any() for output in posed.truth.outputs))
 
     collect()
     assert any(found)

@@ -112,7 +112,7 @@ print(before["mkl"])
 
 
 def test_without_the_wheel_the_kernels_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("einbench.jit.compiled.library", lambda name: None)
+    monkeypatch.setattr("einbench.host.libraries.library", lambda name: None)
     for name in NAMES:
         kernel = einbench.operation(name)["mkl"]
         assert kernel.reason == "mkl is not installed (pip install mkl)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,10 @@ def test_any_number_of_rows_and_classes_is_what_the_reference_says(name: str, dt
             some = {key: array[:rows] for key, array in arrays.items()}
             found = kernel(**some, **BY_ROW[name])
             assert found.shape == (rows, *expected.outputs[0].shape[1:])
-            own = expected._replace(
-                outputs=(expected.outputs[0][:rows],), roundings=(expected.roundings[0][:rows],)
+            own = replace(
+                expected,
+                outputs=(expected.outputs[0][:rows],),
+                roundings=(expected.roundings[0][:rows],),
             )
             assert error([found], own).units <= limit, (rows, classes)
 
