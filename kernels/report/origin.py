@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from einbench.choose.estimate import Estimate
     from einbench.choose.measuring import Measured
     from einbench.choose.signature import Signature
-    from einbench.registry import Operation
+    from einbench.operation import Operation
 
 #: a kernel that compiled in less was loaded, or compiled before
 _TELLING_S = 1e-3

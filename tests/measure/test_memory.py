@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from einbench.host.libraries import why_missing
-from einbench.jit import threading_layer
+from einbench.jit import compiled, threading_layer
 from einbench.measure import memory
 from einbench.measure.memory import available_bytes, peak_extra_bytes
 
