@@ -4,26 +4,9 @@
 from typing import TYPE_CHECKING, Any
 
 import einbench.check
-import einbench.forward.linear
-import einbench.forward.activations
-import einbench.forward.activation_vjps
-import einbench.forward.softmax
-import einbench.forward.mlp_forward
-import einbench.forward.mlp_intermediates
-import einbench.jacobian.softmax_jacobian
-import einbench.jacobian.softmax_vjp
-import einbench.gradient.weight_gradient
-import einbench.gradient.bias_gradient
-import einbench.gradient.input_gradient
-import einbench.gradient.cross_entropy
-import einbench.gradient.cross_entropy_gradient
-import einbench.gradient.negative_log_likelihood
-import einbench.gradient.negative_log_likelihood_gradient
-import einbench.gradient.mean_squared_error
-import einbench.gradient.mean_squared_error_gradient
-import einbench.gradient.mlp_logits_gradients
-import einbench.gradient.mlp_gradients
-import einbench.gradient.mlp_sgd_step  # noqa: F401 - as those above
+import einbench.forward
+import einbench.jacobian
+import einbench.gradient  # noqa: F401 - as those above
 from einbench.choose.auto import auto
 from einbench.inputs import Input
 from einbench.kernel import Kernel

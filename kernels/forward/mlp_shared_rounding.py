@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from einbench.forward.softmax import softmax_rows, softmax_scale
+from einbench.forward.softmax_shared import softmax_rows, softmax_scale
 
 Array = npt.NDArray[Any]
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.flops import EXP_FLOPS
+from einbench.forward.softmax_shared import softmax_rows, softmax_scale
 from einbench.inputs import LOGITS, Input
 from einbench.jit.pieces import rows_of_piece
 from einbench.jit.simd.softmax import softmax_rows as softmax_rows_of
@@ -16,21 +17,6 @@ from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
-
-
-def softmax_rows(logits: Array) -> Array:
-    """p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b]), in any precision."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def softmax_scale(probs: Array, logits: Array) -> Array:
-    """p (1 + gap + sum p gap): rounding of z - max is carried through the exponential."""
-    gap = logits.max(axis=1, keepdims=True) - logits
-    # where p is zero the product is zero, also for a gap that is infinite
-    weighted = np.where(probs > 0, probs * gap, 0)
-    return np.asarray(probs + weighted + probs * weighted.sum(axis=1, keepdims=True))
-
 
 softmax = register(
     Operation(

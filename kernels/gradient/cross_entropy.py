@@ -8,42 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.flops import EXP_FLOPS
-from einbench.forward.softmax import softmax_rows
+from einbench.forward.softmax_shared import softmax_rows
+from einbench.gradient.losses_shared import exact_logits, one_hot, reduced
 from einbench.inputs import LABELS, LOGITS, Input
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.pieces import piece_rows, rows_of_piece
 from einbench.jit.simd.softmax import cross_entropy_sums
-from einbench.kernel import Sizes
 from einbench.operation import Operation
 from einbench.registry import register
 
 Array = npt.NDArray[Any]
-
-#: beyond this distance to the maximum an exponential is exactly zero, in float64 as well
-_GAP = 1024
-
-
-def one_hot(labels: Array, logits: Array) -> Array:
-    """Y[b, c] = 1 where labels[b] == c else 0, shaped and typed like the logits."""
-    return np.equal(labels[:, None], np.arange(logits.shape[1])).astype(logits.dtype)
-
-
-def exact_logits(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
-    """Logits whose softmax is exactly one-hot, and whose losses are whole multiples of 1024.
-
-    Counted in units of 1024, the losses of the batch sum to less than 2^24 in float32 and 2^53
-    in float64, where single losses go beyond 2^24 so that a float32 in the middle shows.
-    """
-    batch, classes = sizes["batch"], sizes["classes"]
-    largest_sum = 2**24 - 1 if dtype == np.float32 else 2**53 - 1
-    bound = max(min(largest_sum // max(batch, 1), largest_sum // 4), 1)
-    below = rng.integers(1, bound + 1, (batch, classes))
-    below[np.arange(batch), rng.integers(0, classes, batch)] = 0
-    largest = rng.integers(-bound, bound + 1, (batch, 1))
-    return {
-        "logits": (largest - below).astype(dtype) * dtype.type(_GAP),
-        "labels": LABELS.draw(rng, (batch,), dtype, sizes),
-    }
 
 
 def _reference(logits: Array, labels: Array, *, reduction: str) -> Array:
@@ -60,14 +34,6 @@ def _scale(loss: Array, logits: Array, labels: Array, *, reduction: str) -> Arra
     weighted = np.where(probs > 0, probs * gap, 0).sum(axis=1)
     label_gap = np.take_along_axis(gap, labels[:, None].astype(np.intp), axis=1)[:, 0]
     return reduced(1 + label_gap + np.log(np.exp(-gap).sum(axis=1)) + weighted, reduction)
-
-
-def reduced(losses: Array, reduction: str) -> Array:
-    """Sum or mean as an array of no dimensions; the mean of nothing is NaN, silently."""
-    total = losses.sum()
-    if reduction == "mean":
-        total = total / len(losses) if len(losses) else np.nan
-    return np.asarray(total, losses.dtype)
 
 
 cross_entropy = register(

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.flops import EXP_FLOPS
-from einbench.forward.softmax import softmax_rows, softmax_scale
-from einbench.gradient.cross_entropy import exact_logits, one_hot
+from einbench.forward.softmax_shared import softmax_rows, softmax_scale
+from einbench.gradient.losses_shared import exact_logits, one_hot
 from einbench.inputs import LABELS, LOGITS, Input
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.pieces import rows_of_piece

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws
+from einbench.gradient.losses_shared import exact_outputs
 from einbench.inputs import Input
 from einbench.jit.pieces import PIECE, piece_of
 from einbench.jit.simd.sums import squares_of_differences
-from einbench.kernel import Sizes
 from einbench.operation import Operation
 from einbench.registry import register
 
 Array = npt.NDArray[Any]
-
-
-def exact_outputs(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
-    """Large whole numbers, and whole numbers so close to them that the squares sum exactly.
-
-    The squares of the differences sum to less than 2^24 in float32 and 2^53 in float64, beyond
-    which the squares of the numbers themselves lie: who subtracts those has nothing left. In
-    float64 the numbers go beyond 2^24, so that a float32 in the middle shows.
-    """
-    shape = (sizes["batch"], sizes["classes"])
-    terms = max(shape[0] * shape[1], 1)
-    largest_sum = 2**24 - 1 if dtype == np.float32 else 2**53 - 1
-    bound = max(math.isqrt(largest_sum // terms), 1)
-    targets = draws.integers(rng, shape, dtype, largest_sum // 4)
-    differences = draws.integers(rng, shape, dtype, bound)
-    if terms > largest_sum:  # not all may differ, even by one
-        differences[rng.random(shape) > largest_sum / terms] = 0
-    return {"outputs": targets + differences, "targets": targets}
 
 
 def _reference(outputs: Array, targets: Array, *, reduction: str) -> Array:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.forward import mlp_forward
-from einbench.gradient import mlp_logits_gradients
-from einbench.gradient.mlp_logits_gradients import Six, fused_loops
+from einbench.forward.mlp_shared import SIZES
+from einbench.gradient import mlp_logits_gradients, mlp_shared
+from einbench.gradient.mlp_shared import Six, fused_loops
 from einbench.gradient.mlp_shared_rounding import training_rounding
 from einbench.jit.gemm.block import PLAIN
 from einbench.jit.gemm.three_layers import chunk_rows
@@ -24,17 +24,17 @@ mlp_gradients = register(
         name="mlp_gradients",
         formula="d3 = P - onehot; d2 = (d3 W3) [o2 > 0]; d1 = (d2 W2) [o1 > 0]; "
         "dWk = dk^T o(k-1); dbk = sum_b dk",
-        inputs=mlp_logits_gradients.INPUTS,
-        outputs=mlp_logits_gradients.GRADIENTS,
-        sizes=mlp_forward.SIZES,
+        inputs=mlp_shared.INPUTS,
+        outputs=mlp_shared.GRADIENTS,
+        sizes=SIZES,
         terms=lambda s: s["batch"],
         limit=lambda terms: 4,
         tied_limit=lambda terms: 4,
-        flops=mlp_logits_gradients.training_flops,
-        reference=lambda *inputs: mlp_logits_gradients.reference(*inputs)[1:],
+        flops=mlp_shared.training_flops,
+        reference=lambda *inputs: mlp_shared.reference(*inputs)[1:],
         scale=lambda outputs, *inputs, eps: training_rounding(*inputs, eps=eps)[1:],
         scale_takes_eps=True,
-        exact=mlp_logits_gradients.exact,
+        exact=mlp_shared.exact,
     )
 )
 
@@ -74,7 +74,7 @@ def loops(
 
 
 @mlp_gradients.kernel(
-    "tiled", compile=True, parallel=True, extra_elements=mlp_logits_gradients.workspace_elements
+    "tiled", compile=True, parallel=True, extra_elements=mlp_shared.workspace_elements
 )
 def tiled(
     inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array,

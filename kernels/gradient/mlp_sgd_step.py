@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.forward import mlp_forward
-from einbench.gradient import cross_entropy, mlp_logits_gradients
-from einbench.gradient.mlp_logits_gradients import fused_loops
+from einbench.forward import mlp_shared as network
+from einbench.gradient import cross_entropy, mlp_logits_gradients, mlp_shared
+from einbench.gradient.mlp_shared import fused_loops
 from einbench.gradient.mlp_shared_rounding import training_rounding
 from einbench.inputs import Input, Kind
 from einbench.jit.gemm.block import STEPPED
@@ -29,7 +29,7 @@ Eight = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
 
 def _reference(inputs: Array, *rest: Array, reduction: str) -> tuple[Array, ...]:
     *parameters, labels, rate = rest
-    logits, *gradients = mlp_logits_gradients.reference(inputs, *parameters, labels)
+    logits, *gradients = mlp_shared.reference(inputs, *parameters, labels)
     loss = cross_entropy.cross_entropy.reference(logits, labels, reduction=reduction)
     stepped = _stepped(parameters, gradients, rate, len(labels), reduction)
     return loss, logits, *stepped
@@ -48,7 +48,7 @@ def _stepped(
 def _scale(
     outputs: tuple[Array, ...], inputs: Array, *rest: Array, reduction: str, eps: float
 ) -> tuple[Array, ...]:
-    """In units of eps, with Ez and EdW of `mlp_logits`:
+    """In units of eps, with Ez and EdW as in `mlp_shared_rounding`:
 
     EL = sqrt(batch) L + sum_b (1 + gap + lse + sum p gap) + sum_b sqrt(sum_c (p - y)^2 Ez^2)
     EW = |W| + rate (EdW + |dW|)
@@ -87,10 +87,10 @@ def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict
     Losses of a row are multiples of 1024. Where those of all rows would be too many, some rows,
     wherever they stand, are given the label of their largest logit, and lose nothing.
     """
-    drawn = mlp_logits_gradients.exact(rng, dtype, sizes)
-    labels, network = drawn["labels"], [drawn[name] for name in mlp_forward.INPUTS]
+    drawn = mlp_shared.exact(rng, dtype, sizes)
+    labels, forward = drawn["labels"], [drawn[name] for name in network.INPUTS]
     with np.errstate(under="ignore"):
-        logits = mlp_forward.layers(mlp_forward.matmul_product, *network)[4].astype(np.float64)
+        logits = network.layers(network.matmul_product, *forward)[4].astype(np.float64)
     losses = logits.max(axis=1) - logits[np.arange(len(labels)), labels]
     most = 1024 * 2.0 ** (np.finfo(dtype).nmant + 1)
     while losses.sum() > most:
@@ -112,20 +112,19 @@ mlp_sgd_step = register(
         name="mlp_sgd_step",
         formula="L = cross-entropy of z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3; "
         "Wk' = Wk - rate dL/dWk; bk' = bk - rate dL/dbk",
-        inputs={**mlp_logits_gradients.INPUTS, "rate": Input("", Kind("rate", _draw_rate))},
+        inputs={**mlp_shared.INPUTS, "rate": Input("", Kind("rate", _draw_rate))},
         outputs={
             "loss": "",
             "logits": "batch classes",
             **{
-                f"new_{name.removeprefix('d')}": axes
-                for name, axes in mlp_logits_gradients.GRADIENTS.items()
+                f"new_{name.removeprefix('d')}": axes for name, axes in mlp_shared.GRADIENTS.items()
             },
         },
-        sizes=mlp_forward.SIZES,
+        sizes=network.SIZES,
         terms=lambda s: s["batch"],
         limit=lambda terms: 4,
         tied_limit=lambda terms: 4,
-        flops=lambda s: mlp_logits_gradients.training_flops(s) + 2 * mlp_forward.weight_count(s),
+        flops=lambda s: mlp_shared.training_flops(s) + 2 * network.weight_count(s),
         reference=_reference,
         scale=_scale,
         scale_takes_eps=True,
@@ -137,7 +136,7 @@ mlp_sgd_step = register(
 
 
 def _step(
-    logits_and_gradients: Callable[..., mlp_logits_gradients.Seven],
+    logits_and_gradients: Callable[..., mlp_shared.Seven],
     inputs: Array,
     rest: tuple[Array, ...],
     reduction: str,
@@ -222,7 +221,7 @@ def loops(
 
 
 @mlp_sgd_step.kernel(
-    "tiled", compile=True, parallel=True, extra_elements=mlp_logits_gradients.workspace_elements
+    "tiled", compile=True, parallel=True, extra_elements=mlp_shared.workspace_elements
 )
 def tiled(
     inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array,

@@ -18,7 +18,7 @@ _ROWS = 4096
 def training_rounding(inputs: Array, *rest: Array, eps: float) -> Errors:
     """Root-mean-square errors in units of eps, d the gradient at a pre-activation:
 
-    Ez as in `mlp_rounding`;  Ed3 = Ep + |d3|;  Eg = sqrt(Ed^2 W^2) + sqrt(n) |d| |W|;
+    Ez as in `forward_rounding`;  Ed3 = Ep + |d3|;  Eg = sqrt(Ed^2 W^2) + sqrt(n) |d| |W|;
     Ed  = on Eg + ambiguous |g| / eps;
     EdW = sqrt(batch) (|d| + U)^T |o| + sqrt((Ed^2)^T o^2 + (d^2)^T Eo^2).
 

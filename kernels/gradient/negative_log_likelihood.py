@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from einbench import wide
 from einbench.flops import EXP_FLOPS
-from einbench.gradient.cross_entropy import one_hot, reduced
+from einbench.gradient.losses_shared import label_probs, one_hot, reduced
 from einbench.inputs import LABELS, PROBABILITIES, Input
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.pieces import piece_rows, rows_of_piece
@@ -19,11 +19,6 @@ from einbench.operation import Operation
 from einbench.registry import register
 
 Array = npt.NDArray[Any]
-
-
-def label_probs(probs: Array, labels: Array) -> Array:
-    """p[b, label[b]] in new memory."""
-    return np.take_along_axis(probs, labels[:, None].astype(np.intp), axis=1)[:, 0]
 
 
 def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import wide
-from einbench.gradient.cross_entropy import one_hot
-from einbench.gradient.negative_log_likelihood import label_probs
+from einbench.gradient.losses_shared import label_probs, one_hot
 from einbench.inputs import LABELS, PROBABILITIES, Input
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.linked import Integers, Pointer, Scalar, linked

@@ -1,0 +1,64 @@
+"""The hyperbolic tangent, element by element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench.flops import EXP_FLOPS
+from einbench.inputs import PREACTIVATIONS, Input
+from einbench.jit.pieces import non_temporal, piece_of
+from einbench.jit.simd.elementwise import tanh_of
+from einbench.operation import Operation
+from einbench.registry import register
+
+Array = npt.NDArray[Any]
+prange = range  # the compiled copies see numba's
+
+tanh = register(
+    Operation(
+        name="tanh",
+        formula="A[b, f] = tanh(Z[b, f])",
+        inputs={
+            "inputs": Input("batch features", PREACTIVATIONS, nonfinite=(np.nan, np.inf, -np.inf))
+        },
+        outputs={"outputs": "batch features"},
+        sizes={"features": 128},
+        independent=("batch", "features"),
+        limit=lambda terms: 4,
+        tied_limit=lambda terms: 4,
+        flops=lambda s: s["batch"] * s["features"] * EXP_FLOPS,
+        reference=np.tanh,
+        scale=lambda outputs, inputs: np.abs(outputs),
+    )
+)
+
+
+@tanh.kernel("loop")
+@tanh.kernel("numba", compile=True)
+@tanh.kernel("numba_parallel", compile=True, parallel=True)
+def loop(inputs: Array) -> Array:
+    """One hyperbolic tangent at a time, the C library's where it is compiled."""
+    # reads B*F, writes B*F: bound by the function, not by memory
+    batch, features = inputs.shape
+    outputs = np.empty((batch, features), inputs.dtype)
+    for b in prange(batch):
+        for f in range(features):
+            outputs[b, f] = np.tanh(inputs[b, f])
+    return outputs
+
+
+@tanh.kernel("ufunc")
+def ufunc(inputs: Array) -> Array:
+    """New over ``loop``: the whole batch in one call, NumPy's own vector instructions."""
+    return np.asarray(np.tanh(inputs))
+
+
+@tanh.kernel("simd", compile=True, parallel=True)
+def simd(inputs: Array, out: Array) -> None:
+    """New over ``ufunc``: a polynomial for all lanes of a register, on all threads."""
+    # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
+    piece = piece_of(inputs, inputs.size, 0)
+    tanh_of(inputs.size, piece, inputs, out, non_temporal(2 * inputs.nbytes))
