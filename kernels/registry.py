@@ -46,4 +46,4 @@ def forget(name: str | Operation) -> None:
     Raises:
         ValueError: no operation is called so.
     """
-    del _OPERATIONS[operation(name).name]
+    _OPERATIONS.pop(operation(name).name).changed()

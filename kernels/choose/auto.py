@@ -1,19 +1,17 @@
 """einbench.auto: the fastest kernel, decided once per signature and then looked up.
 
 The per-call key is type, shape, dtype and strides of each array, and the options; nothing else
-is looked at. A function that does just that is generated for each operation: a loop over the
-arguments would cost more than the look-up may. Two shortcuts save a third of it: the strides of C
-order, which follow from the rest, stand as True; and the key that an array of the first one's shape
-came with before is compared first, for hashing a key takes longer. Of what should have one axis the
-length is asked for, and the number of axes: a shape takes twice as long to make.
+is looked at. A function that looks it up in the operation's table (`einbench.choose.dispatch`) is
+generated for each operation: a loop over the arguments would cost more than the look-up may. Two
+shortcuts save a third of it: the strides of C order, which follow from the rest, stand as True; and
+the key that an array of the first one's shape came with before is compared first, for hashing a key
+takes longer. Of what should have one axis the length is asked for, and the number of axes: a shape
+takes twice as long to make.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from keyword import iskeyword
 from typing import Any
@@ -22,14 +20,13 @@ from einbench.arguments import Bound, check_out
 from einbench.choose import environment
 from einbench.choose.book import RIGORS
 from einbench.choose.deciding import decide
+from einbench.choose.dispatch import Dispatch, Key
 from einbench.kernel import Kernel
 from einbench.names import unknown
 from einbench.operation import Operation
 from einbench.registry import operations
 
-#: signatures kept; the oldest are decided anew, from memory
-MOST_SIGNATURES = 4096
-#: first in the key of calls with memory for their result
+#: last in the key of calls with memory for their result
 _INTO = "out"
 #: what looking up a key raises that was never decided, or of something that is no array
 _MISSES = (KeyError, AttributeError, TypeError, ValueError)
@@ -46,11 +43,7 @@ class Auto:
     def __init__(self) -> None:
         self._rigor = "measure"
         self._threads: environment.Threads | None = None
-        self._renew_lock()
-        if hasattr(os, "register_at_fork"):  # a thread that held it is not in the child
-            os.register_at_fork(after_in_child=self._renew_lock)
-        #: what was decided, oldest first: of which operation, under which key and shape
-        self._decided: deque[tuple[dict[Any, Any], Any, tuple[Any, ...]]] = deque()
+        self._dispatch = Dispatch()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -58,8 +51,11 @@ class Auto:
         op = operations.get(name)
         if op is None:
             raise AttributeError(unknown("operation", name, operations))
-        function = _dispatcher(
-            op, partial(self._decide_and_call, op), partial(self._decide_and_write, op)
+        function = _look_up(
+            op,
+            self._dispatch.table(op),
+            partial(self._decide_and_call, op),
+            partial(self._decide_and_write, op),
         )
         # found without this method from now on
         self.__dict__[name] = function
@@ -76,43 +72,27 @@ class Auto:
         """
         if rigor is not None and rigor not in RIGORS:
             raise ValueError(unknown("rigor", rigor, RIGORS))
-        with self._lock:
-            self._rigor = rigor or self._rigor
-            self._threads = None
-            environment.refresh()
-            self._decided.clear()
-            for op in operations.values():
-                op.decided.clear()
-                self.__dict__.pop(op.name, None)
-
-    def _renew_lock(self) -> None:
-        self._lock = threading.Lock()
+        self._rigor = rigor or self._rigor
+        self._threads = None
+        environment.refresh()
+        self._dispatch.clear()
 
     def __dir__(self) -> list[str]:
         return ["refresh", *operations]
 
     def __repr__(self) -> str:
-        decided = sum(sum(map(callable, tuple(op.decided.values()))) for op in operations.values())
+        decided = len(self._dispatch)
         return f"<einbench.auto: {len(operations)} operations, {decided} signatures decided>"
 
     def _decide_and_call(
         self, op: Operation, arrays: tuple[Any, ...], options: Mapping[str, Any]
     ) -> Any:
         """A call with a key that is new, or with something else than NumPy arrays."""
-        if operations.get(op.name) is not op:  # forgotten, and perhaps made anew
-            self.__dict__.pop(op.name, None)
-            return getattr(self, op.name)(*arrays, **options)
+        if operations.get(op.name) is not op:
+            return self._present(op)(*arrays, **options)
         bound = op.bind(*arrays, **options)
         key = _key(op, bound.arrays, bound.options)
-        call = op.decided.get(key)
-        if call is None:
-            kernel, lasting = self._decide(op, bound)
-            call = kernel.entry(bound.arrays, bound.options)
-            if not lasting:
-                return op.named(call(*bound.arrays))
-            self._keep(op.decided, key, bound.arrays[0].shape, call)
-        # an old signature may have taken the shape along when it left
-        op.decided.setdefault(bound.arrays[0].shape, (key, call))
+        call = self._dispatch.find(op, key, bound.arrays[0].shape, self._entry, op, bound)
         return op.named(call(*bound.arrays))
 
     def _decide_and_write(
@@ -120,49 +100,38 @@ class Auto:
     ) -> Any:
         """A call with memory for its result, which is checked every time."""
         if operations.get(op.name) is not op:
-            self.__dict__.pop(op.name, None)
-            return getattr(self, op.name)(*arrays, **options, out=out)
+            return self._present(op)(*arrays, **options, out=out)
         bound = op.bind(*arrays, **options)
         memory = check_out(op, bound, out)
-        key = (_INTO, *_key(op, bound.arrays, bound.options))
-        write = op.decided.get(key)
-        if write is None:
-            kernel, lasting = self._decide(op, bound)
-            write = kernel.into
-            if lasting:
-                self._keep(op.decided, key, key, write)
-        write(bound.arrays, bound.options, memory)
+        key = (*_key(op, bound.arrays, bound.options), _INTO)
+        kernel = self._dispatch.find(op, key, None, self._kernel, op, bound)
+        kernel.into(bound.arrays, bound.options, memory)
         return op.named(out) if isinstance(memory, tuple) else out
 
-    def _decide(self, op: Operation, bound: Bound) -> tuple[Kernel, bool]:
-        """The fastest kernel, and whether it still is one of those that were to choose from."""
+    def _present(self, forgotten: Operation) -> Callable[..., Any]:
+        """The function of the operation that has a forgotten one's name now."""
+        self._dispatch.forget(forgotten)
+        self.__dict__.pop(forgotten.name, None)
+        function: Callable[..., Any] = getattr(self, forgotten.name)
+        return function
+
+    def _entry(self, op: Operation, bound: Bound) -> Callable[..., Any]:
+        return self._kernel(op, bound).entry(bound.arrays, bound.options)
+
+    def _kernel(self, op: Operation, bound: Bound) -> Kernel:
         threads = self._threads
         if threads is None:
             threads = self._threads = environment.threads()
-        candidates = tuple(op)
-        found = decide(op, bound, threads, self._rigor)
-        # where one came or went meanwhile: decide again next time
-        return found.kernel, tuple(op) == candidates
-
-    def _keep(
-        self, decided: dict[Any, Any], key: Any, shape: tuple[Any, ...], call: Callable[..., Any]
-    ) -> None:
-        with self._lock:
-            decided[key] = call
-            self._decided.append((decided, key, shape))
-            while len(self._decided) > MOST_SIGNATURES:
-                old, *keys = self._decided.popleft()
-                for oldest in keys:
-                    old.pop(oldest, None)
+        return decide(op, bound, threads, self._rigor).kernel
 
 
-def _key(op: Operation, arrays: tuple[Any, ...], options: Mapping[str, str]) -> tuple[Any, ...]:
+def _key(op: Operation, arrays: tuple[Any, ...], options: Mapping[str, str]) -> Key:
     """As the generated function makes it."""
     parts: list[Any] = []
     for number, (a, short) in enumerate(zip(arrays, _short(op), strict=True)):
         shape = (len(a), a.ndim) if short and number else (a.shape,)
         parts += [type(a), *shape, a.dtype, a.flags.c_contiguous or a.strides]
-    return (*options.values(), *parts)
+    return (op.generation, *options.values(), *parts)
 
 
 def _short(op: Operation) -> list[bool]:
@@ -170,8 +139,11 @@ def _short(op: Operation) -> list[bool]:
     return [len(each.names) == 1 for each in op.inputs.values()]
 
 
-def _dispatcher(
-    op: Operation, otherwise: Callable[..., Any], into: Callable[..., Any]
+def _look_up(
+    op: Operation,
+    decided: Mapping[Hashable, Any],
+    otherwise: Callable[..., Any],
+    into: Callable[..., Any],
 ) -> Callable[..., Any]:
     """``def softmax_vjp(probs, cotangent): ...``, the look-up and the call and nothing else."""
     names = list(op.inputs)
@@ -188,6 +160,7 @@ def _dispatcher(
     ]
     shapes[0] = f"{own}shape"
     key = [
+        f"{own}op.generation",
         *op.options,
         *(
             f"{own}type({a}), {shape}, {a}.dtype, {a}.flags.c_contiguous or {a}.strides"
@@ -224,7 +197,7 @@ def dispatch({", ".join(parameters)}):{write if written else ""}
     return {result}
 """
     scope: dict[str, Any] = {
-        "decided": op.decided, "MISSES": _MISSES, "otherwise": otherwise, "into": into,
+        "op": op, "decided": decided, "MISSES": _MISSES, "otherwise": otherwise, "into": into,
         "type": type, "len": len, "new": tuple.__new__, "result_type": op.result_type,
     }  # fmt: skip
     scope = {own + name: value for name, value in scope.items()}

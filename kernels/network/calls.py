@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.body import Function
+from einbench.choose.dispatch import Dispatch
 from einbench.choose.fastest import fastest
 from einbench.jit.compiled import Compiled
 from einbench.network.families import Families
 from einbench.network.ledger import Account, Ledger
+from einbench.operation import Operation
 from einbench.registry import operations
 
 Array = npt.NDArray[Any]
@@ -32,19 +34,16 @@ class Calls:
     def __init__(self, kernels: str | Mapping[str, str] = "auto") -> None:
         self.families = Families(kernels)
         self.ledger = Ledger()
-        self._known: dict[Any, tuple[Function, Account]] = {}
+        self._dispatch = Dispatch()
 
     def __call__(self, name: str, *arrays: Array, **options: str) -> Any:
         """The operation's result, new memory that is the caller's to write to."""
-        first, last = arrays[0], arrays[-1]
+        op, first, last = operations[name], arrays[0], arrays[-1]
         key = (
-            name, *options.values(), first.shape, first.flags.c_contiguous,
+            op.generation, *options.values(), first.shape, first.flags.c_contiguous,
             last.shape, last.flags.c_contiguous,
         )  # fmt: skip
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._prepare(name, arrays, options)
-        function, account = known
+        function, account = self._dispatch.find(op, key, None, self._prepare, op, arrays, options)
         start_s = perf_counter()
         result = function(*arrays)
         account.seconds_s += perf_counter() - start_s
@@ -53,23 +52,22 @@ class Calls:
 
     def __getstate__(self) -> dict[str, Any]:
         """Compiled functions stay behind: another process looks its kernels up itself."""
-        return {**self.__dict__, "_known": {}}
+        return {**self.__dict__, "_dispatch": Dispatch()}
 
     def renew(self) -> None:
-        """Look every kernel up again: others may have been registered, or measured, since."""
-        self._known.clear()
+        """Decide every kernel again: others may have been measured since."""
+        self._dispatch = Dispatch()
 
     def _prepare(
-        self, name: str, arrays: tuple[Array, ...], options: dict[str, Any]
+        self, op: Operation, arrays: tuple[Array, ...], options: dict[str, Any]
     ) -> tuple[Function, Account]:
         """Choose, and compile, before the clock of the first call starts."""
         start_s = perf_counter()
-        op = operations[name]
-        kernel = self.families.kernel(name) or fastest(op, *arrays, **options).kernel
+        kernel = self.families.kernel(op) or fastest(op, *arrays, **options).kernel
         chosen = op.choose_options(options)
         function = kernel.entry(arrays, chosen)
         if isinstance(function, partial) and isinstance(function.func, Compiled):
             # it will copy arrays before each call, and would compile in the first
             kernel.entry([np.asarray(array, order="C") for array in arrays], chosen)
         self.ledger.preparing_s += perf_counter() - start_s
-        return function, self.ledger.account(name, kernel.method)
+        return function, self.ledger.account(op.name, kernel.method)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from einbench.kernel import Kernel
 from einbench.names import normalise, unknown
+from einbench.operation import Operation
 from einbench.registry import operation, operations
 
 #: whole arrays at once, whatever the operation calls that
@@ -52,15 +53,14 @@ class Families:
         """As it was given, in normal form."""
         return dict(self._each) or self._all
 
-    def kernel(self, name: str) -> Kernel | None:
+    def kernel(self, op: Operation) -> Kernel | None:
         """The kernel that this operation is computed with; None: the fastest.
 
         Raises:
             ValueError: it cannot run here, with the reason.
         """
-        op = operations[name]
-        if name in self._each:
-            return _usable(op[self._each[name]])
+        if op.name in self._each:
+            return _usable(op[self._each[op.name]])
         if self._all == AUTO:
             return None
         for method in (self._all, *FALLBACKS.get(self._all, _ARRAYS)):

@@ -14,8 +14,9 @@ from choose_support import assert_close, of, run, small
 
 import einbench
 from einbench.choose import measuring
-from einbench.choose.auto import MOST_SIGNATURES, Auto
+from einbench.choose.auto import Auto
 from einbench.choose.book import RIGORS
+from einbench.choose.dispatch import MOST_KEYS
 
 Start = Callable[..., Any]
 OPERATIONS = tuple(einbench.operations)
@@ -129,18 +130,18 @@ def test_no_more_than_so_many_signatures_are_kept(
         "einbench.choose.auto.decide",
         lambda op, bound, *rest: type("Decision", (), {"kernel": op["loop"]}),
     )
-    call, x = getattr(auto, race.op.name), np.ones((MOST_SIGNATURES + 1, 3), "float32")
-    for batch in range(1, MOST_SIGNATURES + 2):
+    call, x = getattr(auto, race.op.name), np.ones((MOST_KEYS + 1, 3), "float32")
+    for batch in range(1, MOST_KEYS + 2):
         call(x[:batch])
-    assert f"{MOST_SIGNATURES} signatures decided" in repr(auto)
-    assert MOST_SIGNATURES == 4096
+    assert f"{MOST_KEYS} signatures decided" in repr(auto)
+    assert MOST_KEYS == 4096
     # nor is more kept for them than one thing beside each
-    assert len(race.op.decided) <= 2 * MOST_SIGNATURES
+    assert len(auto._dispatch.table(race.op)) <= 2 * MOST_KEYS
     assert (call(x[:1]) == 2).all()
     assert (call(x) == 2).all()
-    assert f"{MOST_SIGNATURES} signatures decided" in repr(auto)
+    assert f"{MOST_KEYS} signatures decided" in repr(auto)
     auto.refresh()
-    assert len(race.op.decided) == 0
+    assert not auto._dispatch.table(race.op)
 
 
 @pytest.mark.parametrize("rigor", RIGORS)

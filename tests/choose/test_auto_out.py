@@ -92,10 +92,10 @@ def test_a_kernel_that_comes_or_goes_is_decided_anew(auto: Auto) -> None:
     x = -np.ones((4, 3), "float32")
     out = np.empty_like(x)
     auto.relu(x, out=out)
-    assert op.decided
+    assert "1 signatures decided" in repr(auto)
     op.kernel("passing")(lambda inputs: np.maximum(inputs, 0))
     try:
-        assert not op.decided
+        assert "0 signatures decided" in repr(auto)
         assert (auto.relu(x, out=out) == 0).all()
     finally:
         op.remove("passing")

@@ -49,7 +49,7 @@ def test_many_threads_with_many_signatures_get_right_results(
 ) -> None:
     """While everything is decided anew again and again."""
     race = start(loop=1e-3)
-    monkeypatch.setattr("einbench.choose.auto.MOST_SIGNATURES", 5)
+    monkeypatch.setattr("einbench.choose.dispatch.MOST_KEYS", 5)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     stop = threading.Event()
@@ -159,7 +159,7 @@ def test_counts_of_threads_are_left_as_they_were_by_two_threads_at_once(
 FORK = """
 import signal, threading, time
 from einbench.jit import compiled
-from einbench.choose import deciding
+from einbench.choose import deciding, dispatch
 import einbench.choose.wisdom as written
 written._MEASURING_PATIENCE_S = 0.5  # the lock on disk is the parent's, and is kept meanwhile
 entered, leave = threading.Event(), threading.Event()
@@ -199,11 +199,11 @@ LOCKED = """with LOCK:
     [
         (LOCKED.replace("LOCK", "wisdom()._lock"), "doubled"),
         (LOCKED.replace("LOCK", "deciding._MEASURING.lock"), "doubled"),
-        (LOCKED.replace("LOCK", "einbench.auto._lock"), "doubled"),
+        (LOCKED.replace("LOCK", "dispatch._KEEPING.lock"), "doubled"),
         (LOCKED.replace("LOCK", "compiled._LOCK.lock"), "relu"),
         (MEASURING, "doubled"),
     ],
-    ids=["wisdom", "measuring", "auto", "compiling", "a measurement"],
+    ids=["wisdom", "measuring", "keeping", "compiling", "a measurement"],
 )
 def test_a_child_forked_while_another_thread_is_at_work_is_not_stuck(hold: str, ask: str) -> None:
     script = OPERATION + FORK.replace("HOLD", hold).replace("ASK", ask)

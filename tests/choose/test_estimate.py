@@ -15,7 +15,8 @@ from einbench.choose.environment import Environment, Machine, Threads, environme
 from einbench.choose.estimate import Estimate, estimate
 from einbench.choose.signature import Signature
 from einbench.choose.wisdom import Wisdom
-from einbench.registry import Operation, forget
+from einbench.operation import Operation
+from einbench.registry import forget
 
 Seconds = Mapping[str, float]
 EVEN = {"plain": 3e-3, "middling": 1e-3, "clever": 2e-3}

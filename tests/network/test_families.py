@@ -56,7 +56,7 @@ def test_threads_fall_back_to_one_thread() -> None:
     if not einbench.operation("linear")["numba_parallel"].available:
         pytest.skip("no safe threading layer")
     families = Families("numba_parallel")
-    assert [families.kernel(name).method for name in ("linear", "bias_gradient")] == [
+    assert [families.kernel(einbench.operation(n)).method for n in ("linear", "bias_gradient")] == [
         "numba_parallel", "numba"
     ]  # fmt: skip
 
@@ -65,8 +65,8 @@ def test_every_family_has_a_kernel_of_every_operation() -> None:
     methods = {method for op in einbench.operations.values() for method in op.kernels}
     for method in methods:
         if all(op[method].available for op in einbench.operations.values() if method in op):
-            for name in einbench.operations:
-                assert Families(method).kernel(name) is not None
+            for op in einbench.operations.values():
+                assert Families(method).kernel(op) is not None
 
 
 def test_one_operation_may_have_a_kernel_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
