@@ -174,9 +174,8 @@ def contributed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     appended = 0
     for note, _, body in blocks("CONTRIBUTING.md"):
         if note.startswith("append to "):
-            with (folder / note.replace("append to kernels/", "einbench/")).open(
-                "a", encoding="utf-8"
-            ) as file:
+            place = note.removeprefix("append to kernels/")
+            with (folder / "einbench" / place).open("a", encoding="utf-8") as file:
                 file.write(f"\n\n{body}")
             appended += 1
     assert appended == 1

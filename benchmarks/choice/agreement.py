@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
 def _tune(folder: Path, options: list[str]) -> None:
     subprocess.run(  # noqa: S603 - this interpreter and the command itself
         [sys.executable, "-m", "einbench.cli", "tune", *options],
-        env={**os.environ, "EINBENCH_WISDOM": str(folder), "PYTHONSAFEPATH": "1"}, check=True,
+        env={**os.environ, "EINBENCH_WISDOM": str(folder)}, check=True,
     )  # fmt: skip
 
 

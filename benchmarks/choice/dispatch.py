@@ -196,7 +196,7 @@ def _pairs(
 def _first_answer(name: str) -> dict[str, Any]:
     """Milliseconds from a fresh process's first question to its answer, the call included."""
     with tempfile.TemporaryDirectory(prefix="wisdom-") as folder:
-        env = {**os.environ, "EINBENCH_WISDOM": folder, "PYTHONSAFEPATH": "1"}
+        env = {**os.environ, "EINBENCH_WISDOM": folder}
         argv = [sys.executable, "-c", _FIRST_ANSWER, name]
         answers = []
         for _ in range(1 + _PROCESSES):

@@ -31,8 +31,7 @@ def header(facts: Mapping[str, Any]) -> list[str]:
 def origin(measured: Path | None = None, checkout: Path = _CHECKOUT) -> str:
     """Whether the kernels that ran are those of this checkout, which ``commit_info`` names.
 
-    ``python -m pytest`` finds the checkout's folder before the installed package, plain
-    ``pytest`` and ``PYTHONSAFEPATH=1`` the package, which may be older than the checkout.
+    What is installed may be older than the checkout, unless it was installed with ``-e``.
     """
     measured = measured or Path(einbench.__file__).resolve().parent
     if measured == checkout:

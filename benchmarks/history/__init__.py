@@ -1,5 +1,6 @@
 """asv's suites: every operation and kernel of the checkout, over the commits of the repository.
 
 `operations` makes the benchmarks, `profiles` says how much of them is measured, `listing` where
-their names come from, `facts` what is checked once a commit before anything is timed.
+their names come from, `measured` is the package that a commit installed, `facts` what is checked
+once a commit before anything is timed.
 """

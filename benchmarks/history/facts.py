@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import einbench
-
+from .measured import einbench
 from .profiles import Profile
 
 Fact = dict[str, Any]

@@ -8,7 +8,6 @@ measured: there, a kernel the commit lacks would shift all after it to another o
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,8 +16,12 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
+#: the checkout's folder kernels/ under the package's name, whatever is installed
 _PRINT_NAMES = """
-import json, einbench
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("einbench", sys.argv[1])
+einbench = sys.modules["einbench"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(einbench)
 print(json.dumps([[o.name, "batch" in o.axes, list(o.kernels)]
                   for o in einbench.operations.values()]))
 """
@@ -38,15 +41,14 @@ class Listed:
 def listed(checkout: Path = CHECKOUT) -> tuple[Listed, ...]:
     """Every operation of a checkout, in reading order.
 
-    Another process imports it: this one measures the installed package of the same name.
+    Another process imports it: this one measures the installed package.
 
     Raises:
         RuntimeError: the checkout's package cannot be imported; the message says why.
     """
-    environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONSAFEPATH": "1"}
     finished = subprocess.run(  # noqa: S603 - this interpreter and a fixed program
-        [sys.executable, "-c", _PRINT_NAMES],
-        env=environment, capture_output=True, text=True, check=False,
+        [sys.executable, "-I", "-c", _PRINT_NAMES, str(checkout / "kernels" / "__init__.py")],
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     if finished.returncode:
         told = finished.stderr.strip().splitlines() or ["no reason given"]

@@ -29,11 +29,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-import einbench
-
 from . import facts as _facts
 from . import listing as _listing
 from . import profiles as _profiles
+from .measured import einbench
 
 try:
     _PROFILE = _profiles.chosen()

@@ -53,15 +53,15 @@ class Partner:
         """
         self.entry = entry
         self._log = folder / f"{entry.name}.log"
-        environment = {key: v for key, v in os.environ.items() if key != "PYTHONSAFEPATH"}
-        environment |= dict.fromkeys(_THREADS, str(threads)) | {"JAX_PLATFORMS": "cpu"}
+        environment = (
+            dict(os.environ) | dict.fromkeys(_THREADS, str(threads)) | {"JAX_PLATFORMS": "cpu"}
+        )
         environment |= more or {}
         self._stderr = self._log.open("ab")
         contender = f"{entry.name}={entry.module}:{entry.function}"
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter and the study's own module
             [sys.executable, "-m", worker, contender, str(threads)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,
-            # without the safe path, the folder it is run in is where its package is found
             cwd=_BENCHMARKS, env=environment, text=True, encoding="utf-8",
             start_new_session=True,  # Ctrl-C is for the study, which ends its workers itself
         )  # fmt: skip

@@ -14,6 +14,7 @@ import pytest
 import einbench
 from einbench.gate import gate as module
 from einbench.gate.gate import Settings, gate
+from einbench.gate.installed import NAMES
 from einbench.gate.pair import Cell, Schedule, measure_pair
 from einbench.gate.partner import CellError, LaunchError, Partner
 from einbench.gate.revision import Revision
@@ -73,9 +74,9 @@ def environment(folder: Path, code: str = "") -> Path:
         sysconfig.get_path("purelib", "venv", vars={"base": str(folder), "platbase": str(folder)})
     )
     shutil.copytree(
-        Path(einbench.__file__).parent, packages / "kernels", ignore=shutil.ignore_patterns("data")
+        Path(einbench.__file__).parent, packages / NAMES[0], ignore=shutil.ignore_patterns("data")
     )
-    with (packages / "kernels" / "__init__.py").open("a", encoding="utf-8") as file:
+    with (packages / NAMES[0] / "__init__.py").open("a", encoding="utf-8") as file:
         file.write(code)
     for library in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
         with (packages / "this.pth").open("a", encoding="utf-8") as file:
@@ -161,7 +162,7 @@ def test_an_import_that_fails_is_told(start, tmp_path):
 def test_an_environment_without_the_package_is_not_measured_by_another_one(start):
     # whatever is found outside its prefix, or not found at all: no other kernels are launched
     outside = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
-    with pytest.raises(LaunchError, match="kernels"):
+    with pytest.raises(LaunchError, match="neither einbench nor kernels is installed"):
         start(outside)()
 
 

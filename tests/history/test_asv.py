@@ -7,6 +7,8 @@ import math
 import os
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,11 @@ def asv(tmp_path):
     for command in (["git", "init", "-q", "repository"], [*git, "commit", "-q", "--allow-empty"]):
         message = ["-m", "one"] if "commit" in command else []
         subprocess.run([*command, *message], cwd=tmp_path, check=True)
+
+    # asv starts its processes here, as it does in the checkout's root
+    decoy = tmp_path / "kernels"
+    decoy.mkdir()
+    (decoy / "__init__.py").write_text("raise RuntimeError('of no commit')", encoding="utf-8")
 
     def run(*arguments, **variables):
         # asv drops PYTHONPATH, which here stands for the installed package
@@ -91,10 +98,38 @@ def test_asv_run_stores_what_it_measured_of_the_installed_package(asv, tmp_path)
     assert rows["relu.time_kernel"]["version"] == "1"
 
 
-STUB = """
-import sys
+def test_asv_run_measures_a_commit_of_before_the_renaming_in_its_environment(asv, tmp_path):
+    """There the package is called kernels, as is the folder that asv is started beside."""
+    home = tmp_path / "old"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
+    placed = {"base": str(home), "platbase": str(home)}
+    packages = Path(sysconfig.get_path("purelib", "venv", vars=placed))
+    for file in Path(einbench.__file__).parent.rglob("*.py"):
+        to = packages / "kernels" / file.relative_to(Path(einbench.__file__).parent)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        text = file.read_text(encoding="utf-8").replace("einbench", "kernels")
+        to.write_text(text, encoding="utf-8")
+    with (packages / "kernels" / "__init__.py").open("a", encoding="utf-8") as file:
+        file.write(COMPARE + "import sys\nassert __file__.startswith(sys.prefix)\n")
+    libraries = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
+    (packages / "libraries.pth").write_text("\n".join(libraries), encoding="utf-8")
+    # this package lies beside those libraries, and may come by these as well
+    path = {name: str(tmp_path) for name in ("PYTHONPATH", "ASV_PYTHONPATH")}
+    python = Path(sysconfig.get_path("scripts", "venv", vars=placed)) / "python"
+    asked = ("run", "--environment", f"existing:{python}", "--set-commit-hash", "HEAD",
+             "--show-stderr", "--bench", r"^relu\..*\(.(loop|ufunc).,")  # fmt: skip
+    refused = asv(*asked, **path)
+    assert f"kernels was found in {tmp_path / 'kernels'}; pip install" in refused.stdout
+    finished = asv(*asked, ASV_PYTHONPATH="", PYTHONPATH="")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    (file,) = [f for f in (tmp_path / "results").rglob("*.json") if "existing" in f.name]
+    results = json.loads(file.read_text(encoding="utf-8"))["results"]
+    assert results["relu.track_error"][0][:4] == [1000.0, 1000.0, 1.0, 1.0]
+    assert all(value > 0 for value in results["relu.time_kernel"][0][2:4])
+
+
+COMPARE = """
 from types import SimpleNamespace
-import einbench
 
 
 def compare(names, batches, dtypes, budget_s):
@@ -104,9 +139,7 @@ def compare(names, batches, dtypes, budget_s):
     return SimpleNamespace(records=[
         (wrong if kernel.method == "loop" else right)
         | {"operation": op.name, "kernel": kernel.method, "sizes": {"batch": b}, "dtype": d}
-        for op in einbench.operations.values() for kernel in op for b in batches for d in dtypes
+        for op in operations.values() for kernel in op for b in batches for d in dtypes
     ])
-
-
-einbench.compare = compare
 """
+STUB = f"from einbench import operations{COMPARE}\nimport einbench\neinbench.compare = compare\n"

@@ -59,12 +59,10 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Command:
 def _command(module: str, folder: Path) -> Command:
     def run(*arguments: str, mine: str = "") -> Run:
         (folder / "mine.py").write_text(mine, encoding="utf-8")
-        # without the safe path, the folder it is run in is where its package is found
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
-        paths = filter(None, [str(folder), environment.get("PYTHONPATH")])
-        environment.update(
-            PYTHONPATH=os.pathsep.join(paths), EINBENCH_WISDOM=str(folder / "wisdom")
-        )
+        paths = filter(None, [str(folder), os.environ.get("PYTHONPATH")])
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(paths), "EINBENCH_WISDOM": str(folder / "wisdom"),
+        }  # fmt: skip
         output = folder / "found.json"
         done = subprocess.run(
             [sys.executable, "-m", module, str(output), *arguments],
