@@ -20,7 +20,7 @@ from einbench.gate.inventory import (
     sort_out,
     take_inventories,
 )
-from einbench.gate.pair import Cell, Schedule, Start, measure_pair
+from einbench.gate.pair import Compared, Schedule, Start, measure_pair
 from einbench.gate.partner import CellError, LaunchError, Partner
 from einbench.gate.revision import Repository, Revision
 from einbench.gate.settings import Thresholds
@@ -56,7 +56,7 @@ class Settings:
 class Finding:
     """What became of one cell."""
 
-    cell: Cell
+    cell: Compared
     #: ok, regression, unconfirmed, unclear, faster, wrong, missing, failed, left_out, new, ...
     status: str
     reason: str = ""
@@ -197,7 +197,7 @@ class _Run:
         self._thresholds = thresholds
         self._state = state
         self._told = told
-        self._schedules: dict[Cell, Schedule] = {}
+        self._schedules: dict[Compared, Schedule] = {}
         self.resumed = 0
 
     def judge_all(self, base: Inventory, head: Inventory) -> list[Finding]:
@@ -218,10 +218,10 @@ class _Run:
         ]
         return findings
 
-    def _limits(self, cell: Cell) -> tuple[float, float]:
+    def _limits(self, cell: Compared) -> tuple[float, float]:
         return self._thresholds.of(cell.operation), self._thresholds.floor_s
 
-    def _finding(self, cell: Cell, first: Estimate, second: Estimate | None) -> Finding:
+    def _finding(self, cell: Compared, first: Estimate, second: Estimate | None) -> Finding:
         limits = self._limits(cell)
         if second is not None:
             status = "regression" if second.slower(*limits) else "unconfirmed"
@@ -231,7 +231,7 @@ class _Run:
             status = "faster" if first.faster(*limits) else "ok"
         return Finding(cell, status, "", limits[0], first, second)
 
-    def _leave_out(self, cells: Sequence[Cell]) -> list[Finding]:
+    def _leave_out(self, cells: Sequence[Compared]) -> list[Finding]:
         """Choose how each cell is sampled; those that are too slow say so."""
         kept = self._state.load("schedules")
         if kept is None:
@@ -251,11 +251,11 @@ class _Run:
         return left_out
 
     def _measure(
-        self, stage: str, cells: Sequence[Cell], span: tuple[float, float]
-    ) -> tuple[dict[Cell, Estimate], dict[Cell, Finding]]:
+        self, stage: str, cells: Sequence[Compared], span: tuple[float, float]
+    ) -> tuple[dict[Compared, Estimate], dict[Compared, Finding]]:
         """Launch pairs until every cell is decided, or has had its most; and what failed."""
-        launches: dict[Cell, list[Mapping[str, Any]]] = {cell: [] for cell in cells}
-        failed: dict[Cell, Finding] = {}
+        launches: dict[Compared, list[Mapping[str, Any]]] = {cell: [] for cell in cells}
+        failed: dict[Compared, Finding] = {}
         least, most = self._settings.launches, self._settings.most_launches
         number = 0
         racing = list(cells)
@@ -264,7 +264,9 @@ class _Run:
             part = span[0] + (span[1] - span[0]) * min(number / (least + 1), 1.0)
             label = f"{stage} measurement, launch {number + 1}"
             for record in self._pair(stage, number, racing, (part, label)):
-                cell = Cell(*(record[name] for name in ("operation", "kernel", "batch", "dtype")))
+                cell = Compared(
+                    *(record[name] for name in ("operation", "kernel", "batch", "dtype"))
+                )
                 if "problem" in record:
                     failed[cell] = _failure(cell, record)
                 else:
@@ -278,12 +280,12 @@ class _Run:
                 racing = [c for c in racing if self._goes_on(c, estimate(launches[c]), asked)]
         return {c: estimate(taken) for c, taken in launches.items() if c not in failed}, failed
 
-    def _goes_on(self, cell: Cell, found: Estimate, first_asked: bool) -> bool:
+    def _goes_on(self, cell: Compared, found: Estimate, first_asked: bool) -> bool:
         threshold, floor_s = self._limits(cell)
         return found.undecided(threshold, floor_s) if first_asked else found.open(threshold)
 
     def _pair(
-        self, stage: str, number: int, cells: Sequence[Cell], done: tuple[float, str]
+        self, stage: str, number: int, cells: Sequence[Compared], done: tuple[float, str]
     ) -> list[dict[str, Any]]:
         """One launch of each commit, kept on disk as soon as it is over."""
         name = f"{stage}-{number:02}"
@@ -302,7 +304,7 @@ class _Run:
         return records
 
 
-def _failure(cell: Cell, record: Mapping[str, Any]) -> Finding:
+def _failure(cell: Compared, record: Mapping[str, Any]) -> Finding:
     """What a kernel that passed the check did when it was to be timed."""
     if record.get("wrong") and record["side"] == "head":
         return Finding(cell, "wrong", record["problem"])

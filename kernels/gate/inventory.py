@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from einbench.gate.pair import SAMPLE_S, Cell, Schedule, Start
+from einbench.gate.pair import SAMPLE_S, Compared, Schedule, Start
 from einbench.gate.partner import CellError, Partner
 from einbench.names import unknown
 from einbench.units import seconds_text
@@ -99,25 +99,25 @@ def refuse_unknown(names: Iterable[str], base: Inventory, head: Inventory) -> No
 
 def sort_out(
     base: Inventory, head: Inventory, batches: Sequence[int], dtype: str
-) -> tuple[list[Cell], list[tuple[Cell, str, str]]]:
+) -> tuple[list[Compared], list[tuple[Compared, str, str]]]:
     """Cells that can be compared, and (cell, status, reason) of those that cannot.
 
     Statuses: ``wrong`` where head's kernel fails the check, ``missing`` where head lacks it or
     it cannot run there, ``new`` and ``repaired`` where base has nothing to compare with,
     ``unavailable`` where neither can run it.
     """
-    cells: list[Cell] = []
-    others: list[tuple[Cell, str, str]] = []
+    cells: list[Compared] = []
+    others: list[tuple[Compared, str, str]] = []
     for operation in dict.fromkeys([*base.reasons, *head.reasons]):
         ours, theirs = base.reasons.get(operation, {}), head.reasons.get(operation, {})
         batched = (head if theirs else base).batched(operation)
         for method in dict.fromkeys([*ours, *theirs]):
             sizes: Sequence[int | None] = batches if batched else [None]
-            mine = [Cell(operation, method, batch, dtype) for batch in sizes]
+            mine = [Compared(operation, method, batch, dtype) for batch in sizes]
             status, reason = _compare(operation, method, base, head)
             if status:
                 # what is told of a kernel holds at every size
-                others.append((Cell(operation, method, None, dtype), status, reason))
+                others.append((Compared(operation, method, None, dtype), status, reason))
             else:
                 cells.extend(mine)
     return cells, others
@@ -162,7 +162,7 @@ def _change(base: Inventory, head: Inventory, operation: str) -> str:
 
 
 def choose_schedules(
-    start: Start, cells: Sequence[Cell], told: Callable[[int], None] = lambda done: None
+    start: Start, cells: Sequence[Compared], told: Callable[[int], None] = lambda done: None
 ) -> list[Schedule | str]:
     """How to sample every cell, as base takes it, or why it is left out.
 

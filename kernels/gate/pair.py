@@ -30,8 +30,8 @@ _UNSTEADY = "other bits than its first call gave for the same inputs"
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What is compared: one kernel at one size."""
+class Compared:
+    """One kernel of both commits at one size, by names: either commit may lack it."""
 
     operation: str
     kernel: str
@@ -70,7 +70,7 @@ Start = Callable[[], Partner]
 
 def measure_pair(
     starts: Sequence[Start],
-    cells: Sequence[tuple[Cell, Schedule]],
+    cells: Sequence[tuple[Compared, Schedule]],
     rng: np.random.Generator,
     told: Callable[[int], None] = lambda done: None,
 ) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ def measure_pair(
 
 
 def _measure(
-    partners: Sequence[Partner], cell: Cell, schedule: Schedule, rng: np.random.Generator
+    partners: Sequence[Partner], cell: Compared, schedule: Schedule, rng: np.random.Generator
 ) -> dict[str, Any]:
     names = ("base_s", "head_s")
     times_s: dict[str, Any] = {name: [] for name in names}

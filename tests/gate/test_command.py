@@ -13,14 +13,14 @@ from einbench.gate import gate as module
 from einbench.gate.environment import BuildError, build
 from einbench.gate.estimate import Estimate
 from einbench.gate.gate import Finding, Outcome
-from einbench.gate.pair import Cell
+from einbench.gate.pair import Compared
 from einbench.gate.revision import Repository
 
 FOUND = Estimate(1.31, 1.25, 1.4, 1e-5, 1.31e-5, 7)
 FINDINGS = {
-    0: Finding(Cell("relu", "loop", 1, "float32"), "ok", "", 1.08, FOUND),
-    1: Finding(Cell("relu", "loop", 1, "float32"), "regression", "", 1.08, FOUND, FOUND),
-    2: Finding(Cell("relu", "loop", None, "float32"), "missing", "not in head"),
+    0: Finding(Compared("relu", "loop", 1, "float32"), "ok", "", 1.08, FOUND),
+    1: Finding(Compared("relu", "loop", 1, "float32"), "regression", "", 1.08, FOUND, FOUND),
+    2: Finding(Compared("relu", "loop", None, "float32"), "missing", "not in head"),
 }
 
 

@@ -15,12 +15,12 @@ import einbench
 from einbench.gate import gate as module
 from einbench.gate.gate import Settings, gate
 from einbench.gate.installed import NAMES
-from einbench.gate.pair import Cell, Schedule, measure_pair
+from einbench.gate.pair import Compared, Schedule, measure_pair
 from einbench.gate.partner import CellError, LaunchError, Partner
 from einbench.gate.revision import Revision
 from einbench.gate.settings import Thresholds
 
-CELL = Cell("relu", "ufunc", 128, "float32")
+CELL = Compared("relu", "ufunc", 128, "float32")
 SETTINGS = Settings(("relu",), (128,), launches=3, threads=1)
 
 SLOWED = """

@@ -12,7 +12,7 @@ import pytest
 
 from einbench.gate import gate as module
 from einbench.gate.gate import Settings, gate
-from einbench.gate.pair import Cell, Schedule
+from einbench.gate.pair import Compared, Schedule
 from einbench.gate.partner import CellError, LaunchError
 from einbench.gate.revision import Revision
 from einbench.gate.settings import Thresholds
@@ -268,10 +268,10 @@ def test_another_setting_does_not_go_on_from_what_was_measured_with_this_one(wor
 
 
 def test_a_cell_is_named_as_people_write_it():
-    assert Cell("softmax_vjp", "einsum", 10_000, "float32").name == (
+    assert Compared("softmax_vjp", "einsum", 10_000, "float32").name == (
         "softmax_vjp[einsum] batch 10,000"
     )
-    assert Cell("op", "loop", None, "float32").name == "op[loop]"
+    assert Compared("op", "loop", None, "float32").name == "op[loop]"
 
 
 def test_a_median_below_the_threshold_for_a_moment_ends_no_launching(world):
