@@ -219,7 +219,7 @@ def test_a_kernel_wrong_on_one_draw_only_is_told_which(dtype):
     op.kernel("no_zeros")(lambda inputs: np.maximum(inputs, 0) + (not inputs.any()))
     try:
         posed = [pose(op, probe, dtype) for probe in probes(op, dtype, 0)]
-        verdict = judge(op["no_zeros"], [p for p in posed if p.sizes["batch"]])
+        verdict = judge(op["no_zeros"], [p for p in posed if p.problem.batch])
     finally:
         op.remove("no_zeros")
     assert not verdict.passed
