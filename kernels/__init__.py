@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from einbench.check.judging import Verdict
     from einbench.measure.compare import compare
     from einbench.plugins import load_plugins
+    from einbench.record import Record
     from einbench.report.comparison import Comparison
 
 __version__ = "0.2.0"
@@ -30,6 +31,7 @@ __all__ = [
     "Input",
     "Kernel",
     "Operation",
+    "Record",
     "Verdict",
     "auto",
     "check",
@@ -48,6 +50,7 @@ __all__ = [
 _LATER = {
     "Choice": "einbench.choose.fastest",
     "Comparison": "einbench.report.comparison",
+    "Record": "einbench.record",
     "Verdict": "einbench.check.judging",
     "check": "einbench.check.check",
     "compare": "einbench.measure.compare",

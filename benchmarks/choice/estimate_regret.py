@@ -25,6 +25,7 @@ from einbench.choose.measuring import measure
 from einbench.choose.recall import recall
 from einbench.choose.signature import Signature, signature
 from einbench.choose.wisdom import Wisdom, wisdom
+from einbench.problem import Problem
 
 from .regret import draw
 from .study import Study
@@ -56,13 +57,14 @@ def main(arguments: list[str]) -> None:
 
 
 def _truth(number: int) -> dict[str, Any]:
-    """What every kernel takes at one signature; of hopeless ones what was foreseen."""
+    """What every kernel takes at one signature; of pruned ones what was foreseen."""
     op, drawn = draw(np.random.default_rng([number, 4]), number)
     bound = op.bind(**drawn)
+    problem = Problem.of(op, bound.arrays, bound.options)
     asked = signature(op, bound, environment.threads())
     passed = wisdom().book(op.name).passed(environment.environment(op), asked.dtype)
-    found = measure(op, bound, asked, passed, "patient", SEARCH_S).records
-    seconds = {r["kernel"]: r["median_s"] or r["predicted_s"] for r in found}
+    found = measure(problem, asked, passed, "patient", SEARCH_S).records
+    seconds = {r.kernel: r.median_s or r.predicted_s for r in found}
     return {
         "operation": op.name,
         "signature": asked._asdict(),

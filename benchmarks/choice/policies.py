@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 import einbench
+from einbench.measure.calls import bound
 from einbench.measure.predict import Prediction, predict
 from einbench.measure.timing import interleave
 from einbench.measure.workload import load_images, sizes_for, workload
-from einbench.operation import Operation
 from einbench.problem import Problem
 
 from .study import Study
@@ -49,33 +49,30 @@ def main(arguments: list[str]) -> None:
                 name = f"{op.name} {batch}"
                 if name not in study.rows:
                     asked = Problem.at(op, batch, sizes=sizes_for(op, images, {}))
-                    arrays = dict(workload(asked, images, 0).arrays)
-                    study.keep(name, _row(op, arrays, batch, known))
+                    study.keep(name, _row(workload(asked, images, 0), known))
                     print(name, study.rows[name], flush=True)
         study.summary = summary(study)
         study.write()
     print("\n".join(table(study)))
 
 
-def _row(
-    op: Operation, arrays: dict[str, Any], batch: int, known: dict[str, Prediction]
-) -> dict[str, Any]:
-    choice = einbench.fastest(op, **arrays)
-    through, given = getattr(einbench.auto, op.name), tuple(arrays.values())
+def _row(problem: Problem, known: dict[str, Prediction]) -> dict[str, Any]:
+    op, given = problem.operation, problem.given
+    choice = einbench.fastest(op, *given)
+    through = getattr(einbench.auto, op.name)
     through(*given)
-    options = op.choose_options({})
     calls: dict[str, Any] = {"auto": lambda: through(*given)}
     foreseen: dict[str, float] = {}
     for method in METHODS:
         if method not in op:
             continue
-        found = predict(op[method], arrays, options, batch, _CALL_S, known.get(method))
+        found = predict(op[method], problem, _CALL_S, known.get(method))
         known[method] = found
         if found.seconds > max(_CALL_S, 0.0) and not found.measured:
             foreseen[method] = found.seconds
         else:
-            calls[method] = _call(op, method, given, options)
-    rng = np.random.default_rng([batch, 8])
+            calls[method] = bound(op[method], problem)
+    rng = np.random.default_rng([problem.rows, 8])
     timing = interleave(calls, budget_s=_BUDGET_S, rng=rng, least_calls=7)
     auto = np.array(timing.samples["auto"])
     auto_s = float(np.nanmedian(auto))
@@ -92,13 +89,6 @@ def _row(
         | {name: seconds / auto_s for name, seconds in foreseen.items()},
         "foreseen": sorted(foreseen),
     }
-
-
-def _call(op: Operation, method: str, given: tuple[Any, ...], options: dict[str, str]) -> Any:
-    function = op[method].function
-    if options:
-        return lambda: function(*given, **options)
-    return lambda: function(*given)
 
 
 def summary(study: Study) -> dict[str, Any]:

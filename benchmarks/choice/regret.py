@@ -24,6 +24,7 @@ from einbench.choose.signature import signature
 from einbench.choose.tune import BATCHES
 from einbench.measure.timing import interleave
 from einbench.operation import Operation
+from einbench.problem import Problem
 
 from .study import Study
 
@@ -57,8 +58,8 @@ def _row(number: int) -> dict[str, Any]:
     choice = einbench.fastest(op, **drawn)
     bound = op.bind(**drawn)
     asked = signature(op, bound, environment.threads())
-    found = measure(op, bound, asked, {}, "patient", SEARCH_S)
-    timed = {r["kernel"]: r["median_s"] for r in found.records if r["median_s"]}
+    found = measure(Problem.of(op, bound.arrays, bound.options), asked, {}, "patient", SEARCH_S)
+    timed = {r.kernel: r.median_s for r in found.records if r.median_s}
     best = min(timed, key=timed.__getitem__)
     chosen = choice.kernel.method
     ratio = _duel(op, drawn, chosen, best, rng) if chosen != best else 1.0

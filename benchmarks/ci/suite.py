@@ -16,10 +16,10 @@ from einbench.check.judging import Verdict
 from einbench.check.sized import exact_case, judge_output, timed_case
 from einbench.check.truth import Case
 from einbench.kernel import Kernel
-from einbench.measure.compare import MEMORY_BYTES
+from einbench.measure.asked import MEMORY_BYTES
 from einbench.measure.memory import available_bytes
 from einbench.measure.predict import Prediction, predict
-from einbench.measure.timing import interleave, told
+from einbench.measure.timing import interleave, one_line
 from einbench.measure.workload import Images, load_images, sizes_for, workload
 from einbench.operation import Operation
 from einbench.problem import Problem
@@ -123,7 +123,7 @@ class Suite:
         try:
             slow, reason = self._try(place, kernel)
         except (Exception, SystemExit) as problem:  # whatever a kernel raises is its result
-            slow, reason = None, f"raises {told(problem)}"
+            slow, reason = None, f"raises {one_line(problem)}"
         if reason:
             pytest.fail(f"{name}: {reason}", pytrace=False)
         if slow:
@@ -150,14 +150,7 @@ class Suite:
     def expected(self, place: Place, kernel: Kernel) -> Prediction:
         """Seconds a call takes here, from what smaller batches took."""
         key = (place.problem.operation.name, kernel.method)
-        found = predict(
-            kernel,
-            place.problem.arrays,
-            place.problem.options,
-            place.problem.rows,
-            CALL_S,
-            self._known.get(key),
-        )
+        found = predict(kernel, place.problem, CALL_S, self._known.get(key))
         if CALL_S < found.seconds <= 4 * CALL_S and not found.measured:
             # near the limit one call is surer than a prediction: a busy neighbour made 40 ms
             # of what takes 1, and a kernel must not come and go between runs
@@ -201,7 +194,7 @@ class Suite:
             return None
         try:
             expected = self.expected(place, kernel)
-        except (Exception, SystemExit):  # told by its own test
+        except (Exception, SystemExit):  # its own test says so
             return None
         if expected.seconds > CALL_S:
             at = expected.measured_batch

@@ -26,7 +26,8 @@ import pytest
 import einbench
 from einbench.check.sized import judge_output
 from einbench.kernel import Kernel
-from einbench.measure.timing import told
+from einbench.measure.run import compile_s
+from einbench.measure.timing import one_line
 
 from .provenance import blas_text
 from .suite import DTYPE, Place, Suite
@@ -64,7 +65,7 @@ def test_kernel(
             output = benchmark(chosen.function, *place.problem.given, **place.problem.options)
         error, reason = judge_output(place.question, output)
     except (Exception, SystemExit) as problem:  # whatever a kernel raises is its result
-        reason = f"raises {told(problem)}"
+        reason = f"raises {one_line(problem)}"
     if reason:
         pytest.fail(f"{place.name(chosen)}: {reason}", pytrace=False)
     timed: Any = benchmark.stats
@@ -98,5 +99,5 @@ def _facts(
         "speedup": baseline.seconds / median_s if baseline else None,
         "speedup_predicted": baseline.predicted if baseline else False,
         "blas": blas_text(suite.facts),
-        "compile_s": getattr(kernel.function, "compile_s", None),
+        "compile_s": compile_s(kernel),
     }

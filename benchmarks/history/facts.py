@@ -68,9 +68,10 @@ def _compared(profile: Profile, compare: Compare) -> Facts:
 def _facts(profile: Profile, compare: Compare, names: list[str], budget_s: float) -> Facts:
     compared = compare(names, batches=profile.batches, dtypes=profile.dtypes, budget_s=budget_s)
     found = {}
-    for record in compared.records:
+    # of older commits too, whose records are dicts
+    for record in compared.document()["records"]:
         # an operation without batches has one size, listed as the first batch
-        batch = record["sizes"].get("batch", profile.batches[0])
+        batch = record["sizes"].get(record.get("leading", "batch"), profile.batches[0])
         cell = key(record["operation"], record["kernel"], batch, record["dtype"])
         found[cell] = {name: record.get(name) for name in _KEPT}
     return found

@@ -17,7 +17,7 @@ from einbench.check.layouts import as_layout
 from einbench.check.probes import Probe
 from einbench.check.truth import Truth, as_tuple, exact_truth, finite_only, truth
 from einbench.kernel import Kernel
-from einbench.measure.timing import told
+from einbench.measure.timing import one_line
 from einbench.operation import Operation
 from einbench.problem import Problem
 
@@ -143,7 +143,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     except RuntimeWarning as raised:
         return np.inf, f"warns: {raised}"
     except (Exception, SystemExit) as raised:
-        return np.inf, f"raises {told(raised)}"
+        return np.inf, f"raises {one_line(raised)}"
     if reason := contract.form(problem, result):
         return np.inf, reason
     outputs = as_tuple(op, result)
@@ -163,7 +163,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
             or _on_other_numbers(kernel, posed, call, memory)
         )
     except (Exception, SystemExit) as raised:
-        reason = f"a second call raises {told(raised)}"
+        reason = f"a second call raises {one_line(raised)}"
     return found.units, reason
 
 

@@ -17,6 +17,7 @@ from einbench.choose.wisdom import Wisdom, wisdom
 from einbench.host.locks import ForkedLock
 from einbench.kernel import Kernel
 from einbench.operation import Operation
+from einbench.problem import Problem
 
 if TYPE_CHECKING:
     from einbench.choose.estimate import Estimate
@@ -115,7 +116,7 @@ def _from_memory(
 def _passes(
     op: Operation, kernel: Kernel, here: Environment, asked: Signature, memory: Wisdom
 ) -> bool:
-    """Check a kernel that somebody else's wisdom names, before it is first called."""
+    """Check a kernel that imported wisdom names, before it is first called."""
     from einbench.choose.measuring import check_one
 
     with _MEASURING.lock:
@@ -142,10 +143,12 @@ def _measure(
     book = memory.book(op.name)
     old = hint(book, here, asked)
     passed = book.passed(here, asked.dtype)
-    measured = measure(op, bound, asked, passed, rigor, budget_s, clock)
+    measured = measure(
+        Problem.of(op, bound.arrays, bound.options), asked, passed, rigor, budget_s, clock
+    )
     choice = remembered(here, asked, rigor, measured.records)
     if choice is None:
-        reasons = "; ".join(f"{r['kernel']}: {r['reason']}" for r in measured.records)
+        reasons = "; ".join(f"{r.kernel}: {r.reason}" for r in measured.records)
         raise NoKernelLeft(f"{op.name}: no kernel is left to choose from ({reasons})")
     # what kernels take for infinity and NaN says nothing of the numbers that others will have
     usual = all(np.isfinite(array).all() for array in bound.arrays if array.dtype.kind == "f")

@@ -5,7 +5,7 @@
     best_s = call + flops / peak + bytes / bandwidth
 
 The distance is ``sum over axes |log(1 + n) - log(1 + m)|``, and so much more where the kind of
-call or the machine is another. A kernel that was hopeless there counts as taking four times what
+call or the machine is another. A kernel that was pruned there counts as taking four times what
 the winner took. Where nothing is remembered of any kernel, the last of them is taken: they are
 registered simplest first, and a later one is there because it is faster.
 """
@@ -23,8 +23,9 @@ from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature
 from einbench.choose.wisdom import Wisdom
 from einbench.kernel import Kernel
-from einbench.measure.ranking import TIE_RATIO
+from einbench.measure.asked import MEMORY_BYTES, PRUNED_RATIO
 from einbench.operation import Operation
+from einbench.record import TIE_RATIO
 
 #: nominal: they scale a time from one size to another, and say nothing of a time itself
 _CALL_S = 1e-6
@@ -34,10 +35,6 @@ _BANDWIDTH = 1e10
 _OTHER_KIND, _OTHER_MACHINE = 3.0, 20.0
 #: what is nearer is as near
 _NEAREST = 0.01
-#: what was not called at a size was expected to take at least so many times the winner
-_HOPELESS = 4.0
-#: kernels that would allocate more were not measured, and are not chosen unmeasured
-_MEMORY_BYTES = 1_000_000_000
 
 
 class Estimate(NamedTuple):
@@ -104,7 +101,7 @@ def _sensible(
     return [
         method
         for method in usable
-        if method not in wrong and op[method].temporary_bytes(sizes, asked.dtype) <= _MEMORY_BYTES
+        if method not in wrong and op[method].temporary_bytes(sizes, asked.dtype) <= MEMORY_BYTES
     ] or usable
 
 
@@ -134,7 +131,7 @@ def _seconds(choice: Remembered, method: str) -> float | None:
     if method in choice.times:
         return choice.times[method].median_s
     if choice.left_out.get(method, "").startswith("skipped"):
-        return _HOPELESS * choice.times[choice.kernel].median_s
+        return PRUNED_RATIO * choice.times[choice.kernel].median_s
     return None
 
 

@@ -12,6 +12,7 @@ from einbench.choose.deciding import Decision, decide
 from einbench.kernel import Kernel
 from einbench.names import unknown
 from einbench.operation import Operation
+from einbench.record import Record
 from einbench.registry import operation
 
 
@@ -33,7 +34,7 @@ class Choice:
         return self.decision.origin
 
     @cached_property
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Record]:
         """A record for every kernel of the operation, the ones left out with their reason."""
         from einbench.choose.evidence import records
 

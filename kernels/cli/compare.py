@@ -22,6 +22,8 @@ from einbench.cli.parameters import (
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
 from einbench.cli.target import Target, refuse_unwritable
+from einbench.measure.asked import MEMORY_BYTES
+from einbench.record import WRONG, Record
 
 if TYPE_CHECKING:
     from einbench.operation import Operation
@@ -54,7 +56,8 @@ if TYPE_CHECKING:
 )
 @seed_option
 @click.option(
-    "--memory", type=positive, default=1.0, show_default=True, metavar="GB",
+    "--memory", type=positive, default=MEMORY_BYTES / 1e9, show_default=True,
+    metavar="GB",
     help="Most that a kernel's temporaries may take.",
 )  # fmt: skip
 @click.option(
@@ -116,7 +119,7 @@ def compare(
     _end(comparison, ops, target, picture)
     if comparison.interrupted:
         return INTERRUPTED
-    wrong = any(r["status"] in ("rejected", "failed") for r in comparison.records)
+    wrong = any(record.status in WRONG for record in comparison.records)
     return REJECTED if wrong else 0
 
 
@@ -180,8 +183,8 @@ def _end(comparison: Comparison, ops: list[Operation], target: Target, picture: 
         say(f"all numbers: {'stdout' if target.stdout else target.path}")
 
 
-def _cell_of(record: dict[str, Any]) -> tuple[Any, ...]:
-    return record["operation"], record["dtype"], record["sizes"].get("batch")
+def _cell_of(record: Record) -> tuple[Any, ...]:
+    return record.operation, record.dtype, record.batch
 
 
 def _asked(comparison: Comparison, ops: list[Operation]) -> int:

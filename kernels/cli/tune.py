@@ -145,10 +145,10 @@ def _won(tuned: Tuned) -> tuple[str | None, tuple[str, ...], float | None]:
 
     if tuned.decision is None:
         return None, (), None
-    rows = {str(row["kernel"]): row for row in records(tuned.decision)}
+    rows = {row.kernel: row for row in records(tuned.decision)}
     kernel = tuned.decision.kernel.method
-    tie = tuple(name for name, row in rows.items() if row["tie"]) or (kernel,)
-    return kernel, tie, rows[kernel]["median_s"]
+    tie = tuple(name for name, row in rows.items() if row.tie) or (kernel,)
+    return kernel, tie, rows[kernel].median_s
 
 
 def _show(done: Sequence[Tuned], out: Console) -> None:

@@ -89,7 +89,7 @@ def _setting(kept: Kept) -> str:
     asked = kept.choice.signature
     blas, numba = asked.threads
     layout = "C" if set(asked.layout) == {"C"} else f"layout {asked.layout}"
-    text = setting_text({"dtype": asked.dtype, "layout": layout, "threads": blas})
+    text = setting_text(None, None, asked.dtype, layout, blas)
     return text if blas == numba else f"{text} of BLAS, {numba} of numba"
 
 

@@ -97,7 +97,7 @@ def _least_rounds(blocks: int, *, first: bool) -> int:
 def _still_racing(part: Timing, fastest_s: dict[str, float]) -> list[str]:
     """Who is not beaten clearly; ``fastest_s`` holds fastest calls and is brought up to date.
 
-    A block in which threads waited for a core is nobody's fault: the blocks before it count too.
+    A block in which threads waited for a core says little: the blocks before it count too.
     """
     for name, times in part.samples.items():
         fastest_s[name] = min(float(np.nanmin(times)), fastest_s.get(name, math.inf))

@@ -1,36 +1,32 @@
-"""A kernel with its arguments as a call without any: what the clock sees."""
+"""A kernel with a problem's inputs as a call without any: what the clock sees."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
-from einbench.kernel import Array, Kernel
+from einbench.kernel import Kernel
+from einbench.problem import Problem
 
 Call = Callable[[], object]
 
 
-def bound(kernel: Kernel, arrays: tuple[Array, ...], options: Mapping[str, str]) -> Call:
-    """The kernel's function, as anybody calls it who has it."""
-    function = kernel.function
-    if options:
-        return lambda: function(*arrays, **options)
-    return lambda: function(*arrays)
+def bound(kernel: Kernel, problem: Problem) -> Call:
+    """What the kernel's users call; all that it prepares for the problem is prepared now."""
+    return partial(kernel.prepared(problem.given, problem.options), *problem.given)
 
 
-def bare(kernel: Kernel, arrays: tuple[Array, ...], options: Mapping[str, str]) -> Call:
-    """What `einbench.auto` calls for such arrays, with nothing between."""
-    return partial(kernel.entry(arrays, options), *arrays)
+def bare(kernel: Kernel, problem: Problem) -> Call:
+    """What `einbench.auto` calls for such inputs, with nothing between."""
+    return partial(kernel.entry(problem.given, problem.options), *problem.given)
 
 
-def kept(
-    kernel: Kernel, arrays: tuple[Array, ...], options: Mapping[str, str], made: list[object]
-) -> Call:
+def collecting(kernel: Kernel, problem: Problem, made: list[object]) -> Call:
     """As `bound`, and what it returned is put into ``made``."""
-    function = kernel.function
+    bound_call = bound(kernel, problem)
 
     def call() -> object:
-        made.append(function(*arrays, **options))
+        made.append(bound_call())
         return made[-1]
 
     return call

@@ -14,9 +14,9 @@ from einbench.check.check import as_operations, check_small
 from einbench.check.judging import Verdict
 from einbench.check.layouts import check_layout
 from einbench.host.machine import limit_threads, machine
-from einbench.measure.cell import Cell, Limits, run_cell
-from einbench.measure.predict import Prediction
+from einbench.measure.asked import MEMORY_BYTES, Conditions, Limits
 from einbench.measure.roofline import Roofline
+from einbench.measure.run import Predictions, run
 from einbench.measure.workload import (
     Images,
     load_images,
@@ -28,6 +28,7 @@ from einbench.measure.workload import (
 from einbench.names import check_dtype, unknown
 from einbench.operation import Operation
 from einbench.problem import Problem
+from einbench.record import Record
 from einbench.registry import operations
 from einbench.report.comparison import Comparison
 
@@ -43,7 +44,6 @@ _LEAST_S = 0.05
 #: much weight of cells that guess counts
 _OVERHEAD_S = 1.2
 _PRIOR = 5.0
-MEMORY_BYTES = 1_000_000_000
 
 #: (part done between 0 and 1, what is being done)
 Progress = Callable[[float, str], None]
@@ -111,28 +111,32 @@ def compare(
         "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,
         "data": images.source, "operations": [op.name for op in ops],
     }  # fmt: skip
-    records: list[dict[str, Any]] = []
+    records: list[Record] = []
     interrupted = False
-    told = progress or (lambda part, label: None)
+    report = progress or (lambda part, label: None)
     with limit_threads(threads) as used:
         clock = _Budget(plans, budget_s, start_s)
         roofline = Roofline(used)
         try:
             for plan in plans:
-                told(clock.part_done, f"{plan.operation.name}: checking")
+                report(clock.part_done, f"{plan.operation.name}: checking")
                 verdicts = _verdicts(plan, seed)
-                known: dict[str, Prediction] = {}
+                known: Predictions = {}
                 for problem, weight in zip(plan.problems, plan.weights, strict=True):
-                    told(clock.part_done, str(problem))
-                    cell = _cell(workload(problem, images, seed, layout), layout, used, seed)
+                    report(clock.part_done, str(problem))
                     limits = Limits(clock.share_s(weight), clock.call_s, memory_bytes)
-                    rows, timing_s = run_cell(cell, verdicts, known, roofline, limits)
-                    records.extend(rows)
-                    clock.spent(weight, timing_s)
+                    measured = run(
+                        workload(problem, images, seed, layout),
+                        Conditions(layout, used, seed),
+                        verdicts, known, roofline, limits,
+                    )  # fmt: skip
+                    known = measured.known
+                    records.extend(measured.records)
+                    clock.spent(weight, measured.timing_s)
         except KeyboardInterrupt:
             interrupted = True
         settings["timed_s"] = clock.timed_s
-        told(1.0, "interrupted" if interrupted else "done")
+        report(1.0, "interrupted" if interrupted else "done")
         facts = {**machine(), "threads": used}
     return Comparison(records, facts, settings, time.perf_counter() - start_s, interrupted)
 
@@ -225,10 +229,3 @@ def _refuse_too_large(plans: list[_Plan], images: Images) -> None:
 def _verdicts(plan: _Plan, seed: int) -> dict[str, Verdict]:
     op = plan.operation
     return {v.method: v for v in check_small(op, op, plan.dtype, seed)}
-
-
-def _cell(problem: Problem, layout: str, threads: int, seed: int) -> Cell:
-    return Cell(
-        problem.operation, problem.arrays, dict(problem.options), dict(problem.sizes),
-        problem.dtype, layout, threads, seed,
-    )  # fmt: skip

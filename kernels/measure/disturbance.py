@@ -28,8 +28,8 @@ class Moment(NamedTuple):
 
 def moment() -> Moment:
     """Of now."""
-    everyone, own = psutil.cpu_times(), psutil.Process().cpu_times()
-    idle_s = everyone.idle + getattr(everyone, "iowait", 0.0)
+    system, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    idle_s = system.idle + getattr(system, "iowait", 0.0)
     return Moment(time.perf_counter(), idle_s, own.user + own.system)
 
 

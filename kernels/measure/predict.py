@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.kernel import Kernel
-from einbench.measure.workload import first_rows
+from einbench.measure.calls import bound
+from einbench.problem import Problem
 
 Array = npt.NDArray[Any]
 
@@ -37,9 +38,7 @@ class Prediction:
 
 def predict(
     kernel: Kernel,
-    arrays: Mapping[str, Array],
-    options: Mapping[str, str],
-    batch: int,
+    problem: Problem,
     limit_s: float,
     known: Prediction | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -52,14 +51,14 @@ def predict(
     """
 
     def measured(rows: int) -> Prediction:
-        inputs = first_rows(kernel.operation, arrays, rows)
+        part = problem if problem.batch is None else problem.first_rows(rows)
+        call = bound(kernel, part)
         with np.errstate(all="ignore"):
             start_s = clock()
-            kernel.function(*inputs, **options)
+            call()
             return Prediction(batch, rows, clock() - start_s)
 
-    if kernel.operation.leading is None:
-        batch = 1
+    batch = problem.rows
     if known is None:
         measured(min(batch, 1))  # the first call may compile
         known = measured(min(batch, 1))

@@ -12,18 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from einbench.record import (
+    CONFIDENCE,
+    FEWEST_SAMPLES,
+    TIE_MEDIAN_RATIO,
+    TIE_RATIO,
+    UNSTABLE_WIDTH,
+)
+
 Array = npt.NDArray[np.float64]
 Samples = Mapping[str, Sequence[float]]
 
-#: fewer samples have no 95 % interval of the median: even their extremes, taken from 5
-#: samples, miss it in 2 / 2**5 = 6 % of all cases
-FEWEST_SAMPLES = 6
-#: a kernel whose ratio to the best may be below this is as fast as the best
-TIE_RATIO = 1.02
-#: and one whose median ratio is beyond this is slower, however wide its interval
-TIE_MEDIAN_RATIO = 1.10
-#: an interval wider than this part of the median (10 % to either side) is unstable
-UNSTABLE_WIDTH = 0.20
 RESAMPLES = 4000
 #: number of values -> 97.5 % point of Student's t with one degree of freedom less
 _STUDENT_T = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
@@ -42,7 +41,7 @@ class Summary:
     #: too few samples for an interval
     few: bool
     #: the interval (with few samples: their spread) is wider than 20 % of the median; a
-    #: single sample shows no spread and is told by ``few`` alone
+    #: single sample shows no spread: ``few`` alone says so
     unstable: bool
     #: median of baseline / kernel within rounds, of medians where those are few; None without any
     speedup: float | None
@@ -54,7 +53,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Who is fastest, and who is not told apart from it."""
+    """Which kernel is fastest, and which cannot be distinguished from it."""
 
     summaries: Mapping[str, Summary]
     winner: str | None
@@ -179,7 +178,7 @@ class _Bootstrap:
         lower, upper = self._middle(values.size)
         in_order = np.sort(values)
         medians = (in_order[lower] + in_order[upper]) / 2
-        low, high = np.quantile(medians, (0.025, 0.975))
+        low, high = np.quantile(medians, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
         return float(low), float(high)
 
     def _middle(self, n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -18,7 +18,7 @@ from einbench.jit import pool
 
 
 def stop_spinning() -> None:
-    """End OpenBLAS's idle threads, where nobody else in this process can be using them."""
+    """End OpenBLAS's idle threads, where no other thread of this process can be using them."""
     # OpenBLAS does this itself before a fork; a thread in the middle of a product would wait for
     # ever for the ones that are ended
     if _alone():

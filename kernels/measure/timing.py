@@ -118,12 +118,12 @@ def interleave(
 
     - A call is *slow* where it takes more than its share, ``budget_s / (2 max(3, kernels))``.
       Slow calls get no untimed call, and no warm-up where ``expected_s`` says they are slow.
-    - Rounds 1 to 3: everyone. After them, whose fastest call is beyond twice the best's retires,
-      but only after round 7 where its seven rounds cost no more than two shares; a slow kernel
-      retires after its first sample.
+    - Rounds 1 to 3: all. After them a kernel whose fastest call is beyond twice the best's
+      retires, but only after round 7 where its seven rounds cost no more than two shares; a slow
+      kernel       retires after its first sample.
     - Rounds 4 to 7: the contenders, while three budgets last (slow ones from their second
       sample on). From round 8: while the budget lasts, at most ``most_rounds``.
-    - The first sample of a slow call costs the budget nothing, or one hopeless loop would
+    - The first sample of a slow call costs the budget nothing, or one slow loop would
       leave the contenders without samples.
 
     So every kernel has one sample at least, one that is not slow three, and no cell takes
@@ -144,7 +144,7 @@ def interleave(
         keep: what to keep of an output, called when the clock has stopped; all of it by default.
 
     Returns:
-        A `Timing`. What a call raises makes its kernel leave and is told in ``failures``.
+        A `Timing`. What a call raises makes its kernel leave and is in ``failures``.
 
     Raises:
         ValueError: the budget is not a positive number of seconds.
@@ -162,7 +162,7 @@ def interleave(
                 _Entrant(call, keep), expected_s.get(name), share_s, min_sample_s, clock
             )
         except (Exception, SystemExit) as problem:
-            failures[name] = told(problem)
+            failures[name] = one_line(problem)
 
     best_s = min((entrant.call_s for entrant in entrants.values()), default=0.0)
     asked_s, budget_s = budget_s, max(budget_s, least_calls * best_s)
@@ -178,7 +178,7 @@ def interleave(
             try:
                 entrants[name].sample(share_s, clock)
             except (Exception, SystemExit) as problem:
-                failures[name] = told(problem)
+                failures[name] = one_line(problem)
                 del entrants[name]
             free_s += (clock() - called_s) if free else 0.0
         rounds += 1
@@ -194,7 +194,7 @@ def interleave(
             clock() - start_s - free_s + sum(entrants[name].round_s(share_s) for name in racing)
         )
         if ahead_s > limit_s:
-            # the first rounds are everyone's right, but for slow calls
+            # all take part in the first rounds, but for slow calls
             sure = rounds < min(FIRST_ROUNDS, least_rounds)
             racing = [name for name in racing if sure and entrants[name].call_s <= share_s]
 
@@ -253,7 +253,7 @@ def _contenders(
     return [name for name in racing if stays(entrants[name])]
 
 
-def told(problem: BaseException) -> str:
+def one_line(problem: BaseException) -> str:
     """What a kernel raised, in one line: ``ValueError: message``."""
     lines = str(problem).strip().splitlines()
     return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__

@@ -47,7 +47,7 @@ def load_images(folder: str | Path | None) -> Images:
 
 
 def sizes_for(operation: Operation, images: Images, sizes: Mapping[str, int]) -> dict[str, int]:
-    """The sizes asked for; features and classes are the images' where nobody asked."""
+    """The sizes asked for; features and classes are the images' by default."""
     natural = {**operation.sizes, **_natural(operation, images)}
     return {axis: sizes.get(axis, natural[axis]) for axis in operation.sizes}
 
@@ -110,9 +110,3 @@ def workload(problem: Problem, images: Images, seed: int, layout: str = "C") -> 
             array = op.draw_one(name, rng, problem.dtype, problem.sizes)
         arrays[name] = read_only(as_layout(array, layout))
     return problem.holding(arrays)
-
-
-def first_rows(operation: Operation, arrays: Mapping[str, Array], batch: int) -> list[Array]:
-    """The same inputs cut to a smaller batch: views, in the operation's order."""
-    problem = Problem.of(operation, list(arrays.values()), operation.choose_options({}))
-    return list(problem.first_rows(batch).given)

@@ -1,4 +1,4 @@
-"""Who won, from results that somebody measured: nothing is timed here.
+"""Who won, from saved results: nothing is timed here.
 
 Kernels are held against each other only within one run: one file, for asv one commit in one
 environment. Of several runs with times of a cell the latest counts, by the date of the commit,
@@ -6,7 +6,7 @@ then of the run.
 
 A comparison took its times interleaved and has its winner and its ties, which are taken as they
 are. asv and pytest-benchmark take a kernel's times one after another, asv in processes of their
-own, so that a kernel is not told apart from the best where their intervals overlap, or come
+own, so that a kernel is not distinguished from the best where their intervals overlap, or come
 within 2 % of that, and its median is below 1.10 times the best (beyond it, an interval as wide
 as that shows a disturbed measurement). Without intervals it ties below 1.02 times the best. The
 simplest of those that tie wins, as everywhere. A kernel that is not "ok" never wins.
@@ -18,11 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from einbench.record import TIE_MEDIAN_RATIO, TIE_RATIO
 from einbench.records.columns import Row, as_text
-
-#: as `einbench.measure.ranking` has them; a test holds them together
-TIE_RATIO = 1.02
-TIE_MEDIAN_RATIO = 1.10
 
 _CELL = ("operation", "dtype", "layout", "threads", "sizes", "options", "batch")
 _RUN = ("file", "environment", "commit", "date")

@@ -8,30 +8,46 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any, NamedTuple
+
+from einbench.record import FIELDS, LEADING, Record
 
 #: one row of the table: every column's name, and None where nothing is known
 Row = dict[str, Any]
 
 
 class Column(NamedTuple):
-    """A name, one of the kinds below, and what stands in it."""
+    """A name, one of the kinds below, what stands in it, and its unit; empty where it has none."""
 
     name: str
     kind: str
     meaning: str
+    unit: str = ""
+
+
+#: type of a field -> kind of its column
+_KINDS = {
+    "str": "text", "Status": "text", "int": "int", "int | None": "int", "float | None": "float",
+    "bool": "bool", "Mapping[str, str]": "options",
+}  # fmt: skip
+
+
+def _recorded(*names: str) -> Iterator[Column]:
+    """Columns that hold what a field of `Record` holds."""
+    for one in fields(Record):
+        if one.name in names:
+            kind = "time" if one.metadata["unit"] == "s/call" else _KINDS[str(one.type)]
+            yield Column(one.name, kind, one.metadata["meaning"], one.metadata["unit"])
 
 
 COLUMNS = (
-    Column("operation", "text", "the mathematics"),
-    Column("kernel", "text", "the way to compute it"),
-    Column("batch", "int", "rows per call; empty where the operation has no such axis"),
-    Column("dtype", "text", "float32 or float64"),
-    Column("layout", "text", "memory order of the inputs"),
-    Column("threads", "int", "of BLAS and numba"),
-    Column("sizes", "sizes", "the other axes as JSON: {axis: size}"),
-    Column("options", "options", "of the operation as JSON: {name: choice}"),
+    *_recorded("operation", "kernel"),
+    Column("batch", "int", "rows per call; empty where the operation has no axis of rows"),
+    *_recorded("dtype", "layout", "threads"),
+    Column("sizes", "sizes", "of the other axes as JSON: {axis: size}"),
+    *_recorded("options"),
     Column("machine", "text", "asv's name of the machine, else its processor"),
     Column("machine_fingerprint", "text", "processor, caches, BLAS and versions as one word"),
     Column("cpu", "text", "as it calls itself"),
@@ -43,33 +59,20 @@ COLUMNS = (
     Column("numpy", "text", "version"),
     Column("numba", "text", "version"),
     Column("blas", "text", "vendor and version"),
-    Column("status", "text", "ok, rejected, skipped, unavailable or failed"),
-    Column("reason", "text", "why it is not ok"),
-    Column("median_s", "time", "of a call"),
-    Column("low_s", "time", "lower end of the median's interval"),
-    Column("high_s", "time", "upper end"),
+    *_recorded("status", "reason", "median_s", "low_s", "high_s"),
     Column("confidence", "float", "of that interval; empty for the extremes of few samples"),
-    Column("samples", "int", "how many"),
-    Column("calls_per_sample", "int", "how many"),
-    Column("unstable", "bool", "the interval is wide"),
-    Column("few_samples", "bool", "too few for an interval"),
-    Column("speedup", "float", "times the baseline, as the file has it"),
-    Column("speedup_predicted", "bool", "the baseline's time is predicted from a smaller batch"),
-    Column("error", "float", "units of what rounding explains"),
-    Column("limit", "float", "of the error"),
-    Column("gflops_per_s", "float", "useful 1e9 operations a second"),
-    Column("gbytes_per_s", "float", "compulsory 1e9 bytes a second"),
-    Column("roofline", "float", "part of what the machine could do"),
-    Column("peak_bytes", "int", "temporaries of a call"),
-    Column("process_peak_bytes", "int", "asv's peakmem: the whole process, Python included"),
-    Column("compile_s", "float", "seconds of compiling, apart from median_s"),
-    Column("predicted_s", "float", "seconds a call was expected to take"),
-    Column("winner", "bool", "as an interleaved comparison found it; empty elsewhere"),
-    Column("tie", "bool", "likewise"),
+    *_recorded(
+        "samples", "calls_per_sample", "unstable", "few_samples", "speedup", "speedup_predicted",
+        "error", "limit", "gflops_per_s", "gbytes_per_s", "roofline", "peak_bytes",
+    ),
+    Column("process_peak_bytes", "int", "asv's peakmem: the process, Python included", "bytes"),
+    *_recorded("compile_s", "prepare_s", "predicted_s", "winner", "tie"),
     Column("harness", "text", "einbench, asv or pytest-benchmark"),
     Column("file", "text", "where it was read, as it was named"),
 )  # fmt: skip
 NAMES = tuple(column.name for column in COLUMNS)
+#: columns that are made from a record
+RECORDED = tuple(name for name in NAMES if name in (*FIELDS, "batch"))
 
 #: dtypes to read an exported csv with; before pandas 3.1 floats keep every digit only with
 #: ``float_precision="round_trip"`` beside them. A kernel called "nan" stays one only with
@@ -92,11 +95,11 @@ def tidy(facts: Mapping[str, Any], spoiled: set[str]) -> Row:
         spoiled: gets the names of columns whose value was of a wrong kind.
     """
     row = {}
-    for name, kind, _ in COLUMNS:
-        value = facts.get(name)
-        row[name] = None if value is None else _READ[kind](value)
-        if row[name] is None and not _absent(value):
-            spoiled.add(name)
+    for column in COLUMNS:
+        value = facts.get(column.name)
+        found = row[column.name] = None if value is None else _READ[column.kind](value)
+        if found is None and not _absent(value):
+            spoiled.add(column.name)
     return row
 
 
@@ -172,7 +175,7 @@ def _flag(value: Any) -> bool | None:
 
 
 def _sizes(value: Any) -> dict[str, int] | None:
-    named = {text(axis): count(size) for axis, size in mapping(value).items() if axis != "batch"}
+    named = {text(axis): count(size) for axis, size in mapping(value).items() if axis != LEADING}
     return {axis: size for axis, size in named.items() if axis and size is not None} or None
 
 
@@ -185,7 +188,7 @@ def _absent(value: Any) -> bool:
     """Nothing was said, in one of the ways that JSON has for it."""
     if isinstance(value, float):
         return not math.isfinite(value)
-    return value is None or (isinstance(value, dict) and value.keys() <= {"batch"}) or value == ""
+    return value is None or (isinstance(value, dict) and value.keys() <= {LEADING}) or value == ""
 
 
 _READ: Mapping[str, Callable[[Any], Any]] = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from einbench.host.documents import Unreadable
+from einbench.record import CONFIDENCE, LEADING
 from einbench.records.columns import Row, mapping, sequence, text
 from einbench.records.dates import from_iso, from_name
 from einbench.records.found import Found
@@ -80,11 +81,16 @@ def machine_facts(machine: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
+    leading = text(record.get("leading", LEADING))
+    sizes = record.get("sizes")
+    if isinstance(sizes, dict):
+        sizes = {axis: size for axis, size in sizes.items() if axis != leading}
     few = record.get("few_samples") is True or record.get("low_s") is None
     return {
         **record,
-        "batch": mapping(record.get("sizes")).get("batch"),
-        "confidence": None if few else 0.95,
+        "batch": mapping(record.get("sizes")).get(leading or ""),
+        "sizes": sizes,
+        "confidence": None if few else CONFIDENCE,
         # 0 samples is how a record says that there is no time
         "samples": record.get("samples") or None,
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-CONFIDENCE = 0.95
+from einbench.record import CONFIDENCE
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float] | None:

@@ -11,19 +11,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from einbench.host.documents import Unreadable
-from einbench.records.columns import mapping, number, sequence, text
+from einbench.record import CONFIDENCE
+from einbench.records.columns import RECORDED, mapping, number, sequence, text
 from einbench.records.dates import from_iso
 from einbench.records.einbench_file import machine_facts
 from einbench.records.found import Found
 from einbench.records.interval import median_interval
 
 HARNESS = "pytest-benchmark"
-#: columns that a suite of ours writes into extra_info
-_EXTRA = (
-    "operation", "kernel", "batch", "dtype", "layout", "threads", "sizes", "options", "status",
-    "reason", "error", "limit", "gflops_per_s", "gbytes_per_s", "roofline", "speedup",
-    "speedup_predicted", "peak_bytes", "compile_s", "predicted_s", "unstable", "few_samples",
-)  # fmt: skip
+#: what the plugin's own statistics say, and what only an interleaved comparison can
+_NOT_EXTRA = {
+    "median_s", "low_s", "high_s", "samples", "calls_per_sample", "winner", "tie",
+}  # fmt: skip
+#: fields that a suite of ours may write into extra_info
+_EXTRA = [name for name in RECORDED if name not in _NOT_EXTRA]
 
 
 def is_pytest_benchmark(document: Mapping[str, Any]) -> bool:
@@ -63,7 +64,7 @@ def _facts(extra: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, Any]
     facts |= {"median_s": stats.get("median"), "samples": stats.get("rounds")}
     facts["calls_per_sample"] = stats.get("iterations")
     if interval := median_interval(times):
-        facts |= {"low_s": interval[0], "high_s": interval[1], "confidence": 0.95}
+        facts |= {"low_s": interval[0], "high_s": interval[1], "confidence": CONFIDENCE}
     if facts["status"] is None:
         facts |= _verdict(extra, stats)
     return facts
@@ -91,11 +92,11 @@ def _machine(machine: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, A
     return facts
 
 
-def _commit(told: Mapping[str, Any]) -> dict[str, Any]:
-    commit = text(told.get("id"))
+def _commit(info: Mapping[str, Any]) -> dict[str, Any]:
+    commit = text(info.get("id"))
     if commit is None or commit in ("unversioned", "unknown"):
         return {}
     return {
-        "commit": commit + ("-dirty" if told.get("dirty") is True else ""),
-        "commit_date": from_iso(told.get("time")),
+        "commit": commit + ("-dirty" if info.get("dirty") is True else ""),
+        "commit_date": from_iso(info.get("time")),
     }

@@ -46,7 +46,7 @@ def as_parquet(rows: Sequence[Row], machines: Sequence[Mapping[str, Any]]) -> by
     """
     pa, pq = pyarrow()
     types = {"int": pa.int64(), "float": pa.float64(), "time": pa.float64(), "bool": pa.bool_()}
-    fields = [pa.field(name, types.get(kind, pa.string())) for name, kind, _ in COLUMNS]
+    fields = [pa.field(c.name, types.get(c.kind, pa.string())) for c in COLUMNS]
     about = {"einbench.schema": SCHEMA, "einbench.machine": json.dumps(list(machines) or None)}
     table = pa.Table.from_pylist([flat(row) for row in rows], pa.schema(fields, about))
     out = io.BytesIO()

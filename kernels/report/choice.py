@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from einbench.record import Record
 from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, listed
 from einbench.units import ratio_text, seconds_text
 
@@ -19,7 +20,7 @@ _INDENT = "  "
 _NO_BREAK = "\u00a0"
 
 
-def explain(records: Iterable[dict[str, object]], width: int = _WIDTH) -> str:
+def explain(records: Iterable[Record], width: int = _WIDTH) -> str:
     """The winner and why, every candidate's time, ratio and error, and who was left out.
 
     Args:
@@ -66,13 +67,13 @@ def _paragraph(
     left_out = [
         kernel for kernel in cells
         if kernel not in timed and kernel not in foreseen
-        and not block.records[kernel, batch]["winner"]
+        and not block.records[kernel, batch].winner
     ]  # fmt: skip
     if left_out:
         lines += ["", "left out:"]
         for kernel in left_out:
             record = block.records[kernel, batch]
-            reason = f"{kernel}: {record['status']}, {record.get('reason') or 'no reason given'}"
+            reason = f"{kernel}: {record.status}, {record.reason or 'no reason given'}"
             lines += _wrapped(reason, width, _INDENT)
     return "\n".join(lines)
 
@@ -100,7 +101,7 @@ def _verdict(block: Block, batch: Batch, timed: int) -> str:
     best = block.winner(batch)
     if best is None:
         return "no kernel was timed"
-    winner = str(best["kernel"])
+    winner = best.kernel
     others = [name for name in block.tied(batch) if name != winner]
     if others:
         return f"{winner}, the simplest of those that tie: {listed([winner, *others])}"
@@ -111,13 +112,13 @@ def _verdict(block: Block, batch: Batch, timed: int) -> str:
 
 def _candidates(block: Block, batch: Batch, timed: dict[str, Cell], width: int) -> list[str]:
     """Fastest first."""
-    median = {kernel: float(block.records[kernel, batch]["median_s"]) for kernel in timed}
+    median_s = {kernel: block.records[kernel, batch].median_s or 0.0 for kernel in timed}
     return _table(
         [
             (cell.mark, kernel, cell.time + cell.doubts,
              "" if cell.speedup == "-" else f"{cell.speedup} {block.baseline}",
              f"error {cell.error}")
-            for kernel, cell in sorted(timed.items(), key=lambda item: median[item[0]])
+            for kernel, cell in sorted(timed.items(), key=lambda item: median_s[item[0]])
         ],
         width,
     )  # fmt: skip
@@ -127,9 +128,9 @@ def _foreseen(block: Block, batch: Batch) -> dict[str, float]:
     """Seconds per call of kernels that nothing was timed of at this size."""
     rows = {kernel: block.records[kernel, batch] for kernel in block.kernels}
     return {
-        kernel: float(row["predicted_s"])
+        kernel: row.predicted_s
         for kernel, row in rows.items()
-        if row["status"] == "ok" and row.get("predicted_s")
+        if row.status == "ok" and row.predicted_s
     }
 
 
@@ -137,7 +138,7 @@ def _predictions(block: Block, batch: Batch, foreseen: dict[str, float], width: 
     """Fastest first."""
     base_s = foreseen.get(block.baseline)
     best = block.winner(batch)
-    winner = best["kernel"] if best else None
+    winner = best.kernel if best else None
     return _table(
         [
             ("*" * (kernel == winner), kernel, f"about {seconds_text(seconds)}",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from einbench.host.documents import write_whole
+from einbench.record import Record
 
 SCHEMA = "einbench.comparison/1"
 
@@ -23,7 +24,7 @@ def _now() -> str:
 class Comparison:
     """Records of checked and timed kernels; prints as tables, shows as HTML in a notebook."""
 
-    records: list[dict[str, Any]]
+    records: list[Record]
     machine: dict[str, Any]
     settings: dict[str, Any] = field(default_factory=dict)
     #: seconds the whole comparison took, set-up of the package apart
@@ -42,7 +43,7 @@ class Comparison:
             "settings": _plain(self.settings),
             "wall_s": self.wall_s,
             "interrupted": self.interrupted,
-            "records": _plain(self.records),
+            "records": [record.to_json() for record in self.records],
         }
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from einbench.record import CONFIDENCE, WRONG, Record
 from einbench.units import bytes_text, number_text, percent_text, ratio_text, seconds_text
 
-Record = Mapping[str, Any]
 #: rows per call; None where the operation has no axis of that name
 Batch = int | None
 
@@ -64,11 +64,12 @@ class Block:
     def winner(self, batch: Batch) -> Record | None:
         """The record that won at this batch, None where no kernel was timed."""
         rows = (self.records.get((kernel, batch)) for kernel in self.kernels)
-        return next((row for row in rows if row is not None and row.get("winner")), None)
+        return next((row for row in rows if row is not None and row.winner), None)
 
     def tied(self, batch: Batch) -> tuple[str, ...]:
         """Kernels that tie at this batch, the winner among them; empty where it stands alone."""
-        return tuple(k for k in self.kernels if self.records.get((k, batch), {}).get("tie"))
+        rows = (self.records.get((kernel, batch)) for kernel in self.kernels)
+        return tuple(row.kernel for row in rows if row is not None and row.tie)
 
 
 def blocks(records: Iterable[Record]) -> list[Block]:
@@ -99,18 +100,17 @@ def listed(names: Sequence[str]) -> str:
 
 def cell(record: Record) -> Cell:
     """A record as text: its numbers, or what became of the kernel."""
-    status = str(record["status"])
-    if status != "ok" or record.get("median_s") is None:
-        return Cell(status, word=_word(status, str(record.get("reason") or "")))
-    speedup = record.get("speedup")
-    foreseen = "~" if record.get("speedup_predicted") else ""
-    rate, best, error = record.get("gflops_per_s"), record.get("roofline"), record.get("error")
+    if record.status != "ok" or record.median_s is None:
+        return Cell(record.status, word=_word(record))
+    speedup, rate, best, error = (
+        record.speedup, record.gflops_per_s, record.roofline, record.error,
+    )  # fmt: skip
     return Cell(
-        status,
-        mark="*" if record.get("winner") else "=" if record.get("tie") else "",
-        time=seconds_text(record["median_s"]),
-        doubts="±" * bool(record.get("unstable")) + "?" * bool(record.get("few_samples")),
-        speedup="-" if speedup is None else foreseen + ratio_text(speedup),
+        record.status,
+        mark="*" if record.winner else "=" if record.tie else "",
+        time=seconds_text(record.median_s),
+        doubts="±" * record.unstable + "?" * record.few_samples,
+        speedup="-" if speedup is None else "~" * record.speedup_predicted + ratio_text(speedup),
         rate=number_text(rate) if rate else "-",
         best="-" if best is None else percent_text(best),
         error="-" if error is None else number_text(error),
@@ -119,61 +119,61 @@ def cell(record: Record) -> Cell:
 
 def spread_text(record: Record) -> str:
     """What stands behind a median: its interval, samples, and memory of temporaries."""
-    if record.get("median_s") is None:
-        return str(record.get("reason") or record["status"])
-    low, high, count = record.get("low_s"), record.get("high_s"), record.get("samples")
+    if record.median_s is None:
+        return record.reason or record.status
+    low_s, high_s, count = record.low_s, record.high_s, record.samples
     parts = [f"median of {count} sample{'s' * (count != 1)}"] if count else []
-    if low is not None and high is not None:
-        kind = "from" if record.get("few_samples") else "95 % interval"
-        parts.append(f"{kind} {seconds_text(low)} to {seconds_text(high)}")
-    if record.get("peak_bytes") is not None:
-        parts.append(f"{bytes_text(record['peak_bytes'])} of temporaries")
-    if record.get("limit"):
-        parts.append(f"error limit {number_text(record['limit'])} units of rounding")
+    if low_s is not None and high_s is not None:
+        kind = "from" if record.few_samples else f"{100 * CONFIDENCE:.0f} % interval"
+        parts.append(f"{kind} {seconds_text(low_s)} to {seconds_text(high_s)}")
+    if record.peak_bytes is not None:
+        parts.append(f"{bytes_text(record.peak_bytes)} of temporaries")
+    if record.limit:
+        parts.append(f"error limit {number_text(record.limit)} units of rounding")
     return ", ".join(parts)
 
 
-def _word(status: str, reason: str) -> str:
-    if status == "skipped":
-        short = TOO_SLOW.match(reason) or TOO_LARGE.match(reason)
-        return short[1] if short else status
-    return status.upper() if status in ("rejected", "failed") else status
+def _word(record: Record) -> str:
+    if record.status == "skipped":
+        short = TOO_SLOW.match(record.reason) or TOO_LARGE.match(record.reason)
+        return short[1] if short else record.status
+    return record.status.upper() if record.status in WRONG else record.status
 
 
 def _key(record: Record) -> tuple[Any, ...]:
-    sizes = tuple((axis, n) for axis, n in _sizes(record).items() if axis != "batch")
-    options = tuple((record.get("options") or {}).items())
-    setting = (record.get("dtype"), record.get("layout"), record.get("threads"))
-    return (record["operation"], *setting, sizes, options)
-
-
-def _sizes(record: Record) -> Mapping[str, int]:
-    return record.get("sizes") or {}
+    sizes, options = tuple(record.other_sizes.items()), tuple(record.options.items())
+    return record.operation, record.dtype, record.layout, record.threads, sizes, options
 
 
 def _block(rows: Sequence[Record]) -> Block:
     first = rows[0]
-    formula, baseline = _known(first["operation"])
-    placed = {(str(row["kernel"]), _sizes(row).get("batch")): row for row in rows}
+    formula, baseline = _known(first.operation)
+    placed = {(row.kernel, row.batch): row for row in rows}
     return Block(
-        operation=first["operation"],
+        operation=first.operation,
         formula=formula,
         baseline=baseline or _measured_against(rows),
-        dtype=str(first.get("dtype")),
-        setting=setting_text(first),
+        dtype=first.dtype,
+        setting=setting_text(
+            first.other_sizes, first.options, first.dtype, first.layout, first.threads
+        ),
         batches=tuple(dict.fromkeys(batch for _, batch in placed)),
         kernels=tuple(dict.fromkeys(kernel for kernel, _ in placed)),
         records=placed,
     )
 
 
-def setting_text(record: Record) -> str:
-    """``classes 10 · float32 · C order · 2 threads``, without the batch."""
-    sizes = [f"{axis} {n:,}" for axis, n in _sizes(record).items() if axis != "batch"]
-    options = [f"{name} {choice}" for name, choice in (record.get("options") or {}).items()]
-    layout, threads = record.get("layout"), record.get("threads")
-    parts = [", ".join(sizes), ", ".join(options), str(record.get("dtype") or "")]
-    parts.append(_LAYOUTS.get(str(layout), str(layout or "")))
+def setting_text(
+    sizes: Mapping[str, int] | None,
+    options: Mapping[str, str] | None,
+    dtype: str | None,
+    layout: str | None,
+    threads: int | None,
+) -> str:
+    """``classes 10 · float32 · C order · 2 threads``, without the batch and what is not known."""
+    parts = [", ".join(f"{axis} {n:,}" for axis, n in (sizes or {}).items())]
+    parts.append(", ".join(f"{name} {choice}" for name, choice in (options or {}).items()))
+    parts += [dtype or "", _LAYOUTS.get(layout or "", layout or "")]
     if threads:
         parts.append(f"{threads} thread{'s' * (threads != 1)}")
     return " · ".join(part for part in parts if part)
@@ -189,5 +189,5 @@ def _known(name: str) -> tuple[str, str]:
 
 def _measured_against(rows: Iterable[Record]) -> str:
     """The kernel whose speed-up is exactly one: the baseline, or what serves as one."""
-    exact = (r for r in rows if r.get("speedup") == 1 and not r.get("speedup_predicted"))
-    return next((str(row["kernel"]) for row in exact), "baseline")
+    exact = (row for row in rows if row.speedup == 1 and not row.speedup_predicted)
+    return next((row.kernel for row in exact), "baseline")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from einbench.record import WRONG
 from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, spread_text
 from einbench.report.notes import LEGEND, Note, notes, wrong
 from einbench.report.provenance import cost_text, machine_text
@@ -57,7 +58,7 @@ def _record(block: Block, kernel: str, batch: Batch) -> str:
 
 def _cell(cell: Cell, baseline: str) -> str:
     if cell.word:
-        wrong_here = cell.status in ("rejected", "failed")
+        wrong_here = cell.status in WRONG
         style = f"background:{_RED};color:#fff;padding:0 .4em" if wrong_here else _SMALL
         return f'<span style="{style}">{escape(cell.word)}</span>'
     doubts = f'<span style="color:{_AMBER}">{escape(cell.doubts)}</span>'

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from einbench.record import (
+    CONFIDENCE,
+    FEWEST_SAMPLES,
+    TIE_RATIO,
+    UNSTABLE_WIDTH,
+    WRONG,
+    Record,
+)
 from einbench.report.grid import (
     TOO_LARGE,
     TOO_SLOW,
@@ -26,12 +32,21 @@ _OPENINGS = {
 }
 #: temporaries below this are the objects around any call
 _TELLING_BYTES = 100_000
+_PERCENT = f"{100 * CONFIDENCE:.0f} %"
 
 LEGEND = (
     ("*", "the fastest kernel that passed the check: best median time of a call"),
-    ("=", "ties with it: their ratio may be below 1.02 (95 %); of those the simplest gets the *"),
-    ("±", "unstable: the 95 % interval of the median is wider than 20 % of it"),
-    ("?", "fewer than 6 samples: too few for an interval"),
+    (
+        "=",
+        f"ties with it: their ratio may be below {TIE_RATIO} ({_PERCENT}); "
+        "of those the simplest gets the *",
+    ),
+    (
+        "±",
+        f"unstable: the {_PERCENT} interval of the median is wider than "
+        f"{100 * UNSTABLE_WIDTH:.0f} % of it",
+    ),
+    ("?", f"fewer than {FEWEST_SAMPLES} samples: too few for an interval"),
     ("12x", "12 times as fast as the baseline, the median of ratios within rounds"),
     ("~", "the baseline was too slow to time here: predicted from a smaller batch"),
     ("GF/s", "10^9 useful floating-point operations a second"),
@@ -50,12 +65,12 @@ class Note:
     @property
     def alarming(self) -> bool:
         """Whether a kernel is wrong."""
-        return self.about in ("rejected", "failed")
+        return self.about in WRONG
 
 
 def notes(block: Block) -> list[Note]:
     """Everything a reader of the table must know, wrong kernels first."""
-    found = [note for status in ("rejected", "failed") for note in _reasons(block, status)]
+    found = [note for status in WRONG for note in _reasons(block, status)]
     found += _ties(block)
     found += _too_slow(block)
     found += _too_large(block)
@@ -70,9 +85,9 @@ def wrong(blocks: list[Block]) -> list[Note]:
     found: dict[tuple[str, str, str], list[str]] = {}
     for block in blocks:
         for (kernel, _), record in block.records.items():
-            if record["status"] in ("rejected", "failed"):
-                reasons = found.setdefault((record["status"], block.operation, kernel), [])
-                reasons.append(str(record.get("reason")))
+            if record.status in WRONG:
+                reasons = found.setdefault((record.status, block.operation, kernel), [])
+                reasons.append(_reason(record))
     return [
         Note(status, f"{status.upper()} {operation}[{kernel}]: {reasons[0]}")
         for (status, operation, kernel), reasons in found.items()
@@ -94,7 +109,7 @@ def _too_slow(block: Block) -> list[Note]:
     """Predicted times stand in the cells; here, what they were predicted from."""
     sources: dict[tuple[str, str], None] = {}
     for (kernel, _), record in block.records.items():
-        if record["status"] == "skipped" and (found := TOO_SLOW.match(_reason(record))):
+        if record.status == "skipped" and (found := TOO_SLOW.match(_reason(record))):
             sources[kernel, found[2]] = None
     if not sources:
         return []
@@ -106,7 +121,7 @@ def _too_large(block: Block) -> list[Note]:
     """What is needed stands in the cells; here, what is allowed."""
     kernels: dict[str, dict[str, None]] = {}
     for (kernel, _), record in block.records.items():
-        if record["status"] == "skipped" and (found := TOO_LARGE.match(_reason(record))):
+        if record.status == "skipped" and (found := TOO_LARGE.match(_reason(record))):
             kernels.setdefault(found[2], {})[kernel] = None
     return [
         Note("skipped", f"skipped, needing more than {allowed} of temporaries: {listed([*names])}")
@@ -120,7 +135,7 @@ def _reasons(block: Block, status: str) -> list[Note]:
     for (kernel, batch), record in block.records.items():
         reason = _reason(record)
         told = status == "skipped" and (TOO_SLOW.match(reason) or TOO_LARGE.match(reason))
-        if record["status"] == status and not told:
+        if record.status == status and not told:
             places.setdefault(reason, {}).setdefault(kernel, []).append(batch)
     found = []
     for reason, kernels in places.items():
@@ -137,7 +152,7 @@ def _reasons(block: Block, status: str) -> list[Note]:
 
 def _compiled(block: Block) -> list[Note]:
     longest = {
-        kernel: max(_number(block, kernel, batch, "compile_s") for batch in block.batches)
+        kernel: max(_compile_s(block, kernel, batch) for batch in block.batches)
         for kernel in block.kernels
     }
     told = [f"{kernel} {seconds:.2f} s" for kernel, seconds in longest.items() if seconds > 0]
@@ -147,17 +162,18 @@ def _compiled(block: Block) -> list[Note]:
 def _temporaries(block: Block) -> list[Note]:
     """Memory beyond inputs and output, at the largest batch where any is worth telling."""
     for batch in reversed(block.batches):
-        sizes = {kernel: _number(block, kernel, batch, "peak_bytes") for kernel in block.kernels}
+        records = {kernel: block.records.get((kernel, batch)) for kernel in block.kernels}
+        sizes = {k: (r and r.peak_bytes) or 0 for k, r in records.items()}
         told = [f"{k} {bytes_text(size)}" for k, size in sizes.items() if size >= _TELLING_BYTES]
         if told:
             return [Note("memory", f"temporaries at {batch_text(batch)}: {', '.join(told)}")]
     return []
 
 
-def _number(block: Block, kernel: str, batch: Batch, field: str) -> float:
-    record: Mapping[str, Any] = block.records.get((kernel, batch), {})
-    return float(record.get(field) or 0.0)
+def _compile_s(block: Block, kernel: str, batch: Batch) -> float:
+    record = block.records.get((kernel, batch))
+    return (record and record.compile_s) or 0.0
 
 
-def _reason(record: Mapping[str, Any]) -> str:
-    return str(record.get("reason") or "no reason was given")
+def _reason(record: Record) -> str:
+    return record.reason or "no reason was given"

@@ -67,7 +67,7 @@ def component_text(name: str) -> str:
 
 
 def _measured(measured: Measured) -> str:
-    spent = {str(record["kernel"]): record.get("compile_s") or 0.0 for record in measured.records}
+    spent = {record.kernel: record.compile_s or 0.0 for record in measured.records}
     each = [f"{kernel} {seconds_text(s)}" for kernel, s in spent.items() if s > _TELLING_S]
     parts = [f"{seconds_text(measured.timing_s)} of timing"]
     parts.append(f"{seconds_text(measured.check_s)} of checking")

@@ -29,10 +29,10 @@ def win(block: Block, batch: Batch) -> Win | None:
         return None
     best = block.winner(batch)
     if best is None:
-        statuses = {str(row["status"]) for row in rows}
+        statuses = {row.status for row in rows}
         return Win(f"all {statuses.pop()}" if len(statuses) == 1 else "none timed")
-    others = tuple(name for name in block.tied(batch) if name != best["kernel"])
-    return Win(str(best["kernel"]), cell(best).speedup, others)
+    others = tuple(name for name in block.tied(batch) if name != best.kernel)
+    return Win(best.kernel, cell(best).speedup, others)
 
 
 def row_names(blocks: Sequence[Block]) -> list[str]:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from einbench.record import WRONG
 from einbench.records.choice import Cell, machine_of, run_of, setting_of
+from einbench.records.columns import Row
 from einbench.report.columns import Line
 from einbench.report.grid import Batch, batches_text, setting_text
 from einbench.report.terminal import wrapped_lines
@@ -66,7 +68,7 @@ def _machine_lines(cells: Sequence[Cell], width: int) -> Iterator[Line]:
         table = list(group)
         first = table[0].facts
         yield []
-        yield from _title(str(first["operation"]), setting_text(first), width)
+        yield from _title(str(first["operation"]), _setting(first), width)
         yield from _table(table, runs, width)
     yield []
     told = {run_of(cell.facts): cell.facts for cell in cells}
@@ -74,6 +76,10 @@ def _machine_lines(cells: Sequence[Cell], width: int) -> Iterator[Line]:
         mark = f"[{number}] " if len(runs) > 1 else ""
         yield from wrapped_lines(f"{mark}{run_text(told[run])}", width, "dim")
     yield from _remarks(cells, width)
+
+
+def _setting(row: Row) -> str:
+    return setting_text(*(row[name] for name in ("sizes", "options", "dtype", "layout", "threads")))
 
 
 def _title(operation: str, setting: str, width: int) -> Iterator[Line]:
@@ -165,7 +171,7 @@ def _remarks(cells: Sequence[Cell], width: int) -> Iterator[Line]:
     wrong: dict[tuple[str, str], list[Batch]] = {}
     for cell in cells:
         for row in cell.rows:
-            if row["status"] in ("rejected", "failed"):
+            if row["status"] in WRONG:
                 name = f"{row['status'].upper()} {row['operation']}[{row['kernel']}]"
                 batches = wrong.setdefault((name, str(row["reason"] or "no reason given")), [])
                 if row["batch"] not in batches:

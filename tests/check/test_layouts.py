@@ -7,7 +7,7 @@ import pytest
 
 import einbench
 from einbench.check.layouts import LAYOUTS, as_layout
-from einbench.measure.workload import first_rows
+from einbench.problem import Problem
 
 SHAPES = pytest.mark.parametrize("shape", [(5,), (4, 3), (2, 3, 4), (1, 1), (0, 3)])
 
@@ -69,8 +69,8 @@ def test_an_array_without_axes_stays_one(layout: str) -> None:
 
 def test_the_first_rows_of_an_array_without_axes_are_that_array() -> None:
     op = einbench.operation("mlp_sgd_step")
-    arrays = op.draw(8, features=5, hidden1=4, hidden2=3, classes=2)
-    cut = dict(zip(op.inputs, first_rows(op, arrays, 3), strict=True))
+    sizes = {"features": 5, "hidden1": 4, "hidden2": 3, "classes": 2}
+    cut = Problem.at(op, 8, sizes=sizes).draw(0).first_rows(3).arrays
     assert cut["inputs"].shape == (3, 5)
     assert isinstance(cut["rate"], np.ndarray)
     assert cut["rate"].shape == ()

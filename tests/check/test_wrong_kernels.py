@@ -21,6 +21,7 @@ from einbench.check.probes import probes
 from einbench.jit.threading_layer import start_threads
 from einbench.measure.compare import compare
 from einbench.operation import Operation
+from einbench.record import Record
 
 ROWS = 60_000
 SMALL = {"features": 19, "units": 7, "hidden1": 11, "hidden2": 7}
@@ -88,13 +89,13 @@ def judged_sized(name: str, dtype: str, batch: int = ROWS) -> dict[str, Verdict]
 
 
 @functools.cache
-def compared(name: str, right: str) -> dict[str, dict[str, Any]]:
+def compared(name: str, right: str) -> dict[str, Record]:
     entries = [e for e in CATALOGUE if e.operation == name and e.caught == "compare"]
     with without_right_kernels(name) as op, registered(op, *entries):
         op.kernel("right")(einbench.operation(name)[right].function)
         sizes = {axis: size for axis, size in SMALL.items() if axis in op.sizes}
         found = compare(op, batches=8, budget_s=0.5, **sizes)
-    return {record["kernel"]: record for record in found.records}
+    return {record.kernel: record for record in found.records}
 
 
 def threads() -> int:
@@ -147,31 +148,31 @@ def test_what_a_timed_call_returned_is_judged_again(entry, dtype):
     assert judged_small(entry, dtype).passed
     right = {"softmax": "ufunc", "input_gradient": "matmul"}[entry.operation]
     records = compared(entry.operation, right)
-    assert records["right"]["winner"]
+    assert records["right"].winner
     record = records[entry.method]
-    assert record["status"] == "rejected"
-    assert_names_its_fault(entry, record["reason"])
+    assert record.status == "rejected"
+    assert_names_its_fault(entry, record.reason)
     assert_never_ranked(record)
 
 
 def assert_never_ranked(record: dict[str, Any]) -> None:
-    assert record["median_s"] is None
-    assert record["samples"] == 0
-    assert record["speedup"] is None
-    assert not record["winner"]
-    assert not record["tie"]
+    assert record.median_s is None
+    assert record.samples == 0
+    assert record.speedup is None
+    assert not record.winner
+    assert not record.tie
 
 
 def test_the_fastest_kernel_is_not_ranked_when_it_is_wrong():
     with registered(einbench.operation("linear"), NAMED["linear-all_zeros"]) as op:
         found = compare(op, batches=(1, 64), budget_s=0.2, features=19, units=7)
-    zeros = [r for r in found.records if r["kernel"] == "all_zeros"]
+    zeros = [r for r in found.records if r.kernel == "all_zeros"]
     assert len(zeros) == 2
     for record in zeros:
-        assert record["status"] == "rejected"
-        assert "zero everywhere" in record["reason"]
+        assert record.status == "rejected"
+        assert "zero everywhere" in record.reason
         assert_never_ranked(record)
-    assert sum(r["winner"] for r in found.records) == 2
+    assert sum(r.winner for r in found.records) == 2
 
 
 def test_a_kernel_dropping_a_row_is_not_ranked_at_the_size_where_it_does():
@@ -179,10 +180,10 @@ def test_a_kernel_dropping_a_row_is_not_ranked_at_the_size_where_it_does():
         op.kernel("right")(lambda dlogits: dlogits.sum(axis=0))
         with registered(op, NAMED["bias_gradient-drops_the_last_of_60_000"]):
             found = compare(op, batches=(8, ROWS), budget_s=0.2, units=7)
-    small, large = (r for r in found.records if r["kernel"] != "right")
-    assert small["status"] == "ok"
-    assert large["status"] == "rejected"
-    assert "not equal where every sum is exact at the timed size" in large["reason"]
+    small, large = (r for r in found.records if r.kernel != "right")
+    assert small.status == "ok"
+    assert large.status == "rejected"
+    assert "not equal where every sum is exact at the timed size" in large.reason
     assert_never_ranked(large)
 
 

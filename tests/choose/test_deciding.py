@@ -27,7 +27,7 @@ def timed(race: Race) -> int:
 def test_the_fastest_on_the_clock_is_chosen(start: Start) -> None:
     decision = start(loop=2e-3, quick=1e-3, slow=3e-3).decide()
     assert (decision.origin, decision.kernel.method) == ("measured", "quick")
-    medians = {r["kernel"]: r["median_s"] for r in records(decision)}
+    medians = {r.kernel: r.median_s for r in records(decision)}
     assert medians == pytest.approx({"loop": 8e-3, "quick": 4e-3, "slow": 12e-3})
 
 
@@ -75,8 +75,8 @@ def test_within_two_percent_the_simplest_wins(ratio: float, winner: str, start: 
     assert measured.kernel.method == remembered.kernel.method == winner
     tied = ["simple", "clever"] if winner == "simple" else []
     for decision in (measured, remembered):
-        assert [r["kernel"] for r in records(decision) if r["tie"]] == tied
-        assert [r["kernel"] for r in records(decision) if r["winner"]] == [winner]
+        assert [r.kernel for r in records(decision) if r.tie] == tied
+        assert [r.kernel for r in records(decision) if r.winner] == [winner]
 
 
 def test_a_tie_is_said_when_it_is_measured_and_when_it_is_remembered(start: Start) -> None:
@@ -103,9 +103,9 @@ def test_a_kernel_that_fails_the_check_never_wins(wrong: Any, start: Start) -> N
     race.kernel("wrong", 1e-9, wrong)
     for decision in (race.decide(2000), race.decide(2000)):
         assert decision.kernel.method == "loop"
-        (row,) = [r for r in records(decision) if r["kernel"] == "wrong"]
-        assert row["status"] == "rejected"
-        assert row["reason"]
+        (row,) = [r for r in records(decision) if r.kernel == "wrong"]
+        assert row.status == "rejected"
+        assert row.reason
 
 
 def test_a_kernel_that_goes_wrong_while_it_is_timed_never_wins(start: Start) -> None:
@@ -132,8 +132,8 @@ def test_a_kernel_that_raises_at_the_size_leaves_and_says_why(start: Start) -> N
     race.kernel("small", 1e-9, small_only)
     decision = race.decide(500)
     assert decision.kernel.method == "loop"
-    (row,) = [r for r in records(decision) if r["kernel"] == "small"]
-    assert (row["status"], row["reason"]) == ("failed", "ValueError: not at 500")
+    (row,) = [r for r in records(decision) if r.kernel == "small"]
+    assert (row.status, row.reason) == ("failed", "ValueError: not at 500")
 
 
 def test_without_a_right_kernel_nothing_is_chosen_and_nothing_remembered(start: Start) -> None:
@@ -238,9 +238,9 @@ def test_a_kernel_much_slower_than_the_fastest_is_not_called_at_the_size(start: 
     race = start(loop=1.0, quick=1e-3)
     decision = race.decide(200)
     assert ("loop", 200) not in race.log
-    (row,) = [r for r in records(decision) if r["kernel"] == "loop"]
-    assert row["status"] == "skipped"
-    assert "at this size" in row["reason"]
+    (row,) = [r for r in records(decision) if r.kernel == "loop"]
+    assert row.status == "skipped"
+    assert "at this size" in row.reason
 
 
 def test_a_kernel_may_call_the_fastest_of_another_operation(
@@ -263,6 +263,6 @@ def test_a_kernel_may_call_the_fastest_of_another_operation(
     outer = start(loop=2e-3)
     outer.kernel("composed", 1e-3, getattr(einbench.auto, inner.op.name))
     decision = outer.decide()
-    assert [r["status"] for r in records(decision)] == ["ok", "ok"], records(decision)
+    assert [r.status for r in records(decision)] == ["ok", "ok"], records(decision)
     assert decision.kernel.method == "composed"
     assert refused == []

@@ -1,4 +1,4 @@
-"""A choice is not made while somebody else has the cores, if that passes."""
+"""A choice is not made while other processes have the cores, if that passes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 
 from einbench.choose import measuring
 from einbench.choose.environment import Threads
+from einbench.measure.predict import Prediction
+from einbench.measure.run import Results
 
 
 class Others:
@@ -22,13 +24,14 @@ class Others:
         monkeypatch.setattr(measuring, "disturbs", lambda others, threads: others > 0.1)
         monkeypatch.setattr(measuring.time, "sleep", self.pauses.append)
 
-    def measure(self, timing_s: float = 0.5) -> tuple[int, float]:
-        def run() -> tuple[list[dict[str, object]], float]:
+    def measure(self, timing_s: float = 0.5) -> tuple[float, float]:
+        def run() -> Results:
             self.runs += 1
-            return [{"run": self.runs}], timing_s
+            known = {"runs": Prediction(1, 1, self.runs)}
+            return Results([], timing_s, known)
 
-        records, _, others = measuring._quietest(run, Threads(2, 2), tries=4)
-        return records[0]["run"], others
+        measured, others = measuring._quietest(run, Threads(2, 2), tries=4)
+        return measured.known["runs"].seconds, others
 
 
 def test_a_quiet_run_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def test_the_choice_names_its_kernel_and_explains_every_candidate(choice):
 def test_options_and_arrays_by_name_are_part_of_the_question():
     drawn = einbench.operation("cross_entropy").draw(batch=16)
     choice = einbench.fastest("cross_entropy", **drawn, reduction="sum", budget_s=0.1)
-    assert {r["options"]["reduction"] for r in choice.records} == {"sum"}
+    assert {r.options["reduction"] for r in choice.records} == {"sum"}
 
 
 def test_a_wrong_kernel_is_not_chosen_though_it_does_nothing(drawn):
@@ -44,8 +44,8 @@ def test_a_wrong_kernel_is_not_chosen_though_it_does_nothing(drawn):
         choice = einbench.fastest(op, **drawn, budget_s=0.1)
     finally:
         op.remove("lazy")
-    (lazy,) = [r for r in choice.records if r["kernel"] == "lazy"]
-    assert lazy["status"] == "rejected"
+    (lazy,) = [r for r in choice.records if r.kernel == "lazy"]
+    assert lazy.status == "rejected"
     assert choice.kernel.method != "lazy"
 
 
@@ -53,7 +53,7 @@ def test_strided_inputs_are_timed_as_they_are(drawn):
     choice = einbench.fastest(
         "softmax_vjp", drawn["probs"][::2], drawn["cotangent"][::2], budget_s=0.1
     )
-    assert {r["status"] for r in choice.records} == {"ok"}
+    assert {r.status for r in choice.records} == {"ok"}
 
 
 @pytest.mark.parametrize(

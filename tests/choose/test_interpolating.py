@@ -30,9 +30,9 @@ def test_seconds_are_interpolated_in_log_size(start: Start) -> None:
     race.decide(4)
     race.decide(64)
     decision = race.decide(16)
-    found = {r["kernel"]: r["predicted_s"] for r in records(decision)}
+    found = {r.kernel: r.predicted_s for r in records(decision)}
     assert found == pytest.approx({"loop": 32e-3, "quick": 16e-3})
-    assert {r["median_s"] for r in records(decision)} == {None}
+    assert {r.median_s for r in records(decision)} == {None}
     assert "quick" in str(Choice(decision.kernel, decision))
 
 

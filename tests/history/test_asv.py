@@ -136,10 +136,11 @@ def compare(names, batches, dtypes, budget_s):
     fact = {"median_s": 1e-5, "roofline": 0.5}
     wrong = {"status": "rejected", "reason": "planted", "error": 1000.0} | fact
     right = {"status": "ok", "reason": "", "error": 1.0} | fact
-    return SimpleNamespace(records=[
+    records = [
         (wrong if kernel.method == "loop" else right)
         | {"operation": op.name, "kernel": kernel.method, "sizes": {"batch": b}, "dtype": d}
         for op in operations.values() for kernel in op for b in batches for d in dtypes
-    ])
+    ]
+    return SimpleNamespace(document=lambda: {"records": records})
 """
 STUB = f"from einbench import operations{COMPARE}\nimport einbench\neinbench.compare = compare\n"

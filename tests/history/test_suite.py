@@ -197,7 +197,8 @@ def test_an_operation_that_breaks_the_comparison_costs_the_others_nothing(suite)
         if "softmax" in names:
             raise RuntimeError("broken reference")
         record = {"operation": names[0], "kernel": "loop", "sizes": {"batch": 1}}
-        return SimpleNamespace(records=[record | {"dtype": "float32"} | fact()])
+        document = {"records": [record | {"dtype": "float32"} | fact()]}
+        return SimpleNamespace(document=lambda: document)
 
     facts = module.examine(profiles.PROFILES["quick"], compare)
     assert module.admitted(facts, "relu", "relu[loop] at batch 1 in float32")["status"] == "ok"

@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.measure.cell import RECORD_FIELDS
+from einbench.record import STATUSES
 
 SMALL = {"features": 19, "units": 7}
-STATUSES = {"ok", "rejected", "skipped", "unavailable", "failed"}
 
 
-def rows(comparison: einbench.Comparison, **wanted: object) -> list[dict]:
-    return [r for r in comparison.records if all(r[k] == v for k, v in wanted.items())]
+def rows(comparison: einbench.Comparison, **wanted: object) -> list[einbench.Record]:
+    return [r for r in comparison.records if all(getattr(r, k) == v for k, v in wanted.items())]
 
 
 @pytest.fixture(scope="module")
@@ -30,22 +29,21 @@ def softmax() -> einbench.Comparison:
 def test_every_kernel_has_a_record_in_every_cell(softmax):
     methods = list(einbench.operation("softmax").kernels)
     for batch in (1, 128):
-        cell = [r for r in softmax.records if r["sizes"]["batch"] == batch]
-        assert [r["kernel"] for r in cell] == methods
+        cell = [r for r in softmax.records if r.batch == batch]
+        assert [r.kernel for r in cell] == methods
 
 
-def test_a_record_has_all_its_fields_and_a_known_status(softmax):
+def test_a_record_has_a_known_status_and_a_reason_where_that_is_not_ok(softmax):
     for record in softmax.records:
-        assert set(record) == set(RECORD_FIELDS)
-        assert record["status"] in STATUSES
-        assert record["status"] == "ok" or record["reason"]
+        assert record.status in STATUSES
+        assert record.status == "ok" or record.reason
 
 
 def test_every_cell_has_one_winner_and_it_is_the_simplest_of_its_tie(softmax):
     for batch in (1, 128):
-        cell = [r for r in softmax.records if r["sizes"]["batch"] == batch]
-        winners = [r for r in cell if r["winner"]]
-        tied = [r for r in cell if r["tie"]]
+        cell = [r for r in softmax.records if r.batch == batch]
+        winners = [r for r in cell if r.winner]
+        tied = [r for r in cell if r.tie]
         assert len(winners) == 1
         if tied:
             assert tied[0] is winners[0]
@@ -54,39 +52,39 @@ def test_every_cell_has_one_winner_and_it_is_the_simplest_of_its_tie(softmax):
 
 def test_numbers_of_a_timed_kernel_fit_together(softmax):
     for record in rows(softmax, status="ok"):
-        assert record["low_s"] <= record["median_s"] <= record["high_s"]
-        assert record["samples"] == sum(s is not None for s in record["samples_s"])
-        assert 0 <= record["error"] <= record["limit"]
-        flops = einbench.operation("softmax").flops(record["sizes"])
-        assert record["gflops_per_s"] == pytest.approx(flops / record["median_s"] / 1e9)
-        assert record["roofline"] > 0
-        compiled = record["kernel"] in ("numba", "numba_parallel", "simd", "tiled")
-        assert (record["compile_s"] is not None) == compiled
+        assert record.low_s <= record.median_s <= record.high_s
+        assert record.samples == sum(s is not None for s in record.samples_s)
+        assert 0 <= record.error <= record.limit
+        flops = einbench.operation("softmax").flops(record.sizes)
+        assert record.gflops_per_s == pytest.approx(flops / record.median_s / 1e9)
+        assert record.roofline > 0
+        compiled = record.kernel in ("numba", "numba_parallel", "simd", "tiled")
+        assert (record.compile_s is not None) == compiled
 
 
 def test_the_baseline_is_once_as_fast_as_itself(softmax):
     for record in rows(softmax, kernel="loop"):
-        assert record["speedup"] == 1
+        assert record.speedup == 1
 
 
 def test_a_loop_too_slow_for_a_batch_says_how_long_it_would_take():
     # a budget of one second allows calls of 50 ms
     comparison = einbench.compare("bias_gradient", batches=(1, 20_000), budget_s=1)
     loop = rows(comparison, kernel="loop")[-1]
-    assert loop["status"] == "skipped"
-    assert loop["reason"].startswith("about ")
-    assert "at this size" in loop["reason"]
-    assert loop["predicted_s"] > 0.05
-    fast = [r for r in rows(comparison, status="ok") if r["sizes"]["batch"] == 20_000]
+    assert loop.status == "skipped"
+    assert loop.reason.startswith("about ")
+    assert "at this size" in loop.reason
+    assert loop.predicted_s > 0.05
+    fast = [r for r in rows(comparison, status="ok") if r.batch == 20_000]
     assert fast
-    assert all(r["speedup_predicted"] and r["speedup"] > 1 for r in fast)
+    assert all(r.speedup_predicted and r.speedup > 1 for r in fast)
 
 
 def test_a_kernel_that_needs_too_much_memory_is_skipped_with_that_reason():
     comparison = einbench.compare("weight_gradient", batches=1000, budget_s=0.5, memory_bytes=10**8)
     (broadcast,) = rows(comparison, kernel="broadcast")
-    assert broadcast["status"] == "skipped"
-    assert "401 MB of temporaries, more than 100 MB" in broadcast["reason"]
+    assert broadcast.status == "skipped"
+    assert "401 MB of temporaries, more than 100 MB" in broadcast.reason
 
 
 def test_the_forward_pass_is_timed_on_real_pixels():
@@ -119,8 +117,8 @@ def test_another_image_set_sets_features_and_classes(tmp_path):
             np.arange(count, dtype=np.uint8) % 12,
         )
     comparison = einbench.compare("mlp_forward", batches=40, budget_s=0.3, data=tmp_path)
-    assert comparison.records[0]["sizes"]["features"] == 30
-    assert comparison.records[0]["sizes"]["classes"] == 12
+    assert comparison.records[0].sizes["features"] == 30
+    assert comparison.records[0].sizes["classes"] == 12
     assert comparison.settings["data"] == str(tmp_path)
     with pytest.raises(ValueError, match="batch 41 is more than the 40 images"):
         einbench.compare("mlp_forward", batches=41, data=tmp_path)
@@ -128,16 +126,16 @@ def test_another_image_set_sets_features_and_classes(tmp_path):
 
 def test_an_empty_batch_works():
     comparison = einbench.compare(["softmax", "bias_gradient"], batches=0, budget_s=0.3, units=7)
-    assert {r["status"] for r in comparison.records} == {"ok"}
+    assert {r.status for r in comparison.records} == {"ok"}
 
 
 def test_layouts_dtypes_and_sizes_are_kept_in_the_records():
     comparison = einbench.compare(
         "linear", batches=3, dtypes=("float32", "float64"), layout="f", budget_s=0.3, **SMALL
     )
-    assert {r["layout"] for r in comparison.records} == {"F"}
-    assert {r["dtype"] for r in comparison.records} == {"float32", "float64"}
-    assert all(r["sizes"] == {"batch": 3, **SMALL} for r in comparison.records)
+    assert {r.layout for r in comparison.records} == {"F"}
+    assert {r.dtype for r in comparison.records} == {"float32", "float64"}
+    assert all(r.sizes == {"batch": 3, **SMALL} for r in comparison.records)
 
 
 def test_threads_are_set_recorded_and_put_back():
@@ -145,7 +143,7 @@ def test_threads_are_set_recorded_and_put_back():
 
     before = [lib["num_threads"] for lib in threadpoolctl.threadpool_info()]
     comparison = einbench.compare("relu", batches=1, budget_s=0.2, threads=1)
-    assert {r["threads"] for r in comparison.records} == {1}
+    assert {r.threads for r in comparison.records} == {1}
     assert comparison.machine["threads"] == 1
     assert [lib["num_threads"] for lib in threadpoolctl.threadpool_info()][: len(before)] == before
 
@@ -185,7 +183,7 @@ def test_ctrl_c_keeps_the_cells_that_were_finished():
         ["relu", "tanh"], batches=(1, 7), budget_s=0.3, progress=stop_at_third
     )
     assert comparison.interrupted
-    assert {(r["operation"], r["sizes"]["batch"]) for r in comparison.records} == {
+    assert {(r.operation, r.batch) for r in comparison.records} == {
         ("relu", 1),
         ("relu", 7),
     }
@@ -246,10 +244,10 @@ def test_a_kernel_that_raises_is_failed_and_the_others_are_ranked():
     finally:
         op.remove("gives_up")
     (failed,) = rows(comparison, kernel="gives_up")
-    assert failed["status"] == "failed"
-    assert failed["reason"] == "MemoryError: too large"
-    assert failed["median_s"] is None
-    assert any(r["winner"] for r in comparison.records)
+    assert failed.status == "failed"
+    assert failed.reason == "MemoryError: too large"
+    assert failed.median_s is None
+    assert any(r.winner for r in comparison.records)
 
 
 def test_a_wrong_kernel_is_never_ranked_however_fast_it_is():
@@ -264,10 +262,10 @@ def test_a_wrong_kernel_is_never_ranked_however_fast_it_is():
     finally:
         op.remove("nothing_done")
     (wrong,) = rows(comparison, kernel="nothing_done")
-    assert wrong["status"] == "rejected"
-    assert "zero everywhere" in wrong["reason"]
-    assert wrong["median_s"] is None
-    assert not wrong["winner"]
+    assert wrong.status == "rejected"
+    assert "zero everywhere" in wrong.reason
+    assert wrong.median_s is None
+    assert not wrong.winner
 
 
 def test_the_same_seed_draws_the_same_inputs():
@@ -294,9 +292,9 @@ def test_a_kernel_that_writes_to_its_inputs_at_the_timed_size_is_rejected_and_sp
     finally:
         op.remove("destroys_a_hundred")
     (wrong,) = rows(comparison, kernel="destroys_a_hundred")
-    assert wrong["status"] == "rejected"
-    assert wrong["reason"].startswith("changes its inputs at the timed size")
-    assert {r["status"] for r in comparison.records if r is not wrong} == {"ok"}
+    assert wrong.status == "rejected"
+    assert wrong.reason.startswith("changes its inputs at the timed size")
+    assert {r.status for r in comparison.records if r is not wrong} == {"ok"}
 
 
 def test_a_kernel_that_leaves_python_is_a_failed_kernel_and_no_success():
@@ -328,5 +326,5 @@ def test_a_kernel_that_grows_beyond_its_prediction_is_skipped():
     finally:
         op.remove("sleeps_when_large")
     (slow,) = rows(comparison, kernel="sleeps_when_large")
-    assert slow["status"] == "skipped"
-    assert "at this size" in slow["reason"]
+    assert slow.status == "skipped"
+    assert "at this size" in slow.reason

@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from einbench.measure.ranking import (
-    FEWEST_SAMPLES,
-    TIE_RATIO,
-    Ranking,
-    rank,
-    summarise,
-)
+from einbench.measure.ranking import Ranking, rank, summarise
+from einbench.record import FEWEST_SAMPLES, TIE_RATIO
 
 SECONDS = st.floats(1e-7, 10.0)
 NAN = math.nan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from einbench.record import Record
 from einbench.report.comparison import Comparison
 
 MACHINE = {
@@ -16,15 +17,11 @@ def record(kernel, median_s=None, status="ok", batch=128, **fields):
     row = {
         "operation": "softmax", "kernel": kernel, "sizes": {"batch": batch, "classes": 10},
         "options": {}, "dtype": "float32", "layout": "C", "threads": 2, "status": status,
-        "reason": "", "median_s": median_s, "low_s": None, "high_s": None, "samples": 0,
-        "samples_s": [], "calls_per_sample": None, "unstable": False, "few_samples": False,
-        "speedup": None, "speedup_predicted": False, "error": 0.5, "limit": 4, "winner": False,
-        "tie": False, "peak_bytes": 1000, "compile_s": None, "predicted_s": None,
-        "gflops_per_s": None, "gbytes_per_s": None, "roofline": None,
+        "median_s": median_s, "error": 0.5, "limit": 4, "peak_bytes": 1000,
     }  # fmt: skip
     if median_s is not None:
         row |= {"low_s": 0.99 * median_s, "high_s": 1.01 * median_s, "samples": 12}
-    return row | fields
+    return Record(**row | fields)
 
 
 def comparison(*records, machine=MACHINE, date="2026-03-01T00:00:00Z"):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from einbench.measure import ranking
 from einbench.records import choice
 from einbench.records.read import read
 
@@ -19,11 +18,6 @@ def won(samples, tmp_path):
         return winner and winner["kernel"], cell.ties, following and following["kernel"]
 
     return of
-
-
-def test_the_limits_of_a_tie_are_those_of_the_ranking():
-    assert choice.TIE_RATIO == ranking.TIE_RATIO
-    assert choice.TIE_MEDIAN_RATIO == ranking.TIE_MEDIAN_RATIO
 
 
 def test_a_comparison_has_its_own_winner_and_ties(samples, won):

@@ -38,7 +38,7 @@ def survives(path):
     reading = read([path])
     for row in reading.rows:
         assert tuple(row) == NAMES
-        for name, kind, _ in COLUMNS:
+        for name, kind, *_ in COLUMNS:
             assert row[name] is None or type(row[name]) is TYPES[kind]
     for warning in reading.warnings:
         assert warning.isprintable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -16,7 +17,6 @@ from einbench.choose.fastest import Choice
 from einbench.choose.measuring import Measured
 from einbench.choose.recall import Recalled
 from einbench.choose.signature import Signature
-from einbench.measure.cell import RECORD_FIELDS
 from einbench.report.choice import explain_choice
 from einbench.report.ranges import Won, range_lines, ranges_text
 
@@ -57,10 +57,10 @@ def interpolated(tie: tuple[str, ...] = ("einsum",)) -> Choice:
 
 
 def measured(hint: Remembered | None = None, compile_s: float = 0.31) -> Choice:
-    rows = remembered().records
-    rows = [dict.fromkeys(RECORD_FIELDS) | row for row in rows]
-    for row in rows:
-        row["compile_s"] = compile_s if row["kernel"] == "numba" else None
+    rows = [
+        dataclasses.replace(row, compile_s=compile_s if row.kernel == "numba" else None)
+        for row in remembered().records
+    ]
     return of(measured=Measured(rows, {}, compile_s, 0.2, 0.5), hint=hint)
 
 

@@ -1,12 +1,13 @@
 """The report: every record is told, nothing is wider than it may be, nothing is cut."""
 
-import copy
+import dataclasses
 import io
 import re
 
 import pytest
 from rich.console import Console
 
+from einbench.record import Record
 from einbench.report.choice import explain
 from einbench.report.comparison import Comparison
 from einbench.report.terminal import as_html, as_text, picture, show
@@ -22,11 +23,6 @@ def record(kernel, batch, status="ok", **fields):
         "operation": "linear", "kernel": kernel,
         "sizes": {"batch": batch, "features": 784, "units": 128},
         "options": {}, "dtype": "float32", "layout": "C", "threads": 2, "status": status,
-        "reason": "", "median_s": None, "low_s": None, "high_s": None, "samples": 0,
-        "samples_s": [], "speedup": None, "speedup_predicted": False, "error": None,
-        "limit": None, "gflops_per_s": None, "gbytes_per_s": None, "roofline": None,
-        "peak_bytes": None, "compile_s": None, "winner": False, "tie": False,
-        "unstable": False, "few_samples": False,
     }  # fmt: skip
     if status == "ok":
         row |= {
@@ -34,7 +30,7 @@ def record(kernel, batch, status="ok", **fields):
             "speedup": 1234.0, "error": 1.34, "limit": 12.0, "gflops_per_s": 56.2,
             "roofline": 0.381, "peak_bytes": 0,
         }  # fmt: skip
-    return row | fields
+    return Record(**row | fields)
 
 
 def too_slow(kernel, batch, predicted, source):
@@ -63,10 +59,10 @@ def comparison():
 
 
 def rejected(comparison, kernel="matmul", reason="row 3 is off by 9,000 units of rounding"):
-    rows = copy.deepcopy(comparison.records)
-    for row in rows:
-        if row["kernel"] == kernel:
-            row.update(record(kernel, row["sizes"]["batch"], "rejected", reason=reason))
+    rows = [
+        record(kernel, row.batch, "rejected", reason=reason) if row.kernel == kernel else row
+        for row in comparison.records
+    ]
     return Comparison(rows, MACHINE, {}, 1.0)
 
 
@@ -156,7 +152,7 @@ def test_the_summary_names_winners_and_ties_and_the_machine_follows(comparison):
 
 
 def test_dtypes_have_tables_of_their_own(comparison):
-    double = [{**row, "dtype": "float64"} for row in comparison.records]
+    double = [dataclasses.replace(row, dtype="float64") for row in comparison.records]
     text = as_text(Comparison(comparison.records + double, MACHINE), 100)
     assert "linear float32" in text
     assert "linear float64" in text
@@ -211,7 +207,7 @@ def test_the_picture_has_a_dark_colour_for_each_light_one(comparison, tmp_path):
 
 
 def test_an_explanation_tells_the_winner_the_others_and_who_was_left_out(comparison):
-    rows = [row for row in comparison.records if row["sizes"]["batch"] == 128]
+    rows = [row for row in comparison.records if row.batch == 128]
     text = explain(rows, 100)
     assert text.startswith(
         "linear at batch 128: einsum_path, the simplest of those that tie: einsum_path and matmul"

@@ -1,0 +1,170 @@
+"""Which kernels may be timed on a problem: what each is asked before the clock starts.
+
+It can run here, passed the check, needs no more memory and time than is allowed, and is right on
+whole numbers of this very size, for which every order of summation gives the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from einbench.check.judging import Verdict
+from einbench.check.sized import Kept, exact_case, judge_kept, keep
+from einbench.check.truth import Case
+from einbench.kernel import Kernel
+from einbench.measure.asked import Conditions, Limits
+from einbench.measure.calls import collecting
+from einbench.measure.memory import available_bytes, peak_extra_bytes
+from einbench.measure.predict import Prediction, predict
+from einbench.measure.timing import Clock, one_line
+from einbench.problem import Problem
+from einbench.record import Status
+from einbench.units import bytes_text, seconds_text
+
+#: tracing allocations makes interpreted loops several times slower: slower calls than this are
+#: measured by resident memory alone, which is enough for the sizes that take so long
+_TRACED_CALL_S = 0.02
+#: where no exact probe is due, memory is not worth a call slower than this
+_EXTRA_CALL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage found out of a kernel: it goes on, or why it does not; its error if known."""
+
+    status: Status = "ok"
+    reason: str = ""
+    #: in units of rounding
+    error: float | None = None
+    limit: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the kernel goes on to the next stage."""
+        return self.status == "ok"
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A kernel before its first exact answer; without a prediction where none was needed."""
+
+    outcome: Outcome
+    expected: Prediction | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A kernel after its exact answer."""
+
+    outcome: Outcome
+    #: of a call here, as far as is known by now
+    expected: Prediction
+    #: temporaries of a call
+    peak_bytes: int | None = None
+
+
+def admit(
+    problem: Problem,
+    kernel: Kernel,
+    verdict: Verdict,
+    known: Prediction | None,
+    limits: Limits,
+    clock: Clock,
+) -> Admission:
+    """Refuse a kernel that cannot run, is wrong, needs too much memory, or takes too long."""
+    if kernel.reason:
+        return Admission(Outcome("unavailable", kernel.reason))
+    if not verdict.passed:
+        return Admission(Outcome("rejected", verdict.reason, verdict.error, verdict.limit))
+    needed = kernel.temporary_bytes(problem.sizes, problem.dtype)
+    most = min(limits.memory_bytes, available_bytes() // 2)
+    if needed > most:
+        reason = f"needs {bytes_text(needed)} of temporaries, more than {bytes_text(most)}"
+        return Admission(Outcome("skipped", reason))
+    try:
+        expected = predict(kernel, problem, limits.call_s, known, clock)
+    except (Exception, SystemExit) as raised:  # whatever a kernel raises is its result
+        return Admission(failure(one_line(raised)))
+    if expected.seconds <= limits.call_s:
+        return Admission(Outcome(), expected)
+    reason = (
+        f"about {seconds_text(expected.seconds)} at this size "
+        f"({seconds_text(expected.measured_s)} at batch {expected.measured_batch:,})"
+    )
+    return Admission(Outcome("skipped", reason), expected)
+
+
+def answer_exactly(
+    problem: Problem,
+    conditions: Conditions,
+    admitted: Mapping[str, Prediction],
+    limits: Limits,
+    clock: Clock,
+) -> dict[str, Answered]:
+    """The exact probe at the timed size, in the same call that memory is measured in.
+
+    Args:
+        problem: with its inputs.
+        conditions: how kernels are called.
+        admitted: what a call of each kernel is expected to take, by method.
+        limits: a kernel whose call takes longer is skipped after all.
+        clock: the only source of time, in seconds.
+    """
+    if not admitted:
+        return {}
+    op, seed = problem.operation, conditions.seed
+    case = exact_case(op, problem.dtype, problem.sizes, conditions.layout, seed)
+    return {
+        method: _answered(problem, op[method], case, expected, limits, clock)
+        for method, expected in admitted.items()
+    }
+
+
+def _answered(
+    problem: Problem,
+    kernel: Kernel,
+    case: Case | None,
+    expected: Prediction,
+    limits: Limits,
+    clock: Clock,
+) -> Answered:
+    made: list[object] = []
+    call = collecting(kernel, case.problem if case else problem, made)
+    peak_bytes, slow = None, Outcome()
+    began_s = clock()
+    try:
+        with np.errstate(all="ignore"):
+            if case or expected.seconds <= _EXTRA_CALL_S:
+                traced = expected.seconds <= _TRACED_CALL_S
+                peak_bytes = peak_extra_bytes(call, traced=traced)
+            took_s = clock() - began_s
+            if took_s > limits.call_s and took_s > 5 * expected.seconds:
+                # small batches did not show how it grows, or tracing slowed it: ask without
+                began_s = clock()
+                call()
+                took_s = clock() - began_s
+                if took_s > limits.call_s:
+                    expected = Prediction(expected.batch, expected.batch, took_s)
+                    slow = Outcome("skipped", f"about {seconds_text(took_s)} at this size")
+    except (Exception, SystemExit) as raised:
+        return Answered(failure(one_line(raised)), expected, peak_bytes)
+    judged = judge(case, keep(case, made.pop())) if case else Outcome()
+    return Answered(slow if judged.passed else judged, expected, peak_bytes)
+
+
+def judge(case: Case, kept: Kept) -> Outcome:
+    """Right or wrong; an exact answer that is right says nothing of the error of others."""
+    units, reason = judge_kept(case, kept)
+    if case.truth.exact and not reason:
+        return Outcome()
+    return Outcome("rejected" if reason else "ok", reason, units, case.truth.limit)
+
+
+def failure(reason: str) -> Outcome:
+    """Of a kernel that raised; inputs are read-only: one that raises at that writes to them."""
+    if "read-only" in reason:
+        return Outcome("rejected", f"changes its inputs at the timed size: {reason}")
+    return Outcome("failed", reason)

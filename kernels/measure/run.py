@@ -1,0 +1,244 @@
+"""Every kernel of an operation on one problem: checked, timed interleaved, ranked.
+
+    admit -> answer_exactly -> time -> judge -> rank -> Record
+
+Each stage gives values that the later ones read; of all of them a record is made at the end, for
+every kernel, however far it came.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from einbench.check.judging import Verdict
+from einbench.check.sized import Kept, keep, timed_case
+from einbench.check.truth import Case
+from einbench.kernel import Kernel
+from einbench.measure.admit import (
+    Admission,
+    Answered,
+    Outcome,
+    admit,
+    answer_exactly,
+    failure,
+    judge,
+)
+from einbench.measure.asked import Conditions, Limits
+from einbench.measure.blocks import interleave_in_blocks
+from einbench.measure.calls import bare, bound
+from einbench.measure.placement import randomise_placement
+from einbench.measure.predict import Prediction
+from einbench.measure.ranking import Ranking, rank
+from einbench.measure.roofline import Roofline
+from einbench.measure.timing import Call, Clock, Timing
+from einbench.problem import Problem
+from einbench.record import Record
+
+Predictions = Mapping[str, Prediction]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What became of the kernels."""
+
+    #: one for each kernel of the operation
+    records: list[Record]
+    #: seconds of timing
+    timing_s: float
+    #: method -> what calls take, for the next larger batch
+    known: Predictions
+
+
+@dataclass(frozen=True)
+class _Race:
+    """The kernels that went on the clock, by method."""
+
+    timing: Timing | None = None
+    timing_s: float = 0.0
+    #: of those timed
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    #: of those timed that are right
+    ranking: Ranking = field(default_factory=lambda: Ranking({}, None, ()))
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """All that the stages found out, each by method."""
+
+    admissions: Mapping[str, Admission]
+    answers: Mapping[str, Answered]
+    race: _Race
+    known: Predictions
+
+
+def run(
+    problem: Problem,
+    conditions: Conditions,
+    verdicts: Mapping[str, Verdict],
+    known: Predictions,
+    roofline: Roofline | None,
+    limits: Limits,
+    clock: Clock = time.perf_counter,
+    compiled_s: Mapping[str, float] | None = None,
+) -> Results:
+    """A record for every kernel of the operation, whatever became of it.
+
+    Args:
+        problem: with its inputs.
+        conditions: how kernels are called.
+        verdicts: of the check on small draws, by method.
+        known: what calls took at smaller batches, by method.
+        roofline: without one, records say nothing of what the machine could do at best.
+        limits: what it may cost.
+        clock: the only source of time, in seconds.
+        compiled_s: seconds of compiling that were spent before, by method, and do not count.
+    """
+    admissions = {
+        kernel.method: admit(
+            problem, kernel, verdicts[kernel.method], known.get(kernel.method), limits, clock
+        )
+        for kernel in problem.operation
+    }
+    predicted = {method: a.expected for method, a in admissions.items() if a.expected}
+    passed = {method: at for method, at in predicted.items() if admissions[method].outcome.passed}
+    answers = answer_exactly(problem, conditions, passed, limits, clock)
+    expected = {method: answered.expected for method, answered in answers.items()}
+    runnable = {method: expected[method] for method, a in answers.items() if a.outcome.passed}
+    race = _race(problem, conditions, runnable, limits, clock) if runnable else _Race()
+    now_known = {**known, **predicted, **expected, **_medians(problem, race.ranking)}
+    findings = _Findings(admissions, answers, race, now_known)
+    _measure_roof_again(problem, race.ranking, roofline)
+    records = [
+        _record(problem, conditions, kernel, findings, roofline, compiled_s or {})
+        for kernel in problem.operation
+    ]
+    return Results(records, race.timing_s, now_known)
+
+
+def compile_s(kernel: Kernel) -> float | None:
+    """Seconds of compiling in this process so far; None where the kernel is not compiled."""
+    return kernel.body.compile_s
+
+
+def _race(
+    problem: Problem, conditions: Conditions, expected: Predictions, limits: Limits, clock: Clock
+) -> _Race:
+    """Time these kernels, judge what the last timed call of each returned, rank the right ones."""
+    case = timed_case(problem, conditions.seed)
+    began_s = clock()
+    timing = _time(case, conditions, expected, limits, clock)
+    timing_s = clock() - began_s
+    outcomes = {method: failure(reason) for method, reason in timing.failures.items()}
+    for method, last in timing.outputs.items():
+        assert isinstance(last, Kept)  # noqa: S101 - what ``keep`` made of the output
+        outcomes[method] = judge(case, last)
+    right = {method: s for method, s in timing.samples.items() if outcomes[method].passed}
+    return _Race(
+        timing, timing_s, outcomes, rank(right, problem.operation.baseline, blocks=timing.blocks)
+    )
+
+
+def _time(
+    case: Case, conditions: Conditions, expected: Predictions, limits: Limits, clock: Clock
+) -> Timing:
+    rng = np.random.default_rng([conditions.seed, 17])
+
+    def calls() -> dict[str, Call]:
+        problem = case.problem
+        if limits.blocks > 1:
+            moved = randomise_placement(problem.given, rng)
+            problem = Problem.of(problem.operation, moved, problem.options)
+        make = bare if conditions.bare else bound
+        return {method: make(problem.operation[method], problem) for method in expected}
+
+    with np.errstate(all="ignore"):
+        return interleave_in_blocks(
+            calls,
+            limits.blocks,
+            budget_s=limits.budget_s,
+            rng=rng,
+            expected_s={method: at.seconds for method, at in expected.items()},
+            least_calls=limits.least_calls,
+            clock=clock,
+            keep=partial(keep, case),
+        )
+
+
+def _medians(problem: Problem, ranking: Ranking) -> dict[str, Prediction]:
+    return {
+        method: Prediction(problem.rows, problem.rows, summary.median_s)
+        for method, summary in ranking.summaries.items()
+    }
+
+
+def _measure_roof_again(problem: Problem, ranking: Ranking, roofline: Roofline | None) -> None:
+    """A time below the roof has the roof measured again: before any time is held against it."""
+    fastest_s = min((s.median_s for s in ranking.summaries.values()), default=None)
+    if fastest_s and roofline is not None:
+        roofline.fraction(problem.operation, problem.sizes, problem.dtype, fastest_s)
+
+
+def _record(
+    problem: Problem,
+    conditions: Conditions,
+    kernel: Kernel,
+    found: _Findings,
+    roofline: Roofline | None,
+    compiled_s: Mapping[str, float],
+) -> Record:
+    """All that is known of a kernel; one that is not right stays without any time."""
+    method, op = kernel.method, problem.operation
+    admission, answered = found.admissions[method], found.answers.get(method)
+    outcome = answered.outcome if answered else admission.outcome
+    outcome = found.race.outcomes.get(method, outcome)
+    compiling_s = compile_s(kernel)
+    record = Record(
+        operation=op.name,
+        kernel=method,
+        sizes=problem.sizes,
+        leading=op.leading,
+        options=problem.options,
+        dtype=problem.dtype.name,
+        layout=conditions.layout,
+        threads=conditions.threads,
+        status=outcome.status,
+        reason=outcome.reason,
+        error=outcome.error,
+        limit=outcome.limit,
+        peak_bytes=answered.peak_bytes if answered else None,
+        compile_s=None if compiling_s is None else compiling_s - compiled_s.get(method, 0.0),
+        prepare_s=kernel.body.prepare_s,
+        predicted_s=admission.expected.seconds if admission.expected else None,
+    )
+    summary = found.race.ranking.summaries.get(method)
+    if summary is None or found.race.timing is None:
+        return record
+    speedup, predicted = summary.speedup, False
+    if speedup is None and (baseline := found.known.get(op.baseline)):
+        speedup, predicted = baseline.seconds / summary.median_s, not baseline.measured
+    return replace(
+        record,
+        median_s=summary.median_s,
+        low_s=summary.low_s,
+        high_s=summary.high_s,
+        samples=summary.count,
+        samples_s=tuple(None if math.isnan(s) else s for s in found.race.timing.samples[method]),
+        calls_per_sample=found.race.timing.calls_per_sample[method],
+        unstable=summary.unstable,
+        few_samples=summary.few,
+        speedup=speedup,
+        speedup_predicted=predicted,
+        gflops_per_s=op.flops(problem.sizes) / summary.median_s / 1e9,
+        gbytes_per_s=sum(op.traffic_bytes(problem.sizes, problem.dtype)) / summary.median_s / 1e9,
+        roofline=roofline.fraction(op, problem.sizes, problem.dtype, summary.median_s)
+        if roofline
+        else None,
+        winner=method == found.race.ranking.winner,
+        tie=method in found.race.ranking.ties,
+    )
