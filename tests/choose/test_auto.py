@@ -29,9 +29,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     real = measuring.measure
 
-    def counted(op: Any, *args: Any, **more: Any) -> Any:
-        names.append(op.name)
-        return real(op, *args, **more)
+    def counted(problem: Any, *args: Any, **more: Any) -> Any:
+        names.append(problem.operation.name)
+        return real(problem, *args, **more)
 
     monkeypatch.setattr(measuring, "measure", counted)
     return names
