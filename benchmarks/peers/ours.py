@@ -30,7 +30,7 @@ class Stepper:
         self.inputs, self.labels = self.net.checked(problem.inputs, problem.labels)
         self.optimizer = network.SGD(problem.rate)
         self.held = list(self.net.parameters.values())
-        self.advance = stepping(self.net, self.optimizer.begin(self.held))
+        self.advance = stepping(self.net.stepper, self.net.calls, self.optimizer.begin(self.held))
         self.calls = self.net.calls
         self.places = [(layer, name) for layer in self.net.layers for name in layer.names]
         self.spare = [p.copy() for p in self.held]

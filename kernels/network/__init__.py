@@ -5,6 +5,7 @@ from einbench.network.history import History
 from einbench.network.initial import INITIAL, normal, uniform
 from einbench.network.layers import Linear, ReLU, Sigmoid, Softmax, Tanh
 from einbench.network.ledger import Ledger
+from einbench.network.loading import load
 from einbench.network.losses import (
     CrossEntropy,
     MeanSquaredError,
@@ -14,7 +15,6 @@ from einbench.network.losses import (
 from einbench.network.optimizer import SGD
 from einbench.network.plane import two_classes
 from einbench.network.sequential import Sequential
-from einbench.network.storage import load
 from einbench.network.training import Diverged
 
 __all__ = [

@@ -11,7 +11,7 @@ from einbench.network.feed import ORDERS
 
 
 class Plan(NamedTuple):
-    """How many steps of how many samples, in which order, and when to stop or tell."""
+    """How many steps of how many samples, in which order, and when to stop."""
 
     batch: int
     steps: int
@@ -20,6 +20,8 @@ class Plan(NamedTuple):
     order: str
     target: float | None
     on_interrupt: str
+    #: whether a network has one output, and no accuracy
+    single: bool
 
 
 def plan(
@@ -68,10 +70,10 @@ def plan(
     else:
         total = _whole_number("steps", steps)
     length = a_round if every is None else _whole_number("every", every)
-    return Plan(size, total, length, order, target, on_interrupt)
+    return Plan(size, total, length, order, target, on_interrupt, outputs == 1)
 
 
-def refuse_strangers(optimizer: Any, on_step: Any, on_epoch: Any, seed: Any) -> None:
+def check_callbacks(optimizer: Any, on_step: Any, on_epoch: Any, seed: Any) -> None:
     """What is called while training must be callable, before anything is touched.
 
     Raises:

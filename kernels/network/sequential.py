@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from einbench.names import check_dtype
+from einbench.network import storage
 from einbench.network.calls import Calls
-from einbench.network.chain import Chain, Pass, forward
+from einbench.network.chain import Chain, forward
 from einbench.network.history import History
 from einbench.network.inputs import samples
 from einbench.network.layers import Layer
 from einbench.network.ledger import Ledger
 from einbench.network.losses import CrossEntropy, Loss
 from einbench.network.optimizer import SGD, Optimizer
+from einbench.network.plan import check_callbacks, plan
 from einbench.network.shape import widths
+from einbench.network.step import Gradients
 from einbench.network.targets import as_labels, as_rows, count_right
+from einbench.network.training import Judge, Training
 from einbench.network.whole import Whole, whole
 
 Array = npt.NDArray[Any]
@@ -102,7 +107,7 @@ class Sequential:
         return whole(self.layers, self.loss) if self._whole_allowed else None
 
     @property
-    def stepper(self) -> Callable[[Calls, Array, Array], Pass]:
+    def stepper(self) -> Gradients:
         """Loss, outputs and gradients in one call: as a whole, or layer by layer."""
         return self.whole or Chain(self.layers, self.loss)
 
@@ -198,21 +203,19 @@ class Sequential:
             ValueError: data or settings that do not fit, each named.
             Diverged: the loss became infinite or NaN; the last good parameters are kept.
         """
-        from einbench.network.plan import plan, refuse_strangers
-        from einbench.network.training import train
-
         descending = SGD(0.1) if optimizer is None else optimizer
-        refuse_strangers(descending, on_step, on_epoch, seed)
+        check_callbacks(descending, on_step, on_epoch, seed)
         rows, targets = self.checked(x, y)
-        judged = None if validation is None else self._checked_validation(validation)
+        judge = None if validation is None else self._judge(validation)
         settings = plan(
             len(rows), epochs=epochs, steps=steps, batch=batch, every=every, order=order,
             target=target, on_interrupt=on_interrupt, outputs=self.outputs,
         )  # fmt: skip
         rng = self.rng if seed is None else np.random.default_rng(seed)
-        return train(
-            self, (rows, targets), judged, settings, descending, rng, on_step, on_epoch,
-        )  # fmt: skip
+        return Training(
+            self.layers, self.loss, self.calls, self.stepper, (rows, targets), judge, settings,
+            descending, rng, on_step, on_epoch,
+        ).train()  # fmt: skip
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture and parameters to an npz file, whole or not at all.
@@ -220,9 +223,7 @@ class Sequential:
         Raises:
             OSError: the file cannot be written.
         """
-        from einbench.network.storage import save
-
-        save(self, path)
+        storage.save(path, self.layers, self.loss, self.dtype, self.parameters)
 
     def load_parameters(self, path: str | os.PathLike[str]) -> None:
         """Take the parameters of a saved network of this architecture.
@@ -231,9 +232,9 @@ class Sequential:
             OSError: the file cannot be read.
             ValueError: it holds no network, or another one: the first layer that differs.
         """
-        from einbench.network.storage import load_parameters
-
-        load_parameters(self, path)
+        saved = storage.read(path)
+        saved.check_architecture(self.layers, self.dtype)
+        saved.fill(self.parameters)
 
     def checked(self, x: Any, y: Any) -> tuple[Array, Array]:
         """Rows and targets as the loss takes them, in the network's dtype."""
@@ -250,11 +251,11 @@ class Sequential:
         count = len(rows)
         return total / count, right / count if self.outputs > 1 else float("nan")
 
-    def _checked_validation(self, validation: Any) -> tuple[Array, Array]:
+    def _judge(self, validation: Any) -> Judge:
         if not isinstance(validation, tuple | list) or len(validation) != 2:
             raise TypeError("validation must be a pair (x, y)")
         try:
-            return self.checked(*validation)
+            return partial(self.judge, *self.checked(*validation))
         except (TypeError, ValueError) as problem:
             raise type(problem)(f"validation: {problem}") from None
 

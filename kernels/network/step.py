@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from einbench.network.calls import Calls
+from einbench.network.chain import Pass
 from einbench.network.optimizer import Steps
-
-if TYPE_CHECKING:
-    from einbench.network.sequential import Sequential
+from einbench.network.whole import Whole
 
 Array = npt.NDArray[Any]
 
@@ -31,15 +31,16 @@ class Step(NamedTuple):
     parameters: Sequence[Array]
 
 
+#: loss, outputs and gradients of (inputs, targets)
+Gradients = Callable[[Calls, Array, Array], Pass]
 #: (inputs, targets, parameters of the network now, arrays that may be written to) -> Step
 Advance = Callable[[Array, Array, Sequence[Array], Sequence[Array]], Step]
 
 
-def stepping(net: Sequential, descent: Steps) -> Advance:
-    """How this network steps: in one call where one kernel is a whole step, else in two."""
-    whole, calls = net.whole, net.calls
-    if whole is None or descent.plain_rate is None:
-        gradients_of = net.stepper
+def stepping(gradients_of: Gradients, calls: Calls, descent: Steps) -> Advance:
+    """How a network steps: in one call where one kernel is a whole step, else in two."""
+    whole = gradients_of
+    if not isinstance(whole, Whole) or descent.plain_rate is None:
 
         def apart(
             inputs: Array, targets: Array, current: Sequence[Array], spare: Sequence[Array]
@@ -60,7 +61,7 @@ def stepping(net: Sequential, descent: Steps) -> Advance:
         array = rates.get(rate)  # type: ignore[arg-type]  # a rate that is plain stays so
         if array is None:
             rates.clear()
-            array = rates[rate] = np.array(rate, net.dtype)  # type: ignore[index]  # as above
+            array = rates[rate] = np.array(rate, current[0].dtype)  # type: ignore[index]  # as above
         return Step(*whole.step(calls, inputs, targets, array))
 
     return at_once

@@ -12,8 +12,8 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +21,76 @@ import numpy.typing as npt
 from einbench.host.documents import write_whole
 from einbench.network.layers import LAYERS, Layer
 from einbench.network.losses import LOSSES, Loss
-from einbench.network.sequential import Sequential
 
 Array = npt.NDArray[Any]
 SCHEMA = "einbench.network/1"
 _HEADER = "header"
 
 
-def save(net: Sequential, path: str | os.PathLike[str]) -> None:
+class Saved(NamedTuple):
+    """What a file holds: a network's architecture, and its parameters by name."""
+
+    path: str | os.PathLike[str]
+    layers: list[Layer]
+    loss: Loss
+    #: as the file says it, whatever that is
+    dtype: Any
+    arrays: dict[str, Array]
+
+    def check_architecture(self, layers: Sequence[Layer], dtype: np.dtype[Any]) -> None:
+        """Refuse another architecture than this.
+
+        Raises:
+            ValueError: the first layer that differs is named, or the dtypes.
+        """
+        for number in range(max(len(self.layers), len(layers))):
+            theirs, ours = (
+                repr(some[number]) if number < len(some) else "missing"
+                for some in (self.layers, layers)
+            )
+            if theirs != ours:
+                raise self.refused(
+                    f"another architecture: its layer {number} is {theirs}, this network's is "
+                    f"{ours}; make the same layers, or use einbench.network.load"
+                )
+        if self.dtype != dtype.name:
+            raise self.refused(
+                f"its parameters are {self.dtype}, this network's {dtype.name}; make the network "
+                f"with dtype={self.dtype!r}"
+            )
+
+    def fill(self, parameters: Mapping[str, Array]) -> None:
+        """Write all parameters, after every one of them has been found to fit.
+
+        Raises:
+            ValueError: one is missing, belongs to no layer, or has another shape or dtype.
+        """
+        if missing := [name for name in parameters if name not in self.arrays]:
+            raise self.refused(f"the array {missing[0]} is missing; save the network again")
+        if extra := [name for name in self.arrays if name not in parameters]:
+            raise self.refused(f"the array {extra[0]!r} belongs to no layer of its network")
+        for name, mine in parameters.items():
+            theirs = self.arrays[name]
+            if theirs.shape != mine.shape or theirs.dtype != mine.dtype:
+                raise self.refused(
+                    f"the array {name} is {theirs.dtype} {theirs.shape}; expected {mine.dtype} "
+                    f"{mine.shape}"
+                )
+        for name, mine in parameters.items():
+            np.copyto(mine, self.arrays[name])
+
+    def refused(self, why: str) -> ValueError:
+        """The error that names the file."""
+        return _refused(self.path, why)
+
+
+def save(
+    path: str | os.PathLike[str],
+    layers: Sequence[Layer],
+    loss: Loss,
+    dtype: np.dtype[Any],
+    parameters: Mapping[str, Array],
+) -> None:
     """Header and parameters, to a temporary name that is moved into place.
 
     Raises:
@@ -37,71 +99,29 @@ def save(net: Sequential, path: str | os.PathLike[str]) -> None:
     """
     header: dict[str, Any] = {
         "schema": SCHEMA,
-        "dtype": net.dtype.name,
-        "layers": [layer.describe() for layer in net.layers],
-        "loss": net.loss.describe(),
+        "dtype": dtype.name,
+        "layers": [layer.describe() for layer in layers],
+        "loss": loss.describe(),
     }
     names = [(layer.get("layer"), tuple(LAYERS)) for layer in header["layers"]]
     for name, known in (*names, (header["loss"].get("loss"), tuple(LOSSES))):
         if name not in known:
             raise ValueError(f"{name!r} cannot be saved: load would not know how to make it")
     content = io.BytesIO()
-    arrays: dict[str, Any] = {_HEADER: np.array(json.dumps(header)), **net.parameters}
+    arrays: dict[str, Any] = {_HEADER: np.array(json.dumps(header)), **parameters}
     np.savez(content, **arrays)
     write_whole(path, content.getvalue())
 
 
-def load(
-    path: str | os.PathLike[str],
-    kernels: str | Mapping[str, str] = "auto",
-    *,
-    seed: int | None = 0,
-    whole: bool = True,
-) -> Sequential:
-    """The network that was saved, on these kernels.
+def read(path: str | os.PathLike[str]) -> Saved:
+    """What a file holds.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it holds no network, or a damaged one.
     """
     header, arrays = _read(path)
-    layers, loss = _layers(path, header), _loss(path, header)
-    try:
-        net = Sequential(layers, loss, seed=seed, dtype=str(header.get("dtype")), whole=whole)
-    except (TypeError, ValueError) as problem:
-        raise _refused(path, f"its network cannot be built: {problem}") from None
-    _take(net, path, arrays)
-    net.run_on(kernels)
-    return net
-
-
-def load_parameters(net: Sequential, path: str | os.PathLike[str]) -> None:
-    """The parameters of a saved network of the same architecture, into this one.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it holds no network, or another: the first layer that differs is named.
-    """
-    header, arrays = _read(path)
-    saved = _layers(path, header)
-    for number in range(max(len(saved), len(net.layers))):
-        theirs, ours = (
-            repr(layers[number]) if number < len(layers) else "missing"
-            for layers in (saved, net.layers)
-        )
-        if theirs != ours:
-            raise _refused(
-                path,
-                f"another architecture: its layer {number} is {theirs}, this network's is {ours}; "
-                "make the same layers, or use einbench.network.load",
-            )
-    if header.get("dtype") != net.dtype.name:
-        raise _refused(
-            path,
-            f"its parameters are {header.get('dtype')}, this network's {net.dtype.name}; make the "
-            f"network with dtype={header.get('dtype')!r}",
-        )
-    _take(net, path, arrays)
+    return Saved(path, _layers(path, header), _loss(path, header), header.get("dtype"), arrays)
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -182,22 +202,3 @@ def _made(
         return known[described[kind]](**arguments)
     except (TypeError, ValueError) as problem:
         raise _refused(path, f"{where} cannot be made: {problem}") from None
-
-
-def _take(net: Sequential, path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> None:
-    """All parameters, after every one of them has been found to fit."""
-    own = net.parameters
-    if missing := [name for name in own if name not in arrays]:
-        raise _refused(path, f"the array {missing[0]} is missing; save the network again")
-    if extra := [name for name in arrays if name not in own]:
-        raise _refused(path, f"the array {extra[0]!r} belongs to no layer of its network")
-    for name, mine in own.items():
-        theirs = arrays[name]
-        if theirs.shape != mine.shape or theirs.dtype != mine.dtype:
-            raise _refused(
-                path,
-                f"the array {name} is {theirs.dtype} {theirs.shape}; expected {mine.dtype} "
-                f"{mine.shape}",
-            )
-    for name, mine in own.items():
-        np.copyto(mine, arrays[name])

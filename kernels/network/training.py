@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from einbench.host.memory import aligned
+from einbench.network.calls import Calls
 from einbench.network.feed import feed
 from einbench.network.history import History
 from einbench.network.interrupts import between_steps
+from einbench.network.layers import Layer
+from einbench.network.losses import Loss
 from einbench.network.optimizer import Optimizer, Steps
 from einbench.network.plan import Plan
-from einbench.network.step import stepping
+from einbench.network.step import Gradients, stepping
 from einbench.network.targets import count_right
-
-if TYPE_CHECKING:
-    from einbench.network.sequential import Sequential
 
 Array = npt.NDArray[Any]
 Data = tuple[Array, Array]
 OnStep = Callable[[int, float], object]
 OnEpoch = Callable[[History], object]
+#: (loss, accuracy) on the validation set, with the parameters as they are
+Judge = Callable[[], tuple[float, float]]
 
 
 class Diverged(ValueError):  # noqa: N818 - what is the matter, as users read it
@@ -53,8 +56,8 @@ class _Parameters:
     So the parameters whose loss was finite are never lost, without a copy of them a step.
     """
 
-    def __init__(self, net: Sequential) -> None:
-        self._places = [(layer, name) for layer in net.layers for name in layer.names]
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._places = [(layer, name) for layer in layers for name in layer.names]
         self.own: Sequence[Array] = [getattr(layer, name) for layer, name in self._places]
         self.current: Sequence[Array] = self.own
         self.other: Sequence[Array] = [aligned(p.shape, p.dtype) for p in self.own]
@@ -94,60 +97,49 @@ class _Parameters:
             setattr(layer, name, array)
 
 
-def train(
-    net: Sequential,
-    data: Data,
-    validation: Data | None,
-    plan: Plan,
-    optimizer: Optimizer,
-    rng: np.random.Generator,
-    on_step: OnStep | None,
-    on_epoch: OnEpoch | None,
-) -> History:
-    """All steps of the plan, or as many as there are reasons to take."""
-    training = _Training(net, data, validation, plan, optimizer, rng, on_step, on_epoch)
-    net.calls.renew()
-    try:
-        # the loss is watched: a warning beside it would say less
-        with (
-            np.errstate(over="ignore", invalid="ignore", divide="ignore"),
-            between_steps() as deliver,
-        ):
-            training.deliver = deliver
-            training.run()
-    except KeyboardInterrupt:
-        training.go_back()
-        if plan.on_interrupt == "raise":
-            raise
-    finally:
-        training.parameters.finish()
-    return training.history
+@dataclass
+class Training:
+    """One training of some layers: what it is made of, and how far it is."""
 
+    layers: Sequence[Layer]
+    loss: Loss
+    calls: Calls
+    #: as a whole or layer by layer
+    gradients_of: Gradients
+    data: Data
+    judge: Judge | None
+    plan: Plan
+    optimizer: Optimizer
+    rng: np.random.Generator
+    on_step: OnStep | None = None
+    on_epoch: OnEpoch | None = None
+    history: History = field(default_factory=History)
 
-class _Training:
-    """One training under way."""
-
-    def __init__(
-        self,
-        net: Sequential,
-        data: Data,
-        validation: Data | None,
-        plan: Plan,
-        optimizer: Optimizer,
-        rng: np.random.Generator,
-        on_step: OnStep | None,
-        on_epoch: OnEpoch | None,
-    ) -> None:
-        self.net, self.plan, self.optimizer = net, plan, optimizer
-        self.data, self.validation, self.rng = data, validation, rng
-        self.on_step, self.on_epoch = on_step, on_epoch
-        self.history = History()
+    def __post_init__(self) -> None:
         #: called where nothing is half done: a Ctrl-C that came meanwhile is raised here
         self.deliver: Callable[[], None] = lambda: None
-        self.parameters = _Parameters(net)
+        self.parameters = _Parameters(self.layers)
         self.kept = _Kept(self.parameters.copies(), 0, 0)
 
-    def run(self) -> None:
+    def train(self) -> History:
+        """All steps of the plan, or as many as there are reasons to take."""
+        self.calls.renew()
+        try:
+            # the loss is watched: a warning beside it would say less
+            with (
+                np.errstate(over="ignore", invalid="ignore", divide="ignore"),
+                between_steps() as self.deliver,
+            ):
+                self._run()
+        except KeyboardInterrupt:
+            self._go_back()
+            if self.plan.on_interrupt == "raise":
+                raise
+        finally:
+            self.parameters.finish()
+        return self.history
+
+    def _run(self) -> None:
         """Epochs until the steps are taken or the target is reached."""
         plan, history = self.plan, self.history
         batches = feed(*self.data, plan.batch, plan.order, self.rng)
@@ -175,12 +167,11 @@ class _Training:
         self, first: int, last: int, batches: Iterator[Data], descent: Steps
     ) -> tuple[float, float, float]:
         """Steps from first to last: mean loss and accuracy of their samples, and seconds."""
-        parameters, calls, on_step = self.parameters, self.net.calls, self.on_step
+        parameters, calls, on_step = self.parameters, self.calls, self.on_step
         deliver = self.deliver
         step_losses = self.history.step_losses
-        advance = stepping(self.net, descent)
-        mean = self.net.loss.reduction == "mean"
-        single = self.net.outputs == 1
+        advance = stepping(self.gradients_of, calls, descent)
+        mean, single = self.loss.reduction == "mean", self.plan.single
         total, right, count = 0.0, 0, 0
         prepared_s, start_s = calls.ledger.preparing_s, perf_counter()
         for step in range(first, last + 1):
@@ -210,8 +201,8 @@ class _Training:
         """Loss and accuracy on the validation set, after making sure that there are any."""
         found = "" if self.parameters.finite() else "a parameter is no finite number after the step"
         judged = None
-        if not found and self.validation is not None:
-            judged = self.net.judge(*self.validation)
+        if not found and self.judge is not None:
+            judged = self.judge()
             if not isfinite(judged[0]):
                 found = f"the validation loss became {judged[0]}"
         if found:
@@ -230,7 +221,7 @@ class _Training:
         )
         return Diverged(message, step, epoch, rate, self.history)
 
-    def go_back(self) -> None:
+    def _go_back(self) -> None:
         """Parameters and history of the last whole epoch."""
         self.parameters.restore(self.kept.parameters)
         self.history.cut(self.kept.epochs, self.kept.steps)
