@@ -24,6 +24,15 @@ from einbench.kernel import Array, Kernel, Sizes
 from einbench.names import check_dtype, normalise, unknown
 from einbench.prepared import Prepared
 
+#: called with every operation that a kernel comes to or goes from, or that is forgotten
+listeners: list[Callable[[Operation], object]] = []
+
+
+def notify(op: Operation) -> None:
+    """Let the listeners know of a change."""
+    for listener in listeners:
+        listener(op)
+
 
 @dataclass(frozen=True, eq=False)
 class Operation:
@@ -76,9 +85,6 @@ class Operation:
     baseline: str = "loop"
     _kernels: dict[str, Kernel] = field(default_factory=dict, init=False, repr=False)
     _places: dict[str, tuple[bool, bool, int]] = field(default_factory=dict, init=False, repr=False)
-    #: changes when a kernel comes or goes, and when the operation is forgotten: what was decided
-    #: among other kernels holds no longer
-    generation: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         given = {n: i if isinstance(i, Input) else Input(i) for n, i in self.inputs.items()}
@@ -201,7 +207,7 @@ class Operation:
             in_order = sorted(self._kernels.items(), key=lambda item: self._places[item[0]])
             self._kernels.clear()
             self._kernels.update(in_order)
-            self.changed()
+            notify(self)
             return function
 
         return register
@@ -210,11 +216,7 @@ class Operation:
         """Take a kernel out again, one added by hand that did not earn its place."""
         key = self[method].method
         del self._kernels[key], self._places[key]
-        self.changed()
-
-    def changed(self) -> None:
-        """Another generation: whatever was decided among the kernels is decided anew."""
-        object.__setattr__(self, "generation", self.generation + 1)
+        notify(self)
 
     def __getitem__(self, method: str) -> Kernel:
         key = normalise(method)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from einbench.names import normalise, unknown
-from einbench.operation import Operation
+from einbench.operation import Operation, notify
 
 _OPERATIONS: dict[str, Operation] = {}
 operations: Mapping[str, Operation] = MappingProxyType(_OPERATIONS)
@@ -46,4 +46,4 @@ def forget(name: str | Operation) -> None:
     Raises:
         ValueError: no operation is called so.
     """
-    _OPERATIONS.pop(operation(name).name).changed()
+    notify(_OPERATIONS.pop(operation(name).name))

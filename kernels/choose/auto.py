@@ -1,7 +1,7 @@
 """einbench.auto: the fastest kernel, decided once per signature and then looked up.
 
 The per-call key is type, shape, dtype and strides of each array, and the options; nothing else
-is looked at. A function that looks it up in the operation's table (`einbench.choose.dispatch`) is
+is looked at. A function that looks it up in the operation's `Dispatch` is
 generated for each operation: a loop over the arguments would cost more than the look-up may. Two
 shortcuts save a third of it: the strides of C order, which follow from the rest, stand as True; and
 the key that an array of the first one's shape came with before is compared first, for hashing a key
@@ -11,7 +11,7 @@ takes twice as long to make.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from keyword import iskeyword
 from typing import Any
@@ -20,7 +20,7 @@ from einbench.arguments import Bound, check_out
 from einbench.choose import environment
 from einbench.choose.book import RIGORS
 from einbench.choose.deciding import decide
-from einbench.choose.dispatch import Dispatch, Key
+from einbench.choose.dispatch import Dispatch
 from einbench.kernel import Kernel
 from einbench.names import unknown
 from einbench.operation import Operation
@@ -43,7 +43,7 @@ class Auto:
     def __init__(self) -> None:
         self._rigor = "measure"
         self._threads: environment.Threads | None = None
-        self._dispatch = Dispatch()
+        self._dispatchers: dict[Operation, Dispatch] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -51,11 +51,12 @@ class Auto:
         op = operations.get(name)
         if op is None:
             raise AttributeError(unknown("operation", name, operations))
+        dispatch = self._dispatchers.setdefault(op, Dispatch(op))
         function = _look_up(
             op,
-            self._dispatch.table(op),
-            partial(self._decide_and_call, op),
-            partial(self._decide_and_write, op),
+            dispatch,
+            partial(self._decide_and_call, op, dispatch),
+            partial(self._decide_and_write, op, dispatch),
         )
         # found without this method from now on
         self.__dict__[name] = function
@@ -75,28 +76,41 @@ class Auto:
         self._rigor = rigor or self._rigor
         self._threads = None
         environment.refresh()
-        self._dispatch.clear()
+        for dispatch in tuple(self._dispatchers.values()):
+            dispatch.clear()
 
     def __dir__(self) -> list[str]:
         return ["refresh", *operations]
 
     def __repr__(self) -> str:
-        decided = len(self._dispatch)
+        tables = [
+            tuple(dispatch.decided.values()) for dispatch in tuple(self._dispatchers.values())
+        ]
+        decided = sum(callable(found) for table in tables for found in table)
         return f"<einbench.auto: {len(operations)} operations, {decided} signatures decided>"
 
     def _decide_and_call(
-        self, op: Operation, arrays: tuple[Any, ...], options: Mapping[str, Any]
+        self,
+        op: Operation,
+        dispatch: Dispatch,
+        arrays: tuple[Any, ...],
+        options: Mapping[str, Any],
     ) -> Any:
         """A call with a key that is new, or with something else than NumPy arrays."""
         if operations.get(op.name) is not op:
             return self._present(op)(*arrays, **options)
         bound = op.bind(*arrays, **options)
         key = _key(op, bound.arrays, bound.options)
-        call = self._dispatch.find(op, key, bound.arrays[0].shape, self._entry, op, bound)
+        call = dispatch.find(key, bound.arrays[0].shape, self._entry, op, bound)
         return op.named(call(*bound.arrays))
 
     def _decide_and_write(
-        self, op: Operation, arrays: tuple[Any, ...], options: Mapping[str, Any], out: Any
+        self,
+        op: Operation,
+        dispatch: Dispatch,
+        arrays: tuple[Any, ...],
+        options: Mapping[str, Any],
+        out: Any,
     ) -> Any:
         """A call with memory for its result, which is checked every time."""
         if operations.get(op.name) is not op:
@@ -104,13 +118,13 @@ class Auto:
         bound = op.bind(*arrays, **options)
         memory = check_out(op, bound, out)
         key = (*_key(op, bound.arrays, bound.options), _INTO)
-        kernel = self._dispatch.find(op, key, None, self._kernel, op, bound)
+        kernel = dispatch.find(key, None, self._kernel, op, bound)
         kernel.into(bound.arrays, bound.options, memory)
         return op.named(out) if isinstance(memory, tuple) else out
 
     def _present(self, forgotten: Operation) -> Callable[..., Any]:
         """The function of the operation that has a forgotten one's name now."""
-        self._dispatch.forget(forgotten)
+        self._dispatchers.pop(forgotten, None)
         self.__dict__.pop(forgotten.name, None)
         function: Callable[..., Any] = getattr(self, forgotten.name)
         return function
@@ -125,13 +139,13 @@ class Auto:
         return decide(op, bound, threads, self._rigor).kernel
 
 
-def _key(op: Operation, arrays: tuple[Any, ...], options: Mapping[str, str]) -> Key:
+def _key(op: Operation, arrays: tuple[Any, ...], options: Mapping[str, str]) -> tuple[Any, ...]:
     """As the generated function makes it."""
     parts: list[Any] = []
     for number, (a, short) in enumerate(zip(arrays, _short(op), strict=True)):
         shape = (len(a), a.ndim) if short and number else (a.shape,)
         parts += [type(a), *shape, a.dtype, a.flags.c_contiguous or a.strides]
-    return (op.generation, *options.values(), *parts)
+    return (*options.values(), *parts)
 
 
 def _short(op: Operation) -> list[bool]:
@@ -141,7 +155,7 @@ def _short(op: Operation) -> list[bool]:
 
 def _look_up(
     op: Operation,
-    decided: Mapping[Hashable, Any],
+    dispatch: Dispatch,
     otherwise: Callable[..., Any],
     into: Callable[..., Any],
 ) -> Callable[..., Any]:
@@ -160,7 +174,6 @@ def _look_up(
     ]
     shapes[0] = f"{own}shape"
     key = [
-        f"{own}op.generation",
         *op.options,
         *(
             f"{own}type({a}), {shape}, {a}.dtype, {a}.flags.c_contiguous or {a}.strides"
@@ -184,6 +197,7 @@ def dispatch({", ".join(parameters)}):{write if written else ""}
     try:
         {own}shape = {arrays[0]}.shape
         {own}key = ({", ".join(key)})
+        {own}decided = {own}dispatch.decided
         {own}last = {own}decided[{own}shape]
         if {own}key == {own}last[0]:
             {own}call = {own}last[1]
@@ -197,7 +211,7 @@ def dispatch({", ".join(parameters)}):{write if written else ""}
     return {result}
 """
     scope: dict[str, Any] = {
-        "op": op, "decided": decided, "MISSES": _MISSES, "otherwise": otherwise, "into": into,
+        "dispatch": dispatch, "MISSES": _MISSES, "otherwise": otherwise, "into": into,
         "type": type, "len": len, "new": tuple.__new__, "result_type": op.result_type,
     }  # fmt: skip
     scope = {own + name: value for name, value in scope.items()}

@@ -38,12 +38,16 @@ class Calls:
 
     def __call__(self, name: str, *arrays: Array, **options: str) -> Any:
         """The operation's result, new memory that is the caller's to write to."""
-        op, first, last = operations[name], arrays[0], arrays[-1]
+        first, last = arrays[0], arrays[-1]
         key = (
-            op.generation, *options.values(), first.shape, first.flags.c_contiguous,
+            name, *options.values(), first.shape, first.flags.c_contiguous,
             last.shape, last.flags.c_contiguous,
         )  # fmt: skip
-        function, account = self._dispatch.find(op, key, None, self._prepare, op, arrays, options)
+        found = self._dispatch.decided.get(key)
+        if found is None:
+            op = operations[name]
+            found = self._dispatch.find(key, None, self._prepare, op, arrays, options)
+        function, account = found
         start_s = perf_counter()
         result = function(*arrays)
         account.seconds_s += perf_counter() - start_s
@@ -52,11 +56,17 @@ class Calls:
 
     def __getstate__(self) -> dict[str, Any]:
         """Compiled functions stay behind: another process looks its kernels up itself."""
-        return {**self.__dict__, "_dispatch": Dispatch()}
+        state = self.__dict__.copy()
+        del state["_dispatch"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._dispatch = Dispatch()
 
     def renew(self) -> None:
-        """Decide every kernel again: others may have been measured since."""
-        self._dispatch = Dispatch()
+        """Decide on every kernel again: others may have been measured since."""
+        self._dispatch.clear()
 
     def _prepare(
         self, op: Operation, arrays: tuple[Array, ...], options: dict[str, Any]

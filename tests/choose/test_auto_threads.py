@@ -199,11 +199,11 @@ LOCKED = """with LOCK:
     [
         (LOCKED.replace("LOCK", "wisdom()._lock"), "doubled"),
         (LOCKED.replace("LOCK", "deciding._MEASURING.lock"), "doubled"),
-        (LOCKED.replace("LOCK", "dispatch._KEEPING.lock"), "doubled"),
+        (LOCKED.replace("LOCK", "dispatch._LISTING.lock"), "doubled"),
         (LOCKED.replace("LOCK", "compiled._LOCK.lock"), "relu"),
         (MEASURING, "doubled"),
     ],
-    ids=["wisdom", "measuring", "keeping", "compiling", "a measurement"],
+    ids=["wisdom", "measuring", "listing", "compiling", "a measurement"],
 )
 def test_a_child_forked_while_another_thread_is_at_work_is_not_stuck(hold: str, ask: str) -> None:
     script = OPERATION + FORK.replace("HOLD", hold).replace("ASK", ask)
