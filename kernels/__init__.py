@@ -15,13 +15,13 @@ from einbench.registry import forget, operation, operations, register
 
 if TYPE_CHECKING:
     from einbench import mnist, network
-    from einbench.choose.fastest import Choice, fastest
-    from einbench.check.check import check
+    from einbench.verbs.fastest import Choice, fastest
+    from einbench.verbs.check import check
     from einbench.check.judging import Verdict
-    from einbench.measure.compare import compare
+    from einbench.verbs.compare import compare
     from einbench.plugins import load_plugins
     from einbench.record import Record
-    from einbench.report.comparison import Comparison
+    from einbench.verbs.comparison import Comparison
 
 __version__ = "0.2.0"
 
@@ -48,13 +48,13 @@ __all__ = [
 
 #: where the rest of the public names live: measuring imports more than calling a kernel needs
 _LATER = {
-    "Choice": "einbench.choose.fastest",
-    "Comparison": "einbench.report.comparison",
+    "Choice": "einbench.verbs.fastest",
+    "Comparison": "einbench.verbs.comparison",
     "Record": "einbench.record",
     "Verdict": "einbench.check.judging",
-    "check": "einbench.check.check",
-    "compare": "einbench.measure.compare",
-    "fastest": "einbench.choose.fastest",
+    "check": "einbench.verbs.check",
+    "compare": "einbench.verbs.compare",
+    "fastest": "einbench.verbs.fastest",
     "load_plugins": "einbench.plugins",
 }
 

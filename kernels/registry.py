@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from einbench.names import normalise, unknown
@@ -38,6 +38,17 @@ def operation(name: str | Operation) -> Operation:
     if key not in _OPERATIONS:
         raise ValueError(unknown("operation", name, _OPERATIONS))
     return _OPERATIONS[key]
+
+
+def as_operations(names: Operation | str | Iterable[Operation | str]) -> list[Operation]:
+    """One operation, its name, or several of either, as a list.
+
+    Raises:
+        ValueError: no operation is called so.
+    """
+    if isinstance(names, Operation | str):
+        return [operation(names)]
+    return [operation(name) for name in names]
 
 
 def forget(name: str | Operation) -> None:

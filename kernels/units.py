@@ -1,4 +1,4 @@
-"""Numbers as people read them: 1.23 ms, 24.1 GB, about 2 h."""
+"""Numbers and errors as people read them: 1.23 ms, 24.1 GB, about 2 h, ValueError: message."""
 
 from __future__ import annotations
 
@@ -56,6 +56,12 @@ def number_text(value: float) -> str:
     if 0 < value < 9.95:
         return f"{value:.1f}"
     return f"{value:,.0f}"
+
+
+def one_line(problem: BaseException) -> str:
+    """What was raised: ``ValueError: message``, the message's first line."""
+    lines = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__
 
 
 def _three(value: float) -> str:

@@ -13,7 +13,7 @@ import pytest
 import einbench
 from einbench.record import FIELDS, STATUSES, Record
 from einbench.records.columns import COLUMNS, NAMES
-from einbench.report.comparison import Comparison
+from einbench.verbs.comparison import Comparison
 
 #: without a column: raw samples, and the name of the axis whose size is ``batch``
 NOT_EXPORTED = {"samples_s", "leading"}

@@ -13,8 +13,8 @@ import pytest
 
 import einbench
 from einbench.host.machine import limit_threads, machine
-from einbench.measure.compare import check_batches
 from einbench.measure.workload import load_images, refuse_too_large
+from einbench.verbs.compare import check_batches
 
 from . import provenance, table, untimed
 from .groups import BATCHES, MAX_TIME_S, ROUND_S, parameters

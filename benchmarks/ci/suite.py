@@ -11,19 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from einbench.check.check import check_small
 from einbench.check.judging import Verdict
 from einbench.check.sized import exact_case, judge_output, timed_case
 from einbench.check.truth import Case
+from einbench.check.verdicts import check_small
+from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.measure.asked import MEMORY_BYTES
-from einbench.measure.memory import available_bytes
 from einbench.measure.predict import Prediction, predict
-from einbench.measure.timing import interleave, one_line
+from einbench.measure.timing import interleave
 from einbench.measure.workload import Images, load_images, sizes_for, workload
 from einbench.operation import Operation
 from einbench.problem import Problem
-from einbench.units import bytes_text, seconds_text
+from einbench.units import bytes_text, one_line, seconds_text
 
 DTYPE = np.dtype("float32")
 SEED = 0

@@ -27,7 +27,7 @@ import einbench
 from einbench.check.sized import judge_output
 from einbench.kernel import Kernel
 from einbench.measure.run import compile_s
-from einbench.measure.timing import one_line
+from einbench.units import one_line
 
 from .provenance import blas_text
 from .suite import DTYPE, Place, Suite

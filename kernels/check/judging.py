@@ -17,9 +17,9 @@ from einbench.check.layouts import as_layout
 from einbench.check.probes import Probe
 from einbench.check.truth import Truth, as_tuple, exact_truth, finite_only, truth
 from einbench.kernel import Kernel
-from einbench.measure.timing import one_line
 from einbench.operation import Operation
 from einbench.problem import Problem
+from einbench.units import one_line
 
 Array = npt.NDArray[Any]
 

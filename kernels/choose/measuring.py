@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from einbench.check.check import check_small
 from einbench.check.judging import Verdict
 from einbench.check.layouts import read_only
+from einbench.check.verdicts import check_small
 from einbench.choose.book import Remembered, Time
 from einbench.choose.environment import Environment, Threads
 from einbench.choose.signature import Signature, layout_name

@@ -52,12 +52,12 @@ def check(
     Errors are in units of what rounding explains. Exit status 1 where a kernel is wrong; one
     that cannot run here is not wrong.
     """
-    from einbench.check.check import check as judge
     from einbench.host.machine import machine
     from einbench.names import check_dtype
     from einbench.registry import operation
     from einbench.registry import operations as known
     from einbench.report.terminal import print_paragraph
+    from einbench.verbs.check import check as judge
 
     ops = list(dict.fromkeys(map(operation, operations))) or list(known.values())
     chosen = [check_dtype(dtype).name for dtype in dtypes or ("float32",)]

@@ -27,7 +27,7 @@ from einbench.record import WRONG, Record
 
 if TYPE_CHECKING:
     from einbench.operation import Operation
-    from einbench.report.comparison import Comparison
+    from einbench.verbs.comparison import Comparison
 
 
 @click.command(
@@ -91,7 +91,7 @@ def compare(
     baseline, the plain loop; kernels that cannot be told apart tie. Ctrl-C keeps what was
     measured.
     """
-    from einbench.measure import compare as pipeline
+    from einbench.verbs import compare as pipeline
 
     ops = _operations(names)
     _refuse_unknown_axes(sizes, ops)

@@ -28,8 +28,8 @@ from einbench.cli.warned import in_one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from einbench.choose.fastest import Choice
     from einbench.problem import Problem
+    from einbench.verbs.fastest import Choice
 
 SCHEMA = "einbench.fastest/1"
 
@@ -155,10 +155,10 @@ def _refuse(why: str, **given: object) -> None:
 def _choose(problem: Problem, rigor: str, budget: float | None, again: bool) -> Choice:
     """From memory where that answers without a look at the arrays, which take time to read."""
     from einbench.choose import environment
-    from einbench.choose.fastest import Choice
-    from einbench.choose.fastest import fastest as choose
     from einbench.choose.tune import remembered
     from einbench.choose.usual import with_inputs
+    from einbench.verbs.fastest import Choice
+    from einbench.verbs.fastest import fastest as choose
 
     found = None if again else remembered(problem, rigor, environment.threads())
     if found is not None:
@@ -195,7 +195,7 @@ def _tell(choice: Choice, target: Target, settings: dict[str, Any]) -> int:
 
 def _document(choice: Choice, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     from einbench.choose.book import Remembered
-    from einbench.report.comparison import Comparison
+    from einbench.verbs.comparison import Comparison
 
     decision = choice.decision
     plain = Comparison(choice.records, facts, settings).document()
@@ -220,5 +220,5 @@ def _show(choice: Choice, out: Console) -> None:
     from einbench.report.choice import explain_choice
     from einbench.report.terminal import print_line
 
-    for line in explain_choice(choice, out.width).splitlines():
+    for line in explain_choice(choice.decision, choice.records, out.width).splitlines():
         print_line(out, [(line, "bold green" if line.startswith("* ") else "")])

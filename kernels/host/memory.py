@@ -47,3 +47,10 @@ def _placed(
     """An empty array that begins so many bytes beyond a multiple of a unit."""
     memory = np.empty(prod(shape) * dtype.itemsize + unit, np.uint8)
     return np.ndarray(shape, dtype, memory, (beyond - memory.ctypes.data) % unit)
+
+
+def available_bytes() -> int:
+    """Memory that can be given out without swapping, in bytes."""
+    import psutil  # takes longer to import than a kernel may to be called
+
+    return int(psutil.virtual_memory().available)

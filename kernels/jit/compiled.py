@@ -130,6 +130,9 @@ class Compiled:
             if not (array.flags.c_contiguous and kept):
                 as_they_are = False
         if not as_they_are:
+            # compiled now, for what each call will be given after it is converted
+            given = tuple(_as_int64(np.asarray(array, order="C")) for array in arrays)
+            self._form(given, options, self._memory(given) if self.takes_out else None)
             if out is None:
                 return functools.partial(self, **options)
             return lambda *given: self(*given[:-1], out=given[-1], **options)

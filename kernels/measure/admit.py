@@ -14,15 +14,16 @@ import numpy as np
 from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, exact_case, judge_kept, keep
 from einbench.check.truth import Case
+from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.measure.asked import Conditions, Limits
 from einbench.measure.calls import collecting
-from einbench.measure.memory import available_bytes, peak_extra_bytes
+from einbench.measure.memory import peak_extra_bytes
 from einbench.measure.predict import Prediction, predict
-from einbench.measure.timing import Clock, one_line
+from einbench.measure.timing import Clock
 from einbench.problem import Problem
 from einbench.record import Status
-from einbench.units import bytes_text, seconds_text
+from einbench.units import bytes_text, one_line, seconds_text
 
 #: tracing allocations makes interpreted loops several times slower: slower calls than this are
 #: measured by resident memory alone, which is enough for the sizes that take so long

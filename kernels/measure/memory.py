@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
@@ -83,11 +82,6 @@ def _told_by_residence(before: int | None, peak: int | None, out: int) -> int | 
         return None
     extra = peak - before - out
     return extra if extra >= _RESIDENT_NOISE else 0
-
-
-def available_bytes() -> int:
-    """Memory that can be given out without swapping, in bytes."""
-    return int(psutil.virtual_memory().available)
 
 
 def _array_bytes(output: object) -> int:

@@ -16,6 +16,7 @@ from itertools import repeat
 import numpy as np
 
 from einbench.measure.spinning import stop_spinning
+from einbench.units import one_line
 
 Call = Callable[[], object]
 Clock = Callable[[], float]
@@ -251,9 +252,3 @@ def _contenders(
         return rounds < least_rounds and cheap
 
     return [name for name in racing if stays(entrants[name])]
-
-
-def one_line(problem: BaseException) -> str:
-    """What a kernel raised, in one line: ``ValueError: message``."""
-    lines = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__

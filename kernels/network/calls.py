@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from einbench.body import Function
+from einbench.choose.deciding import decide
 from einbench.choose.dispatch import Dispatch
-from einbench.choose.fastest import fastest
-from einbench.jit.compiled import Compiled
+from einbench.choose.environment import threads
 from einbench.network.families import Families
 from einbench.network.ledger import Account, Ledger
 from einbench.operation import Operation
@@ -73,11 +71,8 @@ class Calls:
     ) -> tuple[Function, Account]:
         """Choose, and compile, before the clock of the first call starts."""
         start_s = perf_counter()
-        kernel = self.families.kernel(op) or fastest(op, *arrays, **options).kernel
-        chosen = op.choose_options(options)
-        function = kernel.entry(arrays, chosen)
-        if isinstance(function, partial) and isinstance(function.func, Compiled):
-            # it will copy arrays before each call, and would compile in the first
-            kernel.entry([np.asarray(array, order="C") for array in arrays], chosen)
+        bound = op.bind(*arrays, **options)
+        kernel = self.families.kernel(op) or decide(op, bound, threads()).kernel
+        function = kernel.entry(bound.arrays, bound.options)
         self.ledger.preparing_s += perf_counter() - start_s
         return function, self.ledger.account(op.name, kernel.method)

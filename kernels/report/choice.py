@@ -12,7 +12,8 @@ from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, listed
 from einbench.units import ratio_text, seconds_text
 
 if TYPE_CHECKING:
-    from einbench.choose.fastest import Choice
+    from einbench.choose.deciding import Decision
+    from einbench.record import Record
 
 _WIDTH = 80
 _INDENT = "  "
@@ -31,20 +32,21 @@ def explain(records: Iterable[Record], width: int = _WIDTH) -> str:
     return "\n\n".join(_paragraph(b, batch, width) for b in grouped for batch in b.batches)
 
 
-def explain_choice(choice: Choice, width: int = _WIDTH) -> str:
+def explain_choice(decision: Decision, records: Sequence[Record], width: int = _WIDTH) -> str:
     """The winner and where that is known from, every candidate, and who was left out.
 
     Args:
-        choice: measured, remembered, interpolated or estimated: times of the latter two are
+        decision: measured, remembered, interpolated or estimated; times of the latter two are
             predicted, and say so.
+        records: one for every kernel of the operation.
         width: columns to wrap at.
     """
     from einbench.report.origin import origin_lines, origin_verdict
 
-    (block,) = blocks(choice.records)
+    (block,) = blocks(records)
     (batch,) = block.batches
-    told = origin_lines(choice.decision)
-    return _paragraph(block, batch, width, origin_verdict(choice.decision), told)
+    told = origin_lines(decision)
+    return _paragraph(block, batch, width, origin_verdict(decision), told)
 
 
 def _paragraph(

@@ -13,7 +13,7 @@ from einbench.report.provenance import cost_text, machine_text
 from einbench.report.summary import all_batches, row_names, win
 
 if TYPE_CHECKING:
-    from einbench.report.comparison import Comparison
+    from einbench.report.compared import Compared
 
 # colours that can be read on white and on black; all else is the page's own
 _GREEN, _RED, _AMBER = "#1a9850", "#d73027", "#b8860b"
@@ -23,7 +23,7 @@ _LEFT = _CELL.replace("right", "left", 1)
 _SMALL = "font-size:85%;opacity:.7"
 
 
-def as_html(comparison: Comparison) -> str:
+def as_html(comparison: Compared) -> str:
     """The whole report as one ``<div>``; a cell's tooltip tells its interval and its samples."""
     grouped = blocks(comparison.records)
     parts = [_block(block) for block in grouped]

@@ -20,7 +20,7 @@ from einbench.report.summary import summary_lines
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from einbench.report.comparison import Comparison
+    from einbench.report.compared import Compared
 
 __all__ = ["as_html", "as_text", "picture", "show"]
 
@@ -33,7 +33,7 @@ _PICTURE_WIDTH = 110
 _NOTE_STYLES = {"rejected": "bold white on red", "failed": "bold white on red", "tie": "green"}
 
 
-def as_text(comparison: Comparison, width: int | None = None) -> str:
+def as_text(comparison: Compared, width: int | None = None) -> str:
     """The whole report without colours, no line longer than ``width`` (at least 40).
 
     Args:
@@ -46,7 +46,7 @@ def as_text(comparison: Comparison, width: int | None = None) -> str:
     return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
 
 
-def show(comparison: Comparison, console: Console) -> None:
+def show(comparison: Compared, console: Console) -> None:
     """Print the report, as wide as the console and in colour where it has some."""
     for line in report_lines(comparison, max(console.width, NARROWEST)):
         print_line(console, line)
@@ -67,7 +67,7 @@ def print_line(console: Console, line: Line) -> None:
     console.print(text, no_wrap=True, overflow="ignore", crop=False, highlight=False)
 
 
-def picture(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
+def picture(comparison: Compared, path: str | os.PathLike[str]) -> Path:
     """Draw the report as an SVG that refers to nothing outside it, light or dark as its reader.
 
     Returns:
@@ -78,7 +78,7 @@ def picture(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
     return svg(Path(path), lambda console: show(comparison, console), _PICTURE_WIDTH)
 
 
-def report_lines(comparison: Comparison, width: int) -> Iterator[Line]:
+def report_lines(comparison: Compared, width: int) -> Iterator[Line]:
     """Everything there is to read, as lines of styled text."""
     grouped = blocks(comparison.records)
     for block in grouped:

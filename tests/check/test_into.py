@@ -10,7 +10,7 @@ import pytest
 
 import einbench
 from einbench.check import contract
-from einbench.check.check import check_small
+from einbench.check.verdicts import check_small
 
 Array = np.ndarray[Any, Any]
 DTYPES = ("float32", "float64")

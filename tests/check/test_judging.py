@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import einbench
-from einbench.check.check import check_small
+from einbench.check.verdicts import check_small
 
 
 def test_a_kernel_that_writes_to_its_inputs_does_not_get_its_siblings_rejected():

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.check import check, check_small
+from einbench.check.verdicts import check_small
+from einbench.verbs.check import check
 
 COUNT = 200
 

@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.check import check, check_small
 from einbench.check.judging import Verdict, judge, pose
 from einbench.check.probes import probes
+from einbench.check.verdicts import check_small
 from einbench.jit.threading_layer import start_threads
-from einbench.measure.compare import compare
 from einbench.operation import Operation
 from einbench.record import Record
+from einbench.verbs.check import check
+from einbench.verbs.compare import compare
 
 ROWS = 60_000
 SMALL = {"features": 19, "units": 7, "hidden1": 11, "hidden2": 7}

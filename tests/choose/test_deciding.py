@@ -13,8 +13,8 @@ from choose_support import Race
 import einbench
 from einbench.choose import environment
 from einbench.choose.evidence import records
-from einbench.choose.fastest import Choice
 from einbench.choose.wisdom import wisdom
+from einbench.verbs.fastest import Choice
 
 Start = Callable[..., Any]
 

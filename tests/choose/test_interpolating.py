@@ -9,8 +9,8 @@ import pytest
 
 from einbench.choose.environment import Threads
 from einbench.choose.evidence import records
-from einbench.choose.fastest import Choice
 from einbench.choose.wisdom import wisdom
+from einbench.verbs.fastest import Choice
 
 Start = Callable[..., Any]
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from einbench.host.libraries import why_missing
+from einbench.host.memory import available_bytes
 from einbench.jit import compiled, threading_layer
 from einbench.measure import memory
-from einbench.measure.memory import available_bytes, peak_extra_bytes
+from einbench.measure.memory import peak_extra_bytes
 
 MIB = 1 << 20
 prange = range  # the compiled copies see numba's

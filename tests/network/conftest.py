@@ -32,7 +32,7 @@ def digits() -> Digits:
 @pytest.fixture
 def estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     """``auto`` guesses which kernel is fastest, and times nothing."""
-    from einbench.choose.fastest import fastest
+    from einbench.verbs.fastest import fastest
 
     monkeypatch.setattr(
         "einbench.network.calls.fastest",

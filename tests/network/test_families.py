@@ -70,7 +70,7 @@ def test_every_family_has_a_kernel_of_every_operation() -> None:
 
 
 def test_one_operation_may_have_a_kernel_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from einbench.choose.fastest import fastest
+    from einbench.verbs.fastest import fastest
 
     asked: list[str] = []
 
@@ -214,7 +214,7 @@ def close(curves: dict[str, Array]) -> None:
 def test_the_families_losses_agree_over_a_hundred_steps(
     whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from einbench.choose.fastest import fastest
+    from einbench.verbs.fastest import fastest
 
     # which kernels are fastest is measured for the digits below, once
     monkeypatch.setattr(

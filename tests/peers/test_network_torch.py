@@ -58,7 +58,7 @@ def rows(z: Tensor, y: Tensor) -> Tensor:
 @pytest.fixture(autouse=True)
 def _auto_times_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which kernels are fastest does not matter here: ``auto`` may guess."""
-    from einbench.choose.fastest import fastest
+    from einbench.verbs.fastest import fastest
 
     monkeypatch.setattr(
         "einbench.network.calls.fastest",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from einbench.record import Record
-from einbench.report.comparison import Comparison
+from einbench.verbs.comparison import Comparison
 
 MACHINE = {
     "cpu": "A Processor", "fingerprint": "abc123", "threads": 2, "numpy": "2.4.6",

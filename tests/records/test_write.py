@@ -11,7 +11,7 @@ import pytest
 from einbench.records import write
 from einbench.records.columns import COLUMNS, NAMES, PANDAS_DTYPES
 from einbench.records.read import read
-from einbench.report.comparison import Comparison
+from einbench.verbs.comparison import Comparison
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_reading_and_writing_load_no_measuring_code_and_nothing_heavy():
 import sys
 import einbench.records.read, einbench.records.write, einbench.records.choice
 print([m for m in sys.modules if m.startswith("einbench.measure")
-       or m in ("numba", "pandas", "pyarrow", "asv", "click", "rich", "einbench.measure.compare")])
+       or m in ("numba", "pandas", "pyarrow", "asv", "click", "rich", "einbench.verbs.compare")])
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from einbench.record import Record
 from einbench.report.choice import explain
-from einbench.report.comparison import Comparison
 from einbench.report.terminal import as_html, as_text, picture, show
+from einbench.verbs.comparison import Comparison
 
 MACHINE = {
     "cpu": "A Processor", "threads": 2, "numpy": "2.4.6", "numba": "0.68.1", "python": "3.11.7",

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from einbench.check.check import as_operations, check_small
 from einbench.check.judging import Verdict
 from einbench.check.layouts import check_layout
+from einbench.check.verdicts import check_small
 from einbench.host.machine import limit_threads, machine
 from einbench.measure.asked import MEMORY_BYTES, Conditions, Limits
 from einbench.measure.roofline import Roofline
@@ -29,8 +29,8 @@ from einbench.names import check_dtype, unknown
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.record import Record
-from einbench.registry import operations
-from einbench.report.comparison import Comparison
+from einbench.registry import as_operations, operations
+from einbench.verbs.comparison import Comparison
 
 BATCHES = (1, 128, 10_000, 60_000)
 DTYPES = ("float32",)

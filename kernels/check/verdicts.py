@@ -7,53 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from einbench.check import probes
 from einbench.check.judging import Posed, Verdict, closeness, judge, pose
 from einbench.check.probes import Probe
+from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
-from einbench.measure.memory import available_bytes
-from einbench.names import check_dtype
 from einbench.operation import Operation
-from einbench.registry import operation
 
 #: seconds that one call may take at the size asked for; slower kernels are checked at less
 PATIENCE_S = 0.4
-
-
-def check(
-    op_or_name: Operation | str | Iterable[Operation | str],
-    *,
-    batch: int = 128,
-    dtype: npt.DTypeLike = "float32",
-    seed: int = 0,
-    **sizes: int,
-) -> list[Verdict]:
-    """Judge every kernel of an operation (or of several), also those that cannot run here.
-
-    First on small hostile draws in every layout, then on random and exact draws at ``batch``
-    and ``sizes``. A kernel too slow for that batch is checked at a smaller one.
-
-    Raises:
-        ValueError: an operation, dtype, axis or size that is not known.
-    """
-    chosen = check_dtype(dtype)
-    found: list[Verdict] = []
-    for op in as_operations(op_or_name):
-        full = op.all_sizes(batch, sizes)
-        found.extend(check_small(op, op, chosen, seed))
-        passed = {v.method: v for v in found if v.kernel.operation is op and v.passed}
-        at_size = {v.method: v for v in _check_sized(op, passed, full, chosen, seed)}
-        found = [at_size.get(v.method, v) if v.kernel.operation is op else v for v in found]
-    return found
-
-
-def as_operations(names: Operation | str | Iterable[Operation | str]) -> list[Operation]:
-    """One operation, its name, or several of either, as a list."""
-    if isinstance(names, Operation | str):
-        return [operation(names)]
-    return [operation(name) for name in names]
 
 
 def check_small(
@@ -65,7 +28,7 @@ def check_small(
         yield judge(kernel, posed)
 
 
-def _check_sized(
+def check_sized(
     op: Operation,
     passed: Mapping[str, Verdict],
     sizes: dict[str, int],

@@ -43,7 +43,7 @@ class Choice:
     def __str__(self) -> str:
         from einbench.report.choice import explain_choice
 
-        return explain_choice(self)
+        return explain_choice(self.decision, self.records)
 
 
 def fastest(

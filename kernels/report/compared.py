@@ -1,0 +1,32 @@
+"""What of a comparison is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from einbench.record import Record
+
+
+class Compared(Protocol):
+    """`einbench.Comparison`, which knows how it is shown: so this room need not know it."""
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """One for each kernel in each cell."""
+
+    @property
+    def machine(self) -> Mapping[str, Any]:
+        """What they were taken with."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """How it was asked for."""
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds the whole comparison took."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped before its end."""

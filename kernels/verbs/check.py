@@ -1,0 +1,40 @@
+"""check(): is every kernel right? The verdicts, with the reason that names what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy.typing as npt
+
+from einbench.check.judging import Verdict
+from einbench.check.verdicts import check_sized, check_small
+from einbench.names import check_dtype
+from einbench.operation import Operation
+from einbench.registry import as_operations
+
+
+def check(
+    op_or_name: Operation | str | Iterable[Operation | str],
+    *,
+    batch: int = 128,
+    dtype: npt.DTypeLike = "float32",
+    seed: int = 0,
+    **sizes: int,
+) -> list[Verdict]:
+    """Judge every kernel of an operation (or of several), also those that cannot run here.
+
+    First on small hostile draws in every layout, then on random and exact draws at ``batch``
+    and ``sizes``. A kernel too slow for that batch is checked at a smaller one.
+
+    Raises:
+        ValueError: an operation, dtype, axis or size that is not known.
+    """
+    chosen = check_dtype(dtype)
+    found: list[Verdict] = []
+    for op in as_operations(op_or_name):
+        full = op.all_sizes(batch, sizes)
+        found.extend(check_small(op, op, chosen, seed))
+        passed = {v.method: v for v in found if v.kernel.operation is op and v.passed}
+        at_size = {v.method: v for v in check_sized(op, passed, full, chosen, seed)}
+        found = [at_size.get(v.method, v) if v.kernel.operation is op else v for v in found]
+    return found
