@@ -17,6 +17,7 @@ from einbench.measure.disturbance import Moment, moment, other_cores
 from einbench.measure.spinning import stop_spinning
 from einbench.measure.workload import Images, sizes_for, workload
 from einbench.operation import Operation
+from einbench.problem import Problem
 
 from .board_check import Checked, Judge
 from .board_house import House, Invited
@@ -44,8 +45,8 @@ class Settings:
 def make_task(op: Operation, batch: int, dtype: str, images: Images, seed: int) -> Task:
     """The inputs that `einbench compare` times its kernels on, and the first of all options."""
     sizes = sizes_for(op, images, {})
-    arrays = workload(op, batch, np.dtype(dtype), seed, images, sizes)
-    return Task(op, arrays, op.choose_options({}))
+    problem = workload(Problem.at(op, batch, dtype, sizes), images, seed)
+    return Task(op, problem.arrays, problem.options)
 
 
 class Measured:
@@ -70,7 +71,7 @@ class Measured:
         judge = Judge.of(self.task, self._settings.seed)
         self._took("reference", began_s)
         path = self._folder / "task.npz"
-        Task(self.task.operation, self.task.arrays, self.task.options, judge.question.kept).save(
+        Task(self.task.operation, self.task.arrays, self.task.options, judge.case.truth.kept).save(
             path
         )
         try:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from einbench.check.error import error
-from einbench.check.sized import Question, timed_question
-from einbench.check.truth import Truth, as_tuple
+from einbench.check.sized import timed_case
+from einbench.check.truth import Case, Truth, as_tuple
+from einbench.problem import Problem
 
 from .task import Array, Task
 
@@ -38,18 +39,16 @@ class Checked:
 class Judge:
     """The truth about one task, all of it or a slice where all would take too long."""
 
-    question: Question
+    case: Case
 
     @classmethod
     def of(cls, task: Task, seed: int) -> Judge:
         """The reference is computed here."""
-        op, options, sizes = task.operation, dict(task.options), task.sizes
-        long = task.dtype == np.float64 and op.flops(sizes) > _AFFORDABLE_FLOPS
-        if long and not op.independent:
-            limit = op.limit(max(float(op.terms(sizes)), 1.0))
-            expected = _truth_in_double(task)
-            return cls(Question(op, task.given, options, sizes, task.dtype, expected, limit, {}))
-        return cls(timed_question(op, task.given, options, task.dtype, seed))
+        problem = Problem.of(task.operation, task.given, task.options)
+        long = task.dtype == np.float64 and task.operation.flops(task.sizes) > _AFFORDABLE_FLOPS
+        if long and not task.operation.independent:
+            return cls(Case(problem, _truth_in_double(task)))
+        return cls(timed_case(problem, seed))
 
     def judge(self, path: Path, ours: bool) -> Checked:
         """What a process has written, which is then gone."""
@@ -60,15 +59,16 @@ class Judge:
 
     def judge_arrays(self, found: Mapping[str, Array], ours: bool) -> Checked:
         """The judged part of each output that there is."""
-        truth = self.question.expected
-        names = list(self.question.operation.outputs)
+        truth = self.case.truth
+        names = list(self.case.problem.operation.outputs)
         places = [names.index(name) for name in found]
         expected = Truth(
             tuple(truth.outputs[n] for n in places),
             tuple(truth.roundings[n] for n in places),
             truth.dtype,
+            truth.limit,
         )
-        limit = self.question.limit * (1.0 if ours else PEERS_SLACK)
+        limit = truth.limit * (1.0 if ours else PEERS_SLACK)
         got = [found[names[n]] for n in places]
         largest = error(got, expected)
         if largest.units <= limit:
@@ -102,4 +102,5 @@ def _truth_in_double(task: Task) -> Truth:
     eps = float(np.finfo(dtype).eps)
     least = max(float(op.terms(task.sizes)), 1.0) * float(np.finfo(dtype).smallest_subnormal)
     roundings = tuple(eps * np.asarray(scale) + least for scale in scales)
-    return Truth(tuple(np.asarray(o) for o in outputs), roundings, dtype)
+    limit = float(op.limit(max(float(op.terms(task.sizes)), 1.0)))
+    return Truth(tuple(np.asarray(o) for o in outputs), roundings, dtype, limit)

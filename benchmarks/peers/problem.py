@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 import einbench
 from einbench.measure.workload import Images, sizes_for, workload
+from einbench.problem import Problem as Asked
 
 Array = npt.NDArray[Any]
 Parameters = tuple[Array, ...]
@@ -65,7 +66,7 @@ def draw(images: Images, batch: int, dtype: str, seed: int) -> Problem:
     """The first images of the set, and drawn parameters."""
     op = einbench.operation("mlp_gradients")
     sizes = sizes_for(op, images, {})
-    arrays = workload(op, batch, np.dtype(dtype), seed, images, sizes)
+    arrays = workload(Asked.at(op, batch, dtype, sizes), images, seed).arrays
     parameters = tuple(arrays[name] for name in NAMES)
     return Problem(arrays["inputs"], arrays["labels"], parameters, RATE)
 

@@ -13,7 +13,7 @@ from einbench.choose import environment
 from einbench.host.memory import for_result
 from einbench.kernel import Kernel
 from einbench.measure.spinning import stop_spinning
-from einbench.measure.workload import first_rows
+from einbench.problem import Problem
 
 from .serving import told
 from .task import Array, Offer, Task, Way
@@ -84,7 +84,7 @@ def _predicted_s(kernel: Kernel, task: Task) -> float:
 
 
 def _called_s(kernel: Kernel, task: Task, rows: int) -> float:
-    arrays = first_rows(task.operation, task.arrays, rows)
+    arrays = Problem.of(task.operation, task.given, task.options).first_rows(rows).given
     with np.errstate(all="ignore"):
         start_s = time.perf_counter()
         kernel.function(*arrays, **task.options)
