@@ -25,6 +25,7 @@ SETTINGS = Settings(("relu",), (128,), launches=3, threads=1)
 
 SLOWED = """
 import dataclasses, time
+from einbench.body import Plain
 _kernels = operations["relu"]._kernels
 _body = _kernels["ufunc"].function
 def _slow(outputs):
@@ -35,25 +36,29 @@ def _slow(outputs):
     while clock() < end_s:
         pass
     return result
-_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], function=_slow)
+_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(_slow))
 """
 WRONG = """
 import dataclasses
+from einbench.body import Plain
 _kernels = operations["relu"]._kernels
-_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], function=lambda x: x * 0)
+_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(lambda x: x * 0))
 """
 RENAMED = """
 import dataclasses
+from einbench.body import Plain
 _kernels = operations["relu"]._kernels
 _kernels["maximum"] = dataclasses.replace(_kernels.pop("ufunc"), method="maximum")
 """
 DIES = """
 import dataclasses, os
+from einbench.body import Plain
 _kernels = operations["relu"]._kernels
-_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], function=lambda x: os._exit(7))
+_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(lambda x: os._exit(7)))
 """
 WANDERS = """
 import dataclasses
+from einbench.body import Plain
 _kernels = operations["relu"]._kernels
 _made = []
 def _body(x):
@@ -62,7 +67,7 @@ def _body(x):
     if len(_made) > 20_000:
         out[0, 0] += 1
     return out
-_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], function=_body)
+_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(_body))
 """
 CHATTERS = "print('a line nobody asked for', flush=True)\n"
 
