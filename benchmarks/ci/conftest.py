@@ -1,5 +1,6 @@
 """Options and hooks of the suite; what each of them does has a file of its own."""
 
+# ruff: noqa: E402 - BLAS is told of its threads before NumPy is imported
 from __future__ import annotations
 
 import os
@@ -10,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+with pytest.MonkeyPatch.context() as _patched:
+    _patched.syspath_prepend(str(Path(__file__).parents[1]))
+    import blas_timeout
+blas_timeout.here()
 
 import einbench
 from einbench.host.machine import limit_threads, machine

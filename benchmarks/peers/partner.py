@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import blas_timeout
 import psutil
 
 from .contender import Entry
@@ -57,6 +58,7 @@ class Partner:
             dict(os.environ) | dict.fromkeys(_THREADS, str(threads)) | {"JAX_PLATFORMS": "cpu"}
         )
         environment |= more or {}
+        environment = {**blas_timeout.wanted(), **environment}
         self._stderr = self._log.open("ab")
         contender = f"{entry.name}={entry.module}:{entry.function}"
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter and the study's own module

@@ -1,4 +1,6 @@
-"""The einbench command: ``main`` is its entry point."""
+"""The einbench command: ``start`` is its entry point, ``main`` what it does."""
+
+import sys
 
 import click
 
@@ -15,7 +17,10 @@ from einbench.cli.train import train
 from einbench.cli.tune import tune
 from einbench.cli.wisdom import wisdom
 
-__all__ = ["main"]
+__all__ = ["main", "start"]
+
+#: commands that take times in their own process
+_MEASURING = {"compare", "fastest", "train", "tune"}
 
 
 @click.group(
@@ -49,3 +54,12 @@ for command in (
     compare, check, export, fastest, train, tune, wisdom, gate, list_operations, machine
 ):  # fmt: skip
     main.add_command(command)
+
+
+def start() -> None:
+    """The command in a process of its own, which it may set up as measuring needs it."""
+    if _MEASURING.intersection(sys.argv[1:]) and not {"-h", "--help"}.intersection(sys.argv[1:]):
+        from einbench.measure.spinning import restart_with_timeout
+
+        restart_with_timeout()
+    main(prog_name="einbench")

@@ -1,6 +1,6 @@
 """``python -m einbench.cli`` is the einbench command."""
 
-from einbench.cli import main
+from einbench.cli import start
 
 if __name__ == "__main__":
-    main(prog_name="einbench")
+    start()

@@ -23,6 +23,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from einbench.host.cpu import third_level_bytes
+from einbench.jit.shared_cache import share
 
 #: files that were written after this may not be what was imported
 _IMPORTED_S = time.time()
@@ -43,7 +44,22 @@ def jit_of(
     # a body typed into a prompt has no file to keep a cache beside
     with contextlib.suppress(RuntimeError):
         dispatcher.enable_caching()
+        share(dispatcher)
     return dispatcher
+
+
+def callback_of(
+    function: FunctionType, signature: Any, *, fastmath: frozenset[str] | None = None
+) -> Any:
+    """The function compiled now for C to call, and kept on disk."""
+    from numba.core.ccallback import CFunc
+
+    options = {"error_model": "numpy", "fastmath": set(fastmath) if fastmath else False}
+    # what numba.cfunc does, with the cache that is shared
+    compiled = CFunc(function, (signature.args, signature.return_type), {}, options)
+    compiled.enable_caching()
+    share(compiled).compile()
+    return compiled
 
 
 class Intrinsic:

@@ -33,7 +33,14 @@ from typing import Any
 import numpy as np
 
 from einbench.jit import pool, pool_code
-from einbench.jit.bodies import Intrinsic, copy_for_numba, digest_of, prepare, sources_of
+from einbench.jit.bodies import (
+    Intrinsic,
+    callback_of,
+    copy_for_numba,
+    digest_of,
+    prepare,
+    sources_of,
+)
 
 #: kinds of arguments, by the names that annotations must use: elements of the dtype and of int64
 Pointer = Any
@@ -130,9 +137,7 @@ def _compile(
     known = _types(numba.from_dtype(dtype))
     signature = known[result](*(known[kind] for kind in kinds))
     body = copy_for_numba(function, symbol, fastmath)
-    compiled = numba.cfunc(
-        signature, cache=True, error_model="numpy", fastmath=set(fastmath) if fastmath else False
-    )(body)
+    compiled = callback_of(body, signature, fastmath=fastmath)
     add_symbol(symbol, compiled.address)
     _LINKED[symbol] = compiled
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from einbench.host.locks import ForkedLock
 from einbench.jit.atomics import add, exchange, pause, read
-from einbench.jit.bodies import copy_for_numba, helper, jit_of
+from einbench.jit.bodies import callback_of, copy_for_numba, helper, jit_of
 from einbench.jit.pool_code import (
     ASLEEP,
     CLOSED,
@@ -176,7 +176,7 @@ def _known_to_linker() -> tuple[Any, Any]:
 
     add_symbol(symbol("state"), _address())
     word = numba.types.int64
-    run = numba.cfunc(numba.types.void(word, word, word, word), cache=True)(_copied(_run, "run"))
+    run = callback_of(_copied(_run, "run"), numba.types.void(word, word, word, word))
     add_symbol(symbol("run"), run.address)
     serve = jit_of(_copied(_serve, "serve"))
     serve.compile((word,))

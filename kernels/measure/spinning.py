@@ -3,18 +3,28 @@
 OpenBLAS's do so for some 30 ms: a parallel kernel in that time has one core less, and of two that
 take turns the one would be charged for the other. So between turns they are ended; the next call
 of BLAS, which is not on the clock, starts them anew.
+
+OpenBLAS 0.3.34, in the wheels of NumPy 2.5.5, no longer exports the function that ends them. There
+a process that measures must have said before NumPy was imported how long they look for work; a
+program that merely imports this package keeps the environment that it has.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import os
+import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import threadpoolctl
 
 from einbench.jit import pool
+
+#: 2 to the power of this many ticks of the processor's clock, 4 being the least it takes
+TIMEOUT = ("OPENBLAS_THREAD_TIMEOUT", "4")
 
 
 def stop_spinning() -> None:
@@ -31,13 +41,37 @@ def _alone() -> bool:
     return len(set(threading.enumerate()) - pool.threads()) == 1
 
 
+def restart_with_timeout() -> None:
+    """Start this process anew, as it was called, where threads spin that cannot be ended.
+
+    For a command's first lines: OpenBLAS reads how long its threads look for work when NumPy is
+    imported, and then it is too late to tell.
+    """
+    name, value = TIMEOUT
+    if name not in os.environ and _endless():
+        os.environ[name] = value
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - itself
+
+
+def _endless() -> bool:
+    """Whether there is an OpenBLAS with threads and without the function that ends them."""
+    return any(stop is None and threads > 1 for stop, threads in _spinners())
+
+
 @functools.cache
 def _stoppers() -> tuple[Callable[[], object], ...]:
     """OpenBLAS's own function, of every OpenBLAS in this process that has threads of its own."""
-    found = []
-    for library in threadpoolctl.threadpool_info():
-        if library["internal_api"] == "openblas" and library.get("threading_layer") == "pthreads":
-            stop = getattr(ctypes.CDLL(library["filepath"]), "blas_thread_shutdown_", None)
-            if stop is not None:
-                found.append(stop)
-    return tuple(found)
+    return tuple(stop for stop, _ in _spinners() if stop is not None)
+
+
+def _spinners() -> list[tuple[Any, int]]:
+    """Of every OpenBLAS that has threads of its own: what ends them, or None, and how many."""
+    return [
+        (
+            getattr(ctypes.CDLL(library["filepath"]), "blas_thread_shutdown_", None),
+            library["num_threads"],
+        )
+        for library in threadpoolctl.threadpool_info()
+        if library["internal_api"] == "openblas" and library.get("threading_layer") == "pthreads"
+    ]
