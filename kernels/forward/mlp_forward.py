@@ -26,8 +26,14 @@ from einbench.forward.mlp_shared import (
 from einbench.forward.mlp_shared_rounding import forward_rounding
 from einbench.forward.softmax import ufunc as softmax_ufunc
 from einbench.jit.claiming import counters
-from einbench.jit.gemm.three_layers import forward_all, forward_elements, lay_out, run_serially
-from einbench.jit.linked import elements_to_line
+from einbench.jit.gemm.three_layers import (
+    RESULTS,
+    forward_all,
+    forward_elements,
+    planned,
+    run_serially,
+)
+from einbench.jit.linked import address, elements_to_line
 from einbench.jit.pool import num_threads
 from einbench.operation import Operation
 from einbench.registry import register
@@ -133,13 +139,10 @@ def tiled(
 ) -> None:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, tiles of rows in cache, on all threads."""
     # reads X once and writes the probabilities; a tile's hidden layers never leave the cache
-    batch, classes = inputs.shape[0], b3.shape[0]
-    sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes))
-    places = lay_out(inputs, sizes)
-    memory = np.empty(forward_elements(sizes, places) + 16, inputs.dtype)
+    plan = planned(inputs, (w1, b1, w2, b2, w3, b3))
+    plan[RESULTS] = address(out)
+    memory = np.empty(forward_elements(plan) + 16, inputs.dtype)
     work = memory[elements_to_line(memory) :]
-    threads = 1 if run_serially(sizes) else num_threads()
+    threads = 1 if run_serially(plan) else num_threads()
     state = counters(2, threads)
-    forward_all(
-        threads, 1, threads, state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places, out
-    )
+    forward_all(threads, 1, threads, state, work, plan)

@@ -26,8 +26,8 @@ from einbench.forward.mlp_shared import (
 )
 from einbench.forward.mlp_shared_rounding import forward_rounding
 from einbench.jit.claiming import counters
-from einbench.jit.gemm.three_layers import SHARED, intermediates_all, lay_out, run_serially
-from einbench.jit.linked import elements_to_line
+from einbench.jit.gemm.three_layers import RESULTS, SHARED, intermediates_all, planned, run_serially
+from einbench.jit.linked import address, elements_to_line
 from einbench.jit.pool import num_threads
 from einbench.operation import Operation
 from einbench.registry import register
@@ -137,15 +137,12 @@ def tiled(
 ) -> None:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, activations while a tile is in cache."""
     # reads X once and writes all six arrays
-    batch, dtype = inputs.shape[0], inputs.dtype
+    plan = planned(inputs, (w1, b1, w2, b2, w3, b3))
     y1, o1, y2, o2, y3, o3 = out
-    sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], b3.shape[0]))
-    places = lay_out(inputs, sizes)
-    memory = np.empty(places[SHARED] + 16, dtype)
+    plan[RESULTS], plan[RESULTS + 1], plan[RESULTS + 2] = address(y1), address(o1), address(y2)
+    plan[RESULTS + 3], plan[RESULTS + 4], plan[RESULTS + 5] = address(o2), address(y3), address(o3)
+    memory = np.empty(plan[SHARED] + 16, inputs.dtype)
     work = memory[elements_to_line(memory) :]
-    threads = 1 if run_serially(sizes) else num_threads()
+    threads = 1 if run_serially(plan) else num_threads()
     state = counters(2, threads)
-    intermediates_all(
-        threads, 1, threads, state, inputs, w1, b1, w2, b2, w3, b3, sizes, work, places,
-        y1, o1, y2, o2, y3, o3,
-    )  # fmt: skip
+    intermediates_all(threads, 1, threads, state, work, plan)

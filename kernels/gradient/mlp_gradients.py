@@ -82,6 +82,5 @@ def tiled(
 ) -> None:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, tiles of rows in cache, on all threads."""
     # reads X twice, once forward and once for dW1, the second time from cache
-    dw1, db1, dw2, db2, dw3, db3 = out
     logits = np.empty((min(inputs.shape[0], chunk_rows(inputs)), b3.shape[0]), inputs.dtype)
-    train(inputs, w1, b1, w2, b2, w3, b3, labels, logits, dw1, db1, dw2, db2, dw3, db3, PLAIN, 0)
+    train(inputs, (w1, b1, w2, b2, w3, b3), labels, logits, out, PLAIN, 0)

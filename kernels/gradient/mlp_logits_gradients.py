@@ -130,5 +130,4 @@ def tiled(
 ) -> None:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, tiles of rows in cache, on all threads."""
     # reads X twice, once forward and once for dW1, the second time from cache
-    logits, dw1, db1, dw2, db2, dw3, db3 = out
-    train(inputs, w1, b1, w2, b2, w3, b3, labels, logits, dw1, db1, dw2, db2, dw3, db3, PLAIN, 0)
+    train(inputs, (w1, b1, w2, b2, w3, b3), labels, out[0], out[1:], PLAIN, 0)

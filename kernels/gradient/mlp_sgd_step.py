@@ -229,10 +229,7 @@ def tiled(
 ) -> None:  # fmt: skip
     """New over ``numba``: blocks of sums in registers, from which the step is taken at once."""
     # no gradient of a weight is ever written, if the batch is one chunk of rows
-    loss, logits, new_w1, new_b1, new_w2, new_b2, new_w3, new_b3 = out
     count = inputs.dtype.type(1 if reduction == "sum" else inputs.shape[0])
-    total = train(
-        inputs, w1, b1, w2, b2, w3, b3, labels, logits,
-        new_w1, new_b1, new_w2, new_b2, new_w3, new_b3, STEPPED, -rate[()] / count,
-    )  # fmt: skip
-    loss[()] = total / count
+    parameters = (w1, b1, w2, b2, w3, b3)
+    total = train(inputs, parameters, labels, out[1], out[2:], STEPPED, -rate[()] / count)
+    out[0][()] = total / count

@@ -10,8 +10,9 @@ compile. Only pointers and numbers pass it, so a linked function is written on t
             c[k] = value
 
 It is called with arrays, which must be in C order, or with pointers; ``at(array, offset)`` is the
-pointer to an element. A pointer keeps no memory alive: the array must be in the hands of whoever
-called the outermost linked function.
+pointer to an element. Where there are many, their addresses go along in one array of int64:
+``table[W1] = address(w1)`` before the call, ``pointer(c, table, W1)`` inside. A pointer keeps no
+memory alive: the caller of the outermost linked function must hold the array.
 
 One whose work can be divided says so, and which items are to be done is what it begins with:
 
@@ -19,8 +20,8 @@ One whose work can be divided says so, and which items are to be done is what it
     def fill_pieces(first: int, count: int, c: Pointer, value: Scalar) -> None:
         fill(at(c, first), count, value)
 
-Who calls it says instead how many items there are, and how many are a piece: where they are more
-than one the threads of the pool share them. ``fill_pieces(c.size, 4096, c, 1.0)``
+The caller says instead how many items there are, and how many are a piece: where they are more
+than one piece the threads of the pool share them. ``fill_pieces(c.size, 4096, c, 1.0)``
 """
 
 from __future__ import annotations
@@ -147,7 +148,6 @@ def _build_call(symbol: Callable[[int], str], kinds: list[str], result: str, div
     import inspect
 
     from llvmlite import ir
-    from numba import types
     from numba.core import cgutils
     from numba.extending import intrinsic
 
@@ -163,12 +163,8 @@ def _build_call(symbol: Callable[[int], str], kinds: list[str], result: str, div
         ]
 
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            given = [
-                context.make_array(kind)(context, builder, value).data
-                if isinstance(kind, types.Array)
-                else value
-                for kind, value in zip(signature.args, values, strict=True)
-            ]
+            pairs = zip(signature.args, values, strict=True)
+            given = [_data_of(context, builder, kind, value) for kind, value in pairs]
             returned = ir.VoidType() if result == "None" else context.get_value_type(known[result])
             kind = ir.FunctionType(returned, [value.type for value in given])
             function = cgutils.get_or_insert_function(builder.module, kind, symbol(dtype.bitwidth))
@@ -195,9 +191,7 @@ def _build_at() -> Any:
 
     def at(typing: Any, array: Any, offset: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            base = arguments[0]
-            if isinstance(array, types.Array):
-                base = context.make_array(array)(context, builder, base).data
+            base = _data_of(context, builder, array, arguments[0])
             return builder.gep(base, [arguments[1]])
 
         return types.CPointer(array.dtype)(array, types.int64), generate
@@ -237,7 +231,47 @@ def _build_number() -> Any:
     return intrinsic(number)
 
 
-def _build_misfit() -> Any:
+def _data_of(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """The pointer to the first element of an array; a pointer as it is."""
+    from numba import types
+
+    array = isinstance(kind, types.Array)
+    return context.make_array(kind)(context, builder, value).data if array else value
+
+
+def _build_address() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    def address(typing: Any, array: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = _data_of(context, builder, array, arguments[0])
+            return builder.ptrtoint(data, ir.IntType(64))
+
+        return types.int64(array), generate
+
+    return intrinsic(address)
+
+
+def _build_pointer() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def pointer(typing: Any, like: Any, addresses: Any, place: Any) -> Any:
+        found = types.CPointer(like.dtype)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            table = _data_of(context, builder, addresses, arguments[1])
+            address = builder.load(builder.gep(table, [arguments[2]]))
+            return builder.inttoptr(address, context.get_value_type(found))
+
+        return found(like, addresses, types.int64), generate
+
+    return intrinsic(pointer)
+
+
+def _build_elements_to_line() -> Any:
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic
@@ -246,9 +280,7 @@ def _build_misfit() -> Any:
         size = array.dtype.bitwidth // 8
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            data = arguments[0]
-            if isinstance(array, types.Array):
-                data = context.make_array(array)(context, builder, data).data
+            data = _data_of(context, builder, array, arguments[0])
             address = builder.ptrtoint(data, ir.IntType(64))
             beyond = builder.and_(builder.neg(address), ir.Constant(address.type, _LINE - 1))
             return builder.udiv(beyond, ir.Constant(address.type, size))
@@ -260,8 +292,12 @@ def _build_misfit() -> Any:
 
 #: ``at(array or pointer, offset)``: the pointer to an element, counted in C order
 at = Intrinsic(_build_at, __file__)
+#: ``address(array or pointer)``: of its first element, as a number
+address = Intrinsic(_build_address, __file__)
+#: ``pointer(like, addresses, place)``: to elements of that dtype, from one of many addresses
+pointer = Intrinsic(_build_pointer, __file__)
 #: ``elements_to_line(array or pointer)``: elements from its beginning to the next cache line's
-elements_to_line = Intrinsic(_build_misfit, __file__)
+elements_to_line = Intrinsic(_build_elements_to_line, __file__)
 #: ``fresh(array or pointer, count)``: a new flat array of its dtype
 fresh = Intrinsic(_build_fresh, __file__)
 #: ``number(array or pointer, value)``: the value in its dtype

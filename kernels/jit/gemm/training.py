@@ -20,30 +20,54 @@ from einbench.jit.claiming import claim_task, counters, finish_task, wait_for_ta
 from einbench.jit.gemm.block import PLAIN, RECTIFIED
 from einbench.jit.gemm.products import back, panels_of, sum_rows, weights_panel
 from einbench.jit.gemm.three_layers import (
+    B1,
     BATCH,
+    C1,
+    C2,
+    C3,
     CLASSES,
     D1,
     D2,
     D3,
     END,
+    ENDING,
     FEATURES,
+    G1,
+    G2,
+    G3,
     HIDDEN1,
     HIDDEN2,
+    LABELS,
+    LOGITS,
+    LOSSES,
     O1,
     O2,
+    OVER,
     ROWS,
     TAIL2,
     TAIL3,
+    W1,
+    W2,
+    W3,
     ZEROS,
+    X,
     begin_all,
-    chunk_rows,
     forward_tile,
-    lay_out,
+    planned,
     run_serially,
     tile_rows,
 )
 from einbench.jit.labels import refuse_labels
-from einbench.jit.linked import Integers, Pointer, Scalar, at, elements_to_line, linked
+from einbench.jit.linked import (
+    Integers,
+    Pointer,
+    Scalar,
+    address,
+    at,
+    elements_to_line,
+    linked,
+    pointer,
+)
 from einbench.jit.pool import num_threads
 from einbench.jit.simd.softmax import entropy_gradient_rows
 
@@ -51,24 +75,22 @@ Array = npt.NDArray[Any]
 
 
 @linked()
-def _training_tile(
-    first: int, row: int, rows: int, x: Pointer, w1: Pointer, w2: Pointer, w3: Pointer,
-    labels: Integers, sizes: Integers, work: Pointer, places: Integers, z: Pointer,
-) -> Scalar:  # fmt: skip
+def _training_tile(first: int, row: int, rows: int, work: Pointer, plan: Integers) -> Scalar:
     """Forward and back for some rows from ``first`` on, ``row`` in their chunk: o1, o2, d1, d2, d3
     into the workspace, and the logits. Gives the loss, summed over the rows.
     """
-    hidden1, hidden2, classes = sizes[HIDDEN1], sizes[HIDDEN2], sizes[CLASSES]
-    o1, o2 = at(work, places[O1] + row * hidden1), at(work, places[O2] + row * hidden2)
-    d1, d2 = at(work, places[D1] + row * hidden1), at(work, places[D2] + row * hidden2)
-    d3 = at(work, places[D3] + row * classes)
-    own = at(x, first * sizes[FEATURES])
-    forward_tile(own, rows, w1, w2, w3, sizes, work, places, o1, o2, z)
-    loss = entropy_gradient_rows(z, at(labels, first), rows, classes, d3, 1)
-    zeros = at(work, places[ZEROS])
-    back(d3, rows, classes, w3, hidden2, at(work, places[TAIL3]), zeros, d2)
+    hidden1, hidden2, classes = plan[HIDDEN1], plan[HIDDEN2], plan[CLASSES]
+    o1, o2 = at(work, plan[O1] + row * hidden1), at(work, plan[O2] + row * hidden2)
+    d1, d2 = at(work, plan[D1] + row * hidden1), at(work, plan[D2] + row * hidden2)
+    d3 = at(work, plan[D3] + row * classes)
+    z = at(pointer(work, plan, LOGITS), (first - (first - row) * plan[OVER]) * classes)
+    forward_tile(first, rows, work, plan, o1, o2, z)
+    labels = at(pointer(plan, plan, LABELS), first)
+    loss = entropy_gradient_rows(z, labels, rows, classes, d3, 1)
+    w2, w3, zeros = pointer(work, plan, W2), pointer(work, plan, W3), at(work, plan[ZEROS])
+    back(d3, rows, classes, w3, hidden2, at(work, plan[TAIL3]), zeros, d2)
     _switch_off(d2, o2, rows * hidden2)
-    back(d2, rows, hidden2, w2, hidden1, at(work, places[TAIL2]), zeros, d1)
+    back(d2, rows, hidden2, w2, hidden1, at(work, plan[TAIL2]), zeros, d1)
     _switch_off(d1, o1, rows * hidden1)
     return loss
 
@@ -85,61 +107,47 @@ def _switch_off(d: Pointer, o: Pointer, count: int) -> None:
 
 @linked()
 def _panel_task(
-    task: int, first: int, rows: int, x: Pointer, sizes: Integers, work: Pointer, places: Integers,
-    g1: Pointer, c1: Pointer, g2: Pointer, c2: Pointer, g3: Pointer, c3: Pointer, ending: int,
-    w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer, factor: Scalar,
-) -> None:  # fmt: skip
+    task: int, first: int, rows: int, work: Pointer, plan: Integers, ending: int, factor: Scalar
+) -> None:
     """What a chunk of rows adds to one panel of a weight gradient; the last task is the biases."""
-    features, hidden1 = sizes[FEATURES], sizes[HIDDEN1]
-    hidden2, classes = sizes[HIDDEN2], sizes[CLASSES]
-    second = panels_of(x, features)
-    third = second + panels_of(x, hidden1)
-    last = third + panels_of(x, hidden2)
-    zeros = at(work, places[ZEROS])
-    d1, d2, d3 = at(work, places[D1]), at(work, places[D2]), at(work, places[D3])
-    more = min(first, 1)
-    if task < second:
-        own = at(x, first * features)
-        weights_panel(d1, hidden1, own, features, rows, task, g1, more, zeros, ending, w1, factor)
-    elif task < third:
-        o1 = at(work, places[O1])
-        weights_panel(
-            d2, hidden2, o1, hidden1, rows, task - second, g2, more, zeros, ending, w2, factor
-        )
-    elif task < last:
-        o2 = at(work, places[O2])
-        weights_panel(
-            d3, classes, o2, hidden2, rows, task - third, g3, more, zeros, ending, w3, factor
-        )
-    else:
-        sum_rows(d1, rows, hidden1, c1, more, ending, b1, factor)
-        sum_rows(d2, rows, hidden2, c2, more, ending, b2, factor)
-        sum_rows(d3, rows, classes, c3, more, ending, b3, factor)
+    more, panel = min(first, 1), task
+    for layer in range(3):
+        features, units = plan[FEATURES + layer], plan[HIDDEN1 + layer]
+        panels = panels_of(work, features)
+        if panel < panels:
+            x = at(pointer(work, plan, X), first * features)
+            weights_panel(
+                at(work, plan[D1 + layer]), units,
+                x if layer == 0 else at(work, plan[O1 + layer - 1]), features, rows, panel,
+                pointer(work, plan, G1 + 2 * layer), more, at(work, plan[ZEROS]),
+                ending, pointer(work, plan, W1 + 2 * layer), factor,
+            )  # fmt: skip
+            return
+        panel -= panels
+    for layer in range(3):
+        sum_rows(
+            at(work, plan[D1 + layer]), rows, plan[HIDDEN1 + layer],
+            pointer(work, plan, C1 + 2 * layer), more,
+            ending, pointer(work, plan, B1 + 2 * layer), factor,
+        )  # fmt: skip
 
 
 @helper()
-def _panel_tasks(like: Pointer, sizes: Integers) -> int:
-    panels = panels_of(like, sizes[FEATURES]) + panels_of(like, sizes[HIDDEN1])
-    return panels + panels_of(like, sizes[HIDDEN2]) + 1
+def _panel_tasks(work: Pointer, plan: Integers) -> int:
+    panels = panels_of(work, plan[FEATURES]) + panels_of(work, plan[HIDDEN1])
+    return panels + panels_of(work, plan[HIDDEN2]) + 1
 
 
 @linked(divided=True)
 def _train_all(
-    number: int, _count: int, threads: int, state: Integers, x: Pointer,
-    w1: Pointer, b1: Pointer, w2: Pointer, b2: Pointer, w3: Pointer, b3: Pointer,
-    labels: Integers, sizes: Integers, work: Pointer, places: Integers,
-    logits: Pointer, over: int, losses: Pointer,
-    g1: Pointer, c1: Pointer, g2: Pointer, c2: Pointer, g3: Pointer, c3: Pointer,
-    ending: int, factor: Scalar,
+    number: int, _count: int, threads: int, state: Integers, work: Pointer, plan: Integers,
+    factor: Scalar,
 ) -> None:  # fmt: skip
     """All phases as one thread goes through them: of every chunk its tiles, then its panels."""
-    begin_all(
-        number, threads, state, x, w1, b1, w2, b2, w3, b3, sizes, work, places,
-        RECTIFIED, at(work, places[O1]),
-    )  # fmt: skip
-    batch, classes, chunk = sizes[BATCH], sizes[CLASSES], sizes[ROWS]
+    begin_all(number, threads, state, work, plan, RECTIFIED, at(work, plan[O1]))
+    batch, chunk, losses = plan[BATCH], plan[ROWS], pointer(work, plan, LOSSES)
     tile = tile_rows(batch)
-    panels = _panel_tasks(x, sizes)
+    panels = _panel_tasks(work, plan)
     phase = 1
     for first in range(0, max(batch, 1), chunk):
         end = min(first + chunk, batch)
@@ -147,21 +155,16 @@ def _train_all(
         task = claim_task(state, phase, number, threads, tiles)
         while task < tiles:
             here = first + task * tile
-            losses[here // tile] = _training_tile(
-                here, here - first, min(tile, end - here), x, w1, w2, w3,
-                labels, sizes, work, places, at(logits, (here - first * over) * classes),
-            )  # fmt: skip
+            rows = min(tile, end - here)
+            losses[here // tile] = _training_tile(here, here - first, rows, work, plan)
             finish_task(state, phase, threads)
             task = claim_task(state, phase, number, threads, tiles)
         wait_for_tasks(state, phase, threads, tiles)
         phase += 1
-        kind = ending if end == batch else PLAIN
+        ending = plan[ENDING] if end == batch else PLAIN
         task = claim_task(state, phase, number, threads, panels)
         while task < panels:
-            _panel_task(
-                task, first, end - first, x, sizes, work, places,
-                g1, c1, g2, c2, g3, c3, kind, w1, b1, w2, b2, w3, b3, factor,
-            )  # fmt: skip
+            _panel_task(task, first, end - first, work, plan, ending, factor)
             finish_task(state, phase, threads)
             task = claim_task(state, phase, number, threads, panels)
         # the next chunk takes the place of this one
@@ -171,30 +174,30 @@ def _train_all(
 
 @helper()
 def train(
-    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array,
-    labels: Array, logits: Array,
-    g1: Array, c1: Array, g2: Array, c2: Array, g3: Array, c3: Array, ending: int, factor: Any,
+    inputs: Array, parameters: Any, labels: Array, logits: Array, results: Any,
+    ending: int, factor: Any,
 ) -> Any:  # fmt: skip
     """Logits, and gradients (PLAIN) or new parameters (STEPPED); gives the summed loss.
 
-    Where there is memory for the logits of a chunk alone, each chunk writes over the one before.
+    ``parameters`` are (w1, b1, w2, b2, w3, b3), ``results`` what has their shapes. Where there is
+    memory for the logits of a chunk alone, each chunk writes over the one before.
     """
-    batch, classes, chunk = inputs.shape[0], b3.shape[0], chunk_rows(inputs)
-    refuse_labels(labels, classes)
-    sizes = np.array((batch, inputs.shape[1], b1.shape[0], b2.shape[0], classes, chunk))
-    places = lay_out(inputs, sizes)
-    memory = np.empty(places[END] + 16, inputs.dtype)
+    plan = planned(inputs, parameters)
+    batch, chunk = plan[BATCH], plan[ROWS]
+    refuse_labels(labels, plan[CLASSES])
+    memory = np.empty(plan[END] + 16, inputs.dtype)
     work = memory[elements_to_line(memory) :]
     tiles = (batch + tile_rows(batch) - 1) // tile_rows(batch)
     losses = np.empty(tiles, inputs.dtype)
-    over = 0 if logits.shape[0] == batch else 1
+    g1, c1, g2, c2, g3, c3 = results
+    plan[LABELS], plan[LOSSES], plan[LOGITS] = address(labels), address(losses), address(logits)
+    plan[G1], plan[G2], plan[G3] = address(g1), address(g2), address(g3)
+    plan[C1], plan[C2], plan[C3] = address(c1), address(c2), address(c3)
+    plan[OVER], plan[ENDING] = 0 if logits.shape[0] == batch else 1, ending
     phases = 1 + 2 * max((batch + chunk - 1) // chunk, 1)
-    threads = 1 if run_serially(sizes) else num_threads()
+    threads = 1 if run_serially(plan) else num_threads()
     state = counters(phases, threads)
-    _train_all(
-        threads, 1, threads, state, inputs, w1, b1, w2, b2, w3, b3, labels, sizes, work, places,
-        logits, over, losses, g1, c1, g2, c2, g3, c3, ending, factor,
-    )  # fmt: skip
+    _train_all(threads, 1, threads, state, work, plan, factor)
     loss = inputs.dtype.type(0)
     for k in range(tiles):
         loss += losses[k]
