@@ -49,3 +49,13 @@ def test_every_built_in_operation_has_a_file_in_one_of_the_groups() -> None:
     ]
     assert sorted(built_in) == sorted(path.stem for path in OWN)
     assert len(built_in) >= 24
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
+def test_a_file_opens_with_a_table_of_its_kernels_in_their_order(path: Path) -> None:
+    told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert told is not None
+    table = told.partition("Kernels, simplest first:\n\n")[2].splitlines()
+    rows = [line.split() for line in table if line.startswith("    ") and line[4] != " "]
+    assert [row[0] for row in rows] == list(einbench.operations[path.stem].kernels)
+    assert all(len(row) > 1 for row in rows), "a line on what is new in each"

@@ -1,4 +1,17 @@
-"""The linear layer: logits or pre-activations from inputs, one row a sample."""
+"""The linear layer: logits or pre-activations from inputs, one row a sample.
+
+Kernels, simplest first:
+
+    loop            three nested loops, one product and one sum at a time
+    sample_loop     the two inner loops are one matrix-vector product per sample
+    einsum          the whole batch in one call, in einsum's own C loop
+    einsum_path     the optimised path hands the contraction to BLAS
+    matmul          the GEMM asked for by its name, no path to look for
+    numba           the body of loop, compiled
+    numba_parallel  the same, its loops on threads
+    tiled           blocks of sums in registers, the bias where they begin
+    mkl             oneMKL's products, one in every thread, added to the bias
+"""
 
 from __future__ import annotations
 

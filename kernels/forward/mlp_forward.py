@@ -1,4 +1,14 @@
-"""The network 784-128-128-10 (ReLU, ReLU, softmax): its probabilities."""
+"""The network 784-128-128-10 (ReLU, ReLU, softmax): its probabilities.
+
+Kernels, simplest first:
+
+    loop         a Python loop over samples, one matrix-vector product a layer
+    einsum       the whole batch, one einsum a layer, activations in place
+    einsum_path  the optimised path hands each layer to BLAS
+    matmul       a GEMM a layer, no path to look for
+    numba        sample by sample through all layers, each a pair of loops; nothing is kept between
+    tiled        blocks of sums in registers, tiles of rows in cache, on all threads
+"""
 
 from __future__ import annotations
 

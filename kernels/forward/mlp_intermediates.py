@@ -1,4 +1,14 @@
-"""The network 784-128-128-10 (ReLU, ReLU, softmax), all six arrays of it."""
+"""The network 784-128-128-10 (ReLU, ReLU, softmax), all six arrays of it.
+
+Kernels, simplest first:
+
+    loop         a Python loop over samples, one matrix-vector product a layer
+    einsum       the whole batch, one einsum a layer
+    einsum_path  the optimised path hands each layer to BLAS
+    matmul       a GEMM a layer, no path to look for
+    numba        sample by sample through all layers, each a pair of loops; all six rows are written
+    tiled        blocks of sums in registers, activations while a tile is in cache
+"""
 
 from __future__ import annotations
 

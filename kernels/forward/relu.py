@@ -1,4 +1,13 @@
-"""The rectified linear unit, element by element."""
+"""The rectified linear unit, element by element.
+
+Kernels, simplest first:
+
+    loop            one comparison an element; the comparison is false for NaN, which so passes
+    ufunc           one call for the whole batch; maximum passes NaN on as well
+    numba           the body of loop, compiled
+    numba_parallel  the same, its loops on threads
+    simd            whole vectors, stored past the caches if the result is large
+"""
 
 from __future__ import annotations
 

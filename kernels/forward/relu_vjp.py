@@ -1,4 +1,13 @@
-"""Cotangent times Jacobian of the rectified linear unit, from its outputs, element by element."""
+"""Cotangent times Jacobian of the rectified linear unit, from its outputs, element by element.
+
+Kernels, simplest first:
+
+    loop            a select an element, not a product: where the unit is off even NaN is dropped
+    ufunc           a mask of the whole batch, then one select
+    numba           the body of loop, compiled
+    numba_parallel  the same, its loops on threads
+    simd            whole vectors, stored past the caches if the result is large
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""The logistic sigmoid, element by element."""
+"""The logistic sigmoid, element by element.
+
+Kernels, simplest first:
+
+    loop            one exponential of -|z| an element, over it a numerator that depends on the sign
+    ufunc           each step over the whole batch, a select in place of the branch
+    numba           the body of loop, compiled
+    numba_parallel  the same, its loops on threads
+    simd            one pass, a polynomial for all lanes of a register, on all threads
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""Softmax of every row; all kernels subtract the row's maximum first."""
+"""Softmax of every row; all kernels subtract the row's maximum first.
+
+Kernels, simplest first:
+
+    loop            row by row: the maximum, the exponentials and their sum, the quotients
+    ufunc           each pass over the whole batch, in the one array of the result
+    einsum          einsum sums the rows, quicker than sum along a short axis
+    matmul          the row sums are a matrix product with a column of ones
+    numba           the body of loop, compiled
+    numba_parallel  the same, its loops on threads
+    simd            a vector of rows together, exp as a polynomial of all lanes
+"""
 
 from __future__ import annotations
 

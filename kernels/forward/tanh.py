@@ -1,4 +1,13 @@
-"""The hyperbolic tangent, element by element."""
+"""The hyperbolic tangent, element by element.
+
+Kernels, simplest first:
+
+    loop            one hyperbolic tangent at a time, the C library's where it is compiled
+    ufunc           the whole batch in one call, NumPy's own vector instructions
+    numba           the body of loop, compiled
+    numba_parallel  the same, its loops on threads
+    simd            a polynomial for all lanes of a register, on all threads
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""Cotangent times Jacobian of the hyperbolic tangent, from its outputs, element by element."""
+"""Cotangent times Jacobian of the hyperbolic tangent, from its outputs, element by element.
+
+Kernels, simplest first:
+
+    loop            one square, one difference and one product an element
+    ufunc           each step over the whole batch, in the one array of the result
+    numba           the body of loop, compiled
+    numba_parallel  the same, its loops on threads
+    simd            whole vectors, stored past the caches if the result is large
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""Cross-entropy of logits and integer labels, summed or averaged over the batch."""
+"""Cross-entropy of logits and integer labels, summed or averaged over the batch.
+
+Kernels, simplest first:
+
+    loop     row by row: the maximum, the sum of the exponentials, and the label's distance
+    indexed  each step over the whole batch, the labels' entries picked by index
+    einsum   the labels' entries are products with one-hot rows, summed
+    numba    the body of loop, compiled
+    simd     a vector of rows together, exp and log as polynomials of all lanes
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""The gradient of cross-entropy with respect to the logits: softmax minus one-hot."""
+"""The gradient of cross-entropy with respect to the logits: softmax minus one-hot.
+
+Kernels, simplest first:
+
+    loop            row by row: softmax, then minus one on the label's entry
+    indexed         each step over the whole batch, the labels' entries by index
+    einsum          einsum sums the rows, and one-hot rows are taken away whole
+    numba           the body of loop, compiled
+    numba_parallel  the same, its loops on threads
+    simd            a vector of rows together, exp as a polynomial of all lanes
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""Mean squared error of outputs and targets, over all entries, or the sum of the squares."""
+"""Mean squared error of outputs and targets, over all entries, or the sum of the squares.
+
+Kernels, simplest first:
+
+    loop    entry by entry: the square of the difference, row sums added up
+    ufunc   difference, square and sum, each over the whole batch
+    einsum  squares and sum in one einsum call, no squares kept
+    matmul  all differences as one vector, and BLAS takes it times itself
+    numba   the body of loop, compiled
+    simd    sums in several registers, of one piece of the batch after the other
+"""
 
 from __future__ import annotations
 

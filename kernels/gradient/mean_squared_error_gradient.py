@@ -1,4 +1,13 @@
-"""The gradient of mean squared error with respect to the outputs: twice the differences."""
+"""The gradient of mean squared error with respect to the outputs: twice the differences.
+
+Kernels, simplest first:
+
+    loop            entry by entry: the difference times a factor that is the same for all
+    ufunc           difference and factor, each over the whole batch
+    numba           the body of loop, compiled
+    numba_parallel  the same, its loops on threads
+    simd            whole vectors, stored past the caches if the result is large
+"""
 
 from __future__ import annotations
 

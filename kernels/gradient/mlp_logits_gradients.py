@@ -1,6 +1,14 @@
 """Logits and all six gradients of the network 784-128-128-10 under summed cross-entropy.
 
 A training step needs both: the gradients to learn from, the logits for loss and accuracy.
+
+Kernels, simplest first:
+
+    loop    a Python loop over samples: forward, back, and six outer products added up
+    einsum  the whole batch, one einsum a product and one a sum
+    matmul  every product is a GEMM, forward, back and for the weights
+    numba   every product is a pair of loops, and nothing is allocated inside
+    tiled   blocks of sums in registers, tiles of rows in cache, on all threads
 """
 
 from __future__ import annotations

@@ -2,6 +2,14 @@
 
 All that a training step is, in one call: the loss to watch, the logits to judge, and the
 parameters to go on from.
+
+Kernels, simplest first:
+
+    loop    a Python loop over samples for the gradients, then the step
+    einsum  the whole batch, one einsum a product and one a sum
+    matmul  every product is a GEMM, forward, back and for the weights
+    numba   every product is a pair of loops, and nothing is allocated inside
+    tiled   blocks of sums in registers, from which the step is taken at once
 """
 
 from __future__ import annotations

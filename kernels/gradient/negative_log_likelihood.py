@@ -1,4 +1,13 @@
-"""Negative log-likelihood of probabilities and integer labels, summed or averaged."""
+"""Negative log-likelihood of probabilities and integer labels, summed or averaged.
+
+Kernels, simplest first:
+
+    loop     row by row: the logarithm of the label's probability
+    indexed  each step over the whole batch, the labels' entries picked by index
+    einsum   -Y log p, one-hot rows times logarithms, summed by einsum
+    numba    the body of loop, compiled
+    simd     a vector of labels' entries together, log as a polynomial
+"""
 
 from __future__ import annotations
 

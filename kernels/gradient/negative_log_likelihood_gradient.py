@@ -1,4 +1,14 @@
-"""The gradient of negative log-likelihood with respect to the probabilities."""
+"""The gradient of negative log-likelihood with respect to the probabilities.
+
+Kernels, simplest first:
+
+    loop            row by row: zeros, and minus one over the label's probability
+    indexed         each step over the whole batch, the labels' entries by index
+    ufunc           -Y / P, one-hot rows over whole rows, so nothing is indexed
+    numba           the body of loop, compiled
+    numba_parallel  the same, its loops on threads
+    filled          zeros for many rows at once, then the labels' entries
+"""
 
 from __future__ import annotations
 

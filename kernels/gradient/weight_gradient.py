@@ -1,4 +1,18 @@
-"""The gradient of a linear layer's weights: outer products summed over the batch."""
+"""The gradient of a linear layer's weights: outer products summed over the batch.
+
+Kernels, simplest first:
+
+    loop            three nested loops, the samples outermost: one product is added at a time
+    sample_loop     the two inner loops are one outer product per sample, added up
+    broadcast       every outer product at once by broadcasting, then one sum
+    einsum          products are summed as they are made, in einsum's own C loop
+    einsum_path     the optimised path hands the contraction to BLAS
+    matmul          the GEMM asked for by its name, no path to look for
+    numba           the body of loop, compiled
+    numba_parallel  threads take eight units each; no two add to the same sum
+    tiled           blocks of sums in registers, some rows in cache at a time
+    mkl             oneMKL's products, one in every thread
+"""
 
 from __future__ import annotations
 

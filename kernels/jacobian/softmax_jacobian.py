@@ -1,4 +1,18 @@
-"""The full Jacobian of softmax, one matrix per sample, from the probabilities."""
+"""The full Jacobian of softmax, one matrix per sample, from the probabilities.
+
+Kernels, simplest first:
+
+    loop                  entry by entry: minus the product of two probabilities, plus one on the
+                          diagonal
+    einsum_identity       diagonal and rest as two three-factor products with I and 1 - I
+    einsum_premultiplied  p (1 - p) is one product a class, made before the call
+    einsum                no identity; one outer product, then the diagonal
+    broadcast             indicator minus probability, times probability, by broadcasting
+    matmul                the outer product is a column times a row, sample by sample
+    numba                 the body of loop, compiled
+    numba_parallel        the same, its loops on threads
+    simd                  a row of a matrix is one vector, stored past the caches
+"""
 
 from __future__ import annotations
 

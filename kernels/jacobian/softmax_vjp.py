@@ -1,4 +1,19 @@
-"""Cotangent times Jacobian of softmax, with and without the Jacobian."""
+"""Cotangent times Jacobian of softmax, with and without the Jacobian.
+
+Kernels, simplest first:
+
+    loop                           row by row, without the Jacobian: the weighted sum of the
+                                   cotangent, then the products
+    jacobian_einsum_identity       the Jacobian first, two products with I and 1 - I, the batch last
+    jacobian_einsum_premultiplied  p (1 - p) made before, the batch comes first
+    jacobian_broadcast             jacobian and contraction by broadcasting
+    jacobian_matmul                jacobian and contraction are products per sample
+    ufunc                          the closed form, so nothing of size B*C*C exists
+    einsum                         product and sum in one einsum call, no products kept
+    numba                          the body of loop, compiled
+    numba_parallel                 the same, its loops on threads
+    simd                           a vector of rows together, their sums added up side by side
+"""
 
 from __future__ import annotations
 
