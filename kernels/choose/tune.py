@@ -97,7 +97,7 @@ def tune(
     """
     if rigor not in RIGORS[1:]:
         raise ValueError(unknown("rigor", rigor, RIGORS[1:]))
-    told = progress or (lambda part, label: None)
+    report = progress or (lambda part, label: None)
     with environment.limited(threads):
         now = environment.threads()
         todo = sum(again or exactly(asked, rigor, now) is None for asked in problems)
@@ -109,10 +109,10 @@ def tune(
                 yield Tuned(asked, found)
                 continue
             if done < todo:
-                told(done / todo, f"{asked} ({done + 1} of {todo})")
+                report(done / todo, f"{asked} ({done + 1} of {todo})")
             yield _tuned(asked, rigor, now, again, clock)
             done += 1
-        told(1.0, "done")
+        report(1.0, "done")
 
 
 def remembered(asked: Problem, rigor: str, threads: Threads) -> Decision | None:

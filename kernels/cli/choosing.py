@@ -17,9 +17,9 @@ sizes_option = click.option(
 again_option = click.option("--again", is_flag=True, help="Measure whatever is remembered.")
 
 
-def rigor_option(*choices: str, told: str) -> Decorated:
-    """``--rigor``: ``measure`` where nobody says."""
+def rigor_option(*choices: str, help_text: str) -> Decorated:
+    """``--rigor``: ``measure`` by default."""
     return click.option(
         "--rigor", type=click.Choice(choices, case_sensitive=False), default="measure",
-        show_default=True, help=told,
+        show_default=True, help=help_text,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A bar on stderr where somebody watches, nothing in a pipe."""
+"""A bar where stderr is a terminal, nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROOMY = 60
 def bar() -> Iterator[Callable[[float, str], None] | None]:
     """Yields what is to be called with the part done and what is being done; None in a pipe.
 
-    The bar is drawn when it is told of something and never by a thread of its own, which would
+    The bar is drawn when something is reported and never by a thread of its own, which would
     take time from the kernels that are being timed.
     """
     if not sys.stderr.isatty():
@@ -37,7 +37,7 @@ def bar() -> Iterator[Callable[[float, str], None] | None]:
     ) as progress:  # fmt: skip
         task = progress.add_task("starting", total=1.0)
 
-        def told(part: float, label: str) -> None:
+        def report(part: float, label: str) -> None:
             progress.update(task, completed=part, description=label, refresh=True)
 
-        yield told
+        yield report

@@ -49,7 +49,7 @@ SCHEMA = "einbench.tune/1"
 @rigor_option(
     "measure",
     "patient",
-    told="patient times a cell for up to ten times as long.",
+    help_text="patient times a cell for up to ten times as long.",
 )
 @again_option
 @json_option("every cell")
@@ -79,7 +79,7 @@ def tune(
     asked_batches, asked_dtypes = batches or BATCHES, dtypes or ("float32",)
     problems = plan(operations, asked_batches, asked_dtypes, sizes)
     with limited(threads):
-        pass  # a number that there are not is told before anything is begun
+        pass  # an impossible number is refused before anything is begun
     target = Target.of(json_path)
     names = list(dict.fromkeys(each.operation.name for each in problems))
     memory = wisdom()
@@ -185,8 +185,8 @@ def _end(done: Sequence[Tuned], out: Console, wall_s: float, folder: str) -> Non
     measured, known = count["measured"], count["remembered"]
     cells = "cell" if measured == 1 else "cells"
     parts = [f"{measured} {cells} measured in {seconds_text(wall_s)}"] if measured else []
-    told = f"{known} remembered already"
-    parts += [told if measured else f"nothing was measured, {told}"] if known else []
+    already = f"{known} remembered already"
+    parts += [already if measured else f"nothing was measured, {already}"] if known else []
     parts += [f"{count['failed']} without a kernel to choose"] if count["failed"] else []
     print_paragraph(out, ", ".join(parts), "bold green")
     out.print(f"wisdom: {folder}", style="dim", markup=False, soft_wrap=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Record = Mapping[str, Any]
+Facts = Mapping[str, Any]
 
 #: told apart by the colour-blind as well (Okabe and Ito); each with dashes of its own, for curves
 #: that are the same lie on each other
@@ -46,7 +46,7 @@ def refuse_without_matplotlib() -> None:
 
 
 def training_picture(
-    path: Path, step_losses: Sequence[float], epochs: Sequence[Record], title: str
+    path: Path, step_losses: Sequence[float], epochs: Sequence[Facts], title: str
 ) -> Path:
     """The loss of every step and epoch to the left, accuracies to the right."""
     from matplotlib.ticker import MaxNLocator
@@ -70,7 +70,7 @@ def training_picture(
     return _written(figure, path)
 
 
-def families_picture(path: Path, families: Sequence[Record], limit: float, title: str) -> Path:
+def families_picture(path: Path, families: Sequence[Facts], limit: float, title: str) -> Path:
     """Losses on each other, how far apart they are (pale where not judged), seconds an epoch."""
     trained = [family for family in families if family["losses"]]
     figure, (left, middle, right) = _figure(3, title)
@@ -108,7 +108,7 @@ def families_picture(path: Path, families: Sequence[Record], limit: float, title
     return _written(figure, path)
 
 
-def _bars(axes: Axes, trained: Sequence[Record]) -> None:
+def _bars(axes: Axes, trained: Sequence[Facts]) -> None:
     names = [family["family"] for family in trained]
     seconds = [family["epoch_s"] for family in trained]
     colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(names))]

@@ -10,18 +10,18 @@ from einbench.report.folded import Row, folded_lines
 from einbench.report.training import loss_text
 from einbench.units import ratio_text, seconds_text
 
-Record = Mapping[str, Any]
+Facts = Mapping[str, Any]
 _ALARM = "bold white on red"
 
 
-def family_lines(families: Sequence[Record], width: int) -> Iterator[Line]:
+def family_lines(families: Sequence[Facts], width: int) -> Iterator[Line]:
     """Steps, the last loss, how far the losses are from the first family's, and the times."""
     rows = [_row(family) for family in families]
     headings = ("steps", "last loss", "difference", "step", "epoch", "as fast")
     yield from folded_lines(("kernels",), headings, rows, width)
 
 
-def _row(family: Record) -> Row:
+def _row(family: Facts) -> Row:
     if family["status"] in ("skipped", "unavailable", "failed"):
         return Row((family["family"],), (family["status"], "", "", "", "", ""), "dim")
     difference = family["difference"]
@@ -39,7 +39,7 @@ def _row(family: Record) -> Row:
     )
 
 
-def family_notes(document: Record) -> Iterator[tuple[str, str]]:
+def family_notes(document: Facts) -> Iterator[tuple[str, str]]:
     """(text, style) of everything that a reader of the table must know, wrong families first."""
     families = document["families"]
     for family in families:

@@ -9,10 +9,10 @@ from einbench.report.columns import Line
 from einbench.report.folded import Row, folded_lines
 from einbench.units import seconds_text
 
-Record = Mapping[str, Any]
+Facts = Mapping[str, Any]
 
 
-def epoch_lines(epochs: Sequence[Record], width: int) -> Iterator[Line]:
+def epoch_lines(epochs: Sequence[Facts], width: int) -> Iterator[Line]:
     """Loss and accuracy as stepped, accuracy on the test set and seconds, epoch by epoch."""
     best = max((e["validation_accuracy"] or 0.0 for e in epochs), default=0.0)
     rows = [
@@ -36,7 +36,7 @@ def epoch_lines(epochs: Sequence[Record], width: int) -> Iterator[Line]:
     yield from folded_lines(("epoch",), headings, rows, width)
 
 
-def time_lines(spent: Sequence[Record], wall_s: float, width: int) -> Iterator[Line]:
+def time_lines(spent: Sequence[Facts], wall_s: float, width: int) -> Iterator[Line]:
     """Calls and seconds per operation and kernel; what is around them; all of it."""
     rows = [
         Row(

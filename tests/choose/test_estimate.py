@@ -144,7 +144,7 @@ def test_a_kernel_without_a_timing_is_not_guessed_at(op, memory):
     assert "clever" not in found.predicted_s
 
 
-def test_a_kernel_that_was_hopeless_is_taken_for_four_times_the_winner(op, memory):
+def test_a_kernel_that_was_pruned_is_taken_for_four_times_the_winner(op, memory):
     reason = {"clever": "skipped: about 40 s at this size"}
     memory.keep(choice(environment(op), asked(64), {"plain": 1e-3, "middling": 2e-3}, reason))
     found = ask(op, memory, asked(64))

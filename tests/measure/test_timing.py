@@ -213,7 +213,7 @@ def test_a_slow_kernel_is_called_once_where_its_time_is_known(bench: Bench) -> N
     assert bench.log.count("loop") == 1
     assert result.samples["loop"][0] == pytest.approx(5.0)
     assert result.outputs["loop"] == "loop 1"
-    # a hopeless loop takes nothing from the others' budget of 1 s: 2 ms a round
+    # a loop that slow takes nothing from the others' budget of 1 s: 2 ms a round
     assert counted(result, "fast") >= 250
 
 
