@@ -166,19 +166,24 @@ def test_the_readme_counts_what_is_there():
 def contributed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package to which CONTRIBUTING's first step has been applied."""
     folder = tmp_path_factory.mktemp("contributed")
+    package = folder / "einbench"
     shutil.copytree(
-        Path(einbench.__file__).parent,
-        folder / "einbench",
-        ignore=shutil.ignore_patterns("__pycache__"),
+        Path(einbench.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
     )
-    appended = 0
+    changed = []
     for note, _, body in blocks("CONTRIBUTING.md"):
-        if note.startswith("append to "):
-            place = note.removeprefix("append to kernels/")
-            with (folder / "einbench" / place).open("a", encoding="utf-8") as file:
-                file.write(f"\n\n{body}")
-            appended += 1
-    assert appended == 1
+        if edit := re.fullmatch(r'(append to|insert below "(.*)" in) kernels/(\S+)', note):
+            path = package / edit[3]
+            text = path.read_text(encoding="utf-8")
+            if edit[2] is None:
+                text += f"\n\n{body}"
+            else:
+                above = text.index(f"\n{edit[2]}") + 1
+                below = text.index("\n", above) + 1
+                text = text[:below] + body + text[below:]
+            path.write_text(text, encoding="utf-8")
+            changed.append(edit[1])
+    assert len(changed) == 2
     return folder
 
 

@@ -51,11 +51,17 @@ def test_every_built_in_operation_has_a_file_in_one_of_the_groups() -> None:
     assert len(built_in) >= 24
 
 
+def head(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
-def test_a_file_opens_with_a_table_of_its_kernels_in_their_order(path: Path) -> None:
-    told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    assert told is not None
-    table = told.partition("Kernels, simplest first:\n\n")[2].splitlines()
-    rows = [line.split() for line in table if line.startswith("    ") and line[4] != " "]
-    assert [row[0] for row in rows] == list(einbench.operations[path.stem].kernels)
-    assert all(len(row) > 1 for row in rows), "a line on what is new in each"
+def test_a_file_opens_with_the_formula_and_a_table_of_its_kernels(path: Path) -> None:
+    op = einbench.operations[path.stem]
+    before, _, table = head(path).partition("\nKernels, simplest first:\n")
+    assert "".join(op.formula.split()) in "".join(before.split())
+    rows = [line.split(maxsplit=1) for line in table.splitlines() if line.strip()]
+    assert [name for name, _ in rows] == [
+        kernel.method for kernel in op if kernel.body.source.__module__.endswith(f".{path.stem}")
+    ]
+    assert all(what for _, what in rows)

@@ -1,16 +1,18 @@
 """The linear layer: logits or pre-activations from inputs, one row a sample.
 
+    Z[b, u] = sum_f X[b, f] W[u, f] + bias[u]
+
 Kernels, simplest first:
 
     loop            three nested loops, one product and one sum at a time
-    sample_loop     the two inner loops are one matrix-vector product per sample
+    sample_loop     one matrix-vector product per sample
     einsum          the whole batch in one call, in einsum's own C loop
-    einsum_path     the optimised path hands the contraction to BLAS
-    matmul          the GEMM asked for by its name, no path to look for
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    tiled           blocks of sums in registers, the bias where they begin
-    mkl             oneMKL's products, one in every thread, added to the bias
+    einsum_path     einsum's optimised path hands the contraction to BLAS
+    matmul          the GEMM called directly, no path to look for
+    numba           ``loop`` compiled, its sums split over vector lanes
+    numba_parallel  threads share the samples
+    tiled           blocks of sums in registers, started from the bias; packed weights
+    mkl             oneMKL's GEMM, one call in every thread
 """
 
 from __future__ import annotations

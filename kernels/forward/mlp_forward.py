@@ -1,13 +1,15 @@
 """The network 784-128-128-10 (ReLU, ReLU, softmax): its probabilities.
 
+    P = softmax(relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3)
+
 Kernels, simplest first:
 
-    loop         a Python loop over samples, one matrix-vector product a layer
-    einsum       the whole batch, one einsum a layer, activations in place
-    einsum_path  the optimised path hands each layer to BLAS
-    matmul       a GEMM a layer, no path to look for
-    numba        sample by sample through all layers, each a pair of loops; nothing is kept between
-    tiled        blocks of sums in registers, tiles of rows in cache, on all threads
+    loop         one matrix-vector product per sample and layer
+    einsum       one einsum per layer for the whole batch, activations in place
+    einsum_path  einsum's optimised path hands each layer to BLAS
+    matmul       one GEMM per layer
+    numba        sample by sample through all layers, compiled; nothing kept between
+    tiled        layers fused over tiles of rows in cache, sums in registers, threads
 """
 
 from __future__ import annotations

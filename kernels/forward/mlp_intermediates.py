@@ -1,13 +1,20 @@
-"""The network 784-128-128-10 (ReLU, ReLU, softmax), all six arrays of it.
+"""The network 784-128-128-10 (ReLU, ReLU, softmax): all six arrays of it.
+
+    y1 = X W1^T + b1;
+    o1 = relu(y1);
+    y2 = o1 W2^T + b2;
+    o2 = relu(y2);
+    y3 = o2 W3^T + b3;
+    o3 = softmax(y3)
 
 Kernels, simplest first:
 
-    loop         a Python loop over samples, one matrix-vector product a layer
-    einsum       the whole batch, one einsum a layer
-    einsum_path  the optimised path hands each layer to BLAS
-    matmul       a GEMM a layer, no path to look for
-    numba        sample by sample through all layers, each a pair of loops; all six rows are written
-    tiled        blocks of sums in registers, activations while a tile is in cache
+    loop         one matrix-vector product per sample and layer
+    einsum       one einsum per layer for the whole batch
+    einsum_path  einsum's optimised path hands each layer to BLAS
+    matmul       one GEMM per layer
+    numba        sample by sample through all layers, compiled
+    tiled        activations while a tile of rows is in cache, sums in registers, threads
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """The rectified linear unit, element by element.
 
+    A[b, f] = max(Z[b, f], 0)
+
 Kernels, simplest first:
 
-    loop            one comparison an element; the comparison is false for NaN, which so passes
-    ufunc           one call for the whole batch; maximum passes NaN on as well
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    simd            whole vectors, stored past the caches if the result is large
+    loop            one comparison per element
+    ufunc           ``np.maximum`` over the whole batch
+    numba           ``loop`` compiled
+    numba_parallel  threads share the samples
+    simd            explicit vector registers, non-temporal stores for large results
 """
 
 from __future__ import annotations

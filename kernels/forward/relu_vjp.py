@@ -1,12 +1,14 @@
-"""Cotangent times Jacobian of the rectified linear unit, from its outputs, element by element.
+"""Cotangent times Jacobian of the rectified linear unit, from its outputs.
+
+    dZ[b, f] = 0 where A[b, f] <= 0 else dA[b, f]
 
 Kernels, simplest first:
 
-    loop            a select an element, not a product: where the unit is off even NaN is dropped
-    ufunc           a mask of the whole batch, then one select
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    simd            whole vectors, stored past the caches if the result is large
+    loop            one select per element
+    ufunc           a mask of the whole batch, then ``np.where``
+    numba           ``loop`` compiled
+    numba_parallel  threads share the samples
+    simd            explicit vector registers, non-temporal stores for large results
 """
 
 from __future__ import annotations

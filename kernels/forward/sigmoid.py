@@ -1,12 +1,14 @@
 """The logistic sigmoid, element by element.
 
+    A[b, f] = 1 / (1 + exp(-Z[b, f]))
+
 Kernels, simplest first:
 
-    loop            one exponential of -|z| an element, over it a numerator that depends on the sign
-    ufunc           each step over the whole batch, a select in place of the branch
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    simd            one pass, a polynomial for all lanes of a register, on all threads
+    loop            one exponential of -|z| per element, a branch on the sign
+    ufunc           six passes over the whole batch, a select in place of the branch
+    numba           ``loop`` compiled, with the C library's exp
+    numba_parallel  threads share the samples
+    simd            one pass, a polynomial for all lanes of a register
 """
 
 from __future__ import annotations

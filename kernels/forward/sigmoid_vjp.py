@@ -1,12 +1,14 @@
-"""Cotangent times Jacobian of the logistic sigmoid, from its outputs, element by element.
+"""Cotangent times Jacobian of the logistic sigmoid, from its outputs.
+
+    dZ[b, f] = dA[b, f] A[b, f] (1 - A[b, f])
 
 Kernels, simplest first:
 
-    loop            one difference and two products an element
-    ufunc           each step over the whole batch, in the one array of the result
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    simd            whole vectors, stored past the caches if the result is large
+    loop            one difference and two products per element
+    ufunc           three passes over the whole batch, in the result's memory
+    numba           ``loop`` compiled
+    numba_parallel  threads share the samples
+    simd            explicit vector registers, non-temporal stores for large results
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
-"""Softmax of every row; all kernels subtract the row's maximum first.
+"""Probabilities from logits, row by row; each row's maximum is subtracted first.
+
+    p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b])
 
 Kernels, simplest first:
 
-    loop            row by row: the maximum, the exponentials and their sum, the quotients
-    ufunc           each pass over the whole batch, in the one array of the result
-    einsum          einsum sums the rows, quicker than sum along a short axis
-    matmul          the row sums are a matrix product with a column of ones
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    simd            a vector of rows together, exp as a polynomial of all lanes
+    loop            three passes per row: maximum, exponentials and their sum, quotients
+    ufunc           each pass over the whole batch, in the result's memory
+    einsum          einsum sums the rows, faster than ``sum`` along a short axis
+    matmul          the row sums are a product with a column of ones
+    numba           ``loop`` compiled: a row stays in cache over its three passes
+    numba_parallel  threads share the samples
+    simd            a vector of rows at a time, exp as a polynomial of all lanes
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """The hyperbolic tangent, element by element.
 
+    A[b, f] = tanh(Z[b, f])
+
 Kernels, simplest first:
 
-    loop            one hyperbolic tangent at a time, the C library's where it is compiled
-    ufunc           the whole batch in one call, NumPy's own vector instructions
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    simd            a polynomial for all lanes of a register, on all threads
+    loop            one hyperbolic tangent at a time
+    ufunc           ``np.tanh`` over the whole batch, in NumPy's vector instructions
+    numba           ``loop`` compiled, with the C library's tanh
+    numba_parallel  threads share the samples
+    simd            a polynomial for all lanes of a register, non-temporal stores
 """
 
 from __future__ import annotations

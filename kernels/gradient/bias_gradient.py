@@ -1,13 +1,15 @@
 """The gradient of a linear layer's bias: a sum over the batch.
 
+    db[u] = sum_b dZ[b, u]
+
 Kernels, simplest first:
 
     loop    row by row, each added to the sums
-    sum     numPy's sum over the first axis
-    einsum  einsum's loop, with less ado about a short axis
-    matmul  a row of ones times the matrix, which BLAS gives to all cores
-    numba   the body of loop, compiled
-    simd    sums in registers, of some rows at a time, each thread some of them
+    sum     ``np.sum`` over the first axis
+    einsum  einsum's own C loop, less overhead on a short axis
+    matmul  a row of ones times the matrix, in BLAS
+    numba   ``loop`` compiled
+    simd    sums in registers, a block of rows per thread
 """
 
 from __future__ import annotations

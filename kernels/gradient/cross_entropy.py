@@ -1,12 +1,14 @@
 """Cross-entropy of logits and integer labels, summed or averaged over the batch.
 
+    L = sum_b (log sum_c exp(z[b, c] - max z[b]) + (max z[b] - z[b, label[b]])), / batch
+
 Kernels, simplest first:
 
-    loop     row by row: the maximum, the sum of the exponentials, and the label's distance
-    indexed  each step over the whole batch, the labels' entries picked by index
-    einsum   the labels' entries are products with one-hot rows, summed
-    numba    the body of loop, compiled
-    simd     a vector of rows together, exp and log as polynomials of all lanes
+    loop     row by row: maximum, sum of exponentials, distance of the label
+    indexed  each step over the whole batch, the labels' entries by index
+    einsum   the labels' entries as products with one-hot rows
+    numba    ``loop`` compiled
+    simd     a vector of rows at a time, exp and log as polynomials, threads
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """The gradient of cross-entropy with respect to the logits: softmax minus one-hot.
 
+    dZ[b, c] = (softmax(z[b])[c] - [c = label[b]]) / batch
+
 Kernels, simplest first:
 
-    loop            row by row: softmax, then minus one on the label's entry
+    loop            row by row: softmax, then minus one at the label
     indexed         each step over the whole batch, the labels' entries by index
-    einsum          einsum sums the rows, and one-hot rows are taken away whole
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    simd            a vector of rows together, exp as a polynomial of all lanes
+    einsum          einsum sums the rows; whole one-hot rows are subtracted
+    numba           ``loop`` compiled
+    numba_parallel  threads share the samples
+    simd            a vector of rows at a time, exp as a polynomial of all lanes
 """
 
 from __future__ import annotations

@@ -1,16 +1,18 @@
 """The gradient of a linear layer's inputs: what it passes on to the layer before.
 
+    dX[b, f] = sum_u dZ[b, u] W[u, f]
+
 Kernels, simplest first:
 
-    loop            three nested loops, the features innermost: rows of the weights are added up
-    sample_loop     the two inner loops are one vector-matrix product per sample
+    loop            three nested loops, features innermost
+    sample_loop     one vector-matrix product per sample
     einsum          the whole batch in one call, in einsum's own C loop
-    einsum_path     the optimised path hands the contraction to BLAS
-    matmul          the GEMM asked for by its name, no path to look for
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    tiled           blocks of sums in registers, tiles stored past the caches
-    mkl             oneMKL's products, one in every thread
+    einsum_path     einsum's optimised path hands the contraction to BLAS
+    matmul          the GEMM called directly, no path to look for
+    numba           ``loop`` compiled
+    numba_parallel  threads share the samples
+    tiled           blocks of sums in registers, packed weights, non-temporal stores
+    mkl             oneMKL's GEMM, one call in every thread
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """Mean squared error of outputs and targets, over all entries, or the sum of the squares.
 
+    L = sum_bc (y[b, c] - t[b, c])^2, / (batch classes)
+
 Kernels, simplest first:
 
-    loop    entry by entry: the square of the difference, row sums added up
+    loop    entry by entry, row sums added up
     ufunc   difference, square and sum, each over the whole batch
-    einsum  squares and sum in one einsum call, no squares kept
-    matmul  all differences as one vector, and BLAS takes it times itself
-    numba   the body of loop, compiled
-    simd    sums in several registers, of one piece of the batch after the other
+    einsum  squares and sum in one einsum call
+    matmul  all differences as one vector, its dot product in BLAS
+    numba   ``loop`` compiled, its sums split over vector lanes
+    simd    several registers of sums per piece of the batch, threads
 """
 
 from __future__ import annotations

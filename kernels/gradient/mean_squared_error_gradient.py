@@ -1,12 +1,14 @@
 """The gradient of mean squared error with respect to the outputs: twice the differences.
 
+    dY[b, c] = 2 (y[b, c] - t[b, c]) / (batch classes)
+
 Kernels, simplest first:
 
-    loop            entry by entry: the difference times a factor that is the same for all
+    loop            entry by entry: the difference times one factor
     ufunc           difference and factor, each over the whole batch
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    simd            whole vectors, stored past the caches if the result is large
+    numba           ``loop`` compiled
+    numba_parallel  threads share the samples
+    simd            explicit vector registers, non-temporal stores for large results
 """
 
 from __future__ import annotations

@@ -2,13 +2,20 @@
 
 A training step needs both: the gradients to learn from, the logits for loss and accuracy.
 
+    z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3;
+    d3 = softmax(z) - onehot;
+    d2 = (d3 W3) [o2 > 0];
+    d1 = (d2 W2) [o1 > 0];
+    dWk = dk^T o(k-1);
+    dbk = sum_b dk
+
 Kernels, simplest first:
 
-    loop    a Python loop over samples: forward, back, and six outer products added up
-    einsum  the whole batch, one einsum a product and one a sum
-    matmul  every product is a GEMM, forward, back and for the weights
-    numba   every product is a pair of loops, and nothing is allocated inside
-    tiled   blocks of sums in registers, tiles of rows in cache, on all threads
+    loop    matrix-vector products per sample, six outer products added up
+    einsum  the whole batch, one einsum per product and per sum
+    matmul  every product is a GEMM
+    numba   sample by sample, forward and back, compiled; nothing allocated inside
+    tiled   blocks of sums in registers, tiles of rows in cache, threads
 """
 
 from __future__ import annotations

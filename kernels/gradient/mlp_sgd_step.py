@@ -1,15 +1,19 @@
 """One step of stochastic gradient descent of the network 784-128-128-10 under cross-entropy.
 
-All that a training step is, in one call: the loss to watch, the logits to judge, and the
-parameters to go on from.
+A whole training step in one call: the loss to watch, the logits to judge, and the parameters to
+go on from.
+
+    L = cross-entropy of z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3;
+    Wk' = Wk - rate dL/dWk;
+    bk' = bk - rate dL/dbk
 
 Kernels, simplest first:
 
-    loop    a Python loop over samples for the gradients, then the step
-    einsum  the whole batch, one einsum a product and one a sum
-    matmul  every product is a GEMM, forward, back and for the weights
-    numba   every product is a pair of loops, and nothing is allocated inside
-    tiled   blocks of sums in registers, from which the step is taken at once
+    loop    ``loop`` of `mlp_logits_gradients`, then loss and step
+    einsum  the whole batch, one einsum per product and per sum
+    matmul  every product is a GEMM
+    numba   sample by sample, compiled, loss and step included
+    tiled   the step is taken from the blocks of sums in registers
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """Negative log-likelihood of probabilities and integer labels, summed or averaged.
 
+    L = -sum_b log max(p[b, label[b]], smallest subnormal), / batch
+
 Kernels, simplest first:
 
     loop     row by row: the logarithm of the label's probability
-    indexed  each step over the whole batch, the labels' entries picked by index
-    einsum   -Y log p, one-hot rows times logarithms, summed by einsum
-    numba    the body of loop, compiled
-    simd     a vector of labels' entries together, log as a polynomial
+    indexed  each step over the whole batch, the labels' entries by index
+    einsum   one-hot rows times logarithms
+    numba    ``loop`` compiled
+    simd     the labels' entries of a vector of rows, log as a polynomial, threads
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """The gradient of negative log-likelihood with respect to the probabilities.
 
+    dP[b, c] = -[c = label[b]] / max(p[b, c], smallest normal) / batch
+
 Kernels, simplest first:
 
-    loop            row by row: zeros, and minus one over the label's probability
-    indexed         each step over the whole batch, the labels' entries by index
-    ufunc           -Y / P, one-hot rows over whole rows, so nothing is indexed
-    numba           the body of loop, compiled
-    numba_parallel  the same, its loops on threads
-    filled          zeros for many rows at once, then the labels' entries
+    loop            row by row: zeros, then the reciprocal at the label
+    indexed         zeros of the whole batch, the labels' entries by index
+    ufunc           one-hot rows over whole rows, nothing indexed
+    numba           ``loop`` compiled
+    numba_parallel  threads share the samples
+    filled          zeros for a block of rows at once, then its labels' entries
 """
 
 from __future__ import annotations

@@ -1,17 +1,19 @@
 """The gradient of a linear layer's weights: outer products summed over the batch.
 
+    dW[u, f] = sum_b dZ[b, u] X[b, f]
+
 Kernels, simplest first:
 
-    loop            three nested loops, the samples outermost: one product is added at a time
-    sample_loop     the two inner loops are one outer product per sample, added up
-    broadcast       every outer product at once by broadcasting, then one sum
-    einsum          products are summed as they are made, in einsum's own C loop
-    einsum_path     the optimised path hands the contraction to BLAS
-    matmul          the GEMM asked for by its name, no path to look for
-    numba           the body of loop, compiled
-    numba_parallel  threads take eight units each; no two add to the same sum
-    tiled           blocks of sums in registers, some rows in cache at a time
-    mkl             oneMKL's products, one in every thread
+    loop            three nested loops, samples outermost
+    sample_loop     one outer product per sample, added up
+    broadcast       all outer products at once by broadcasting, then one sum
+    einsum          products summed as they are made, in einsum's own C loop
+    einsum_path     einsum's optimised path hands the contraction to BLAS
+    matmul          the GEMM called directly, no path to look for
+    numba           ``loop`` compiled
+    numba_parallel  threads share the units, eight at a time: no two write one sum
+    tiled           blocks of sums in registers, a block of rows in cache
+    mkl             oneMKL's GEMM, one call in every thread
 """
 
 from __future__ import annotations

@@ -1,17 +1,18 @@
 """The full Jacobian of softmax, one matrix per sample, from the probabilities.
 
+    J[b, i, j] = p[b, i] (delta[i, j] - p[b, j])
+
 Kernels, simplest first:
 
-    loop                  entry by entry: minus the product of two probabilities, plus one on the
-                          diagonal
-    einsum_identity       diagonal and rest as two three-factor products with I and 1 - I
-    einsum_premultiplied  p (1 - p) is one product a class, made before the call
-    einsum                no identity; one outer product, then the diagonal
-    broadcast             indicator minus probability, times probability, by broadcasting
-    matmul                the outer product is a column times a row, sample by sample
-    numba                 the body of loop, compiled
-    numba_parallel        the same, its loops on threads
-    simd                  a row of a matrix is one vector, stored past the caches
+    loop                  entry by entry, the diagonal added afterwards
+    einsum_identity       diagonal and rest as products with I and 1 - I
+    einsum_premultiplied  p (1 - p) computed before the first product
+    einsum                one outer product, then the diagonal through a view
+    broadcast             (I - p) p by broadcasting
+    matmul                the outer product as a column times a row per sample
+    numba                 ``loop`` compiled
+    numba_parallel        threads share the samples
+    simd                  a row of a matrix is one vector, non-temporal stores
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
 """Cotangent times Jacobian of softmax, with and without the Jacobian.
 
+    dZ[b, i] = p[b, i] (g[b, i] - sum_k p[b, k] g[b, k])
+
 Kernels, simplest first:
 
-    loop                           row by row, without the Jacobian: the weighted sum of the
-                                   cotangent, then the products
-    jacobian_einsum_identity       the Jacobian first, two products with I and 1 - I, the batch last
-    jacobian_einsum_premultiplied  p (1 - p) made before, the batch comes first
-    jacobian_broadcast             jacobian and contraction by broadcasting
-    jacobian_matmul                jacobian and contraction are products per sample
-    ufunc                          the closed form, so nothing of size B*C*C exists
-    einsum                         product and sum in one einsum call, no products kept
-    numba                          the body of loop, compiled
-    numba_parallel                 the same, its loops on threads
-    simd                           a vector of rows together, their sums added up side by side
+    loop                           closed form, row by row: the weighted sum, then the products
+    jacobian_einsum_identity       the Jacobian from products with I and 1 - I, then contracted
+    jacobian_einsum_premultiplied  p (1 - p) computed before; the batch axis comes first
+    jacobian_broadcast             Jacobian and contraction by broadcasting
+    jacobian_matmul                Jacobian and contraction as matrix products per sample
+    ufunc                          the closed form over the whole batch: nothing of size B*C*C
+    einsum                         products and row sums in one einsum call
+    numba                          ``loop`` compiled
+    numba_parallel                 threads share the samples
+    simd                           a vector of rows at a time, their sums side by side
 """
 
 from __future__ import annotations
