@@ -58,8 +58,8 @@ _LATER = {
     "load_plugins": "einbench.plugins",
 }
 
-# the room of that name is imported above, so that nothing sets the attribute again: from here on
-# it is the verb
+# the subpackage of that name is imported above, so that nothing sets the attribute again: from
+# here on it is the verb
 globals().pop("check")
 
 

@@ -19,7 +19,7 @@ class Signature(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
 
     @property
     def inputs(self) -> Mapping[str, Input]:

@@ -85,7 +85,7 @@ def integers(
 def exact_bound(dtype: np.dtype[Any], terms: float) -> int:
     """Largest magnitude of integer factors whose sums of ``terms`` products stay exact.
 
-    float32 keeps whole numbers up to 2^24, float64 up to 2^53. Small factors are as telling as
+    float32 keeps whole numbers up to 2^24, float64 up to 2^53. Small factors find as many faults as
     large ones in float32; in float64 the products must go beyond 2^24, or a float32 in the
     middle would be exact as well.
     """

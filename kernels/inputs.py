@@ -1,4 +1,4 @@
-"""Input: what an array of an operation is, and Kind: what it holds, how it is drawn, what hurts.
+"""Input: what an array of an operation is, and Kind: what it holds and how it is drawn.
 
 The check knows an array by its kind, never by its name: a user's ``scores`` of kind `LOGITS` get
 the same draws as the ``logits`` of a built-in operation.
@@ -36,7 +36,7 @@ class Hostile:
 
 @dataclass(frozen=True)
 class Kind:
-    """What an input holds: its distribution, the draws that hurt, or the range of its integers."""
+    """What an input holds: its distribution, its hostile draws, or the range of its integers."""
 
     name: str
     #: draw(rng, shape, dtype, sizes) -> array
@@ -51,7 +51,7 @@ class Kind:
     integer: bool = False
     #: the axis in whose size they count: 0 <= n < size; a kernel must refuse others
     below: str | None = None
-    #: whether rows of real images stand in for it where times are taken
+    #: whether rows of real images replace it where times are taken
     images: bool = False
 
 
@@ -105,7 +105,7 @@ _TOO_LARGE = (
     "added to a logarithm?"
 )
 
-#: any numbers, N(0, 1) where nothing hurts
+#: any numbers, N(0, 1) in harmless draws
 VALUES = Kind("values")
 
 #: what a softmax is taken of, along the last axis

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Sizes = Mapping[str, int]
 
-#: whose arrays a kernel computes with where the suite's own are as good: in this process
+#: runtime of a kernel that takes NumPy arrays: it runs in this process
 HERE = ("numpy", "numba")
 
 
@@ -37,7 +37,7 @@ class Kernel:
     requires: tuple[str, ...] = ()
     #: what kind of way it is: ``loop``, ``einsum``, ``matmul``, ``numba``, ...
     family: str = ""
-    #: whose arrays it computes with; any but `HERE` runs in a process of its own
+    #: the library whose arrays it takes; any but `HERE` runs in a process of its own
     runtime: str = "numpy"
 
     @property
@@ -113,7 +113,7 @@ class Kernel:
     def entry(
         self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
     ) -> Function:
-        """What to call with such arrays, checked already and alone: the least there is around it.
+        """What to call with such arrays, checked already, with the least overhead around it.
 
         It serves arrays of the same shapes, dtypes and strides as these, and these options. Where
         memory for the result is given, it is called with such memory after the arrays.

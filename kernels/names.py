@@ -1,4 +1,4 @@
-"""Names are compared in one form, and a name nobody knows is answered with the nearest."""
+"""Names are compared in one form, and an unknown name is answered with the nearest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def normalise(name: str) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
-    """One line for a name nobody knows, with the nearest that somebody does."""
+    """One line for an unknown name, with the nearest known ones."""
     import difflib  # only a mistake pays for it
 
     known = list(known)

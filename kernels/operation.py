@@ -24,12 +24,12 @@ from einbench.kernel import Array, Kernel, Sizes
 from einbench.names import check_dtype, normalise, unknown
 from einbench.prepared import Prepared
 
-#: called with every operation that a kernel comes to or goes from, or that is forgotten
+#: called with every operation that gets or loses a kernel, or that is forgotten
 listeners: list[Callable[[Operation], object]] = []
 
 
 def notify(op: Operation) -> None:
-    """Let the listeners know of a change."""
+    """Notify the listeners of a change."""
     for listener in listeners:
         listener(op)
 
@@ -40,7 +40,7 @@ class Operation:
 
     Shapes are written as axis names in one string, ``"batch features"``; ``""`` is a scalar.
     Everything that can be derived from them (shape checks, default draws, compulsory
-    traffic in bytes) is derived and never typed by hand. To be found by its name an operation is
+    traffic in bytes) is derived and never written out. To be found by its name an operation is
     registered: ``register(Operation(...))``.
     """
 
@@ -57,7 +57,7 @@ class Operation:
     scale: Function
     #: floating-point operations at these sizes; exp, log and tanh count EXP_FLOPS each
     flops: Callable[[Sizes], float]
-    #: whether ``scale`` asks for eps= too (where masks may flip, say)
+    #: whether ``scale`` takes eps= too (where masks may flip, say)
     scale_takes_eps: bool = False
     #: length of the longest sum, for limits
     terms: Callable[[Sizes], float] = lambda sizes: 0.0
@@ -79,7 +79,7 @@ class Operation:
     options: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: outputs that are whole numbers, int64, and must be equal
     integer_outputs: Sequence[str] = ()
-    #: the axis of rows, which may be 0 and is asked for as ``batch``; None where there is none
+    #: the axis of rows, which may be 0 and is given as ``batch``; None where there is none
     leading: str | None = "batch"
     #: the kernel that speed-ups are measured against
     baseline: str = "loop"
@@ -92,9 +92,9 @@ class Operation:
         object.__setattr__(self, "inputs", MappingProxyType(given))
         if self.leading == "batch" and "batch" not in self.axes:
             object.__setattr__(self, "leading", None)
-        self._refuse_misfits()
+        self._check_consistency()
 
-    def _refuse_misfits(self) -> None:
+    def _check_consistency(self) -> None:
         known = set(self.axes)
         where = f"operation {self.name}:"
         for axes in self.outputs.values():
@@ -151,10 +151,10 @@ class Operation:
                 that is made once a problem, and never timed.
             parallel: the body's ``prange`` loops get threads.
             fastmath: LLVM flags.
-            extra_elements: temporaries at given sizes, so that a size without room is skipped.
+            extra_elements: temporaries at given sizes: a size that needs too much is skipped.
             requires: optional imports, without which it is unavailable.
             family: what kind of way it is, where its name is no family's; see `Kernel.family`.
-            runtime: whose arrays it computes with, where neither NumPy's nor numba's: it then runs
+            runtime: the library whose arrays it takes, where neither NumPy nor numba: it then runs
                 in a process of its own.
 
         Raises:
@@ -213,7 +213,7 @@ class Operation:
         return register
 
     def remove(self, method: str) -> None:
-        """Take a kernel out again, one added by hand that did not earn its place."""
+        """Remove a kernel that was added at run time."""
         key = self[method].method
         del self._kernels[key], self._places[key]
         notify(self)
@@ -303,7 +303,7 @@ class Operation:
         return tuple(name for name, each in self.inputs.items() if each.integer)
 
     def all_sizes(self, batch: int | None, sizes: Mapping[str, int]) -> dict[str, int]:
-        """Every axis with its size: the caller's where given, the defaults elsewhere.
+        """Every axis with its size: the caller's where given, else the defaults.
 
         ``batch`` is the size of the leading axis, which may stand in ``sizes`` by its name too.
         """

@@ -1,7 +1,7 @@
-"""What became of one kernel at one size: the datum that tables, exports and memory are made of.
+"""The outcome of one kernel at one size: the datum that tables, exports and memory are made of.
 
 A comparison gives one record for every kernel in every cell, also for those that got no time. The
-name of a field ends in its unit where it has one; what stands in it, and in which unit, is said
+name of a field ends in its unit where it has one; what it holds, and in which unit, is said
 here and nowhere else: columns of the export and ``help(einbench.Record)`` are made from it.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
-#: what became of a kernel:
+#: the outcome for a kernel:
 #:
 #: - ok: it passed the check at this size; it has a time, or a prediction where nothing is timed
 #: - rejected: its result is wrong, or it breaks the contract of kernels

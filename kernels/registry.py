@@ -52,7 +52,7 @@ def as_operations(names: Operation | str | Iterable[Operation | str]) -> list[Op
 
 
 def forget(name: str | Operation) -> None:
-    """Take an operation out again, one registered by hand.
+    """Remove an operation that was registered at run time.
 
     Raises:
         ValueError: no operation is called so.

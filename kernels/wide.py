@@ -1,8 +1,8 @@
 """Arithmetic wider than the kernels': what references are computed in.
 
 float32 is judged in float64. float64 is judged in ``longdouble`` where that is wider (x86
-Linux); elsewhere matrix products are still computed beyond double precision, and everything
-else in float64.
+Linux); on other platforms matrix products are still computed beyond double precision, and
+everything else in float64.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ is looked at. A function that looks it up in the operation's `Dispatch` is
 generated for each operation: a loop over the arguments would cost more than the look-up may. Two
 shortcuts save a third of it: the strides of C order, which follow from the rest, stand as True; and
 the key that an array of the first one's shape came with before is compared first, for hashing a key
-takes longer. Of what should have one axis the length is asked for, and the number of axes: a shape
+takes longer. Of what should have one axis the length is requested, and the number of axes: a shape
 takes twice as long to make.
 """
 
@@ -123,7 +123,7 @@ class Auto:
         return op.named(out) if isinstance(memory, tuple) else out
 
     def _present(self, forgotten: Operation) -> Callable[..., Any]:
-        """The function of the operation that has a forgotten one's name now."""
+        """The function of the operation that now has the name of a forgotten one."""
         self._dispatchers.pop(forgotten, None)
         self.__dict__.pop(forgotten.name, None)
         function: Callable[..., Any] = getattr(self, forgotten.name)

@@ -1,7 +1,7 @@
 """log t(n) ~ linear in log n: a choice between two remembered sizes whose winners agree.
 
 A remembered size lies below another where it is not larger along any axis. Of those below the
-size asked for, and of those above it, the nearest is the one with the smallest distance
+size requested, and of those above it, the nearest is the one with the smallest distance
 ``sum over axes |log n - log m|``. They agree where one kernel wins or ties at both, and at every
 remembered size between them; the simplest of such kernels is the answer.
 """
@@ -20,7 +20,7 @@ MOST_APART = 256
 
 
 class Between(NamedTuple):
-    """A kernel for a size nobody measured, from the sizes around it."""
+    """A kernel for a size that was not measured, from the sizes around it."""
 
     kernel: str
     lower: Remembered
@@ -31,15 +31,15 @@ class Between(NamedTuple):
 
 def between(
     choices: Iterable[Remembered],
-    asked: Signature,
+    requested: Signature,
     rigor: str,
     usable: Sequence[str],
 ) -> Between | None:
-    """The kernel for a signature between remembered ones; None where they do not tell.
+    """The kernel for a signature between remembered ones; None where they do not agree.
 
     Args:
         choices: of the operation, all made in the environment of now.
-        asked: what for.
+        requested: what for.
         rigor: neighbours that were chosen less thoroughly do not count.
         usable: kernels that may be chosen, simplest first.
     """
@@ -47,11 +47,11 @@ def between(
     same = [
         choice
         for choice in choices
-        if choice.signature.kind == asked.kind
+        if choice.signature.kind == requested.kind
         and RIGORS.index(choice.rigor) >= least
         and 0 not in _of(choice)
     ]
-    sizes = _sizes(asked)
+    sizes = _sizes(requested)
     below = [c for c in same if all(m <= n for m, n in zip(_of(c), sizes, strict=True))]
     above = [c for c in same if all(m >= n for m, n in zip(_of(c), sizes, strict=True))]
     if not below or not above or 0 in sizes:
@@ -69,12 +69,12 @@ def between(
     kernel = next((method for method in usable if method in agreed), None)
     if kernel is None:
         return None
-    return Between(kernel, lower, upper, _interpolated(lower, upper, asked))
+    return Between(kernel, lower, upper, _interpolated(lower, upper, requested))
 
 
-def _interpolated(lower: Remembered, upper: Remembered, asked: Signature) -> dict[str, float]:
+def _interpolated(lower: Remembered, upper: Remembered, requested: Signature) -> dict[str, float]:
     span = _volume(upper) - _volume(lower)
-    part = (_log_volume(_sizes(asked)) - _volume(lower)) / span if span else 0.0
+    part = (_log_volume(_sizes(requested)) - _volume(lower)) / span if span else 0.0
     return {
         method: time.median_s ** (1 - part) * upper.times[method].median_s ** part
         for method, time in lower.times.items()

@@ -9,7 +9,7 @@
                   "left_out": {"loop": "skipped: about 40 s at this size", ...}}, ...]}
 
 Errors are in units of rounding. What does not have exactly this form is damaged, and nothing of
-it is believed.
+it is used.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Time(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """One choice: what for, where, how thoroughly, and what became of every candidate."""
+    """One choice: what for, where, how thoroughly, and the outcome of every candidate."""
 
     environment: Environment
     signature: Signature
@@ -55,7 +55,7 @@ class Remembered(NamedTuple):
     #: ISO 8601, in UTC
     date: str
     kernel: str
-    #: the winner and all that tie with it, simplest first; the winner alone where none does
+    #: the winner and all that tie with it, simplest first; only the winner where none does
     tie: tuple[str, ...]
     times: Mapping[str, Time]
     #: method -> ``status: reason``
@@ -94,9 +94,9 @@ class Book(NamedTuple):
         return found
 
     def with_choice(self, choice: Remembered) -> Book:
-        """One more, in the place of one for the same; the oldest leaves where there are too many.
+        """One more, in place of one for the same; the oldest is dropped where there are too many.
 
-        Choices of other environments are hints at best and leave first.
+        Choices of other environments are hints at best and are dropped first.
         """
         kept = [*(old for old in self.choices if not old.is_for(choice)), choice]
         while len(kept) > MOST_CHOICES:
@@ -117,7 +117,7 @@ class Book(NamedTuple):
     def merged(self, other: Book, *, made_now: bool = False) -> Book:
         """Both together; of two choices for the same the newer stays.
 
-        What was made now is newer, whatever date the other claims.
+        A choice made now is newer, whatever date the other has.
         """
         book = self
         for check in other.checks:
@@ -132,7 +132,7 @@ class Book(NamedTuple):
 
 def document(operation: str, book: Book) -> dict[str, Any]:
     """The book as it lies on disk; checks that serve no choice there are left out."""
-    # the newest check is of the environment at hand, whose first choice may be still to come
+    # the newest check is of the environment at hand, whose first choice may not be made yet
     served = {choice.environment for choice in book.choices}
     checks = [c for c in book.checks if c.environment in served or c is book.checks[-1]]
     machines = list(

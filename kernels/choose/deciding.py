@@ -32,7 +32,7 @@ class NoKernelLeft(ValueError):  # noqa: N818 - what is the matter, as users rea
 
 
 class Decision(NamedTuple):
-    """The kernel to call, for what, and what speaks for it."""
+    """The kernel to call, for what, and the evidence for it."""
 
     kernel: Kernel
     signature: Signature
@@ -77,54 +77,56 @@ def decide(
     Raises:
         NoKernelLeft: none passes the check, or every one failed or takes too much memory.
     """
-    here, asked, memory = environment(op), signature(op, bound, threads), wisdom()
-    if not again and (found := _from_memory(op, here, asked, rigor, memory, between)):
+    here, requested, memory = environment(op), signature(op, bound, threads), wisdom()
+    if not again and (found := _from_memory(op, here, requested, rigor, memory, between)):
         return found
     if rigor == "estimate":
         from einbench.choose.estimate import estimate
 
         usable = [method for method, _ in here.candidates]
         while usable:
-            guess = estimate(op, asked, here, memory, usable)
-            if _passes(op, guess.kernel, here, asked, memory):
-                return Decision(guess.kernel, asked, estimate=guess)
+            guess = estimate(op, requested, here, memory, usable)
+            if _passes(op, guess.kernel, here, requested, memory):
+                return Decision(guess.kernel, requested, estimate=guess)
             usable.remove(guess.kernel.method)
         raise NoKernelLeft(f"{op.name}: no kernel passes the check")
     with _MEASURING.lock, memory.measuring():
-        # another thread or process may have been at it while this one waited
-        if not again and (found := _from_memory(op, here, asked, rigor, memory, between)):
+        # another thread or process may have measured it while this one waited
+        if not again and (found := _from_memory(op, here, requested, rigor, memory, between)):
             return found
-        return _measure(op, bound, here, asked, rigor, memory, budget_s, clock)
+        return _measure(op, bound, here, requested, rigor, memory, budget_s, clock)
 
 
 def _from_memory(
     op: Operation,
     here: Environment,
-    asked: Signature,
+    requested: Signature,
     rigor: str,
     memory: Wisdom,
     between: bool,
 ) -> Decision | None:
-    found = recall(op, memory.book(op.name), here, asked, rigor)
+    found = recall(op, memory.book(op.name), here, requested, rigor)
     if found is None or not (between or found.exact):
         return None
-    if not (found.checked or _passes(op, found.kernel, here, asked, memory)):
+    if not (found.checked or _passes(op, found.kernel, here, requested, memory)):
         return None
-    return Decision(found.kernel, asked, recalled=found)
+    return Decision(found.kernel, requested, recalled=found)
 
 
 def _passes(
-    op: Operation, kernel: Kernel, here: Environment, asked: Signature, memory: Wisdom
+    op: Operation, kernel: Kernel, here: Environment, requested: Signature, memory: Wisdom
 ) -> bool:
     """Check a kernel that imported wisdom names, before it is first called."""
     from einbench.choose.measuring import check_one
 
     with _MEASURING.lock:
-        if kernel.method in memory.book(op.name).passed(here, asked.dtype):
+        if kernel.method in memory.book(op.name).passed(here, requested.dtype):
             return True
-        verdict = check_one(kernel, asked.dtype)
+        verdict = check_one(kernel, requested.dtype)
         if verdict.passed:
-            memory.remember(op.name, passed={(here, asked.dtype): {kernel.method: verdict.error}})
+            memory.remember(
+                op.name, passed={(here, requested.dtype): {kernel.method: verdict.error}}
+            )
         return verdict.passed
 
 
@@ -132,7 +134,7 @@ def _measure(
     op: Operation,
     bound: Bound,
     here: Environment,
-    asked: Signature,
+    requested: Signature,
     rigor: str,
     memory: Wisdom,
     budget_s: float | None,
@@ -141,17 +143,17 @@ def _measure(
     from einbench.choose.measuring import measure, remembered
 
     book = memory.book(op.name)
-    old = hint(book, here, asked)
-    passed = book.passed(here, asked.dtype)
+    old = hint(book, here, requested)
+    passed = book.passed(here, requested.dtype)
     measured = measure(
-        Problem.of(op, bound.arrays, bound.options), asked, passed, rigor, budget_s, clock
+        Problem.of(op, bound.arrays, bound.options), requested, passed, rigor, budget_s, clock
     )
-    choice = remembered(here, asked, rigor, measured.records)
+    choice = remembered(here, requested, rigor, measured.records)
     if choice is None:
         reasons = "; ".join(f"{r.kernel}: {r.reason}" for r in measured.records)
         raise NoKernelLeft(f"{op.name}: no kernel is left to choose from ({reasons})")
     # what kernels take for infinity and NaN says nothing of the numbers that others will have
     usual = all(np.isfinite(array).all() for array in bound.arrays if array.dtype.kind == "f")
     kept = [choice] if usual else []
-    memory.remember(op.name, *kept, passed={(here, asked.dtype): measured.passed})
-    return Decision(op[choice.kernel], asked, measured=measured, hint=old)
+    memory.remember(op.name, *kept, passed={(here, requested.dtype): measured.passed})
+    return Decision(op[choice.kernel], requested, measured=measured, hint=old)

@@ -47,7 +47,7 @@ class Environment(NamedTuple):
     machine: Machine
 
 
-#: how OpenBLAS is asked for its threads, by the names that wheels give the same function
+#: how OpenBLAS is queried for its threads, by the names that wheels give the same function
 _ASK_THREADS = (
     "scipy_openblas_get_num_threads64_",
     "scipy_openblas_get_num_threads",
@@ -109,7 +109,7 @@ def limited(count: int | None) -> Iterator[None]:
 
 
 def refresh() -> None:
-    """Read the machine again when it is next asked for."""
+    """Read the machine again when it is next needed."""
     machine.cache_clear()
     _bundled_openblas.cache_clear()
 
@@ -127,7 +127,7 @@ def _blas_name() -> str:
         built: Any = np.show_config(mode="dicts")
         blas = built["Build Dependencies"]["blas"]
         return f"{blas['name']} {blas.get('version')}"
-    # not the one in NumPy's wheel: only a look at what is loaded tells which it is
+    # not the one in NumPy's wheel: only the libraries loaded show which it is
     from einbench.host.machine import blas_libraries
 
     return ", ".join(f"{b['vendor']} {b['version']}" for b in blas_libraries())
@@ -166,9 +166,9 @@ def _numba_threads() -> int:
         return int(numba.get_num_threads())
     if "numba" in sys.modules:
         return int(sys.modules["numba"].config.NUMBA_NUM_THREADS)
-    asked = os.environ.get("NUMBA_NUM_THREADS", "")
-    if asked.isdecimal():
-        return int(asked)
+    requested = os.environ.get("NUMBA_NUM_THREADS", "")
+    if requested.isdecimal():
+        return int(requested)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

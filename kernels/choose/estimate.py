@@ -1,6 +1,6 @@
-"""argmin over kernels of remembered seconds, scaled to the size asked for; nothing is timed.
+"""argmin over kernels of remembered seconds, scaled to the size requested for; nothing is timed.
 
-    log t = sum over timings of w log(t' best_s(asked) / best_s(there)) / sum of w
+    log t = sum over timings of w log(t' best_s(requested) / best_s(there)) / sum of w
     w = 1 / distance^2
     best_s = call + flops / peak + bytes / bandwidth
 
@@ -38,12 +38,12 @@ _NEAREST = 0.01
 
 
 class Estimate(NamedTuple):
-    """A guess: the kernel, what calls of each would take, and what that stands on."""
+    """A guess: the kernel, what calls of each would take, and the evidence for it."""
 
     kernel: Kernel
-    #: method -> seconds per call, of kernels that something is remembered of
+    #: method -> seconds per call, of kernels of which something is remembered
     predicted_s: dict[str, float]
-    #: remembered choices that tell of this kernel, the nearest first; empty where none does
+    #: remembered choices with a time of this kernel, the nearest first; empty where none has one
     evidence: tuple[Remembered, ...]
 
 
@@ -51,13 +51,13 @@ class _Near(NamedTuple):
     choice: Remembered
     #: in e-folds of size
     distance: float
-    #: best_s(asked) / best_s(there)
+    #: best_s(requested) / best_s(there)
     scale: float
 
 
 def estimate(
     op: Operation,
-    asked: Signature,
+    requested: Signature,
     here: Environment,
     memory: Wisdom,
     usable: Sequence[str],
@@ -66,14 +66,14 @@ def estimate(
 
     Args:
         op: the operation.
-        asked: what for.
+        requested: what for.
         here: where.
         memory: remembered timings; it may be empty.
         usable: methods that may be chosen, simplest first; one at least.
     """
     book = memory.book(op.name)
-    usable = _sensible(op, asked, here, book, usable)
-    near = _near(op, asked, here, book)
+    usable = _sensible(op, requested, here, book, usable)
+    near = _near(op, requested, here, book)
     predicted_s = {m: s for m in usable if (s := _predicted_s(near, m)) is not None}
     if not predicted_s:
         return Estimate(op[usable[-1]], {}, ())
@@ -84,32 +84,33 @@ def estimate(
 
 
 def _sensible(
-    op: Operation, asked: Signature, here: Environment, book: Book, usable: Sequence[str]
+    op: Operation, requested: Signature, here: Environment, book: Book, usable: Sequence[str]
 ) -> Sequence[str]:
-    """Without kernels that failed here before, or that want too much memory; all if none is left.
+    """Without kernels that failed here before, or that need too much memory; all if none is left.
 
     The check is on small draws: what went wrong at a size it did not try was remembered there.
     """
     wrong = {
         method
         for choice in book.of(here)
-        if choice.signature.dtype == asked.dtype
+        if choice.signature.dtype == requested.dtype
         for method, why in choice.left_out.items()
         if why.startswith(("rejected", "failed"))
     }
-    sizes = dict(asked.sizes)
+    sizes = dict(requested.sizes)
     return [
         method
         for method in usable
-        if method not in wrong and op[method].temporary_bytes(sizes, asked.dtype) <= MEMORY_BYTES
+        if method not in wrong
+        and op[method].temporary_bytes(sizes, requested.dtype) <= MEMORY_BYTES
     ] or usable
 
 
-def _near(op: Operation, asked: Signature, here: Environment, book: Book) -> list[_Near]:
+def _near(op: Operation, requested: Signature, here: Environment, book: Book) -> list[_Near]:
     """What is remembered for the axes that the operation has now, the nearest first."""
-    best_s = _best_s(op, asked)
+    best_s = _best_s(op, requested)
     found = [
-        _Near(choice, _distance(asked, here, choice), best_s / _best_s(op, choice.signature))
+        _Near(choice, _distance(requested, here, choice), best_s / _best_s(op, choice.signature))
         for choice in reversed(book.choices)
         if tuple(axis for axis, _ in choice.signature.sizes) == op.axes
     ]
@@ -117,17 +118,17 @@ def _near(op: Operation, asked: Signature, here: Environment, book: Book) -> lis
 
 
 def _predicted_s(near: Sequence[_Near], method: str) -> float | None:
-    """The weighted mean; None where nothing tells of the kernel."""
-    told = [(one, s) for one in near if (s := _seconds(one.choice, method)) is not None]
-    if not told:
+    """The weighted mean; None where nothing is remembered of the kernel."""
+    known = [(one, s) for one in near if (s := _seconds(one.choice, method)) is not None]
+    if not known:
         return None
-    logs = [math.log(one.scale * seconds) for one, seconds in told]
-    weights = [max(one.distance, _NEAREST) ** -2 for one, _ in told]
+    logs = [math.log(one.scale * seconds) for one, seconds in known]
+    weights = [max(one.distance, _NEAREST) ** -2 for one, _ in known]
     return math.exp(np.average(logs, weights=weights))
 
 
 def _seconds(choice: Remembered, method: str) -> float | None:
-    """What a kernel took, or at least would have taken; None where nothing tells."""
+    """What a kernel took, or at least would have taken; None where that is not known."""
     if method in choice.times:
         return choice.times[method].median_s
     if choice.left_out.get(method, "").startswith("skipped"):
@@ -135,17 +136,17 @@ def _seconds(choice: Remembered, method: str) -> float | None:
     return None
 
 
-def _distance(asked: Signature, here: Environment, choice: Remembered) -> float:
+def _distance(requested: Signature, here: Environment, choice: Remembered) -> float:
     there = choice.signature
-    pairs = zip(asked.sizes, there.sizes, strict=True)
+    pairs = zip(requested.sizes, there.sizes, strict=True)
     apart = sum(abs(math.log1p(n) - math.log1p(m)) for (_, n), (_, m) in pairs)
-    kinds = sum(one != other for one, other in zip(asked.kind, there.kind, strict=True))
+    kinds = sum(one != other for one, other in zip(requested.kind, there.kind, strict=True))
     machine = choice.environment.machine != here.machine
     return apart + _OTHER_KIND * kinds + _OTHER_MACHINE * machine
 
 
-def _best_s(op: Operation, asked: Signature) -> float:
+def _best_s(op: Operation, requested: Signature) -> float:
     """The roofline's seconds, of a nominal machine."""
-    sizes = dict(asked.sizes)
-    flops_s = float(op.flops(sizes)) / _PEAK_FLOPS[asked.dtype]
-    return _CALL_S + flops_s + sum(op.traffic_bytes(sizes, asked.dtype)) / _BANDWIDTH
+    sizes = dict(requested.sizes)
+    flops_s = float(op.flops(sizes)) / _PEAK_FLOPS[requested.dtype]
+    return _CALL_S + flops_s + sum(op.traffic_bytes(sizes, requested.dtype)) / _BANDWIDTH

@@ -1,4 +1,4 @@
-"""What a decision stands on, as the records that everything else in the suite reads."""
+"""The evidence of a decision, as the records that everything else in the suite reads."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def _filled(decision: Decision, kernel: Kernel) -> Record:
 
 
 def _unmeasured(decision: Decision, kernel: Kernel) -> Record:
-    asked = decision.signature
+    requested = decision.signature
     return Record(
         operation=kernel.operation.name,
         kernel=kernel.method,
-        sizes=dict(asked.sizes),
+        sizes=dict(requested.sizes),
         leading=kernel.operation.leading,
-        options=dict(asked.options),
-        dtype=asked.dtype,
-        layout=layout_name(asked.layout),
-        threads=asked.threads.blas,
+        options=dict(requested.options),
+        dtype=requested.dtype,
+        layout=layout_name(requested.layout),
+        threads=requested.threads.blas,
         status="ok",
         winner=kernel.method == decision.kernel.method,
     )

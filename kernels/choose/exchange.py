@@ -1,11 +1,11 @@
-"""Wisdom to carry to another machine, and a stranger's taken in without being believed.
+"""Wisdom to carry to another machine, and imported wisdom, which is not trusted.
 
     {"schema": "einbench.wisdom/1", "machine": [...], "date": ...,
      "operations": {"softmax_vjp": {"schema": "einbench.wisdom/1", ...}, ...}}
 
 Every operation's document is a book as it lies on disk. The one file of an operation can be
-taken in as well. Of a stranger's book only choices are taken: what he says of checks is not, so
-that each kernel is checked here before it is first called.
+imported as well. Of imported wisdom only choices are taken, its checks are not, so that each
+kernel is checked here before it is first called.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MOST_BYTES = 64 * 1024 * 1024
 
 
 class Taken(NamedTuple):
-    """What became of the choices in a stranger's file."""
+    """What was taken of imported wisdom, and why the rest was not."""
 
     #: operations that got any
     names: tuple[str, ...]
@@ -94,7 +94,7 @@ def read_export(path: str | os.PathLike[str]) -> dict[str, Book]:
 
 
 def take(memory: Wisdom, books: Mapping[str, Book], now: str) -> Taken:
-    """Keep a stranger's choices beside one's own, which all stay as they are.
+    """Keep imported choices beside one's own, which all stay as they are.
 
     Args:
         memory: where to.
@@ -120,7 +120,7 @@ def take(memory: Wisdom, books: Mapping[str, Book], now: str) -> Taken:
         for choice in fitting:
             differing.update(differences(choice.environment, here))
         if fitting:
-            # whoever measures later than this is younger, and stays where both say as much
+            # what is measured later is younger, and stays where both have the same date
             kept[name] = tuple(c._replace(date=min(c.date, now)) for c in fitting)
     for name, choices in kept.items():
         memory.merge(name, Book(choices=choices))
@@ -166,13 +166,13 @@ def _fitting(
 
 
 def _fits(op: Operation, choice: Remembered) -> bool:
-    """Whether anybody could ask for it: axes, options and arrays are the operation's."""
-    asked = choice.signature
-    options = dict(asked.options)
+    """Whether a call could have this signature: axes, options and arrays are the operation's."""
+    requested = choice.signature
+    options = dict(requested.options)
     return (
-        tuple(axis for axis, _ in asked.sizes) == op.axes
+        tuple(axis for axis, _ in requested.sizes) == op.axes
         and options.keys() == op.options.keys()
         and all(value in op.options[name] for name, value in options.items())
-        and len(asked.layout) == len(op.inputs)
-        and set(asked.layout) <= set("CFS")
+        and len(requested.layout) == len(op.inputs)
+        and set(requested.layout) <= set("CFS")
     )

@@ -36,7 +36,7 @@ def refuse_unwritable(memory: Wisdom, names: Iterable[str]) -> None:
 
 
 def held(memory: Wisdom) -> list[str]:
-    """Operations that something is remembered of; other people's files are not opened again.
+    """Operations that something is remembered of; files of other programs are not opened again.
 
     A folder that holds other documents may be named by mistake: reading one as a book would have
     it moved aside as damaged.
@@ -61,7 +61,7 @@ def why_closed(memory: Wisdom, name: str) -> str:
         if os.path.lexists(path):
             check_schema(load(path))
     except NewerSchema as problem:
-        return f"{problem}, and it is left alone"
+        return f"{problem}, and it is left as it is"
     except Damaged:
         return ""
     except Unreadable as problem:

@@ -33,7 +33,7 @@ from einbench.record import Record
 BUDGETS = {"measure": (0.5, 10, 10), "patient": (5.0, 100, 40)}
 #: a call as short as this is made whatever the others take
 _CALL_S = 0.02
-#: while others have the cores it is measured again, after a pause, where it does not take long
+#: while other processes use the cores it is measured again, after a pause, if it is short
 _TRIES, _PAUSE_S, _LONG_S = 4, 0.5, 2.0
 #: before a kernel is pruned its time is taken as often again
 _MORE_CALLS = 4
@@ -41,7 +41,7 @@ _MORE_CALLS = 4
 
 @dataclass(frozen=True)
 class Measured:
-    """What became of every kernel, and how long it took to know."""
+    """The outcome for every kernel, and how long measuring took."""
 
     #: one for each kernel of the operation
     records: list[Record]
@@ -51,13 +51,13 @@ class Measured:
     compile_s: float
     check_s: float
     timing_s: float
-    #: cores that others had while it was timed
+    #: cores that other processes used while it was timed
     other_cores: float = 0.0
 
 
 def measure(
     problem: Problem,
-    asked: Signature,
+    requested: Signature,
     passed: Mapping[str, float],
     rigor: str,
     budget_s: float | None = None,
@@ -67,7 +67,7 @@ def measure(
 
     Args:
         problem: with the inputs of the call, which are only read.
-        asked: what the choice is for.
+        requested: what the choice is for.
         passed: kernels that passed the check here before: they are not checked again on small
             draws, but at this size and on what they return when timed.
         rigor: ``measure`` or ``patient``.
@@ -79,7 +79,7 @@ def measure(
     compiled_s = _compiled_s(op)
     began_s = clock()
     verdicts = _verdicts(op, problem.dtype, passed)
-    conditions = Conditions(layout_name(asked.layout), asked.threads.blas, bare=True)
+    conditions = Conditions(layout_name(requested.layout), requested.threads.blas, bare=True)
     seconds, calls, blocks = BUDGETS[rigor]
     if budget_s is not None:
         seconds, calls = budget_s, 0
@@ -90,7 +90,7 @@ def measure(
         return _run(problem, conditions, verdicts, known, limits, clock, compiled_s)
 
     tries = _TRIES if budget_s is None and clock is time.perf_counter else 1
-    measured, others = _quietest(once, asked.threads, tries)
+    measured, others = _quietest(once, requested.threads, tries)
     spent_s = sum(record.compile_s or 0.0 for record in measured.records)
     return Measured(
         measured.records,
@@ -118,14 +118,14 @@ def _run(
     left = [found.known[r.kernel].seconds for r in found.records
             if r.status == "skipped" and r.kernel in found.known]  # fmt: skip
     if left and not any(r.winner for r in found.records):
-        # what was foreseen to be fastest failed at this size: the others are not pruned then
+        # what was predicted to be fastest failed at this size: the others are not pruned then
         limits = replace(limits, call_s=max(limits.call_s, PRUNED_RATIO * min(left)))
         found = again(known=found.known, limits=limits)
     return found
 
 
 def _quietest(once: Callable[[], Results], threads: Threads, tries: int) -> tuple[Results, float]:
-    """The run in which others had least of the cores, and how many; once, where nothing disturbs.
+    """The run in which others used least of the cores, and how many; one run where none do.
 
     A choice is remembered for long, and should not be made in a second in which the threads of
     BLAS waited for a core.
@@ -152,7 +152,7 @@ def check_one(kernel: Kernel, dtype: str) -> Verdict:
 
 
 def remembered(
-    environment: Environment, asked: Signature, rigor: str, records: Sequence[Record]
+    environment: Environment, requested: Signature, rigor: str, records: Sequence[Record]
 ) -> Remembered | None:
     """What is worth remembering of these records; None where no kernel won."""
     winner = next((r.kernel for r in records if r.winner), None)
@@ -161,7 +161,7 @@ def remembered(
     times = {r.kernel: time for r in records if (time := _time(r)) is not None}
     return Remembered(
         environment,
-        asked,
+        requested,
         rigor,
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
         winner,
@@ -199,7 +199,7 @@ def _verdicts(
 def _foreseen(
     problem: Problem, verdicts: Mapping[str, Verdict], clock: Clock
 ) -> tuple[dict[str, Prediction], float]:
-    """What calls will take, and from what on a kernel is pruned at this size."""
+    """What calls will take, and the limit beyond which a kernel is pruned at this size."""
     known: dict[str, Prediction] = {}
     for kernel in problem.operation:
         if kernel.available and verdicts[kernel.method].passed:

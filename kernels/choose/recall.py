@@ -16,7 +16,7 @@ from einbench.operation import Operation
 
 
 class Recalled(NamedTuple):
-    """A kernel from memory, and what speaks for it."""
+    """A kernel from memory, and the evidence for it."""
 
     kernel: Kernel
     evidence: Remembered | Between
@@ -30,25 +30,25 @@ class Recalled(NamedTuple):
 
 
 def recall(
-    op: Operation, book: Book, environment: Environment, asked: Signature, rigor: str
+    op: Operation, book: Book, environment: Environment, requested: Signature, rigor: str
 ) -> Recalled | None:
     """The kernel that memory has for this, at this rigor or a higher one.
 
     A choice that names a kernel which is not registered, or cannot run here, is no answer.
     """
-    passed = book.passed(environment, asked.dtype)
+    passed = book.passed(environment, requested.dtype)
     runnable = [method for method, _ in environment.candidates]
     known = [choice for choice in book.of(environment) if set(choice.tie) <= set(runnable)]
     for choice in known:
-        if choice.signature == asked and RIGORS.index(choice.rigor) >= RIGORS.index(rigor):
+        if choice.signature == requested and RIGORS.index(choice.rigor) >= RIGORS.index(rigor):
             return Recalled(op[choice.kernel], choice, choice.kernel in passed)
-    found = between(known, asked, rigor, runnable)
+    found = between(known, requested, rigor, runnable)
     if found is None:
         return None
     return Recalled(op[found.kernel], found, found.kernel in passed)
 
 
-def hint(book: Book, environment: Environment, asked: Signature) -> Remembered | None:
+def hint(book: Book, environment: Environment, requested: Signature) -> Remembered | None:
     """The newest choice for this signature in another environment: a hint, no answer."""
-    old = [c for c in book.choices if c.signature == asked and c.environment != environment]
+    old = [c for c in book.choices if c.signature == requested and c.environment != environment]
     return max(old, key=lambda choice: choice.date, default=None)

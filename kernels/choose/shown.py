@@ -1,4 +1,4 @@
-"""What is remembered of each operation, sorted into answers for here and hints from elsewhere."""
+"""What is remembered of each operation, sorted into answers that hold here and hints."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ class Shown(NamedTuple):
     #: of all files of choices together
     size_bytes: int
     kept: tuple[Kept, ...]
-    #: operation -> choices for it, where nobody registered it here
+    #: operation -> choices for it, where it is not registered here
     foreign: dict[str, int]
 
 
-def named(memory: Wisdom, asked: Iterable[str]) -> list[str]:
-    """The operations asked for, in reading order; all that are remembered where none is.
+def named(memory: Wisdom, requested: Iterable[str]) -> list[str]:
+    """The operations requested, in reading order; all that are remembered where none is.
 
     Raises:
         ValueError: one is neither registered nor remembered.
     """
     there = held(memory)
     known = [*operations, *(name for name in there if name not in operations)]
-    wanted = [normalise(name) for name in asked] or there
+    wanted = [normalise(name) for name in requested] or there
     for name in wanted:
         if name not in known:
             raise ValueError(unknown("operation", name, known))
     return [name for name in known if name in wanted]
 
 
-def shown(memory: Wisdom, asked: Iterable[str]) -> Shown:
+def shown(memory: Wisdom, requested: Iterable[str]) -> Shown:
     """Choices for these operations, all where none is named, smallest sizes first.
 
     Raises:
@@ -58,7 +58,7 @@ def shown(memory: Wisdom, asked: Iterable[str]) -> Shown:
     """
     kept: list[Kept] = []
     foreign: dict[str, int] = {}
-    names = named(memory, asked)
+    names = named(memory, requested)
     for name in names:
         choices = sorted(memory.book(name).choices, key=lambda choice: choice.signature)
         if name not in operations:

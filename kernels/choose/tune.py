@@ -27,7 +27,7 @@ Progress = Callable[[float, str], None]
 
 
 class Tuned(NamedTuple):
-    """One cell, and what became of it."""
+    """One cell, and its outcome."""
 
     problem: Problem
     #: None where no kernel could be chosen
@@ -56,7 +56,7 @@ def plan(
         sizes: of other axes than batch, where not the usual ones.
 
     Raises:
-        ValueError: anything asked for does not exist or does not fit.
+        ValueError: anything requested does not exist or does not fit.
     """
     ops = list(dict.fromkeys(map(operation, names))) or list(operations.values())
     refuse_unknown_axes(ops, sizes or {})
@@ -100,45 +100,45 @@ def tune(
     report = progress or (lambda part, label: None)
     with environment.limited(threads):
         now = environment.threads()
-        todo = sum(again or exactly(asked, rigor, now) is None for asked in problems)
+        todo = sum(again or exactly(requested, rigor, now) is None for requested in problems)
         done = 0
-        for asked in problems:
+        for requested in problems:
             # another process may be filling the same memory
-            found = None if again else exactly(asked, rigor, now)
+            found = None if again else exactly(requested, rigor, now)
             if found is not None:
-                yield Tuned(asked, found)
+                yield Tuned(requested, found)
                 continue
             if done < todo:
-                report(done / todo, f"{asked} ({done + 1} of {todo})")
-            yield _tuned(asked, rigor, now, again, clock)
+                report(done / todo, f"{requested} ({done + 1} of {todo})")
+            yield _tuned(requested, rigor, now, again, clock)
             done += 1
         report(1.0, "done")
 
 
-def remembered(asked: Problem, rigor: str, threads: Threads) -> Decision | None:
+def remembered(requested: Problem, rigor: str, threads: Threads) -> Decision | None:
     """What memory answers without a look at arrays: exactly this, or a size around it.
 
     Kernels that were not checked here yet are no answer.
     """
-    op = asked.operation
-    key = signature_of(asked, threads)
+    op = requested.operation
+    key = signature_of(requested, threads)
     found = recall(op, wisdom().book(op.name), environment.environment(op), key, rigor)
     return Decision(found.kernel, key, recalled=found) if found and found.checked else None
 
 
-def exactly(asked: Problem, rigor: str, threads: Threads) -> Decision | None:
+def exactly(requested: Problem, rigor: str, threads: Threads) -> Decision | None:
     """What memory answers for just this size; such a cell is not measured again."""
-    found = remembered(asked, rigor, threads)
+    found = remembered(requested, rigor, threads)
     return found if found and found.origin == "remembered" else None
 
 
 def _tuned(
-    asked: Problem, rigor: str, threads: Threads, again: bool, clock: Callable[[], float]
+    requested: Problem, rigor: str, threads: Threads, again: bool, clock: Callable[[], float]
 ) -> Tuned:
-    op = asked.operation
+    op = requested.operation
     try:
-        bound = op.bind(**with_inputs(asked).arrays)
+        bound = op.bind(**with_inputs(requested).arrays)
         found = decide(op, bound, threads, rigor, again=again, between=False, clock=clock)
     except (NoKernelLeft, MemoryError) as problem:
-        return Tuned(asked, None, str(problem) or "not enough memory")
-    return Tuned(asked, found)
+        return Tuned(requested, None, str(problem) or "not enough memory")
+    return Tuned(requested, found)

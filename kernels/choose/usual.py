@@ -1,4 +1,4 @@
-"""The problems that `tune` and ``einbench fastest`` time: the images' sizes where nobody asks."""
+"""The problems that `tune` and ``einbench fastest`` time: the images' sizes by default."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def usual(
     """An operation at these sizes, default options, C order; axes that it lacks do not count.
 
     Raises:
-        ValueError: a size is no size, or there are fewer images than rows are asked for.
+        ValueError: a size is no size, or there are fewer images than rows are requested.
     """
     from einbench.measure.workload import refuse_too_large, shows_images, sizes_for
 
@@ -40,7 +40,7 @@ def usual(
 
 
 def with_inputs(problem: Problem) -> Problem:
-    """Read-only inputs: MNIST pixels where the operation takes images, drawn elsewhere."""
+    """Read-only inputs: MNIST pixels where the operation takes images, otherwise drawn."""
     from einbench.measure.workload import takes_images, workload
 
     images = _mnist() if takes_images(problem.operation) else _like_mnist()

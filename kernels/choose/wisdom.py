@@ -2,8 +2,8 @@
 
 Reading takes no lock, for files are replaced whole. Writing takes the file's lock, reads what
 others have written meanwhile, and puts both together. A file that is damaged is moved aside, one
-of a newer einbench is left alone, and where nothing can be written choices live in memory only:
-each is said once, as a warning, and work goes on.
+of a newer einbench is left as it is, and where nothing can be written choices live in memory only:
+each is reported once, as a warning, and work goes on.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from einbench.host.documents import Damaged, Unreadable, load, write_whole
 #: a full file is a quarter of a megabyte
 _MOST_BYTES = 16 * 1024 * 1024
 #: another process writes for milliseconds; one that takes longer is stuck
-_PATIENCE_S = 20.0
+_LOCK_TIMEOUT_S = 20.0
 #: and one that measures, for seconds
-_MEASURING_PATIENCE_S = 60.0
+_MEASURING_TIMEOUT_S = 60.0
 _SUFFIX = ".json"
 
 
 def folder() -> str:
     """``$EINBENCH_WISDOM``, or ``wisdom`` in the user's cache directory for einbench."""
-    asked = os.environ.get("EINBENCH_WISDOM", "").strip()
-    if asked:
-        return os.path.abspath(os.path.expanduser(asked))  # noqa: PTH100, PTH111 - loads slowly
+    requested = os.environ.get("EINBENCH_WISDOM", "").strip()
+    if requested:
+        return os.path.abspath(os.path.expanduser(requested))  # noqa: PTH100, PTH111 - loads slowly
     if sys.platform == "linux" and "ANDROID_ROOT" not in os.environ:
         # as platformdirs has it, whose import takes longer than a first answer may
         caches = os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")  # noqa: PTH111
@@ -75,7 +75,7 @@ class Wisdom:
         return os.path.join(self.folder, _file_name(operation) + _SUFFIX)  # noqa: PTH118
 
     def book(self, operation: str) -> Book:
-        """What is remembered of an operation, by whomever; read again where it has changed."""
+        """What is remembered of an operation, by any process; read again where it has changed."""
         with self._lock:
             stamp = _stamp(self.path(operation))
             known = self._read.get(operation)
@@ -108,11 +108,11 @@ class Wisdom:
                     self._write(operation, merged)
                     return merged
             except Unreadable:
-                pass  # said already
+                pass  # reported already
             except (OSError, TimeoutError) as problem:
                 self._say(
                     "write",
-                    f"{self.folder}: {_told(problem)}; choices are remembered in memory only, "
+                    f"{self.folder}: {_line(problem)}; choices are remembered in memory only, "
                     "until this process ends (EINBENCH_WISDOM names another folder)",
                 )
             self._unwritten[operation] = self._unwritten.get(operation, Book()).merged(
@@ -150,9 +150,9 @@ class Wisdom:
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[None]:
-        """Held by one process at a time, so that two that measure do not slow each other down.
+        """A lock of one process at a time, so that two that measure do not slow each other down.
 
-        Nobody waits for long: after a minute, or where no lock can be had, work goes on without.
+        Waiting is limited: after a minute, or where it cannot be acquired, work goes on without.
         """
         if self._measures == threading.get_ident():
             yield  # a kernel that is measured asks for the fastest of another operation
@@ -163,7 +163,7 @@ class Wisdom:
         held = False
         with contextlib.suppress(OSError, TimeoutError):
             os.makedirs(self.folder, exist_ok=True)  # noqa: PTH103 - as above
-            lock.acquire(timeout=_MEASURING_PATIENCE_S, poll_interval=0.02)
+            lock.acquire(timeout=_MEASURING_TIMEOUT_S, poll_interval=0.02)
             held = True
         self._measures = threading.get_ident()
         try:
@@ -178,11 +178,11 @@ class Wisdom:
         from filelock import FileLock
 
         os.makedirs(self.folder, exist_ok=True)  # noqa: PTH103 - as above
-        with FileLock(self.path(operation) + ".lock", timeout=_PATIENCE_S, poll_interval=0.005):
+        with FileLock(self.path(operation) + ".lock", timeout=_LOCK_TIMEOUT_S, poll_interval=0.005):
             yield
 
     def _load(self, operation: str, *, held: bool = False) -> Book:
-        """The book on disk; a damaged file is moved aside, and nothing of it believed."""
+        """The book on disk; a damaged file is moved aside, and nothing of it is used."""
         path = self.path(operation)
         if _stamp(path) is None:
             return Book()
@@ -193,7 +193,7 @@ class Wisdom:
                 self._set_aside(path, problem)
                 return Book()
             with contextlib.suppress(OSError, TimeoutError, Unreadable), self._locked(operation):
-                # whoever held the lock may have set it aside and written another
+                # the process that held the lock may have moved it aside and written another
                 return self._load(operation, held=True)
             self._say(path, f"{path}: {problem}; nothing of it is used")
         except Unreadable as problem:
@@ -237,7 +237,7 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
     return facts.st_mtime_ns, facts.st_ino, facts.st_size
 
 
-def _told(problem: BaseException) -> str:
+def _line(problem: BaseException) -> str:
     return (getattr(problem, "strerror", None) or str(problem)).rstrip(".")
 
 

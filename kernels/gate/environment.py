@@ -29,7 +29,7 @@ def build(repository: Repository, revision: Revision, side: str, folder: Path) -
     Base and head have one each, even where both are the same commit.
 
     Raises:
-        BuildError: pip failed; its last words and where the whole log is.
+        BuildError: pip failed; its last error and where the whole log is.
     """
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     home = folder / f"{revision.commit[:12]}-{version}-{side}"

@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 
 RESAMPLES = 4000
 #: nominal: of seven launches, 89 % of such intervals hold the ratio, of many nearly 95 %. What
-#: keeps false alarms away is that all of it is asked a second time
+#: keeps false alarms away is that a regression must be found a second time
 LEVEL = 0.95
 
 

@@ -1,4 +1,4 @@
-"""gate(): is head slower than base? Both built, checked, measured side by side, asked twice."""
+"""gate(): is head slower than base? Both built, checked and measured in turns."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one cell."""
+    """The outcome of one cell."""
 
     cell: Compared
     #: ok, regression, unconfirmed, unclear, faster, wrong, missing, failed, left_out, new, ...
@@ -121,9 +121,9 @@ def gate(
         progress: called with the part done and what is being done.
 
     Raises:
-        ValueError: an operation is asked for, or has a threshold, that neither commit has.
+        ValueError: an operation is requested, or has a threshold, that neither commit has.
     """
-    told = progress or (lambda part, label: None)
+    report = progress or (lambda part, label: None)
     facts = {**machine(), "threads": settings.threads}
     outcome = partial(Outcome, base, head, settings, thresholds, facts)
     key = {
@@ -132,14 +132,14 @@ def gate(
     }  # fmt: skip
     state = State(folder / "unfinished", key)
     try:
-        starts = _build(repository, (base, head), settings, folder, state, told)
-        inventories = _inventories(starts, settings, state, told)
+        starts = _build(repository, (base, head), settings, folder, state, report)
+        inventories = _inventories(starts, settings, state, report)
         refuse_unknown(settings.operations, *inventories)
         thresholds.refuse_unknown(name for one in inventories for name in one.operations)
-        run = _Run(starts, settings, thresholds, state, told)
+        run = _Run(starts, settings, thresholds, state, report)
         findings = run.judge_all(*inventories)
     except (BuildError, CellError, LaunchError) as problem:
-        # what was measured is kept: the next try may be luckier, and goes on from there
+        # what was measured is kept: the next try goes on from there
         return outcome(problem=str(problem))
     except ValueError:
         state.finish()
@@ -155,11 +155,11 @@ def _build(
     settings: Settings,
     folder: Path,
     state: State,
-    told: Progress,
+    report: Progress,
 ) -> list[Start]:
     starts: list[Start] = []
     for place, (side, revision) in enumerate(zip(("base", "head"), revisions, strict=True)):
-        told(0.02 + 0.05 * place, f"{side}: installing {revision.short}")
+        report(0.02 + 0.05 * place, f"{side}: installing {revision.short}")
         python = build(repository, revision, side, folder / "env")
         log = state.folder / f"{side}.log"
         starts.append(partial(Partner, side, python, log, settings.threads))
@@ -167,15 +167,15 @@ def _build(
 
 
 def _inventories(
-    starts: Sequence[Start], settings: Settings, state: State, told: Progress
+    starts: Sequence[Start], settings: Settings, state: State, report: Progress
 ) -> list[Inventory]:
     plain = state.load("inventories")
     if plain is None:
-        told(0.1, "starting both")
+        report(0.1, "starting both")
         with starts[0]() as base, starts[1]() as head:
             plain = take_inventories(
                 (base, head), settings.operations, max(settings.batches), settings.dtype,
-                lambda part, name: told(0.1 + 0.05 * part, f"checking {name}"),
+                lambda part, name: report(0.1 + 0.05 * part, f"checking {name}"),
             )  # fmt: skip
         state.save("inventories", plain)
     return [Inventory(**one) for one in plain]
@@ -190,13 +190,13 @@ class _Run:
         settings: Settings,
         thresholds: Thresholds,
         state: State,
-        told: Progress,
+        report: Progress,
     ) -> None:
         self._starts = starts
         self._settings = settings
         self._thresholds = thresholds
         self._state = state
-        self._told = told
+        self._report = report
         self._schedules: dict[Compared, Schedule] = {}
         self.resumed = 0
 
@@ -238,7 +238,7 @@ class _Run:
             chosen = choose_schedules(
                 self._starts[0],
                 cells,
-                lambda done: self._told(0.15 + 0.05 * done / len(cells), "choosing samples"),
+                lambda done: self._report(0.15 + 0.05 * done / len(cells), "choosing samples"),
             )
             kept = [one if isinstance(one, str) else asdict(one) for one in chosen]
             self._state.save("schedules", kept)
@@ -276,13 +276,13 @@ class _Run:
             if number >= least:
                 # a median that dips below the threshold for a moment decides nothing, once it
                 # was beyond it: a suspect's was in the first measurement
-                asked = number == least and stage == "first"
-                racing = [c for c in racing if self._goes_on(c, estimate(launches[c]), asked)]
+                first = number == least and stage == "first"
+                racing = [c for c in racing if self._goes_on(c, estimate(launches[c]), first)]
         return {c: estimate(taken) for c, taken in launches.items() if c not in failed}, failed
 
-    def _goes_on(self, cell: Compared, found: Estimate, first_asked: bool) -> bool:
+    def _goes_on(self, cell: Compared, found: Estimate, first_time: bool) -> bool:
         threshold, floor_s = self._limits(cell)
-        return found.undecided(threshold, floor_s) if first_asked else found.open(threshold)
+        return found.undecided(threshold, floor_s) if first_time else found.open(threshold)
 
     def _pair(
         self, stage: str, number: int, cells: Sequence[Compared], done: tuple[float, str]
@@ -293,13 +293,13 @@ class _Run:
         if records is not None:
             self.resumed += 1
             return records
-        self._told(*done)
-        asked = [(cell, self._schedules[cell]) for cell in cells]
+        self._report(*done)
+        scheduled = [(cell, self._schedules[cell]) for cell in cells]
         try:
-            records = measure_pair(self._starts, asked, np.random.default_rng())
+            records = measure_pair(self._starts, scheduled, np.random.default_rng())
         except LaunchError:
-            # once may be the machine, out of memory for a moment; twice is the commit
-            records = measure_pair(self._starts, asked, np.random.default_rng())
+            # one failure may be the machine, out of memory for a moment; two are the commit
+            records = measure_pair(self._starts, scheduled, np.random.default_rng())
         self._state.save(name, records)
         return records
 

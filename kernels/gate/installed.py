@@ -1,6 +1,6 @@
 """The package of this interpreter's own environment, under whichever name its commit gave it.
 
-Whoever measures a commit loads this file by its path, with the interpreter of that commit's
+A process that measures a commit loads this file by its path, with the interpreter of that commit's
 environment: it imports nothing of the suite, and nothing else that is not Python's own.
 """
 
@@ -27,10 +27,10 @@ def import_installed() -> ModuleType:
     It is imported only after its place is known: nothing of another commit is run.
 
     Raises:
-        ImportError: none is installed here; the message names what was found elsewhere.
+        ImportError: none is installed here; the message names what was found in other places.
     """
     homes = [Path(sys.prefix).resolve(), *_editable()]
-    elsewhere = []
+    others = []
     for name in NAMES:
         spec = importlib.util.find_spec(name)
         # without an origin it is a folder that pip left behind because numba's cache is in it
@@ -39,19 +39,19 @@ def import_installed() -> ModuleType:
         place = Path(spec.origin).resolve()
         if any(place.is_relative_to(home) for home in homes):
             return importlib.import_module(name)
-        elsewhere.append(f"{name} was found in {place.parent}; ")
+        others.append(f"{name} was found in {place.parent}; ")
     raise ImportError(
         f"neither {' nor '.join(NAMES)} is installed in {sys.prefix}: "
-        f"{''.join(elsewhere)}pip install the commit that is to be measured there"
+        f"{''.join(others)}pip install the commit that is to be measured there"
     )
 
 
 def _editable() -> Iterator[Path]:
     """The checkout that this environment's own distribution refers to, if it does."""
     for found in metadata.distributions(name=NAMES[0], path=[p for p in sys.path if _within(p)]):
-        told = json.loads(found.read_text("direct_url.json") or "{}")
-        if told.get("dir_info", {}).get("editable"):
-            yield Path(url2pathname(urlsplit(told["url"]).path)).resolve()
+        origin = json.loads(found.read_text("direct_url.json") or "{}")
+        if origin.get("dir_info", {}).get("editable"):
+            yield Path(url2pathname(urlsplit(origin["url"]).path)).resolve()
 
 
 def _within(path: str) -> bool:

@@ -22,7 +22,7 @@ SLOWEST_CALL_S = 0.05
 class Inventory:
     """The kernels of one commit, ``{operation: {method: ...}}``, and what their times mean."""
 
-    #: all operations there are, those that nobody asked for as well
+    #: all operations there are, also those not requested
     operations: Sequence[str]
     #: why each cannot run; empty where it can
     reasons: Mapping[str, Mapping[str, str]]
@@ -45,7 +45,7 @@ def take_inventories(
     names: Sequence[str],
     batch: int,
     dtype: str,
-    told: Callable[[float, str], None],
+    report: Callable[[float, str], None],
 ) -> list[dict[str, Any]]:
     """Every kernel of these operations (of all where none is named), each one checked.
 
@@ -60,7 +60,7 @@ def take_inventories(
     found = [_listed(partner.ask("facts"), names) for partner in partners]
     operations = list(dict.fromkeys(name for one in found for name in one["reasons"]))
     for done, operation in enumerate(operations):
-        told(done / len(operations), operation)
+        report(done / len(operations), operation)
         sides = [side for side in (0, 1) if operation in found[side]["reasons"]]
         for side in sides:
             partners[side].send("check", operation=operation, batch=batch, dtype=dtype)
@@ -86,7 +86,7 @@ def _listed(facts: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def refuse_unknown(names: Iterable[str], base: Inventory, head: Inventory) -> None:
-    """Raise where an operation was asked for that neither commit has.
+    """Raise where an operation was requested that neither commit has.
 
     Raises:
         ValueError: with the nearest names there are.
@@ -116,7 +116,7 @@ def sort_out(
             mine = [Compared(operation, method, batch, dtype) for batch in sizes]
             status, reason = _compare(operation, method, base, head)
             if status:
-                # what is told of a kernel holds at every size
+                # what is reported of a kernel holds at every size
                 others.append((Compared(operation, method, None, dtype), status, reason))
             else:
                 cells.extend(mine)
@@ -162,7 +162,7 @@ def _change(base: Inventory, head: Inventory, operation: str) -> str:
 
 
 def choose_schedules(
-    start: Start, cells: Sequence[Compared], told: Callable[[int], None] = lambda done: None
+    start: Start, cells: Sequence[Compared], report: Callable[[int], None] = lambda done: None
 ) -> list[Schedule | str]:
     """How to sample every cell, as base takes it, or why it is left out.
 
@@ -173,7 +173,7 @@ def choose_schedules(
     chosen: list[Schedule | str] = []
     with start() as partner:
         for done, cell in enumerate(cells):
-            told(done)
+            report(done)
             call_s = partner.ask("probe", limit_s=SLOWEST_CALL_S, **cell.request())["call_s"]
             if call_s > SLOWEST_CALL_S:
                 chosen.append(f"too slow for the gate: about {seconds_text(call_s)} a call")

@@ -62,7 +62,7 @@ class Launch:
             expected_s = call_s * max(batch, 1) / max(tried, 1)
             if tried == batch or expected_s > limit_s < 10 * call_s:
                 return {"call_s": expected_s}
-            # overhead makes a prediction too high, never too low: one below the limit is sure
+            # overhead makes a prediction too high, never too low: one below the limit is reliable
             tried = batch if expected_s <= limit_s else min(batch, 10 * max(tried, 1))
 
     def ready(self, operation: str, kernel: str, batch: int, dtype: str) -> Reply:
@@ -141,7 +141,7 @@ def _versions() -> dict[str, str | None]:
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
+    """Answer requests until stdin ends."""
     # what kernels print must not get among the answers
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -154,7 +154,7 @@ def main() -> None:
         # by its path, for the suite that this file belongs to is not the one that is measured
         finder = runpy.run_path(str(Path(__file__).with_name("installed.py")))
         launch = Launch(finder["import_installed"]())
-    except Exception as problem:  # an old or broken commit: told, not thrown
+    except Exception as problem:  # an old or broken commit: reported, not raised
         say({"problem": f"{type(problem).__name__}: {problem}"})
         return
     say({})

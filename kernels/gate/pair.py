@@ -24,7 +24,7 @@ SAMPLE_S = 5e-4
 FEWEST_ROUNDS = 5
 MOST_ROUNDS = 20
 SHARE_S = 0.05
-#: a call this slow has one turn: nobody waits an hour to learn that it is slow
+#: a call this slow has one turn: more would take an hour to show that it is slow
 _SLOW_CALL_S = 1.0
 _UNSTEADY = "other bits than its first call gave for the same inputs"
 
@@ -45,7 +45,7 @@ class Compared:
         return f"{self.operation}[{self.kernel}]{at}"
 
     def request(self) -> dict[str, Any]:
-        """The fields that a launch is asked with."""
+        """The fields of a request to a launch."""
         return {**asdict(self), "batch": self.batch or 0}
 
 
@@ -72,7 +72,7 @@ def measure_pair(
     starts: Sequence[Start],
     cells: Sequence[tuple[Compared, Schedule]],
     rng: np.random.Generator,
-    told: Callable[[int], None] = lambda done: None,
+    report: Callable[[int], None] = lambda done: None,
 ) -> list[dict[str, Any]]:
     """Seconds per call of every cell, ``{"base_s": [a round, ...], "head_s": [...]}`` each.
 
@@ -80,7 +80,7 @@ def measure_pair(
         starts: how to launch base and head.
         cells: what to measure, and how to sample it on either side.
         rng: decides the order of cells and of turns.
-        told: called with the number of cells done.
+        report: called with the number of cells done.
 
     Returns:
         A record a cell, in the order of ``cells``; ``problem`` says what a kernel raised.
@@ -90,14 +90,14 @@ def measure_pair(
     """
     records: list[dict[str, Any]] = [{} for _ in cells]
     with ExitStack() as stack:
-        # who starts first has the machine's memory first: that too takes turns
+        # the side that starts first allocates first: that is randomised too
         order = [int(side) for side in rng.permutation(2)]
         started = {side: stack.enter_context(starts[side]()) for side in order}
         partners = [started[0], started[1]]
         for done, place in enumerate(rng.permutation(len(cells))):
             cell, schedule = cells[place]
             records[place] = {**asdict(cell), **_measure(partners, cell, schedule, rng)}
-            told(done + 1)
+            report(done + 1)
     return records
 
 
@@ -109,7 +109,7 @@ def _measure(
     side = "base"
     try:
         slowest_s = 0.0
-        # who touches its memory first may find the better pages
+        # the side that touches its memory first may get the better pages
         for turn in map(int, rng.permutation(2)):
             side = partners[turn].side
             ready = partners[turn].ask("ready", **cell.request())

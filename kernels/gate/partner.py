@@ -1,4 +1,4 @@
-"""The gate's end of one launch: a process to ask, with patience that ends."""
+"""The gate's end of one launch: a process that answers requests, with a timeout."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LAUNCH = Path(__file__).with_name("launch.py")
 #: BLAS runs on one thread: its threads wait for each other where another process takes a core,
 #: and one such wait is longer than any regression. numba's parallel kernels get all of theirs.
 _BLAS_THREADS = ("OPENBLAS", "OMP", "MKL", "BLIS", "VECLIB_MAXIMUM")
-_PATIENCE_S = 120.0
+_ANSWER_S = 120.0
 #: importing NumPy and the suite, on a machine that does something else meanwhile
 _START_S = 120.0
 
@@ -60,7 +60,7 @@ class Partner:
         self._answers: queue.Queue[str | None] = queue.Queue()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        self._asked = "to start"
+        self._request = "to start"
         try:
             self.answer(_START_S)
         except CellError as problem:
@@ -77,7 +77,7 @@ class Partner:
 
     def send(self, do: str, **fields: Any) -> None:
         """Send a request; `answer` must be called before the next one."""
-        self._asked = f"{do} {' '.join(map(str, fields.values()))}".strip()
+        self._request = f"{do} {' '.join(map(str, fields.values()))}".strip()
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - it is a pipe
         # where the process is gone, its answer says so
@@ -85,7 +85,7 @@ class Partner:
             stdin.write(json.dumps({"do": do, **fields}) + "\n")
             stdin.flush()
 
-    def answer(self, patience_s: float = _PATIENCE_S) -> Mapping[str, Any]:
+    def answer(self, timeout_s: float = _ANSWER_S) -> Mapping[str, Any]:
         """What the process answers.
 
         Raises:
@@ -93,21 +93,21 @@ class Partner:
             LaunchError: no answer came in time, or the process has died.
         """
         try:
-            line = self._answers.get(timeout=patience_s)
+            line = self._answers.get(timeout=timeout_s)
         except queue.Empty:
             self._process.kill()
             raise LaunchError(
-                f"{self.side} gave no answer within {patience_s:.0f} s ({self._asked})"
+                f"{self.side} gave no answer within {timeout_s:.0f} s ({self._request})"
             ) from None
         if line is None:
-            raise LaunchError(self._obituary())
+            raise LaunchError(self._death())
         reply: Mapping[str, Any] = json.loads(line)
         if "problem" in reply:
             raise CellError(str(reply["problem"]))
         return reply
 
     def close(self) -> None:
-        """End the process, politely where it listens."""
+        """End the process: its stdin is closed, and it is killed where that does not end it."""
         process = self._process
         if process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -133,11 +133,11 @@ class Partner:
                 self._answers.put(line)
         self._answers.put(None)
 
-    def _obituary(self) -> str:
+    def _death(self) -> str:
         status = self._process.wait()
-        told = f"{self.side} died with status {status} ({self._asked})"
-        return f"{told}; its last words: {self._last_words()} (log: {self._log})"
+        died = f"{self.side} died with status {status} ({self._request})"
+        return f"{died}; the last line of its log: {self._last_line()} ({self._log})"
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else "none"

@@ -12,18 +12,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Revision:
-    """One commit: as it was asked for, as git calls it, and when it was made (ISO 8601)."""
+    """One commit: as it was requested, as git calls it, and when it was made (ISO 8601)."""
 
-    asked: str
+    requested: str
     commit: str
     date: str
     subject: str
 
     @property
     def short(self) -> str:
-        """``main (573fd9a)``, or the hash alone where that was asked for."""
+        """``main (573fd9a)``, or only the hash where that was requested."""
         seven = self.commit[:7]
-        return seven if self.commit.startswith(self.asked) else f"{self.asked} ({seven})"
+        return seven if self.commit.startswith(self.requested) else f"{self.requested} ({seven})"
 
 
 class Repository:
@@ -38,14 +38,19 @@ class Repository:
             raise ValueError(f"no git repository here, run the gate in a clone; git says: {said}")
         self.top = Path(found.stdout.decode().strip())
 
-    def revision(self, asked: str) -> Revision:
+    def revision(self, requested: str) -> Revision:
         """The commit of that name.
 
         Raises:
             ValueError: there is none; the message says what to try.
         """
         found = _git(
-            self.top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{asked}^{{commit}}"
+            self.top,
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            f"{requested}^{{commit}}",
         )
         if found.returncode:
             shallow = _git(self.top, "rev-parse", "--is-shallow-repository").stdout.strip()
@@ -54,11 +59,11 @@ class Repository:
                 if shallow == b"true"
                 else "write a branch, a tag or a commit; git log --oneline lists them"
             )
-            raise ValueError(f"{asked!r} is no commit of {self.top.name}; {advice}")
+            raise ValueError(f"{requested!r} is no commit of {self.top.name}; {advice}")
         commit = found.stdout.decode().strip()
         shown = _git(self.top, "show", "--no-patch", "--format=%cI%n%s", commit).stdout.decode()
         date, _, subject = shown.strip().partition("\n")
-        return Revision(asked, commit, date, subject)
+        return Revision(requested, commit, date, subject)
 
     def read(self, revision: Revision, name: str) -> str | None:
         """Text of a file in that commit; None where it has none of that name."""

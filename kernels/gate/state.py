@@ -46,7 +46,7 @@ class State:
 
 
 def _forget_old(folder: Path) -> None:
-    """Runs that nobody went on with."""
+    """Runs that were not resumed."""
     for old in folder.glob("*"):
         if time.time() - old.stat().st_mtime > _KEPT_S:
             shutil.rmtree(old, ignore_errors=True)

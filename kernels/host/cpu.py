@@ -11,7 +11,7 @@ _THIRD = "/sys/devices/system/cpu/cpu0/cache/index3/size"
 
 
 def cpu_model() -> str | None:
-    """``Intel(R) Xeon(R) ...``; None where nobody tells."""
+    """``Intel(R) Xeon(R) ...``; None where the system does not say."""
     if sys.platform == "linux":
         # line by line: the kernel writes this file as it is read, core by core
         with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - loads slowly
@@ -26,7 +26,7 @@ def cpu_model() -> str | None:
 
 @functools.cache
 def third_level_bytes() -> int:
-    """Of the cache that cores share; 0 where there is none, or where to ask takes a process."""
+    """Of the cache that cores share; 0 where there is none, or where asking takes a process."""
     try:
         with open(_THIRD, encoding="ascii") as size:  # noqa: PTH123 - loads slowly
             return int(size.read().strip().removesuffix("K")) * 1024

@@ -1,4 +1,4 @@
-"""JSON documents on disk: read whatever they hold, written whole or not at all."""
+"""JSON documents on disk: read whatever they contain, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_BYTES = 256 * 1024 * 1024
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-class Unreadable(Exception):  # noqa: N818 - the file's state, not a mistake of ours
+class Unreadable(Exception):  # noqa: N818 - the file's state, not a defect of this package
     """Why a file was not read, in words that follow its name."""
 
 
@@ -73,7 +73,7 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108 - as above
         if isinstance(problem, OSError) and problem.filename in (None, temporary):
-            # of the file that was asked for, which a full disk does not say
+            # of the requested file, which the error of a full disk does not name
             raise OSError(problem.errno, problem.strerror, os.fspath(path)) from problem
         raise
 

@@ -1,4 +1,4 @@
-"""Shared libraries that wheels put beside Python, and not into a module: where they lie here."""
+"""Shared libraries that wheels put beside Python and not into a module: their places."""
 
 from __future__ import annotations
 

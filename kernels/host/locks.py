@@ -1,4 +1,4 @@
-"""Locks of a whole module, anew in a child of fork: who held one is not there to let it go."""
+"""Locks of a whole module, anew in a child of fork: the thread that held one is not in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 class ForkedLock:
     """``with _LOCK.lock:`` is a reentrant lock, another one in a child of fork.
 
-    Whoever forks while he holds it lets go of the one that he took.
+    A thread that forks while it holds the lock releases the lock that it acquired.
     """
 
     def __init__(self) -> None:

@@ -61,7 +61,7 @@ def machine() -> dict[str, Any]:
     identity = {
         **{key: facts[key] for key in lasting},
         "blas": [(b["vendor"], b["version"], b["architecture"]) for b in blas],
-        # a name that it had before there was an MKL stays
+        # the name from before oneMKL's kernels existed stays
         **({"mkl": facts["mkl"]} if facts["mkl"] else {}),
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -116,7 +116,7 @@ def _numba() -> Any:
     """numba where parallel kernels may run, its threading layer chosen; else None."""
     if util.find_spec("numba") is None or threading_layer.why_not_parallel():
         return None
-    # set_num_threads starts the threads, on whatever layer has been asked for by then
+    # set_num_threads starts the threads, on whatever layer has been requested by then
     threading_layer.start_threads()
     import numba
 
@@ -124,7 +124,7 @@ def _numba() -> Any:
 
 
 def _known(fact: Callable[[], Any]) -> Any:
-    """The fact, or None where this machine does not tell it."""
+    """The fact, or None where this machine does not report it."""
     try:
         return fact()
     except (OSError, ValueError, KeyError, AttributeError, NotImplementedError, RuntimeError):

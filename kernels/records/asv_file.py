@@ -90,7 +90,7 @@ def rows(
     if not cells:
         raise Unreadable("asv's, but none of its benchmarks is of kernels")
     shared = _shared(document, machine) | {"harness": HARNESS, "file": file}
-    found.machines = [_told(document, machine)]
+    found.machines = [_machine_facts(document, machine)]
     for (operation, chosen), cell in cells.items():
         found.add(_facts(operation, dict(chosen), cell) | shared)
     return found
@@ -142,12 +142,12 @@ def _facts(operation: str, chosen: dict[str, str], cell: Mapping[str, _Value]) -
 
 
 def _verdict(cell: Mapping[str, _Value], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What became of the kernel, from what asv keeps of it."""
+    """The outcome for the kernel, from what asv keeps of it."""
     error = cell.get("track_error")
     if error is not None and error.result == math.inf:
         return {"status": "rejected", "reason": "its error is infinite"}
-    if error is not None and (told := beyond(facts)):
-        return {"status": "rejected", "reason": told}
+    if error is not None and (reason := beyond(facts)):
+        return {"status": "rejected", "reason": reason}
     if error is not None and error.result is None:
         return {"status": "failed", "reason": "asv could not take its error"}
     time = cell.get("time_kernel")
@@ -164,18 +164,18 @@ def _parameters(
     values: Mapping[str, Any], benchmark: Mapping[str, Any]
 ) -> dict[str, list[str]] | None:
     """Name -> values as text, in the order of the lists; None where it is no benchmark of ours."""
-    told = sequence(values.get("params"))
-    if not all(isinstance(v, list) and all(isinstance(p, str) for p in v) for v in told):
+    choices = sequence(values.get("params"))
+    if not all(isinstance(v, list) and all(isinstance(p, str) for p in v) for v in choices):
         return None
     names = [str(name) for name in sequence(benchmark.get("param_names"))] or [*PARAMETERS]
-    if len(names) != len(told) or len({*names}) != len(names) or not {*names} >= {*PARAMETERS}:
+    if len(names) != len(choices) or len({*names}) != len(names) or not {*names} >= {*PARAMETERS}:
         return None
-    cells = math.prod(map(len, told))
+    cells = math.prod(map(len, choices))
     listed = values.get("result")
     fits = listed is None or (isinstance(listed, list) and len(listed) == cells)
     if not fits or cells > _MOST_CELLS:
         return None
-    return {name: [_unquoted(p) for p in v] for name, v in zip(names, told, strict=True)}
+    return {name: [_unquoted(p) for p in v] for name, v in zip(names, choices, strict=True)}
 
 
 def _unquoted(parameter: str) -> str:
@@ -190,7 +190,7 @@ def _whole(parameter: str | None) -> int | None:
 
 
 def _shared(document: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[str, Any]:
-    facts = _told(document, machine)
+    facts = _machine_facts(document, machine)
     required = mapping(document.get("requirements"))
     python = _PYTHON.search(text(document.get("python")) or "")
     return {
@@ -199,14 +199,14 @@ def _shared(document: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[str
         "commit": text(document.get("commit_hash")),
         "commit_date": from_milliseconds(document.get("date")),
         "environment": text(document.get("env_name")),
-        # the path of an interpreter where asv was told to use it
+        # the path of an interpreter where asv was set to use it
         "python": python[1] if python else None,
         "numpy": text(required.get("numpy")),
         "numba": text(required.get("numba")),
     }
 
 
-def _told(document: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[str, Any]:
+def _machine_facts(document: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[str, Any]:
     """asv's facts of the machine, those that every one has."""
     facts = {**machine, **mapping(document.get("params"))}
     return {name: text(facts.get(name)) for name in _MACHINE}
@@ -216,7 +216,7 @@ def _refuse_versions(document: Mapping[str, Any]) -> None:
     version = document.get("version")
     if version == VERSION:
         return
-    told = text(str(version)) or "none"
+    found = text(str(version)) or "none"
     older = isinstance(version, int | float) and version < VERSION
     advice = "; run asv update" if older else ""
-    raise Unreadable(f"asv's result format {told[:20]}: this einbench reads {VERSION}{advice}")
+    raise Unreadable(f"asv's result format {found[:20]}: this einbench reads {VERSION}{advice}")

@@ -1,6 +1,6 @@
-"""Who won, from saved results: nothing is timed here.
+"""Winners, from saved results: nothing is timed here.
 
-Kernels are held against each other only within one run: one file, for asv one commit in one
+Kernels are compared only within one run: one file, for asv one commit in one
 environment. Of several runs with times of a cell the latest counts, by the date of the commit,
 then of the run.
 
@@ -27,7 +27,7 @@ _RUN = ("file", "environment", "commit", "date")
 
 @dataclass(frozen=True)
 class Cell:
-    """One operation at one size on one machine, from one run: who won, and the others."""
+    """One operation at one size on one machine, from one run: the winner, and the others."""
 
     #: what all rows share: operation, batch, dtype, machine, commit, file, ...
     facts: Row
@@ -77,14 +77,14 @@ def setting_of(row: Row) -> tuple[Any, ...]:
 
 
 def run_of(row: Row) -> tuple[Any, ...]:
-    """Times of one run can be held against each other."""
+    """What makes one run: its times are comparable."""
     if row["harness"] == "asv":  # each of its benchmarks has a date of its own
         return tuple(row[name] for name in _RUN[:-1])
     return tuple(row[name] for name in _RUN)
 
 
 def _latest(runs: Sequence[Sequence[Row]]) -> Sequence[Row]:
-    """The last run that tried to time the cell: asv may have been asked for errors alone."""
+    """The last run that tried to time the cell: asv may have been run for errors only."""
     tried = [rows for rows in runs if _timed(rows) or any(r["status"] == "failed" for r in rows)]
     return max(tried or runs, key=_moment)
 

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 class Column(NamedTuple):
-    """A name, one of the kinds below, what stands in it, and its unit; empty where it has none."""
+    """A name, one of the kinds below, its meaning, and its unit; empty where it has none."""
 
     name: str
     kind: str

@@ -11,7 +11,7 @@ from einbench.records.columns import Row, tidy
 
 @dataclass
 class Found:
-    """Filled by the reader of a format; `notes` tells what of a file was left out."""
+    """Filled by the reader of a format; `notes` says what of a file was left out."""
 
     rows: list[Row] = field(default_factory=list)
     machines: list[dict[str, Any]] = field(default_factory=list)
@@ -30,13 +30,13 @@ class Found:
 
     def notes(self) -> list[str]:
         """What was left out of a file that was read, a line each."""
-        told = []
+        lines = []
         if self.foreign:
             some = ", ".join(self.foreign[:3]) + (", ..." if len(self.foreign) > 3 else "")
-            told.append(f"left out, as no kernel's benchmarks: {some}")
+            lines.append(f"left out, as no kernel's benchmarks: {some}")
         if self._nameless:
-            told.append(f"left out, as records of no operation or kernel: {self._nameless}")
+            lines.append(f"left out, as records of no operation or kernel: {self._nameless}")
         if self._spoiled:
             names = ", ".join(sorted(self._spoiled))
-            told.append(f"left empty, as values of a wrong kind: {names}")
-        return told
+            lines.append(f"left empty, as values of a wrong kind: {names}")
+        return lines

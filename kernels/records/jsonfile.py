@@ -10,7 +10,7 @@ from einbench.host.documents import Unreadable
 
 
 class NoTimes(Unreadable):
-    """A document of the suite's own that holds none: nothing to warn of where nobody named it."""
+    """A document of the suite's own without times: no warning where it was not named."""
 
 
 def found(
@@ -39,15 +39,15 @@ def found(
 
 
 def _below(folder: Path, warn: Callable[[str, str], None]) -> Iterator[Path]:
-    def told(problem: OSError) -> None:
+    def warn_of(problem: OSError) -> None:
         warn(str(problem.filename), problem.strerror or "cannot be opened")
 
     entered: set[tuple[int, int]] = set()
-    for root, folders, files in os.walk(folder, onerror=told, followlinks=True):
+    for root, folders, files in os.walk(folder, onerror=warn_of, followlinks=True):
         try:
             facts = Path(root).stat()
         except OSError as problem:
-            told(problem)
+            warn_of(problem)
             continue
         if (facts.st_dev, facts.st_ino) in entered:
             folders.clear()

@@ -1,6 +1,6 @@
 """Rows from pytest-benchmark's JSON: ``--benchmark-json``, and what it saves by itself.
 
-The file tells of every benchmark that was timed, also where the test failed afterwards: only
+The file has every benchmark that was timed, also where the test failed afterwards: only
 the error in ``extra_info`` says that a kernel was right.
 """
 

@@ -34,11 +34,11 @@ class Reading:
 
 
 def read(paths: Iterable[str | os.PathLike[str]]) -> Reading:
-    """Everything that files, and the ``*.json`` below folders, tell of kernels.
+    """Everything that files, and the ``*.json`` below folders, say of kernels.
 
     A file that is broken, half-written, foreign or of a newer format is named in ``warnings``
-    and skipped; the suite's own documents without times are named only where they were asked
-    for. Rows of an export that is read together with its sources appear once.
+    and skipped; the suite's own documents without times are named only where they were
+    requested. Rows of an export that is read together with its sources appear once.
 
     Raises:
         OSError: a path that was named does not exist or cannot be looked at.
@@ -87,7 +87,7 @@ def _rows(document: Any, path: Path, companions: _Companions) -> tuple[Found | N
 
 
 class _Companions:
-    """The files beside asv's results, each read once; a broken one is told where it is met."""
+    """The files beside asv's results, each read once; a broken one is reported where it is met."""
 
     def __init__(self) -> None:
         self._known: dict[Path, Mapping[str, Any]] = {}
@@ -111,11 +111,11 @@ def _collect(reading: Reading, sources: list[Found], exports: list[Found]) -> No
             if content not in known:
                 known.add(content)
                 reading.rows.append(row)
-    told: dict[str, dict[str, Any]] = {}
+    machines: dict[str, dict[str, Any]] = {}
     for read_file in (*sources, *exports):
         for machine in map(plain, read_file.machines):
-            told.setdefault(json.dumps(machine, sort_keys=True), machine)
-    reading.machines = list(told.values())
+            machines.setdefault(json.dumps(machine, sort_keys=True), machine)
+    reading.machines = list(machines.values())
 
 
 def _content(row: Row) -> bytes:

@@ -19,8 +19,8 @@ def beyond(facts: Mapping[str, Any]) -> str:
     units = number(facts.get("error"))
     if op is None or units is None:
         return ""
-    told = {axis: n for axis, n in (facts.get("sizes") or {}).items() if n}
-    sizes = {**op.sizes, **told, "batch": count(facts.get("batch")) or 1}
+    known = {axis: n for axis, n in (facts.get("sizes") or {}).items() if n}
+    sizes = {**op.sizes, **known, "batch": count(facts.get("batch")) or 1}
     terms = max(float(op.terms(sizes)), 1.0)
     limit = max(op.limit(terms), op.tied_limit(terms))
     return f"its error is beyond {limit:.3g}, the operation's limit" if units > limit else ""

@@ -18,7 +18,7 @@ _FORMULAS = ("=", "+", "-", "@")
 def as_csv(rows: Iterable[Row]) -> bytes:
     """UTF-8 with a heading; nothing where nothing is known, numbers with every digit.
 
-    A text from a stranger's file that begins like a formula (``=``, ``+``, ``-``, ``@``) gets an
+    A text from an untrusted file that begins like a formula (``=``, ``+``, ``-``, ``@``) gets an
     apostrophe before it: csv is what people open in a spreadsheet, and no kernel's name begins
     so. JSON and parquet have it as it is.
     """

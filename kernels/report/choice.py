@@ -1,4 +1,4 @@
-"""Why a kernel was chosen, in words: the candidates, and what became of the others."""
+"""Why a kernel was chosen, in words: the candidates, and the outcome of the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_BREAK = "\u00a0"
 
 
 def explain(records: Iterable[Record], width: int = _WIDTH) -> str:
-    """The winner and why, every candidate's time, ratio and error, and who was left out.
+    """The winner and why, every candidate's time, ratio and error, and which were left out.
 
     Args:
         records: of one operation at one size; several sizes give a paragraph each.
@@ -33,7 +33,7 @@ def explain(records: Iterable[Record], width: int = _WIDTH) -> str:
 
 
 def explain_choice(decision: Decision, records: Sequence[Record], width: int = _WIDTH) -> str:
-    """The winner and where that is known from, every candidate, and who was left out.
+    """The winner and where that is known from, every candidate, and which were left out.
 
     Args:
         decision: measured, remembered, interpolated or estimated; times of the latter two are
@@ -45,8 +45,8 @@ def explain_choice(decision: Decision, records: Sequence[Record], width: int = _
 
     (block,) = blocks(records)
     (batch,) = block.batches
-    told = origin_lines(decision)
-    return _paragraph(block, batch, width, origin_verdict(decision), told)
+    lines = origin_lines(decision)
+    return _paragraph(block, batch, width, origin_verdict(decision), lines)
 
 
 def _paragraph(
@@ -92,7 +92,7 @@ def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def plain_text(text: str) -> str:
-    """In one line, without marks that a terminal would obey: it may be a stranger's."""
+    """In one line, without control characters: the text may come from an untrusted file."""
     return "".join(
         mark if mark.isprintable() or mark == _NO_BREAK else " " if mark.isspace() else "?"
         for mark in text
@@ -152,9 +152,9 @@ def _predictions(block: Block, batch: Batch, foreseen: dict[str, float], width: 
 
 
 def _table(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
-    """Columns as wide as their longest entry; those that there is no room for go below."""
+    """Columns as wide as their longest entry; those that do not fit go below."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    beside = 1  # columns that stand in the line of the name
+    beside = 1  # columns in the line of the name
     while beside < len(widths) and 2 + sum(widths[1 : beside + 1]) + 2 * (beside - 1) <= width:
         beside += 1
     # either all of a line or no more than the time

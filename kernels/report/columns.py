@@ -18,7 +18,7 @@ Piece = tuple[str, str]
 Line = list[Piece]
 
 _ONE_LINE = (("time", "speedup", "rate", "best", "error"),)
-#: how the fields of a cell can stand and the spaces between them, widest first
+#: how the fields of a cell can be arranged and the spaces between them, widest first
 _SHAPES: tuple[tuple[tuple[tuple[str, ...], ...], int], ...] = (
     (_ONE_LINE, 2),
     (_ONE_LINE, 1),
@@ -26,7 +26,7 @@ _SHAPES: tuple[tuple[tuple[tuple[str, ...], ...], int], ...] = (
     ((("time",), ("speedup",), ("rate", "best", "error")), 1),
 )
 #: from this width on, a line a kernel is worth a second table
-_ROOMY = 120
+_WIDE = 120
 _GAP = 2
 
 _WORD_STYLES = {
@@ -50,13 +50,13 @@ class _Form:
     #: of the longest line of numbers; columns may be wider for a word or a title
     numbers: int
     column: int
-    #: 0: the name stands on a line of its own
+    #: 0: the name is on a line of its own
     name: int
 
     def fitting(self, width: int) -> int:
         """Batches that fit side by side, at least one."""
-        room = width - self.name + _GAP * (self.name == 0)
-        return max(1, room // (self.column + _GAP))
+        available = width - self.name + _GAP * (self.name == 0)
+        return max(1, available // (self.column + _GAP))
 
 
 def table_lines(block: Block, width: int) -> Iterator[Line]:
@@ -79,12 +79,12 @@ def _shares(batches: Sequence[Batch], most: int) -> list[Sequence[Batch]]:
 def _best_form(block: Block, width: int) -> _Form:
     forms = [_form(block, shape, space, width) for shape, space in _SHAPES]
     tables = [math.ceil(len(block.batches) / form.fitting(width)) for form in forms]
-    if width >= _ROOMY and tables[1] <= 2:
+    if width >= _WIDE and tables[1] <= 2:
         return forms[0] if tables[0] == tables[1] else forms[1]
-    room = [form.name + _GAP * (form.name > 0) + form.column <= width for form in forms]
-    fewest = min((n for n, fits in zip(tables, room, strict=True) if fits), default=0)
+    fitting = [form.name + _GAP * (form.name > 0) + form.column <= width for form in forms]
+    fewest = min((n for n, fits in zip(tables, fitting, strict=True) if fits), default=0)
     # where even the narrowest needs several tables, a wider one may need no more
-    candidates = zip(forms, tables, room, strict=True)
+    candidates = zip(forms, tables, fitting, strict=True)
     return next((form for form, n, fits in candidates if fits and n == fewest), forms[-1])
 
 

@@ -9,7 +9,7 @@ from einbench.record import Record
 
 
 class Compared(Protocol):
-    """`einbench.Comparison`, which knows how it is shown: so this room need not know it."""
+    """`einbench.Comparison`, which knows how it is shown: so this module need not import it."""
 
     @property
     def records(self) -> Sequence[Record]:
@@ -21,7 +21,7 @@ class Compared(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """How it was asked for."""
+        """Its settings."""
 
     @property
     def wall_s(self) -> float:

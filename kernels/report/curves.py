@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Facts = Mapping[str, Any]
 
-#: told apart by the colour-blind as well (Okabe and Ito); each with dashes of its own, for curves
-#: that are the same lie on each other
+#: distinguishable for the colour-blind as well (Okabe and Ito); each with dashes of its own, for
+#: curves that are the same lie on each other
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("solid", (0, (6, 6)), (0, (2, 4)), (0, (8, 3, 2, 3)), (0, (1, 6)))
 #: steps that a smoothed curve is made of
@@ -90,7 +90,7 @@ def families_picture(path: Path, families: Sequence[Facts], limit: float, title:
             apart = np.where(differences > 0, differences, np.nan)
             judged = family["judged_steps"]
             middle.plot(steps[:judged], apart[:judged], linewidth=1.2, **style)
-            # where rounding alone does as much: to be seen, and not to be judged
+            # where rounding explains as much: shown, and not judged
             middle.plot(steps[judged:], apart[judged:], linewidth=1, **(style | {"alpha": 0.3}))
     left.set(xlabel="step", ylabel="loss")
     middle.axhline(limit, color="#888888", linewidth=1)
@@ -118,7 +118,7 @@ def _bars(axes: Axes, trained: Sequence[Facts]) -> None:
     axes.set_xscale("log")
     axes.set(xlabel="seconds an epoch")
     if seconds:
-        # room for what stands beside the longest bar
+        # space for the text beside the longest bar
         span = max(seconds) / min(seconds)
         axes.set_xlim(min(seconds) / 3, max(seconds) * 3 * span**0.25)
 

@@ -69,8 +69,8 @@ def family_notes(document: Facts) -> Iterator[tuple[str, str]]:
     for family in trained:
         others = {op: k for op, k in family["used"].items() if k != family["family"]}
         if others:
-            told = ", ".join(f"{op} {kernel}" for op, kernel in others.items())
-            yield f"{family['family']} here: {told}", "dim"
+            listed = ", ".join(f"{op} {kernel}" for op, kernel in others.items())
+            yield f"{family['family']} here: {listed}", "dim"
     first = trained[0]["family"] if trained else "the first"
     batch = document["settings"]["batch"]
     batches = document["data"]["samples"] / batch

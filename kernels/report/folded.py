@@ -1,4 +1,4 @@
-"""A table that fits any width: columns that there is no room for go to lines below the name."""
+"""A table that fits any width: columns that do not fit go to lines below the name."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def folded_lines(
                 yield [(_numbers(row.numbers, counted, share), row.style)]
 
 
-def _shares(widths: Sequence[int], room: int) -> Iterator[list[int]]:
+def _shares(widths: Sequence[int], available: int) -> Iterator[list[int]]:
     """Columns dealt out to lines, each as full as can be."""
     share: list[int] = []
     used = 0
     for column, width in enumerate(widths):
-        if share and used + 1 + width > room:
+        if share and used + 1 + width > available:
             yield share
             share, used = [], 0
         used += width + bool(share)

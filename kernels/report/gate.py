@@ -32,8 +32,8 @@ _SECTIONS = (
     _Section("REGRESSIONS, found twice", ("regression",), "bold red"),
     _Section("WRONG in head, whatever its speed", ("wrong",), "bold white on red"),
     _Section("COULD NOT BE MEASURED", ("missing", "failed"), "bold yellow"),
-    _Section("Slower at first, not when asked again: no regression", ("unconfirmed",), ""),
-    _Section("Too noisy to be told apart from the threshold", ("unclear",), ""),
+    _Section("Slower at first, not when measured again: no regression", ("unconfirmed",), ""),
+    _Section("Too noisy to be distinguished from the threshold", ("unclear",), ""),
     _Section("Faster (measured once)", ("faster",), "green"),
     _Section("Not compared", ("new", "repaired", "unavailable"), "dim"),
 )
@@ -49,7 +49,7 @@ def show(outcome: Outcome, console: Console) -> None:
         if found:
             print_paragraph(console, section.title, section.style or "bold")
             for finding in found:
-                print_paragraph(console, f"  {told(finding)}")
+                print_paragraph(console, f"  {finding_line(finding)}")
             console.print()
     rows = list(_by_operation(outcome))
     if rows:
@@ -68,7 +68,7 @@ def markdown(outcome: Outcome) -> str:
         found = outcome.of(*section.statuses)
         if found:
             lines += [f"**{section.title}**", ""]
-            lines += [f"- {_escaped(told(finding))}" for finding in found]
+            lines += [f"- {_escaped(finding_line(finding))}" for finding in found]
             lines.append("")
     rows = list(_by_operation(outcome))
     if rows:
@@ -115,7 +115,7 @@ def verdict(outcome: Outcome) -> str:
     return "no regression"
 
 
-def told(finding: Finding) -> str:
+def finding_line(finding: Finding) -> str:
     """One finding in one line."""
     name = finding.cell.name
     if finding.first is None:
@@ -144,7 +144,7 @@ def _by_operation(outcome: Outcome) -> Iterator[tuple[str, ...]]:
     for finding in outcome.findings:
         if finding.first is not None:
             key = finding.cell.operation, finding.cell.batch
-            # a suspect is told as it was the second time
+            # a suspect is shown as it was the second time
             ratio = (finding.second or finding.first).ratio
             groups.setdefault(key, []).append((ratio, finding.cell.kernel))
     for (operation, batch), found in groups.items():
@@ -161,7 +161,7 @@ def _print_table(rows: Sequence[tuple[str, ...]], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="")
     for place, name in enumerate(_HEAD):
         words = name in ("operation", "which")
-        # where there is no room names are cut, and numbers never
+        # where the width is too small names are cut, and numbers never
         table.add_column(
             name, justify="left" if words else "right", no_wrap=True,
             min_width=None if words else max(len(name), *(len(row[place]) for row in rows)),

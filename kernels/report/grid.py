@@ -38,13 +38,13 @@ class Cell:
     rate: str = ""
     best: str = ""
     error: str = ""
-    #: what became of a kernel without numbers: ``about 43 min``, ``REJECTED``
+    #: the outcome for a kernel without numbers: ``about 43 min``, ``REJECTED``
     word: str = ""
 
 
 @dataclass(frozen=True)
 class Block:
-    """One operation in one dtype, layout and size: what becomes one table."""
+    """One operation in one dtype, layout and size: shown as one table."""
 
     operation: str
     formula: str
@@ -59,7 +59,7 @@ class Block:
     def cell(self, kernel: str, batch: Batch) -> Cell:
         """The record of a kernel at a batch as text."""
         record = self.records.get((kernel, batch))
-        return Cell("missing", word="not asked") if record is None else cell(record)
+        return Cell("missing", word="not run") if record is None else cell(record)
 
     def winner(self, batch: Batch) -> Record | None:
         """The record that won at this batch, None where no kernel was timed."""
@@ -67,7 +67,7 @@ class Block:
         return next((row for row in rows if row is not None and row.winner), None)
 
     def tied(self, batch: Batch) -> tuple[str, ...]:
-        """Kernels that tie at this batch, the winner among them; empty where it stands alone."""
+        """Kernels that tie at this batch, the winner among them; empty where there is no tie."""
         rows = (self.records.get((kernel, batch)) for kernel in self.kernels)
         return tuple(row.kernel for row in rows if row is not None and row.tie)
 
@@ -99,7 +99,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def cell(record: Record) -> Cell:
-    """A record as text: its numbers, or what became of the kernel."""
+    """A record as text: its numbers, or the outcome."""
     if record.status != "ok" or record.median_s is None:
         return Cell(record.status, word=_word(record))
     speedup, rate, best, error = (
@@ -118,7 +118,7 @@ def cell(record: Record) -> Cell:
 
 
 def spread_text(record: Record) -> str:
-    """What stands behind a median: its interval, samples, and memory of temporaries."""
+    """The evidence for a median: its interval, samples, and memory of temporaries."""
     if record.median_s is None:
         return record.reason or record.status
     low_s, high_s, count = record.low_s, record.high_s, record.samples
@@ -188,6 +188,6 @@ def _known(name: str) -> tuple[str, str]:
 
 
 def _measured_against(rows: Iterable[Record]) -> str:
-    """The kernel whose speed-up is exactly one: the baseline, or what serves as one."""
+    """The kernel whose speed-up is exactly one: the baseline, or the kernel used as one."""
     exact = (row for row in rows if row.speedup == 1 and not row.speedup_predicted)
     return next((row.kernel for row in exact), "baseline")

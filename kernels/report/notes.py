@@ -106,19 +106,19 @@ def _ties(block: Block) -> list[Note]:
 
 
 def _too_slow(block: Block) -> list[Note]:
-    """Predicted times stand in the cells; here, what they were predicted from."""
+    """Predicted times are in the cells; here, what they were predicted from."""
     sources: dict[tuple[str, str], None] = {}
     for (kernel, _), record in block.records.items():
         if record.status == "skipped" and (found := TOO_SLOW.match(_reason(record))):
             sources[kernel, found[2]] = None
     if not sources:
         return []
-    told = ", ".join(f"{kernel} (from {source})" for kernel, source in sources)
-    return [Note("skipped", f"skipped as too slow, the time predicted: {told}")]
+    each = ", ".join(f"{kernel} (from {source})" for kernel, source in sources)
+    return [Note("skipped", f"skipped as too slow, the time predicted: {each}")]
 
 
 def _too_large(block: Block) -> list[Note]:
-    """What is needed stands in the cells; here, what is allowed."""
+    """What is needed is in the cells; here, what is allowed."""
     kernels: dict[str, dict[str, None]] = {}
     for (kernel, _), record in block.records.items():
         if record.status == "skipped" and (found := TOO_LARGE.match(_reason(record))):
@@ -134,8 +134,8 @@ def _reasons(block: Block, status: str) -> list[Note]:
     places: dict[str, dict[str, list[Batch]]] = {}
     for (kernel, batch), record in block.records.items():
         reason = _reason(record)
-        told = status == "skipped" and (TOO_SLOW.match(reason) or TOO_LARGE.match(reason))
-        if record.status == status and not told:
+        explained = status == "skipped" and (TOO_SLOW.match(reason) or TOO_LARGE.match(reason))
+        if record.status == status and not explained:
             places.setdefault(reason, {}).setdefault(kernel, []).append(batch)
     found = []
     for reason, kernels in places.items():
@@ -155,18 +155,18 @@ def _compiled(block: Block) -> list[Note]:
         kernel: max(_compile_s(block, kernel, batch) for batch in block.batches)
         for kernel in block.kernels
     }
-    told = [f"{kernel} {seconds:.2f} s" for kernel, seconds in longest.items() if seconds > 0]
-    return [Note("compiled", f"compiled before timing: {', '.join(told)}")] if told else []
+    each = [f"{kernel} {seconds:.2f} s" for kernel, seconds in longest.items() if seconds > 0]
+    return [Note("compiled", f"compiled before timing: {', '.join(each)}")] if each else []
 
 
 def _temporaries(block: Block) -> list[Note]:
-    """Memory beyond inputs and output, at the largest batch where any is worth telling."""
+    """Memory beyond inputs and output, at the largest batch where any is large."""
     for batch in reversed(block.batches):
         records = {kernel: block.records.get((kernel, batch)) for kernel in block.kernels}
         sizes = {k: (r and r.peak_bytes) or 0 for k, r in records.items()}
-        told = [f"{k} {bytes_text(size)}" for k, size in sizes.items() if size >= _TELLING_BYTES]
-        if told:
-            return [Note("memory", f"temporaries at {batch_text(batch)}: {', '.join(told)}")]
+        each = [f"{k} {bytes_text(size)}" for k, size in sizes.items() if size >= _TELLING_BYTES]
+        if each:
+            return [Note("memory", f"temporaries at {batch_text(batch)}: {', '.join(each)}")]
     return []
 
 

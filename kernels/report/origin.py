@@ -40,20 +40,20 @@ def origin_verdict(decision: Decision) -> str:
 
 def origin_lines(decision: Decision) -> list[str]:
     """A sentence each on where the choice comes from, ties at other sizes, and other choices."""
-    told: list[str] = []
+    lines: list[str] = []
     if decision.measured is not None:
-        told.append(_measured(decision.measured))
+        lines.append(_measured(decision.measured))
     elif decision.estimate is not None:
-        told.append(_estimated(decision.estimate, decision.signature))
+        lines.append(_estimated(decision.estimate, decision.signature))
     elif decision.recalled is not None:
         evidence = decision.recalled.evidence
         if isinstance(evidence, Between):
-            told += _between(evidence, decision.signature)
+            lines += _between(evidence, decision.signature)
         else:
-            told.append(f"remembered since {moment_text(evidence.date)}, rigor {evidence.rigor}")
+            lines.append(f"remembered since {moment_text(evidence.date)}, rigor {evidence.rigor}")
     if decision.hint is not None:
-        told.append(_hint(decision))
-    return told
+        lines.append(_hint(decision))
+    return lines
 
 
 def moment_text(date: str) -> str:
@@ -76,47 +76,48 @@ def _measured(measured: Measured) -> str:
     return f"measured now: {listed(parts)}"
 
 
-def _estimated(estimate: Estimate, asked: Signature) -> str:
+def _estimated(estimate: Estimate, requested: Signature) -> str:
     if not estimate.evidence:
         return "nothing was timed and nothing is remembered: the last kernel registered"
     near = estimate.evidence[0]
     there = near.signature
     kind = {
-        there.dtype: there.dtype != asked.dtype,
-        f"{layout_name(there.layout)} order": there.layout != asked.layout,
-        f"threads {there.threads.blas}": there.threads != asked.threads,
-        "other options": there.options != asked.options,
+        there.dtype: there.dtype != requested.dtype,
+        f"{layout_name(there.layout)} order": there.layout != requested.layout,
+        f"threads {there.threads.blas}": there.threads != requested.threads,
+        "other options": there.options != requested.options,
     }
     other = "".join(f", {what}" for what, differs in kind.items() if differs)
     under = _under(near.environment, estimate.kernel.operation)
     count = len(estimate.evidence)
     timings = f"{count} remembered timings, the nearest" if count > 1 else "one remembered timing"
     return (
-        f"nothing was timed; scaled by the roofline from {timings} at {_place(near, asked)}"
+        f"nothing was timed; scaled by the roofline from {timings} at {_place(near, requested)}"
         f"{other}{under and ', under '}{under}"
     )
 
 
-def _between(evidence: Between, asked: Signature) -> list[str]:
+def _between(evidence: Between, requested: Signature) -> list[str]:
     lower, upper = evidence.lower, evidence.upper
-    told = [
-        f"between {_place(lower, asked)} and {_place(upper, asked)}; nothing was timed at this size"
+    lines = [
+        f"between {_place(lower, requested)} and {_place(upper, requested)}; "
+        "nothing was timed at this size"
     ]
-    told += [
-        f"a tie at {_size_text(choice.signature, asked)}: {listed(choice.tie)}"
+    lines += [
+        f"a tie at {_size_text(choice.signature, requested)}: {listed(choice.tie)}"
         for choice in (lower, upper)
         if len(choice.tie) > 1
     ]
-    return told
+    return lines
 
 
-def _place(choice: Remembered, asked: Signature) -> str:
-    return f"{_size_text(choice.signature, asked)} (measured {choice.date[:10]})"
+def _place(choice: Remembered, requested: Signature) -> str:
+    return f"{_size_text(choice.signature, requested)} (measured {choice.date[:10]})"
 
 
-def _size_text(signature: Signature, asked: Signature) -> str:
-    """Where it differs from what was asked for: ``batch 128``."""
-    wanted = dict(asked.sizes)
+def _size_text(signature: Signature, requested: Signature) -> str:
+    """Where it differs from what was requested: ``batch 128``."""
+    wanted = dict(requested.sizes)
     other = [f"{axis} {size:,}" for axis, size in signature.sizes if wanted.get(axis) != size]
     return ", ".join(other) or "this size"
 

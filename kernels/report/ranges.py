@@ -1,4 +1,4 @@
-"""Who wins over which batches, in one line: ``batch 1 to 256: numba; 1,024: matmul (= numba)``."""
+"""Which kernel wins over which batches: ``batch 1 to 256: numba; 1,024: matmul (= numba)``."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def ranges_text(choices: Iterable[Won]) -> str:
 
     No-break spaces hold each range together.
     """
-    told: list[str] = []
+    parts: list[str] = []
     for won in _together(choices):
         kernel = won[0].kernel
         place = _place([each.batch for each in won])
         text = f"{place}{kernel or 'no kernel'}{_ties(won)}"
-        told.append(f"batch {text}" if place and not told else text)
-    return "; ".join(text.replace(" ", _NO_BREAK) for text in told)
+        parts.append(f"batch {text}" if place and not parts else text)
+    return "; ".join(text.replace(" ", _NO_BREAK) for text in parts)
 
 
 def _together(choices: Iterable[Won]) -> Iterator[list[Won]]:
@@ -91,11 +91,11 @@ def _ties(won: Sequence[Won]) -> str:
         for other in each.tie:
             if other != each.kernel:
                 places.setdefault(other, []).append(number)
-    told = [
+    parts = [
         f"= {other}" if len(at) == len(won) else f"= {other} at {listed(_runs(won, at))}"
         for other, at in places.items()
     ]
-    return f" ({', '.join(told)})" if told else ""
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _runs(won: Sequence[Won], at: Sequence[int]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The end of a report in one table: operation by batch, who wins, and by how much."""
+"""The end of a report in one table: operation by batch, the winner, and by how much."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GAP = 2
 
 @dataclass(frozen=True)
 class Win:
-    """Who is fastest in a cell, how many times as fast as the baseline, and who ties."""
+    """The fastest kernel of a cell, how many times as fast as the baseline, and its ties."""
 
     kernel: str
     speedup: str = ""
@@ -23,7 +23,7 @@ class Win:
 
 
 def win(block: Block, batch: Batch) -> Win | None:
-    """None where the operation was not asked for at this batch."""
+    """None where the operation was not requested at this batch."""
     rows = [block.records[k, batch] for k in block.kernels if (k, batch) in block.records]
     if not rows:
         return None

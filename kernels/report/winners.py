@@ -48,8 +48,8 @@ def run_text(row: Mapping[str, Any]) -> str:
     commit = str(row["commit"] or "")
     dirty = "-dirty" if commit.endswith("-dirty") else ""
     parts = [f"commit {commit.removesuffix('-dirty')[:8]}{dirty}"] if commit else []
-    told = " of ".join([*parts, date] if date else parts) or "no date"
-    return f"{told}, {row['harness']}: {row['file']}"
+    origin = " of ".join([*parts, date] if date else parts) or "no date"
+    return f"{origin}, {row['harness']}: {row['file']}"
 
 
 def _machine(cell: Cell) -> tuple[Any, ...]:
@@ -71,10 +71,10 @@ def _machine_lines(cells: Sequence[Cell], width: int) -> Iterator[Line]:
         yield from _title(str(first["operation"]), _setting(first), width)
         yield from _table(table, runs, width)
     yield []
-    told = {run_of(cell.facts): cell.facts for cell in cells}
+    facts = {run_of(cell.facts): cell.facts for cell in cells}
     for run, number in runs.items():
         mark = f"[{number}] " if len(runs) > 1 else ""
-        yield from wrapped_lines(f"{mark}{run_text(told[run])}", width, "dim")
+        yield from wrapped_lines(f"{mark}{run_text(facts[run])}", width, "dim")
     yield from _remarks(cells, width)
 
 
@@ -115,7 +115,7 @@ def _table(cells: Sequence[Cell], runs: Mapping[Run, int], width: int) -> Iterat
 def _beside(
     cell: Cell, row: Sequence[str], indent: str, width: int, *, following: bool
 ) -> Iterator[Line]:
-    """Under a winner: its ties, and the next best where the table has no room for it."""
+    """Under a winner: its ties, and the next best where the table is too narrow for it."""
     for name in cell.ties:
         yield from wrapped_lines(f"{indent}= {name}", width, "green")
     if following and cell.runner_up:
@@ -132,7 +132,7 @@ def _span(widths: Sequence[int]) -> int:
 
 
 def _joined(fields: Sequence[str], widths: Sequence[int]) -> str:
-    """Names to the left, numbers to the right; a field of width 0 takes no room."""
+    """Names to the left, numbers to the right; a field of width 0 takes no space."""
     shown = [
         field.ljust(n) if i in _NAMES else field.rjust(n)
         for i, (field, n) in enumerate(zip(fields, widths, strict=True))
@@ -162,12 +162,12 @@ def _fields(cell: Cell, runs: Mapping[Run, int]) -> tuple[str, ...]:
 
 
 def _times(ratio: float) -> str:
-    """Two decimals where they tell a close race."""
+    """Two decimals where the ratio is close to one."""
     return f"{ratio:.2f}x" if ratio < 10 else ratio_text(ratio)
 
 
 def _remarks(cells: Sequence[Cell], width: int) -> Iterator[Line]:
-    """Who is wrong, and who was ranked without a check: the reasons stand once."""
+    """Kernels that are wrong or ranked without a check, each reason once."""
     wrong: dict[tuple[str, str], list[Batch]] = {}
     for cell in cells:
         for row in cell.rows:

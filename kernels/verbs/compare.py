@@ -93,7 +93,7 @@ def compare(
         A `Comparison`; after Ctrl-C one of the cells that were finished.
 
     Raises:
-        ValueError: anything asked for that does not exist or does not fit.
+        ValueError: anything requested that does not exist or does not fit.
     """
     start_s = time.perf_counter()
     ops = list(operations.values()) if names is None else as_operations(names)
@@ -152,7 +152,7 @@ class _Budget:
         self._weight = self._all = sum(sum(plan.weights) for plan in plans)
         self._left_s = BUDGET_S if budget_s is None else budget_s
         self._start_s = start_s
-        # asked for by name, a budget is kept whatever the wall clock says
+        # a budget given by the caller is kept whatever the wall clock says
         self._wall_s = _WALL_S if budget_s is None else float("inf")
         self.timed_s = 0.0
         self.call_s = min(_CALL_S, max(0.05, self._left_s / 20))
@@ -200,8 +200,8 @@ def _plan(
 ) -> _Plan:
     own = {axis: size for axis, size in sizes.items() if axis in op.sizes}
     full = sizes_for(op, images, own)
-    asked = batches if op.leading is not None else batches[:1]
-    problems = tuple(Problem.at(op, batch, dtype, full) for batch in asked)
+    requested = batches if op.leading is not None else batches[:1]
+    problems = tuple(Problem.at(op, batch, dtype, full) for batch in requested)
     return _Plan(op, dtype, problems, tuple(map(_weight, problems)))
 
 

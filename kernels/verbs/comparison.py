@@ -1,4 +1,4 @@
-"""What a comparison found: records, the machine they were taken on, and how it was asked."""
+"""What a comparison found: records, the machine they were taken on, and its settings."""
 
 from __future__ import annotations
 

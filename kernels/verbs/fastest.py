@@ -21,7 +21,7 @@ class Choice:
     """The fastest kernel that passed the check; call it, or print it to see why."""
 
     kernel: Kernel
-    #: what the choice stands on: memory, a measurement or an estimate
+    #: the evidence for the choice: memory, a measurement or an estimate
     decision: Decision
 
     def __call__(self, *arrays: Any, **named: Any) -> Any:
@@ -75,7 +75,7 @@ def fastest(
 
     Raises:
         TypeError: an argument is missing, unknown or of a wrong dtype.
-        ValueError: shapes do not fit, something unknown is asked for, or no kernel is left.
+        ValueError: shapes do not fit, something unknown is requested, or no kernel is left.
     """
     if rigor not in RIGORS:
         raise ValueError(unknown("rigor", rigor, RIGORS))

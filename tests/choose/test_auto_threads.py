@@ -161,7 +161,7 @@ import signal, threading, time
 from einbench.jit import compiled
 from einbench.choose import deciding, dispatch
 import einbench.choose.wisdom as written
-written._MEASURING_PATIENCE_S = 0.5  # the lock on disk is the parent's, and is kept meanwhile
+written._MEASURING_TIMEOUT_S = 0.5  # the lock on disk is the parent's, and is kept meanwhile
 entered, leave = threading.Event(), threading.Event()
 
 def hold():

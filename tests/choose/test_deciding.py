@@ -247,7 +247,7 @@ def test_a_kernel_may_call_the_fastest_of_another_operation(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And no lock that this process holds is waited for meanwhile."""
-    monkeypatch.setattr("einbench.choose.wisdom._MEASURING_PATIENCE_S", 0.02)
+    monkeypatch.setattr("einbench.choose.wisdom._MEASURING_TIMEOUT_S", 0.02)
     refused: list[BaseException] = []
     acquire = filelock.FileLock.acquire
 

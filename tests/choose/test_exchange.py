@@ -237,7 +237,7 @@ def test_nothing_is_taken_where_one_file_cannot_be_kept(race, elsewhere, folder,
     folder.mkdir()
     with open(mine, "w", encoding="utf-8") as newer:  # noqa: PTH123 - a name, not a path
         newer.write('{"schema": "einbench.wisdom/2"}')
-    with pytest.raises(ValueError, match="a newer einbench wrote it, and it is left alone"):
+    with pytest.raises(ValueError, match="a newer einbench wrote it, and it is left as it is"):
         take(wisdom(), read_export(file(elsewhere)), NOW)
     with open(mine, encoding="utf-8") as newer:  # noqa: PTH123 - as above
         assert newer.read() == '{"schema": "einbench.wisdom/2"}'

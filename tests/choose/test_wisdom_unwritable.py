@@ -172,8 +172,8 @@ def test_where_files_cannot_be_locked_work_goes_on(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    monkeypatch.setattr("einbench.choose.wisdom._PATIENCE_S", 0.1)
-    monkeypatch.setattr("einbench.choose.wisdom._MEASURING_PATIENCE_S", 0.1)
+    monkeypatch.setattr("einbench.choose.wisdom._LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("einbench.choose.wisdom._MEASURING_TIMEOUT_S", 0.1)
     race = start(loop=1e-3)
     with contextlib.nullcontext() if number == errno.ENOSYS else warned_once("memory only"):
         assert race.decide().origin == "measured"
@@ -183,7 +183,7 @@ def test_where_files_cannot_be_locked_work_goes_on(
 def test_a_lock_that_is_never_given_back_is_not_waited_for_forever(
     kept: Wisdom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("einbench.choose.wisdom._PATIENCE_S", 0.05)
+    monkeypatch.setattr("einbench.choose.wisdom._LOCK_TIMEOUT_S", 0.05)
     other = Wisdom(kept.folder)
     with other._locked("op"):
         told: list[Any] = []

@@ -182,7 +182,7 @@ def test_no_answer_in_time_ends_the_launch(start, plain):
     with start(plain)() as partner:
         partner.send("check", operation="relu", batch=128, dtype="float32")
         with pytest.raises(LaunchError, match="no answer within 0 s"):
-            partner.answer(patience_s=0.001)
+            partner.answer(timeout_s=0.001)
 
 
 def test_a_pair_samples_both_sides_as_often_as_its_schedule_says(start, plain):
