@@ -50,11 +50,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("output", type=Path, help="the JSON document")
     parser.add_argument("--rounds", type=int, default=200)
-    asked = parser.parse_args(arguments)
+    requested = parser.parse_args(arguments)
     records = []
     print("| product | alone µs | after | µs | ratio | 95 % |\n|---|---|---|---|---|---|")
     for shape in _PRODUCTS:
-        for record in _measured(shape, asked.rounds):
+        for record in _measured(shape, requested.rounds):
             records.append(record)
             print(
                 f"| {' x '.join(map(str, shape))} | {record['alone_s'] * 1e6:.0f} "
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         "machine": machine(),
         "records": records,
     }
-    write_whole(asked.output, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    write_whole(requested.output, json.dumps(document, indent=1, allow_nan=False) + "\n")
     return 0
 
 

@@ -52,9 +52,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("output", type=Path, help="the JSON document")
     parser.add_argument("--one", nargs=4, metavar=("NAME", "DTYPE", "ROWS", "FILE"),
                         help="one call in this process, as JSON on standard output")  # fmt: skip
-    asked = parser.parse_args(arguments)
-    if asked.one:
-        name, dtype, rows, file = asked.one
+    requested = parser.parse_args(arguments)
+    if requested.one:
+        name, dtype, rows, file = requested.one
         print(json.dumps(_measured(name, dtype, int(rows), file)))
         return 0
     records = []
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
         "limit_bytes": LIMIT_BYTES,
         "records": records,
     }
-    write_whole(asked.output, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    write_whole(requested.output, json.dumps(document, indent=1, allow_nan=False) + "\n")
     return int(any(record["peak_extra_bytes"] > LIMIT_BYTES for record in records))
 
 
@@ -111,8 +111,8 @@ def _in_its_own_process(name: str, dtype: str, rows: int, file: str) -> dict[str
 def _measured(name: str, dtype: str, rows: int, file: str) -> dict[str, Any]:
     op = einbench.operation(name)
     images = load_images(None)
-    asked = Problem.at(op, 300, dtype, sizes_for(op, images, {}))
-    few = workload(asked, images, 0).arrays
+    requested = Problem.at(op, 300, dtype, sizes_for(op, images, {}))
+    few = workload(requested, images, 0).arrays
     arrays = dict(few)
     arrays["inputs"] = _rows(file, rows, dtype, few["inputs"].shape[1])
     if "labels" in arrays:

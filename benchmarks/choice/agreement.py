@@ -3,7 +3,7 @@
     make choice-agreement
 
 Each run is a process of its own with a memory of its own. They agree on a cell where the choice
-of one lies in the tie set of the other; told apart are cells where that holds for the choices of
+of one lies in the tie set of the other; counted apart are cells where that holds for the choices of
 both, and where it holds for one.
 """
 

@@ -10,7 +10,7 @@ of `linear`, `mlp_forward` and `mlp_gradients` have in their places. The arrays 
 signatures are used in turn as well, for a look-up may be quicker when nothing has changed. All
 numbers of arrays take turns, for a shared machine has slow and fast minutes, by a factor of two:
 beside the median of all pairs stands that of pairs at full speed, in which the direct call took at
-most a quarter longer than in the fastest twentieth of them, and what part of all they were.
+most a quarter longer than in the fastest twentieth of them, and their part of all pairs.
 With wisdom on disk, also the time of the first answer after `import einbench`, in fresh processes.
 """
 
@@ -194,7 +194,7 @@ def _pairs(
 
 
 def _first_answer(name: str) -> dict[str, Any]:
-    """Milliseconds from a fresh process's first question to its answer, the call included."""
+    """Milliseconds of the first answer in a fresh process, the call included."""
     with tempfile.TemporaryDirectory(prefix="wisdom-") as folder:
         env = {**os.environ, "EINBENCH_WISDOM": folder}
         argv = [sys.executable, "-c", _FIRST_ANSWER, name]

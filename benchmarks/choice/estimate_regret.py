@@ -61,13 +61,13 @@ def _truth(number: int) -> dict[str, Any]:
     op, drawn = draw(np.random.default_rng([number, 4]), number)
     bound = op.bind(**drawn)
     problem = Problem.of(op, bound.arrays, bound.options)
-    asked = signature(op, bound, environment.threads())
-    passed = wisdom().book(op.name).passed(environment.environment(op), asked.dtype)
-    found = measure(problem, asked, passed, "patient", SEARCH_S).records
+    requested = signature(op, bound, environment.threads())
+    passed = wisdom().book(op.name).passed(environment.environment(op), requested.dtype)
+    found = measure(problem, requested, passed, "patient", SEARCH_S).records
     seconds = {r.kernel: r.median_s or r.predicted_s for r in found}
     return {
         "operation": op.name,
-        "signature": asked._asdict(),
+        "signature": requested._asdict(),
         "seconds": {kernel: float(f"{s:.4g}") for kernel, s in seconds.items() if s},
     }
 
@@ -77,14 +77,14 @@ def _chosen(row: dict[str, Any], empty: Wisdom) -> dict[str, str]:
     op, parts = einbench.operation(row["operation"]), dict(row["signature"])
     for name in ("sizes", "options"):
         parts[name] = tuple((axis, value) for axis, value in parts[name])
-    asked = Signature(**{**parts, "threads": environment.Threads(*parts["threads"])})
+    requested = Signature(**{**parts, "threads": environment.Threads(*parts["threads"])})
     here, usable = environment.environment(op), list(row["seconds"])
-    recalled = recall(op, wisdom().book(op.name), here, asked, "estimate")
-    guessed = estimate(op, asked, here, wisdom(), usable).kernel.method
+    recalled = recall(op, wisdom().book(op.name), here, requested, "estimate")
+    guessed = estimate(op, requested, here, wisdom(), usable).kernel.method
     return {
         "estimated": guessed,
         "recalled first": recalled.kernel.method if recalled else guessed,
-        "nothing remembered": estimate(op, asked, here, empty, usable).kernel.method,
+        "nothing remembered": estimate(op, requested, here, empty, usable).kernel.method,
     }
 
 

@@ -48,8 +48,8 @@ def main(arguments: list[str]) -> None:
             for batch in BATCHES:
                 name = f"{op.name} {batch}"
                 if name not in study.rows:
-                    asked = Problem.at(op, batch, sizes=sizes_for(op, images, {}))
-                    study.keep(name, _row(workload(asked, images, 0), known))
+                    requested = Problem.at(op, batch, sizes=sizes_for(op, images, {}))
+                    study.keep(name, _row(workload(requested, images, 0), known))
                     print(name, study.rows[name], flush=True)
         study.summary = summary(study)
         study.write()

@@ -38,13 +38,13 @@ MOST_ELEMENTS = 50_000_000
 
 
 def main(arguments: list[str]) -> None:
-    """Measure what is missing, unless ``--summary`` is asked for, and print what there is."""
+    """Measure what is missing, unless ``--summary`` is requested, and print what there is."""
     study = Study(next(a for a in arguments if not a.startswith("-")), SCHEMA)
     if "--summary" not in arguments:
         for number in range(SIGNATURES):
             if f"{number:03}" not in study.rows:
                 study.keep(f"{number:03}", _row(number))
-                print(number, _told(study.rows[f"{number:03}"]), flush=True)
+                print(number, _line(study.rows[f"{number:03}"]), flush=True)
         study.summary = summary(study)
         study.write()
     for name, value in summary(study).items():
@@ -57,17 +57,17 @@ def _row(number: int) -> dict[str, Any]:
     op, drawn = draw(rng, number)
     choice = einbench.fastest(op, **drawn)
     bound = op.bind(**drawn)
-    asked = signature(op, bound, environment.threads())
-    found = measure(Problem.of(op, bound.arrays, bound.options), asked, {}, "patient", SEARCH_S)
+    requested = signature(op, bound, environment.threads())
+    found = measure(Problem.of(op, bound.arrays, bound.options), requested, {}, "patient", SEARCH_S)
     timed = {r.kernel: r.median_s for r in found.records if r.median_s}
     best = min(timed, key=timed.__getitem__)
     chosen = choice.kernel.method
     ratio = _duel(op, drawn, chosen, best, rng) if chosen != best else 1.0
     return {
         "operation": op.name,
-        "sizes": dict(asked.sizes),
-        "dtype": asked.dtype,
-        "layout": asked.layout,
+        "sizes": dict(requested.sizes),
+        "dtype": requested.dtype,
+        "layout": requested.layout,
         "origin": choice.origin,
         "chosen": chosen,
         "best": best,
@@ -82,7 +82,7 @@ def draw(rng: np.random.Generator, number: int) -> tuple[Operation, dict[str, An
     while True:
         op = ops[rng.integers(len(ops))]
         batch = int(np.exp(rng.uniform(0, np.log(60_000))))
-        if batch in BATCHES:  # never measured is what is asked for
+        if batch in BATCHES:  # the study is of batches that were never measured
             continue
         sizes = dict(op.sizes)
         if number % 2:
@@ -132,7 +132,7 @@ def summary(study: Study) -> dict[str, Any]:
     return found
 
 
-def _told(row: dict[str, Any]) -> str:
+def _line(row: dict[str, Any]) -> str:
     sizes = " ".join(f"{axis} {n}" for axis, n in row["sizes"].items())
     return (
         f"{row['operation']} {sizes} {row['dtype']} {row['layout']}: {row['origin']} "

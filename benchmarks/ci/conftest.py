@@ -36,7 +36,7 @@ _MISSING = (
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """``--batch`` and ``--threads``, as einbench compare has them."""
-    # asked here, before pytest looks at the arguments: --benchmark-json would be unknown
+    # parsed here, before pytest looks at the arguments: --benchmark-json would be unknown
     if not pluginmanager.hasplugin("benchmark"):
         raise pytest.UsageError(_MISSING)
     options = parser.getgroup("einbench")
@@ -92,7 +92,7 @@ def _batches(text: str | None) -> tuple[int, ...]:
 
 
 def _asked(config: pytest.Config, name: str) -> bool:
-    """Whether the user gave this option of the plugin; its value alone may be the default."""
+    """Whether the user gave this option of the plugin; its value may be the default."""
     given = (
         *config.invocation_params.args,
         *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
@@ -108,7 +108,7 @@ def suite(request: pytest.FixtureRequest) -> Suite:
     return request.config.stash[_SUITE]
 
 
-# The plugin's hooks are optional: without the plugin, its absence is to be told and not theirs.
+# The plugin's hooks are optional: without the plugin, its absence is to be reported and not theirs.
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -153,7 +153,7 @@ def pytest_benchmark_group_stats(
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Last words, below the table: what the names mean, and what was not done."""
+    """The end of the output, below the table: what the names mean, and what was not done."""
     mine = config.stash[_SUITE]
     if mine.timed_count:
         for line in table.LEGEND:

@@ -1,4 +1,4 @@
-"""Which kernels are timed at which batches: read from the registry, nothing listed by hand."""
+"""Which kernels are timed at which batches: read from the registry, nothing is listed here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def group(op: Operation, batch: int | None) -> str:
 
 
 def in_order(op: Operation) -> list[Kernel]:
-    """Kernels as registered, the baseline before all, so that it is timed when others ask."""
+    """Kernels as registered, the baseline before all, so that it is timed when others need it."""
     return sorted(op, key=lambda kernel: kernel.method != op.baseline)
 
 

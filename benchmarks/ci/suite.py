@@ -41,7 +41,7 @@ class Place:
 
     @cached_property
     def question(self) -> Case:
-        """The truth for these inputs: worked out only where a kernel gets as far as that."""
+        """The truth for these inputs: computed only where a kernel gets as far as that."""
         return timed_case(self.problem, SEED)
 
     @cached_property
@@ -64,7 +64,7 @@ class Baseline(NamedTuple):
 
 
 class Suite:
-    """Everything that is worked out once and asked by many tests."""
+    """Everything that is computed once and used by many tests."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
         #: the machine, and the threads in use
@@ -86,16 +86,16 @@ class Suite:
         return load_images(None)
 
     def place(self, op: Operation, batch: int | None) -> Place:
-        """Inputs and truth of a group, kept until the next one is asked for."""
+        """Inputs and truth of a group, kept until the next one is needed."""
         key = (op.name, batch)
         if self._place is None or self._place[0] != key:
             self._place = None
-            asked = Problem.at(op, batch, DTYPE, sizes_for(op, self.images, {}))
-            self._place = (key, Place(workload(asked, self.images, SEED)))
+            requested = Problem.at(op, batch, DTYPE, sizes_for(op, self.images, {}))
+            self._place = (key, Place(workload(requested, self.images, SEED)))
         return self._place[1]
 
     def verdict(self, kernel: Kernel) -> Verdict:
-        """Right or wrong on small hostile draws: asked once a session."""
+        """Right or wrong on small hostile draws: judged once a session."""
         key = (kernel.operation.name, kernel.method)
         if key not in self._verdicts:
             (self._verdicts[key],) = check_small(kernel.operation, [kernel], DTYPE, SEED)
@@ -152,7 +152,7 @@ class Suite:
         key = (place.problem.operation.name, kernel.method)
         found = predict(kernel, place.problem, CALL_S, self._known.get(key))
         if CALL_S < found.seconds <= 4 * CALL_S and not found.measured:
-            # near the limit one call is surer than a prediction: a busy neighbour made 40 ms
+            # near the limit one call is more reliable than a prediction: a busy machine made 40 ms
             # of what takes 1, and a kernel must not come and go between runs
             _, took_s = _called(kernel, place.question)
             found = Prediction(place.problem.rows, place.problem.rows, took_s)
@@ -163,7 +163,7 @@ class Suite:
         """A kernel was timed and its last output was right.
 
         Its fastest call decides whether it is tried at the next batch: threads that wait for
-        a busy neighbour made medians forty times as long, and the kernel would drop out.
+        a busy core made medians forty times as long, and the kernel would drop out.
         """
         op = place.problem.operation
         self._medians[op.name, place.problem.rows, kernel.method] = median_s

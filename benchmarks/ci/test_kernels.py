@@ -5,7 +5,7 @@
     pytest benchmarks/ci -k "[relu-1-"                      # the ids are operation-batch-kernel
 
 Batches are 1, 128 and 1000 rows in float32; ``--batch`` and ``--threads`` choose others, and
-every ``--benchmark-*`` flag of the plugin counts as it does elsewhere.
+every ``--benchmark-*`` flag of the plugin counts as in other suites.
 
 - A wrong kernel fails with the reason, and leaves no time. A kernel that cannot run here, or
   would take more than a quarter of a second a call, is skipped with the reason.

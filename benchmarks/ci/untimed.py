@@ -35,7 +35,7 @@ def refuse_empty_results(config: pytest.Config) -> None:
     The plugin then writes no file and exits with 0: what reads the file next finds an old one.
 
     Raises:
-        pytest.UsageError: times are asked for in a session that takes none.
+        pytest.UsageError: times are requested in a session that takes none.
     """
     reason = why_untimed(config) or why_skipped(config)
     for flag in ("json", "save", "autosave"):

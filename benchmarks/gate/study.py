@@ -3,8 +3,8 @@
     make gate-study
 
 Twenty runs of a commit against itself must find nothing. In commits where one kernel of each of
-six operations is slowed by 1.3, then by 1.15, it is asked ten times each, first of all six and then
-of one after the other: it must find these and no others.
+six operations is slowed by 1.3, then by 1.15, it runs ten times each, first on all six and then
+on one after the other: it must find these and no others.
 A renamed kernel must end with status 2, a wrong one must be called wrong. Every run is kept as
 soon as it has ended, and a study that was stopped goes on.
 """
@@ -45,7 +45,7 @@ SLOWED_BATCHES = "1000"
 
 @dataclass(frozen=True)
 class Try:
-    """One run of the gate: what was planted, and what it is asked."""
+    """One run of the gate: what was planted, and what it measures."""
 
     kind: str
     number: int
@@ -59,7 +59,7 @@ class Try:
 
 
 def main(arguments: list[str]) -> None:
-    """Run what is still missing of the study, unless ``--summary`` alone is asked for."""
+    """Run what is still missing of the study, unless only ``--summary`` is requested."""
     target = Path(next(a for a in arguments if a != "--summary"))
     document = _load(target)
     if "--summary" not in arguments:
@@ -106,12 +106,12 @@ def _tries(clone: Path) -> Iterator[Try]:
     yield Try("wrong", 0, plants.plant_wrong(clone, "softmax_vjp", "numba"), ("softmax_vjp",))
     for number in range(TRIES):
         for kind, slowed in (("slowed-1.3", strong), ("slowed-1.15", weak)):
-            yield Try(kind, number, slowed, _asked(number))
+            yield Try(kind, number, slowed, _operations(number))
     for number in range(SAME):
         yield Try("same", number, "HEAD")
 
 
-def _asked(number: int) -> tuple[str, ...]:
+def _operations(number: int) -> tuple[str, ...]:
     """All slowed operations in the first try, then one after the other."""
     names = [name for name, _ in SLOWED]
     return tuple(names if not number else names[(number - 1) % len(names) :][:1])
@@ -182,12 +182,14 @@ def _found(document: dict[str, Any], runs: list[dict[str, Any]]) -> str:
     counts = {pair: [0, 0] for pair in sorted(slowed)}
     whole = others = 0
     for run in runs:
-        asked = {pair for pair in slowed if not run["operations"] or pair[0] in run["operations"]}
-        told = [t for t in run["told"] if t["status"] == "regression"]
-        found = {(t["operation"], t["kernel"]) for t in told}
-        whole += asked <= found
+        expected = {
+            pair for pair in slowed if not run["operations"] or pair[0] in run["operations"]
+        }
+        regressions = [t for t in run["told"] if t["status"] == "regression"]
+        found = {(t["operation"], t["kernel"]) for t in regressions}
+        whole += expected <= found
         others += len(found - slowed)
-        for pair in asked:
+        for pair in expected:
             counts[pair][0] += pair in found
             counts[pair][1] += 1
     each = ", ".join(f"{name}[{method}] {n} of {of}" for (name, method), (n, of) in counts.items())

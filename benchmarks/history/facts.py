@@ -81,7 +81,7 @@ def admitted(facts: Mapping[str, Fact], operation: str, cell: str) -> Fact:
     """The fact on a cell that may be timed: its kernel passed the check and is fast enough.
 
     Raises:
-        NotImplementedError: which is how asv is told to skip a cell, and why.
+        NotImplementedError: which is how asv learns to skip a cell, and why.
     """
     fact = known(facts, operation, cell)
     if fact["status"] != "ok":
@@ -92,7 +92,7 @@ def admitted(facts: Mapping[str, Fact], operation: str, cell: str) -> Fact:
 
 
 def known(facts: Mapping[str, Fact], operation: str, cell: str) -> Fact:
-    """The fact on a cell, whatever became of it.
+    """The fact on a cell, whatever its outcome.
 
     Raises:
         NotImplementedError: there is none, for the commit lacks the kernel or the comparison.

@@ -51,8 +51,8 @@ def listed(checkout: Path = CHECKOUT) -> tuple[Listed, ...]:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if finished.returncode:
-        told = finished.stderr.strip().splitlines() or ["no reason given"]
-        raise RuntimeError(f"the kernels of the checkout cannot be listed: {told[-1]}")
+        lines = finished.stderr.strip().splitlines() or ["no reason given"]
+        raise RuntimeError(f"the kernels of the checkout cannot be listed: {lines[-1]}")
     return tuple(
         Listed(operation, batched, tuple(kernels))
         for operation, batched, kernels in json.loads(finished.stdout)

@@ -112,7 +112,7 @@ class _PeakMemory(_Call):
 
     def setup(self, facts: _facts.Facts, kernel: str, batch: int, dtype: str) -> None:
         super().setup(facts, kernel, batch, dtype)
-        # what drawing the inputs took is no kernel's: Linux forgets the peak on this word
+        # what drawing the inputs took is no kernel's: this resets Linux's record of the peak
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 

@@ -47,7 +47,7 @@ def check(
     seed: int,
     json_path: str | None,
 ) -> int:
-    """Judge every kernel against a slow, wide reference on inputs that hurt.
+    """Judge every kernel against a slow, wide reference on hostile inputs.
 
     Errors are in units of what rounding explains. Exit status 1 where a kernel is wrong; one
     that cannot run here is not wrong.
@@ -88,9 +88,9 @@ def check(
     )
     out = console(target.tables)
     _show(verdicts, out, batch)
-    asked = f"{' and '.join(chosen)}, batch {batch:,}, seed {seed}; errors in units of rounding"
+    scope = f"{' and '.join(chosen)}, batch {batch:,}, seed {seed}; errors in units of rounding"
     print_paragraph(out, _count(verdicts), "bold red" if _wrong(verdicts) else "bold green")
-    print_paragraph(out, asked, "dim")
+    print_paragraph(out, scope, "dim")
     if interrupted:
         judged = len({v.kernel.operation.name for v in verdicts})
         print_paragraph(out, f"interrupted: {judged} of {len(ops)} operations were checked", "bold")
@@ -157,7 +157,7 @@ def _show(verdicts: Sequence[Verdict], out: Console, batch: int) -> None:
 
 
 def _smaller(verdict: Verdict, batch: int) -> str:
-    """At what batch a kernel was checked that is too slow, or too large, for the one asked for."""
+    """At what batch a kernel was checked that is too slow, or too large, for the requested one."""
     if not verdict.passed or verdict.batch >= batch:
         return ""
     return f"  at batch {verdict.batch:,}"
@@ -173,5 +173,5 @@ def _count(verdicts: Sequence[Verdict]) -> str:
     counts = dict.fromkeys(("passed", "FAILED", "unavailable"), 0)
     for verdict in verdicts:
         counts[_status(verdict)] += 1
-    told = [f"{n} {status}" for status, n in counts.items() if n or status == "passed"]
-    return f"{', '.join(told)} of {len(verdicts)} kernels"
+    counted = [f"{n} {status}" for status, n in counts.items() if n or status == "passed"]
+    return f"{', '.join(counted)} of {len(verdicts)} kernels"

@@ -88,8 +88,8 @@ def compare(
     """Check all kernels, time those that are right, and say which is fastest.
 
     Kernels take turns on real images, as often as the budget allows. Speed-ups are against the
-    baseline, the plain loop; kernels that cannot be told apart tie. Ctrl-C keeps what was
-    measured.
+    baseline, the plain loop; kernels that cannot be distinguished tie. Ctrl-C keeps what
+    was measured.
     """
     from einbench.verbs import compare as pipeline
 
@@ -177,7 +177,7 @@ def _end(comparison: Comparison, ops: list[Operation], target: Target, picture: 
         say(f"picture: {draw(comparison, picture)}")
     if comparison.interrupted:
         measured = len({_cell_of(record) for record in comparison.records})
-        count = f"{measured} of {_asked(comparison, ops)} cells"
+        count = f"{measured} of {_planned(comparison, ops)} cells"
         say(f"interrupted: {count} were measured and {kept}", "bold yellow")
     else:
         say(f"all numbers: {'stdout' if target.stdout else target.path}")
@@ -187,7 +187,7 @@ def _cell_of(record: Record) -> tuple[Any, ...]:
     return record.operation, record.dtype, record.batch
 
 
-def _asked(comparison: Comparison, ops: list[Operation]) -> int:
+def _planned(comparison: Comparison, ops: list[Operation]) -> int:
     settings = comparison.settings
     cells = sum(len(settings["batches"]) if "batch" in op.axes else 1 for op in ops)
     return cells * len(settings["dtypes"])

@@ -1,4 +1,4 @@
-"""``einbench export``: saved results, whoever took them, as one tidy table."""
+"""``einbench export``: saved results of any harness as one tidy table."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def export(paths: tuple[str, ...], form: str | None, output: str | None) -> int:
     return 0
 
 
-def _format(asked: str | None, output: str | None) -> str:
+def _format(given: str | None, output: str | None) -> str:
     from einbench.names import unknown
 
     suffix = Path(output).suffix.lower().lstrip(".") if output else ""
-    chosen = asked or (suffix if suffix in FORMATS else "csv")
+    chosen = given or (suffix if suffix in FORMATS else "csv")
     if chosen not in FORMATS:
         raise ValueError(unknown("format", chosen, FORMATS))
     if chosen == "parquet" and output is None:

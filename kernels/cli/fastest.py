@@ -64,7 +64,7 @@ SCHEMA = "einbench.fastest/1"
 @again_option
 @click.option(
     "--from", "sources", multiple=True, metavar="PATH",
-    help="Time nothing: tell who won in the results in this folder or file, of any harness; "
+    help="Time nothing: show the winners in the results in this folder or file, of any harness; "
     "may be given several times.",
 )  # fmt: skip
 @click.option("--machine", metavar="NAME", help="With --from: only results of this one.")
@@ -96,15 +96,15 @@ def fastest(
 
     With --from, read it from asv results, pytest-benchmark JSON and saved comparisons: for each
     machine, operation, batch and dtype the winner of the latest run that has it. Comparisons
-    have interleaved times and tell ties themselves; asv and pytest-benchmark take kernels one
+    have interleaved times and have their ties recorded; asv and pytest-benchmark take kernels one
     after another, so kernels tie there where their intervals come within 2 % of overlapping and
     their medians are within 10 % of the best.
     """
-    asked_rigor = None if context.get_parameter_source("rigor") is _DEFAULT else rigor
+    given_rigor = None if context.get_parameter_source("rigor") is _DEFAULT else rigor
     if sources:
         _refuse(
             "--from times nothing; leave it out", size=sizes or None, threads=threads,
-            rigor=asked_rigor, budget=budget, again=again or None,
+            rigor=given_rigor, budget=budget, again=again or None,
         )  # fmt: skip
         from einbench.cli.fastest_saved import answer
 

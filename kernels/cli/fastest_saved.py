@@ -28,7 +28,7 @@ def answer(
     commit: str | None,
     json_path: str | None,
 ) -> int:
-    """Print who won each cell, machine by machine; 1 where no kernel won any."""
+    """Print the winner of each cell, machine by machine; 1 where no kernel won any."""
     from einbench.report.terminal import print_line
     from einbench.report.winners import winner_lines
 
@@ -58,7 +58,7 @@ def _narrowed(
     machine: str | None,
     commit: str | None,
 ) -> list[Row]:
-    """Rows that are asked for; what is not there is answered with what is."""
+    """Rows that are requested; an unknown value is answered with the known ones."""
     where = f" in {source}"
     if machine is not None:
         rows = _of_machine(rows, machine, where)
@@ -71,7 +71,7 @@ def _narrowed(
     if dtypes:
         rows = [row for row in rows if row["dtype"] in map(normalise, dtypes)]
     for batch in batches:
-        # an operation without batches has one size, whatever is asked for
+        # an operation without batches has one size, whatever is requested
         if not any(row["batch"] in (batch, None) for row in rows):
             known = sorted({row["batch"] for row in rows})
             raise ValueError(f"no batch {batch}{where}; known: {', '.join(f'{n}' for n in known)}")
@@ -80,30 +80,30 @@ def _narrowed(
     return rows
 
 
-def _of(rows: list[Row], column: str, wanted: list[str], asked: str, where: str) -> list[Row]:
+def _of(rows: list[Row], column: str, wanted: list[str], given: str, where: str) -> list[Row]:
     kept = [row for row in rows if row[column] in wanted]
     if not kept:
-        raise ValueError(unknown(column, asked, _known(rows, [column]), where))
+        raise ValueError(unknown(column, given, _known(rows, [column]), where))
     return kept
 
 
-def _of_machine(rows: list[Row], asked: str, where: str) -> list[Row]:
+def _of_machine(rows: list[Row], given: str, where: str) -> list[Row]:
     columns = ("machine", "machine_fingerprint", "cpu")
-    name = asked.strip().casefold()
+    name = given.strip().casefold()
     kept = [row for row in rows if name in [str(row[c]).casefold() for c in columns if row[c]]]
     if not kept:
-        raise ValueError(unknown("machine", asked, _known(rows, columns), where))
+        raise ValueError(unknown("machine", given, _known(rows, columns), where))
     return kept
 
 
-def _of_commit(rows: list[Row], asked: str, where: str) -> list[Row]:
-    start = asked.strip().lower()
+def _of_commit(rows: list[Row], given: str, where: str) -> list[Row]:
+    start = given.strip().lower()
     kept = [row for row in rows if start and (row["commit"] or "").lower().startswith(start)]
     if not kept:
         known = [name[:8] for name in _known(rows, ["commit"])] or ["none"]
-        raise ValueError(f"no commit {asked!r}{where}; known: {', '.join(known)}")
+        raise ValueError(f"no commit {given!r}{where}; known: {', '.join(known)}")
     if len(named := {row["commit"].removesuffix("-dirty") for row in kept}) > 1:
-        raise ValueError(f"commit {asked!r} may be any of {', '.join(sorted(named))}")
+        raise ValueError(f"commit {given!r} may be any of {', '.join(sorted(named))}")
     return kept
 
 

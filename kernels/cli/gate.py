@@ -136,6 +136,6 @@ def _changed_limits(limits: Thresholds, repository: Repository, base: Revision) 
 
 
 def _warn_of_changes(repository: Repository, head: Revision) -> None:
-    """What is not committed is not measured: say so where somebody may think it is."""
+    """What is not committed is not measured: say so where there is any."""
     if repository.changed and repository.revision("HEAD").commit == head.commit:
         click.echo("einbench: note: changes that are not committed are not measured", err=True)

@@ -24,7 +24,7 @@ def first_only() -> Iterator[None]:
     try:
         yield
     finally:
-        # after an interrupt the process is about to end, and shall do so in its own way
+        # after an interrupt the process is about to end, and must not be disturbed
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, before)
 

@@ -89,7 +89,7 @@ def _show(op: Operation, out: Console) -> None:
 
 
 def _summary(op: Operation, kernel: Kernel) -> str:
-    """What is new in a kernel; a compiled one says whose body it is instead of repeating it."""
+    """What is new in a kernel; a compiled one names the kernel that it compiles."""
     body = getattr(kernel.function, "body", None)
     for other in op:
         if body is not None and other.function is body:
@@ -105,10 +105,12 @@ def _summary(op: Operation, kernel: Kernel) -> str:
 def _shapes(op: Operation) -> str:
     """``inputs (batch, features), weights (units, features); features 784, units 128``."""
 
-    def told(arrays: Any) -> str:
+    def shapes(arrays: Any) -> str:
         return ", ".join(f"{n} ({', '.join(axes.split())})" for n, axes in arrays.items())
 
-    parts = [f"{told({name: each.axes for name, each in op.inputs.items()})} -> {told(op.outputs)}"]
+    parts = [
+        f"{shapes({name: each.axes for name, each in op.inputs.items()})} -> {shapes(op.outputs)}"
+    ]
     if op.sizes:
         parts.append(", ".join(f"{axis} {size:,}" for axis, size in op.sizes.items()))
     parts.extend(f"{name} {' or '.join(choices)}" for name, choices in op.options.items())

@@ -49,7 +49,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _library(name: str, library: Mapping[str, Any]) -> str:
-    told = [library.get("architecture"), library.get("threading_layer")]
+    facts = [library.get("architecture"), library.get("threading_layer")]
     threads = library.get("num_threads")
-    told.append(f"{threads} threads" if threads else None)
-    return f"{name} ({', '.join(str(fact) for fact in told if fact)})".replace(" ()", "")
+    facts.append(f"{threads} threads" if threads else None)
+    return f"{name} ({', '.join(str(fact) for fact in facts if fact)})".replace(" ()", "")

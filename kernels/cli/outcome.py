@@ -57,7 +57,7 @@ class OneLine(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command asked for; what the library refuses is wrong use."""
+        """Run the requested command; what the library refuses is wrong use."""
         try:
             with first_only():
                 status = super().invoke(ctx)

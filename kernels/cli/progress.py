@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 from einbench.cli.streams import console, width_of
 
-#: columns from which on there is room for the time beside what is being done
-_ROOMY = 60
+#: columns from which on there is space for the time beside what is being done
+_WIDE = 60
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def bar() -> Iterator[Callable[[float, str], None] | None]:
         TextColumn("{task.percentage:>3.0f}%"),
         TextColumn("{task.description}"),
     ]
-    if width_of(sys.stderr) >= _ROOMY:
+    if width_of(sys.stderr) >= _WIDE:
         columns.insert(2, TimeElapsedColumn())
     with Progress(
         *columns, console=console(sys.stderr), auto_refresh=False, transient=True,

@@ -31,9 +31,9 @@ def console(stream: IO[str] | None = None) -> Console:
 
 def width_of(stream: IO[str]) -> int:
     """$COLUMNS where it says so, else the terminal's width, else 100; never below 40."""
-    asked = os.environ.get("COLUMNS", "")
-    if asked.isdecimal() and int(asked):
-        return max(int(asked), NARROWEST)
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return max(int(given), NARROWEST)
     try:
         return max(os.get_terminal_size(stream.fileno()).columns or PIPE_WIDTH, NARROWEST)
     except (OSError, ValueError):  # a pipe, a file, or a stream without a descriptor

@@ -22,11 +22,11 @@ class Target:
     stdout: bool = False
 
     @classmethod
-    def of(cls, asked: str | None, default: Path | None = None) -> Target:
+    def of(cls, given: str | None, default: Path | None = None) -> Target:
         """What ``--json`` asks for; raises where it cannot be written, and leaves no trace."""
-        if asked == "-":
+        if given == "-":
             return cls(None, stdout=True)
-        path = Path(asked) if asked else default
+        path = Path(given) if given else default
         if path is not None:
             refuse_unwritable(path, "--json")
         return cls(path)

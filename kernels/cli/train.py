@@ -147,7 +147,7 @@ def train(context: click.Context, /, **given: Any) -> int:
 
 
 def _refuse_what_goes_unused(context: click.Context, compare: bool, load: str | None) -> None:
-    """An option that would change nothing is a mistake, and is told."""
+    """An option that would change nothing is a mistake, and is refused."""
 
     def first_given(names: tuple[str, ...]) -> str | None:
         by_hand = click.core.ParameterSource.COMMANDLINE
@@ -161,13 +161,13 @@ def _refuse_what_goes_unused(context: click.Context, compare: bool, load: str | 
         raise ValueError(f"--load takes the network from its file; leave --{name} out")
 
 
-def _plot_path(asked: str | None) -> Path | None:
+def _plot_path(given: str | None) -> Path | None:
     """Raises before anything is trained where no such picture could be drawn."""
-    if asked is None:
+    if given is None:
         return None
-    path = Path(asked)
+    path = Path(given)
     if path.suffix.lower() not in (".svg", ".png"):
-        raise ValueError(f"--plot {asked}: expected a name that ends in .svg or .png")
+        raise ValueError(f"--plot {given}: expected a name that ends in .svg or .png")
     from einbench.report.curves import refuse_without_matplotlib
 
     refuse_without_matplotlib()

@@ -57,7 +57,7 @@ def train_families(
     if interrupted and not any(family.losses for family in families):
         raise KeyboardInterrupt
     if all(family.status in ("failed", "skipped") for family in families):
-        # the fault of what was asked for, not of a kernel
+        # the fault of the request, not of a kernel
         raise ValueError("; ".join(f"{family.name}: {family.reason}" for family in families))
     rows = _rows(families, len(shown.x) / settings.batch)
     document = _document(settings, shown, rows, steps, budget_s, wall_s, interrupted)

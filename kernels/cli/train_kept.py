@@ -16,39 +16,39 @@ _DEFAULT = "einbench-train"
 
 @dataclass(frozen=True)
 class Kept:
-    """A file that was asked for, or one for what is left when a training stops early."""
+    """A file that was requested, or one for what is left when a training stops early."""
 
     path: Path
-    asked: bool
+    requested: bool
 
     @classmethod
-    def of(cls, asked: str | None) -> Kept:
+    def of(cls, given: str | None) -> Kept:
         """What ``--save`` asks for, else a name in this folder that nothing has yet.
 
         Raises:
-            ValueError: another kind of file is asked for.
+            ValueError: another kind of file is requested.
             OSError: it cannot be written; the message says what to do.
         """
-        if asked is None:
+        if given is None:
             path = _free()
         else:
-            path = Path(asked)
+            path = Path(given)
             if path.suffix.lower() != ".npz":
-                raise ValueError(f"--save {asked}: expected a name that ends in .npz")
+                raise ValueError(f"--save {given}: expected a name that ends in .npz")
         refuse_unwritable(path, "--save")
-        return cls(path, asked is not None)
+        return cls(path, given is not None)
 
     @property
-    def elsewhere(self) -> Kept:
-        """Itself where nothing has its name yet, else another: what is there may be better."""
-        return Kept(_free(), self.asked) if self.path.exists() else self
+    def under_free_name(self) -> Kept:
+        """Itself where its name is free, else under another name: what is there may be better."""
+        return Kept(_free(), self.requested) if self.path.exists() else self
 
     @property
     def in_temporary_folder(self) -> Kept:
-        """A new name where there may be room when there is none here."""
+        """A new name in a temporary folder, for a full disk here."""
         import tempfile
 
-        return Kept(Path(tempfile.mkdtemp(prefix="einbench-")) / self.path.name, self.asked)
+        return Kept(Path(tempfile.mkdtemp(prefix="einbench-")) / self.path.name, self.requested)
 
     def how_to_load(self, scale: Scale) -> str:
         """What to do with the file, for people."""

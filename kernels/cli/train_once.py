@@ -45,11 +45,11 @@ class Trained:
         """Why before its end: ``target``, ``interrupted``, ``diverged``; else empty."""
         return "diverged" if self.diverged else self.history.stopped
 
-    def worth_keeping(self, asked: bool) -> bool:
-        """Whether there is something new that was asked for, or would be lost."""
+    def worth_keeping(self, requested: bool) -> bool:
+        """Whether there is something new that was requested, or would be lost."""
         if self.diverged is not None:
             return self.history.steps > 0
-        return self.history.epochs > 0 and (asked or self.stopped == "interrupted")
+        return self.history.epochs > 0 and (requested or self.stopped == "interrupted")
 
 
 def train_once(settings: Settings, save: str | None, target: Target, plot: Path | None) -> int:
@@ -60,7 +60,7 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
     from einbench.network.families import Families
 
     kept = Kept.of(save)
-    Families(settings.network_kernels)  # unknown ones are told before anything is read
+    Families(settings.network_kernels)  # unknown ones are refused before anything is read
     check_dtype(settings.dtype)
     with limited(settings.threads), ExitStack() as finishing:
         if settings.load is None:
@@ -71,14 +71,14 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
             shown = images(settings, net.dtype.name)
             refuse_other_images(net, shown, settings.load)
         trained = _train(net, shown, settings, finishing)
-        keep = trained.worth_keeping(kept.asked)
+        keep = trained.worth_keeping(kept.requested)
         if trained.diverged is not None:
-            kept = kept.elsewhere
+            kept = kept.under_free_name
         full: OSError | None = None
         if keep:
             try:
                 net.save(kept.path)
-            except OSError as problem:  # what was reached is shown, and kept where there is room
+            except OSError as problem:  # what was reached is shown, and kept where there is space
                 full, kept = problem, kept.in_temporary_folder
                 try:
                     net.save(kept.path)
@@ -101,8 +101,8 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
         where = f"the network is in {kept.path}" if keep else "the network is lost"
         raise OSError(full.errno, f"{full.strerror}; {where}", full.filename)
     if trained.diverged is not None:
-        told = f"; they are in {kept.path}" if keep else ""
-        raise ValueError(f"{trained.diverged}{told}")
+        where_kept = f"; they are in {kept.path}" if keep else ""
+        raise ValueError(f"{trained.diverged}{where_kept}")
     return INTERRUPTED if trained.stopped == "interrupted" else 0
 
 

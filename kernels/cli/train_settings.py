@@ -1,4 +1,4 @@
-"""What a training is asked to do, in one object, and what each of its options may be."""
+"""The settings of a training in one object, and what each of its options may be."""
 
 from __future__ import annotations
 

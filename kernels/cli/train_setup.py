@@ -45,7 +45,7 @@ def images(settings: Settings, dtype: str) -> Images:
     is loaded again finds its pixels on the same scale.
 
     Raises:
-        ValueError: more samples are asked for than there are, or a batch has more than those.
+        ValueError: more samples are requested than there are, or a batch has more than those.
         OSError: the set cannot be read.
     """
     from einbench import mnist
@@ -111,7 +111,7 @@ def network(settings: Settings, features: int, classes: int, kernels: Any) -> Se
 
 
 def loaded(path: str, kernels: Any) -> Sequential:
-    """A network that was saved, on the kernels asked for.
+    """A network that was saved, on the requested kernels.
 
     Raises:
         ValueError: the file is no saved network.

@@ -1,4 +1,4 @@
-"""What looks on while a network trains: the clock of its updates, and the bar."""
+"""What watches a network train: the clock of its updates, and the bar."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Timed:
 
 @dataclass
 class Watch:
-    """Tells the bar how far the training is, not more often than people can see."""
+    """Reports to the bar how far the training is, not more often than people can see."""
 
     tell: Callable[[float, str], None]
     steps: int

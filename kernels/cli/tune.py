@@ -76,8 +76,8 @@ def tune(
     from einbench.choose.tune import tune as fill
     from einbench.choose.wisdom import wisdom
 
-    asked_batches, asked_dtypes = batches or BATCHES, dtypes or ("float32",)
-    problems = plan(operations, asked_batches, asked_dtypes, sizes)
+    chosen_batches, chosen_dtypes = batches or BATCHES, dtypes or ("float32",)
+    problems = plan(operations, chosen_batches, chosen_dtypes, sizes)
     with limited(threads):
         pass  # an impossible number is refused before anything is begun
     target = Target.of(json_path)
@@ -96,7 +96,7 @@ def tune(
             interrupted = True
     wall_s = time.perf_counter() - began_s
     settings = {
-        "operations": names, "batches": list(asked_batches), "dtypes": list(asked_dtypes),
+        "operations": names, "batches": list(chosen_batches), "dtypes": list(chosen_dtypes),
         "sizes": sizes, "threads": threads, "rigor": rigor, "again": again, "wall_s": wall_s,
         "interrupted": interrupted, "wisdom": memory.folder,
     }  # fmt: skip
@@ -152,7 +152,7 @@ def _won(tuned: Tuned) -> tuple[str | None, tuple[str, ...], float | None]:
 
 
 def _show(done: Sequence[Tuned], out: Console) -> None:
-    """Who wins over which batches, operation by operation."""
+    """The winners over ranges of batches, operation by operation."""
     from einbench.report.ranges import Won, range_lines, ranges_text
     from einbench.report.terminal import print_line
 
@@ -170,7 +170,7 @@ def _show(done: Sequence[Tuned], out: Console) -> None:
 
 
 def _end(done: Sequence[Tuned], out: Console, wall_s: float, folder: str) -> None:
-    """Wrong kernels, cells without any, how many were measured, and where they lie."""
+    """Wrong kernels, cells without any, how many were measured, and where the wisdom is."""
     from einbench.report.choice import plain_text
     from einbench.report.terminal import print_paragraph
     from einbench.units import seconds_text

@@ -12,7 +12,7 @@ import click
 
 @contextlib.contextmanager
 def in_one_line() -> Iterator[None]:
-    """Inside, a warning about the memory on disk is kept, and told at the end."""
+    """Inside, a warning about the memory on disk is kept, and printed at the end."""
     kept: list[str] = []
 
     def keep(message: Warning | str, *about: Any, **more: Any) -> None:

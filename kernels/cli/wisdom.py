@@ -1,4 +1,4 @@
-"""``einbench wisdom``: what is remembered, to be looked at, carried elsewhere or forgotten."""
+"""``einbench wisdom``: what is remembered, to be shown, exported, imported or forgotten."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ def export_(file: str) -> int:
 @click.argument("file")
 @plugins_option
 def import_(file: str) -> int:
-    """Take in what einbench wisdom export wrote elsewhere, or one file of a wisdom folder.
+    """Take in what einbench wisdom export wrote, or one file of a wisdom folder.
 
-    Choices of this machine stay as they are. A kernel that was chosen elsewhere is checked here
+    Choices of this machine stay as they are. A kernel that was chosen on another is checked here
     before it is first called, and only kernels that are registered here can be.
     """
     from einbench.choose.book import NewerSchema
@@ -183,11 +183,11 @@ def _taken_text(taken: Taken) -> str:
     text = f"{_counted(total, 'choice')} of {_counted(len(taken.names), 'operation')} taken: "
     text += f"{_counted(taken.answers, 'answer')} here"
     if taken.hints:
-        text += f", {_counted(taken.hints, 'hint')} ({_told(taken.differing)})"
+        text += f", {_counted(taken.hints, 'hint')} ({_differing(taken.differing)})"
     return text
 
 
-def _told(differing: Mapping[str, int]) -> str:
+def _differing(differing: Mapping[str, int]) -> str:
     from einbench.report.grid import listed
     from einbench.report.origin import component_text
 

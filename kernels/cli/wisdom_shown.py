@@ -31,7 +31,7 @@ def shown_document(found: Shown) -> dict[str, Any]:
 
 
 def print_choices(found: Shown, out: Console) -> None:
-    """The folder, who wins over which batches, and how many choices are only hints."""
+    """The folder, the winners over ranges of batches, and how many choices are only hints."""
     from einbench.report.choice import plain_text
     from einbench.report.ranges import range_lines
     from einbench.report.terminal import print_line, print_paragraph
@@ -59,14 +59,14 @@ def print_choices(found: Shown, out: Console) -> None:
 
 
 def _row(kept: Kept) -> dict[str, Any]:
-    choice, asked = kept.choice, kept.choice.signature
+    choice, signature = kept.choice, kept.choice.signature
     return {
         "operation": kept.operation,
-        "sizes": dict(asked.sizes),
-        "options": dict(asked.options),
-        "dtype": asked.dtype,
-        "layout": asked.layout,
-        "threads": asked.threads._asdict(),
+        "sizes": dict(signature.sizes),
+        "options": dict(signature.options),
+        "dtype": signature.dtype,
+        "layout": signature.layout,
+        "threads": signature.threads._asdict(),
         "rigor": choice.rigor,
         "date": choice.date,
         "kernel": choice.kernel,
@@ -86,10 +86,10 @@ def _setting(kept: Kept) -> str:
     """``float32 · C order · 2 threads``."""
     from einbench.report.grid import setting_text
 
-    asked = kept.choice.signature
-    blas, numba = asked.threads
-    layout = "C" if set(asked.layout) == {"C"} else f"layout {asked.layout}"
-    text = setting_text(None, None, asked.dtype, layout, blas)
+    signature = kept.choice.signature
+    blas, numba = signature.threads
+    layout = "C" if set(signature.layout) == {"C"} else f"layout {signature.layout}"
+    text = setting_text(None, None, signature.dtype, layout, blas)
     return text if blas == numba else f"{text} of BLAS, {numba} of numba"
 
 
@@ -100,29 +100,29 @@ def _rows(group: list[Kept]) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     together: dict[tuple[str, str], list[Won]] = {}
     for kept in group:
-        asked, choice = kept.choice.signature, kept.choice
-        won = Won(dict(asked.sizes).get("batch"), choice.kernel, choice.tie)
-        together.setdefault((kept.operation, _unusual(kept.operation, asked)), []).append(won)
+        signature, choice = kept.choice.signature, kept.choice
+        won = Won(dict(signature.sizes).get("batch"), choice.kernel, choice.tie)
+        together.setdefault((kept.operation, _unusual(kept.operation, signature)), []).append(won)
     for (name, unusual), choices in together.items():
         in_order = sorted(choices, key=lambda won: won.batch or 0)
         rows.append((f"{name}{unusual}", ranges_text(in_order)))
     return rows
 
 
-def _unusual(name: str, asked: Signature) -> str:
+def _unusual(name: str, signature: Signature) -> str:
     """Sizes and options that are not the operation's own: `` classes 100, reduction sum``."""
     from einbench.registry import operations
 
     op = operations[name]
-    told = [
+    parts = [
         f"{axis} {size:,}"
-        for axis, size in asked.sizes
+        for axis, size in signature.sizes
         if axis != "batch" and op.sizes.get(axis) != size
     ]
     usual = op.choose_options({})
-    told += [f"{option} {value}" for option, value in asked.options if usual[option] != value]
-    told += [asked.integers] if asked.integers.replace("int64", "").strip() else []
-    return f" {', '.join(told)}" if told else ""
+    parts += [f"{option} {value}" for option, value in signature.options if usual[option] != value]
+    parts += [signature.integers] if signature.integers.replace("int64", "").strip() else []
+    return f" {', '.join(parts)}" if parts else ""
 
 
 def _hints(found: Shown) -> Iterator[str]:
@@ -132,7 +132,7 @@ def _hints(found: Shown) -> Iterator[str]:
     if not hints:
         return
     count = Counter(name for kept in hints for name in kept.changed)
-    told = ", ".join(f"{component_text(name)} ({n:,})" for name, n in count.most_common())
+    changed = ", ".join(f"{component_text(name)} ({n:,})" for name, n in count.most_common())
     more = " more" if len(hints) < len(found.kept) else ""
     are = "is only a hint" if len(hints) == 1 else "are only hints"
-    yield f"{len(hints):,}{more} {are}, for something has changed since: {told}"
+    yield f"{len(hints):,}{more} {are}, for something has changed since: {changed}"

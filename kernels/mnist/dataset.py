@@ -57,7 +57,7 @@ def load(folder: str | os.PathLike[str] | None = None) -> Dataset:
     """
     folder = SHIPPED if folder is None else as_path(folder, "folder")
     present = names_in(folder)
-    # all four are found before the first is read: a missing one is told at once
+    # all four are found before the first is read: a missing one is reported at once
     train_images = find(folder, present, "train-images", "idx3-ubyte")
     train_labels = find(folder, present, "train-labels", "idx1-ubyte")
     test_images = find(folder, present, "t10k-images", "idx3-ubyte")

@@ -4,7 +4,7 @@ Two sums in another order differ by a rounding. Where that puts a ReLU's input o
 zero, a gradient differs by one sample's share, and every later step by more: in float32 a rate
 of 0.2 turns one rounding into a tenth of the loss within ten steps. No kernel is at fault then.
 So a family that leaves the others is rejected only if trainings that begin some roundings apart, on
-the same kernels, do not part as early and about as far.
+the same kernels, do not diverge as early and about as far.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TWINS = 12
 #: part of a difference that a twin must show to explain it
 _EXPLAINS = 0.3
 
-#: losses of so many steps of a family, begun some roundings apart; told which twin it is
+#: losses of so many steps of a family, begun some roundings apart; called with the twin's number
 Twin = Callable[[str, int, int], Sequence[float]]
 
 
@@ -53,13 +53,13 @@ class Family:
 
 
 def judge(families: Sequence[Family], limit: float, twin: Twin | None) -> None:
-    """Fill in differences, |a - b| / max(|a|, |b|), and reject who parts without an excuse.
+    """Fill in differences, |a - b| / max(|a|, |b|), and reject what rounding does not explain.
 
     Args:
         families: in the order in which they are compared with those before them.
-        limit: the greatest difference that is no parting.
-        twin: trains a family once more; called only where somebody parted. None: there is no
-            time for that, and nobody is judged beyond where they parted.
+        limit: the greatest difference that is no divergence.
+        twin: trains a family once more; called only where families diverged. None: there is no
+            time for that, and no family is judged beyond that step.
     """
     reference: list[float] = []
     owners: list[str] = []

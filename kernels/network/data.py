@@ -93,7 +93,7 @@ def one_hot(labels: npt.ArrayLike, classes: int, dtype: npt.DTypeLike = "float32
     Raises:
         TypeError: labels are no integers, or ``classes`` is no whole number.
         ValueError: labels have not one dimension, or one lies outside [0, classes); its position
-            is told.
+            is in the message.
     """
     wanted = check_dtype(dtype)
     given = np.asarray(labels)

@@ -11,7 +11,7 @@ from einbench.registry import operation, operations
 
 #: whole arrays at once, whatever the operation calls that
 _ARRAYS = ("ufunc", "indexed", "sum", "matmul", "einsum", "loop")
-#: a family -> what stands in for it, first that there is, where an operation has no such kernel;
+#: a family -> its substitutes, the first that exists, where an operation has no such kernel;
 #: every other family, ``matmul`` and ``einsum`` too, has ``_ARRAYS``
 FALLBACKS: dict[str, tuple[str, ...]] = {
     "numba_parallel": ("numba", "loop"),

@@ -17,7 +17,7 @@ ORDERS = ("shuffled", "given", "random")
 def feed(
     inputs: Array, targets: Array, batch: int, order: str, rng: np.random.Generator
 ) -> Iterator[tuple[Array, Array]]:
-    """Batches for as many steps as are asked for; the last of a round may be short.
+    """Batches for as many steps as are requested; the last of a round may be short.
 
     ``shuffled`` goes through all samples in a new order each round, ``given`` in the order they
     lie in, ``random`` draws every batch with replacement. A batch is good until the next.

@@ -24,7 +24,7 @@ class History:
     epoch_s: list[float] = field(default_factory=list)
     #: the loss of every step, as the reduction makes it
     step_losses: list[float] = field(default_factory=list)
-    #: why training ended before it was asked to: "target" or "interrupted"; else ""
+    #: why training ended early: "target" or "interrupted"; else ""
     stopped: str = ""
 
     @property

@@ -2,7 +2,7 @@
 
 An exception that is raised inside compiled code, or inside the first import of numba, comes out as
 another one, or leaves numba unusable in this process. So while a training runs, a SIGINT is only
-noted, and delivered to whoever handled it before at the next point where nothing is half done; a
+noted, and delivered to the previous handler at the next point where nothing is half done; a
 second one is delivered at once.
 """
 

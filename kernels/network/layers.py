@@ -1,7 +1,7 @@
 """Layers: they hold parameters and say which operations they are; kernels do the mathematics.
 
 A layer keeps nothing of a pass: what backward needs is handed to it, so that one network can
-be asked anything in the middle of a training.
+predict in the middle of a training.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 
 class Gradients(NamedTuple):
-    """Of the layer's parameters, in their order, and of its inputs where they were asked for."""
+    """Of the layer's parameters, in their order, and of its inputs where requested."""
 
     parameters: list[Array]
     inputs: Array | None

@@ -25,9 +25,9 @@ class Account:
 
 
 class Ledger:
-    """Records of every kernel called, the dearest first; prints as a table.
+    """Records of every kernel called, the most expensive first; prints as a table.
 
-    Choosing and compiling kernels stand apart, in ``preparing_s``.
+    Choosing and compiling kernels are counted apart, in ``preparing_s``.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a training is asked to do, checked before anything is touched."""
+"""The settings of a training, checked before anything is touched."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plan(
     on_interrupt: str,
     outputs: int,
 ) -> Plan:
-    """The steps that epochs of ``count`` samples mean, or those that were asked for.
+    """The steps that epochs of ``count`` samples mean, or those requested.
 
     Raises:
         ValueError: a number that is none, a batch larger than the data, epochs and steps

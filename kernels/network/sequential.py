@@ -73,7 +73,7 @@ class Sequential:
 
     @property
     def kernels(self) -> str | dict[str, str]:
-        """Which kernels were asked for."""
+        """The requested kernels."""
         return self.calls.families.choice
 
     def run_on(self, kernels: str | Mapping[str, str]) -> None:
@@ -192,7 +192,7 @@ class Sequential:
                 the training samples where there is none.
             order: ``shuffled``, ``given``, or ``random``, drawn with replacement.
             every: steps of an epoch of the history, where steps are given.
-            seed: of the order; None goes on where the network's own numbers are.
+            seed: of the order; None continues the network's own generator.
             on_step: called with the number of the step, from 1, and its loss.
             on_epoch: called with the history after each epoch.
             on_interrupt: after a Ctrl-C parameters and history are those of the last whole

@@ -98,7 +98,7 @@ def _from_one_hot(rows: Array) -> Array:
         total = rows[place].sum()
         reason = "" if total == 1 else f": its sum is {total}"
         raise ValueError(
-            f"row {place} of y is not one-hot{reason}; expected a single 1 and zeros elsewhere, "
+            f"row {place} of y is not one-hot{reason}; expected a single 1 and otherwise zeros, "
             "or pass integer labels"
         )
     return rows.argmax(axis=1).astype(np.int64, copy=False)

@@ -97,7 +97,7 @@ def train_together(
     progress: Progress | None = None,
     keep: list[Family] | None = None,
 ) -> list[Family]:
-    """Train a network per family on the same batches, and put losses and times side by side.
+    """Train a network per family on the same batches, and compare their losses and times.
 
     Args:
         make: a new network on kernels of that name, always with the same weights.
@@ -110,7 +110,7 @@ def train_together(
         seed: of the batches, and of the order of the turns.
         budget_s: seconds that a family should take at most: a slow one takes fewer steps, and one
             that needs twice the budget for two steps is skipped with its prediction.
-        progress: told the part done and the family at work.
+        progress: called with the part done and the family at work.
         keep: the families, while they train: what is there when Ctrl-C comes.
 
     Raises:
@@ -204,7 +204,7 @@ def _probe(net: Sequential, x: Array, y: Array) -> float:
 
 
 def _allot(family: Family, steps: int, budget_s: float) -> None:
-    """As many steps as the budget has room for; none where two are far beyond it."""
+    """As many steps as fit the budget; none where two are far beyond it."""
     step_s = family.predicted_s or 0.0
     least = min(_LEAST_STEPS, steps)
     if least * step_s > _MOST_BUDGETS * budget_s:
@@ -225,7 +225,7 @@ def _steps(
     ends_s: list[float] = []
     history = net.fit(
         x, y, epochs=1, batch=batch, optimizer=optimizer, order="given",
-        on_step=lambda *told, **more: ends_s.append(time.perf_counter()),
+        on_step=lambda *step, **more: ends_s.append(time.perf_counter()),
     )  # fmt: skip
     if len(ends_s) < 2:
         return history.step_losses, list(history.epoch_s)

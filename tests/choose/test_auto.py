@@ -69,7 +69,7 @@ def test_labels_of_any_whole_numbers_are_taken(labels: str, dtype: str, auto: Au
         assert_close(found, np.asarray(of("cross_entropy", arrays.values())))
 
 
-def test_options_are_told_apart(auto: Auto) -> None:
+def test_options_are_reported_apart(auto: Auto) -> None:
     arrays = small("cross_entropy", 5)
     for _ in range(2):
         for reduction in ("sum", "mean"):

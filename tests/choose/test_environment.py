@@ -57,7 +57,7 @@ def test_environments_are_equal_exactly_where_nothing_differs(one: Any, other: A
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_every_component_changes_the_key_and_is_told(part: str) -> None:
+def test_every_component_changes_the_key_and_is_reported(part: str) -> None:
     if part in Machine._fields:
         changed = HERE._replace(machine=HERE.machine._replace(**{part: "another"}))
     else:
@@ -201,7 +201,7 @@ def test_code_typed_at_a_prompt_has_the_same_key_in_every_process() -> None:
     assert sorted(keys.values()) == ["2", "3"]
 
 
-def test_the_machine_is_told_as_it_is(fresh: None) -> None:
+def test_the_machine_is_reported_as_it_is(fresh: None) -> None:
     found = machine()
     assert found.numpy == np.__version__
     assert found.python == f"{platform.python_implementation().lower()} {platform.python_version()}"
@@ -237,7 +237,7 @@ def test_another_numpy_changes_the_key(fresh: None, monkeypatch: pytest.MonkeyPa
     assert differences(before, environment(op)) == ["numpy"]
 
 
-def test_a_processor_that_is_not_told_is_unknown(
+def test_a_processor_that_is_not_reported_is_unknown(
     fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> str:
@@ -256,7 +256,7 @@ def test_threads_of_blas_are_what_is_loaded(fresh: None) -> None:
 
 @pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="numba is not installed")
 @pytest.mark.parametrize("asked", ["", "1"])
-def test_threads_are_told_alike_before_and_after_numba_runs(asked: str) -> None:
+def test_threads_are_reported_alike_before_and_after_numba_runs(asked: str) -> None:
     script = """
 import sys, einbench, numpy as np
 from einbench.choose.environment import machine, refresh, threads

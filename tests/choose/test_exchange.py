@@ -243,7 +243,7 @@ def test_nothing_is_taken_where_one_file_cannot_be_kept(race, elsewhere, folder,
         assert newer.read() == '{"schema": "einbench.wisdom/2"}'
 
 
-def test_a_folder_that_cannot_be_made_is_told(race, elsewhere, folder, file):
+def test_a_folder_that_cannot_be_made_is_reported(race, elsewhere, folder, file):
     folder.write_text("", encoding="utf-8")
     with pytest.raises(OSError, match=r"cannot write to .*EINBENCH_WISDOM"):
         take(wisdom(), read_export(file(elsewhere)), NOW)

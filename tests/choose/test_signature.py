@@ -77,7 +77,7 @@ def test_the_kind_is_all_but_the_sizes(call: dict[str, Any], batch: int) -> None
     assert one.kind != of_linear(**{**call, "threads": Threads(9, 9)}).kind
 
 
-def test_every_component_is_told_by_its_name() -> None:
+def test_every_component_is_reported_by_its_name() -> None:
     assert of_linear(order="F") == Signature(
         (("batch", 5), ("features", 4), ("units", 3)), (), "float32", "", "FFC", THREADS
     )

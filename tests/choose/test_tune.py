@@ -65,7 +65,7 @@ def test_a_signature_is_that_of_the_arrays_it_stands_for(name):
         ({"sizes": {"features": 0}}, "features=0 is no size"),
     ],
 )
-def test_what_cannot_be_tuned_is_told_before_anything_is_measured(wrong, message):
+def test_what_cannot_be_tuned_is_reported_before_anything_is_measured(wrong, message):
     with pytest.raises(ValueError, match=message):
         tune.plan(**wrong)
 
@@ -119,7 +119,7 @@ def test_threads_are_part_of_the_question(start: Start):
     assert tuned.decision.signature.threads == Threads(1, 1)
 
 
-def test_a_cell_without_a_right_kernel_is_told_and_the_rest_is_tuned(start: Start):
+def test_a_cell_without_a_right_kernel_is_reported_and_the_rest_is_tuned(start: Start):
     wrong, right = start(), start(loop=1e-3)
     wrong.kernel("loop", 1e-3, lambda inputs: 3 * inputs)
     cells = tune.plan([wrong.op, right.op], [4])

@@ -255,7 +255,7 @@ def test_a_reader_that_leaves_gets_no_traceback(tmp_path):
     assert complaint == ""
 
 
-def test_plugins_are_loaded_on_request_and_their_faults_are_told(tmp_path):
+def test_plugins_are_loaded_on_request_and_their_faults_are_reported(tmp_path):
     info = tmp_path / "theirs-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n", "utf-8")

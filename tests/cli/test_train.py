@@ -195,7 +195,7 @@ def test_a_training_that_fails_spares_the_file_that_was_there():
     assert "they are in einbench-train.npz" in done.stderr
 
 
-def test_a_missing_matplotlib_is_told_before_anything_is_trained(monkeypatch):
+def test_a_missing_matplotlib_is_reported_before_anything_is_trained(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     done = train(*QUICK, "--plot", "a.svg")
     assert done.exit_code == 2

@@ -93,7 +93,7 @@ def test_a_wrong_table_in_heads_pyproject_is_wrong_use(run, project):
     assert "threshold = 0.5" in result.stderr
 
 
-def test_a_commit_that_brings_other_thresholds_than_base_has_is_told(run, project):
+def test_a_commit_that_brings_other_thresholds_than_base_has_is_reported(run, project):
     assert "thresholds" not in run("HEAD^").output
     project.commit("pyproject.toml", "[tool.einbench.gate]\nthreshold = 1.5\n", "looser")
     result = run("HEAD^")
@@ -126,7 +126,7 @@ def test_ctrl_c_keeps_what_was_measured_and_says_so(run):
     assert "the same command goes on from there" in result.stderr
 
 
-def test_what_is_not_committed_is_not_measured_and_that_is_told(run, project):
+def test_what_is_not_committed_is_not_measured_and_that_is_reported(run, project):
     assert "not committed" not in run("HEAD^").stderr
     (project.top / "file.txt").write_text("three")
     assert "not committed" in run("HEAD^").stderr

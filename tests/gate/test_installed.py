@@ -80,7 +80,7 @@ def test_what_numbas_cache_left_of_an_uninstalled_commit_is_passed_over(environm
     assert environment.find("-I").stdout == f"kernels {file}\n"
 
 
-def test_a_package_that_cannot_be_imported_is_told_and_not_taken_for_missing(environment):
+def test_a_package_that_cannot_be_imported_is_reported_and_not_taken_for_missing(environment):
     environment.put("einbench", "import nothing_of_this_name")
     environment.put("kernels", OLD)
     assert "No module named 'nothing_of_this_name'" in environment.find("-I").stderr

@@ -133,7 +133,7 @@ def test_a_kernel_that_takes_three_times_as_long_is_found_and_no_other(judge):
     assert outcome.versions["base"]["numpy"] == np.__version__
 
 
-def test_a_wrong_kernel_is_told_as_wrong_with_its_reason_and_gets_no_time(judge):
+def test_a_wrong_kernel_is_reported_as_wrong_with_its_reason_and_gets_no_time(judge):
     outcome = judge(WRONG)
     assert told(outcome) == {"ufunc": "wrong"}
     (finding,) = outcome.of("wrong")
@@ -158,7 +158,7 @@ def test_what_a_package_prints_is_no_answer(judge):
     assert judge(CHATTERS).status == 0
 
 
-def test_an_import_that_fails_is_told(start, tmp_path):
+def test_an_import_that_fails_is_reported(start, tmp_path):
     broken = environment(tmp_path / "env", "raise RuntimeError('half a merge')")
     with pytest.raises(LaunchError, match="RuntimeError: half a merge"):
         start(broken)()

@@ -98,7 +98,7 @@ def test_a_slower_kernel_is_measured_again_alone_and_named(world):
     assert finding.second.ratio == pytest.approx(1.3)
 
 
-def test_slower_only_the_first_time_is_no_regression_and_is_told(world):
+def test_slower_only_the_first_time_is_no_regression_and_is_reported(world):
     world.ratio = lambda kernel, number: 1.3 if number < SETTINGS.launches else 1.0
     outcome = world.run()
     assert outcome.status == 0
@@ -149,7 +149,7 @@ def test_a_wrong_kernel_is_wrong_and_is_not_timed(world):
     assert all(kernels == ["steady"] for kernels in world.pairs)
 
 
-def test_a_regression_is_told_even_where_another_kernel_is_missing(world):
+def test_a_regression_is_reported_even_where_another_kernel_is_missing(world):
     gone = {"op": {"steady": ""}}
     world.inventories = (PLAIN, {**PLAIN, "reasons": gone, "wrong": gone})
     world.ratio = lambda kernel, number: 1.4

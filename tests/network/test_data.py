@@ -62,7 +62,7 @@ class TestNormalise:
         with pytest.raises(ValueError, match=r"shape \(0, 2\), no numbers"):
             normalise(np.empty((0, 2)))
 
-    def test_nan_and_infinity_are_told_with_their_position(self) -> None:
+    def test_nan_and_infinity_are_reported_with_their_position(self) -> None:
         x = np.zeros((3000, 1000))
         x[2500, 7] = np.nan
         with pytest.raises(ValueError, match=r"training set holds nan at \(2500, 7\)"):
@@ -188,7 +188,7 @@ class TestBatches:
             ({"order": "shufled"}, "did you mean shuffled"),
         ],
     )
-    def test_wrong_use_is_told_before_the_first_batch(
+    def test_wrong_use_is_reported_before_the_first_batch(
         self, arguments: dict[str, Any], told: str
     ) -> None:
         with pytest.raises((ValueError, TypeError), match=told):

@@ -79,7 +79,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_parameters_that_gave_one(
     assert np.isfinite(history.step_losses).all()
 
 
-def test_a_rate_that_is_too_large_is_told_and_what_is_kept_can_be_used() -> None:
+def test_a_rate_that_is_too_large_is_reported_and_what_is_kept_can_be_used() -> None:
     for momentum in (0.0, 0.9):
         net = network(loss=N.MeanSquaredError())
         with pytest.raises(N.Diverged, match="try a smaller rate") as problem:

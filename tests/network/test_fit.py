@@ -193,7 +193,7 @@ def test_a_history_is_a_table_and_records(data: tuple[Array, Array]) -> None:
     assert "validation" not in str(plain)
 
 
-def test_steps_are_told_as_they_are_taken(data: tuple[Array, Array]) -> None:
+def test_steps_are_reported_as_they_are_taken(data: tuple[Array, Array]) -> None:
     told: list[tuple[int, float]] = []
     history = network().fit(
         *data, epochs=2, batch=8, on_step=lambda n, loss: told.append((n, loss))

@@ -203,7 +203,7 @@ def test_a_file_that_holds_no_network_is_refused_in_one_line(
     assert all((p == b).all() for p, b in zip(net.parameters.values(), before, strict=True))
 
 
-def test_a_missing_file_is_told_as_python_tells_it(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_as_python_tells_it(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"net\.npz"):
         N.load(tmp_path / "net.npz")
 

@@ -122,7 +122,7 @@ def test_the_speedup_is_that_of_the_run_else_the_ratio_of_medians(samples):
     assert (cell.speedup, cell.speedup_predicted) == (10.0, False)
 
 
-def test_kernels_without_an_error_in_the_file_are_told(samples):
+def test_kernels_without_an_error_in_the_file_are_reported(samples):
     rows = [samples.record("loop", 1.0, error=None), samples.record("matmul", 0.1)]
     (cell,) = choice.cells(_rows(samples.comparison(*rows).document()))
     assert cell.unchecked == ("loop",)

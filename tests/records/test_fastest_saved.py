@@ -87,7 +87,7 @@ def test_it_is_readable_in_a_pipe_of_any_width(results, samples, einbench, monke
          [("1", "einsum"), ("10,000", "einsum"), ("1", "einsum")]),
     ],
 )  # fmt: skip
-def test_what_is_asked_for_is_what_is_told(results, einbench, args, expected):
+def test_what_is_asked_for_is_what_is_reported(results, einbench, args, expected):
     finished = einbench("fastest", "--from", "results", *args)
     assert finished.status == 0
     assert rows_of(finished.out) == expected
@@ -98,7 +98,7 @@ def test_several_sources_are_read_as_one(results, einbench):
     assert rows_of(finished.out) == [("1", "einsum"), ("10,000", "einsum"), ("128", "numba")]
 
 
-def test_an_older_commit_is_told_where_it_is_asked_for(results, einbench):
+def test_an_older_commit_is_reported_where_it_is_asked_for(results, einbench):
     finished = einbench("fastest", "--from", "results", "--commit", "48686691")
     assert "commit 48686691 of 2026-01-01" in finished.out
     assert "bbe9e806" not in finished.out
@@ -163,7 +163,7 @@ def test_a_commit_that_may_be_several_is_refused(samples, einbench, tmp_path):
     assert "commit 'aa' may be any of aa1, aa2" in line
 
 
-def test_where_no_kernel_is_left_the_status_is_1_and_the_reason_is_told(
+def test_where_no_kernel_is_left_the_status_is_1_and_the_reason_is_reported(
     samples, einbench, tmp_path
 ):
     samples.write(tmp_path / "r" / "1-e.json", samples.asv(["loop"], [None]))
@@ -173,7 +173,7 @@ def test_where_no_kernel_is_left_the_status_is_1_and_the_reason_is_told(
     assert "FAILED softmax[loop] at batch 128: asv could not time it" in finished.out
 
 
-def test_kernels_that_no_file_calls_right_are_told(samples, einbench, tmp_path):
+def test_kernels_that_no_file_calls_right_are_reported(samples, einbench, tmp_path):
     samples.write(tmp_path / "r" / "1-e.json", samples.asv(["loop", "matmul"], [1.0, 0.5]))
     assert "softmax[matmul]" in einbench("fastest", "--from", "r").out
     samples.write(
@@ -183,7 +183,7 @@ def test_kernels_that_no_file_calls_right_are_told(samples, einbench, tmp_path):
     assert "softmax[matmul]" not in einbench("fastest", "--from", "r").out
 
 
-def test_several_runs_of_one_machine_are_told_apart_by_number(samples, einbench, tmp_path):
+def test_several_runs_of_one_machine_are_reported_apart_by_number(samples, einbench, tmp_path):
     first = samples.asv(["loop"], [1.0], commit="a" * 12)
     second = samples.asv(["loop"], [1.0], commit="b" * 12)
     second["results"] = {"relu.time_kernel": second["results"]["softmax.time_kernel"]}

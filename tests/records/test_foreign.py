@@ -98,7 +98,7 @@ def test_every_prefix_of_a_real_file_is_named_and_gives_nothing(samples, recorde
             assert len(reading.warnings) == 1
 
 
-def test_benchmarks_records_and_values_that_cannot_be_read_are_told(samples, tmp_path):
+def test_benchmarks_records_and_values_that_cannot_be_read_are_reported(samples, tmp_path):
     document = samples.comparison(samples.record("loop", 1.0, layout=7)).document()
     document["records"] += [{"kernel": "nobody's"}, "text"]
     samples.write(tmp_path / "a.json", document)

@@ -110,7 +110,7 @@ def test_a_kernel_without_a_finite_error_in_asv_is_not_ok(samples, tmp_path, err
     assert [row["status"] for row in read([tmp_path]).rows] == ["ok", status]
 
 
-def test_other_parameters_of_asv_are_told_by_their_names(samples, tmp_path):
+def test_other_parameters_of_asv_are_reported_by_their_names(samples, tmp_path):
     document = samples.asv(["loop"], [1.0])
     entry = document["results"]["softmax.time_kernel"]
     entry[1] = [["5"], ["'mean'"], *entry[1], ["2"], ["'F'"]]
@@ -146,7 +146,7 @@ def test_pytest_benchmark_rows_have_what_their_suite_says(samples, tmp_path):
     assert "a-host" not in json.dumps([reading.rows, reading.machines])
 
 
-def test_uncommitted_changes_and_a_missing_commit_are_told(samples, tmp_path):
+def test_uncommitted_changes_and_a_missing_commit_are_reported(samples, tmp_path):
     for number, told in enumerate([{"id": "ab", "dirty": True}, {"id": "unversioned"}]):
         document = samples.pytest_benchmark(("loop", 1.0)) | {"commit_info": told}
         samples.write(tmp_path / f"{number}.json", document)
@@ -181,7 +181,7 @@ def test_a_file_given_twice_is_read_once(samples, tmp_path):
         ("kernel", 3), ("sizes", [1]),
     ],
 )  # fmt: skip
-def test_a_value_of_a_wrong_kind_is_left_empty_and_told(name, value):
+def test_a_value_of_a_wrong_kind_is_left_empty_and_reported(name, value):
     spoiled = set()
     assert tidy({name: value}, spoiled)[name] is None
     assert spoiled == {name}

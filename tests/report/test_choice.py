@@ -197,7 +197,7 @@ def test_a_choice_prints_itself():
         ([Won(1, "")], "batch 1: no kernel"),
     ],
 )
-def test_neighbouring_batches_of_one_winner_are_told_together(won, told):
+def test_neighbouring_batches_of_one_winner_are_reported_together(won, told):
     assert ranges_text(won).replace("\u00a0", " ") == told
 
 

@@ -115,13 +115,15 @@ def test_a_cell_without_numbers_says_why_and_the_full_reason_stands_once(compari
     assert text.count("unavailable") == 4 + 1
 
 
-def test_another_reason_to_skip_is_told_with_the_batches_it_holds_for():
+def test_another_reason_to_skip_is_reported_with_the_batches_it_holds_for():
     rows = [record("loop", 1), record("loop", 128, "skipped", reason="out of luck")]
     assert "skipped loop at batch 128: out of luck" in as_text(Comparison(rows, MACHINE), 80)
 
 
 @pytest.mark.parametrize("width", [60, 100, 140])
-def test_a_rejected_kernel_is_told_in_its_cells_under_the_table_and_at_the_end(comparison, width):
+def test_a_rejected_kernel_is_reported_in_its_cells_under_the_table_and_at_the_end(
+    comparison, width
+):
     text = " ".join(as_text(rejected(comparison), width).split())
     assert text.count("REJECTED") == 4 + 1 + 1
     assert "REJECTED matmul: row 3 is off by 9,000 units of rounding" in text
