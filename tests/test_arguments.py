@@ -198,12 +198,12 @@ def test_a_draw_takes_the_sizes_it_is_given_and_defaults_for_the_rest() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float16", "int32", "complex64", "no_such_dtype", ">f4", object])
-def test_a_dtype_nobody_supports_is_refused_by_draw(dtype: Any) -> None:
+def test_an_unsupported_dtype_is_refused_by_draw(dtype: Any) -> None:
     with pytest.raises(ValueError, match=r"dtype .* is not supported; choose float32 or float64"):
         einbench.operation("softmax").draw(2, dtype)
 
 
-def test_an_axis_nobody_has_is_refused_by_draw() -> None:
+def test_an_unknown_axis_is_refused_by_draw() -> None:
     with pytest.raises(ValueError, match="softmax has no axis 'units'; its axes: batch, classes"):
         einbench.operation("softmax").draw(2, units=3)
 

@@ -88,7 +88,7 @@ def test_what_is_no_plain_array_is_taken_as_the_kernel_takes_it(
     kind: str, auto: Auto, tmp_path: Path
 ) -> None:
     class Own(np.ndarray):
-        """Of somebody else's, with operators of its own."""
+        """An array type of another library, with operators of its own."""
 
         def __mul__(self, other: Any) -> Any:
             raise AssertionError("no operator of the caller's is called")
@@ -145,7 +145,7 @@ def test_wrong_arrays_are_refused_by_their_names(
     assert_close(auto.softmax_vjp(*arrays), of("softmax_vjp", arrays))
 
 
-def test_an_argument_nobody_knows_is_refused(auto: Auto) -> None:
+def test_an_unknown_argument_is_refused(auto: Auto) -> None:
     with pytest.raises(TypeError, match="rigor"):
         auto.softmax_vjp(**small("softmax_vjp"), rigor="patient")
 

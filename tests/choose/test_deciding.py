@@ -195,7 +195,7 @@ def test_a_new_kernel_makes_old_choices_hints(start: Start) -> None:
     assert decision.hint.kernel == "loop"
 
 
-def test_what_somebody_elses_wisdom_names_is_checked_before_it_is_called(start: Start) -> None:
+def test_what_imported_wisdom_names_is_checked_before_it_is_called(start: Start) -> None:
     race = start(loop=2e-3)
     race.kernel("wrong", 1e-3, lambda inputs: 3 * inputs)
     honest = start(loop=2e-3, wrong=1e-3)

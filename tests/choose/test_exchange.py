@@ -1,4 +1,4 @@
-"""Wisdom carried from one machine to another, and strangers' files."""
+"""Wisdom exported on one machine and imported on another, and untrusted files."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_kernel_is_checked_here_before_it_is_first_called_and_no_other_is(race
     assert set(checked.errors) == {"quick"}
 
 
-def test_a_wrong_kernel_that_a_stranger_praises_is_not_called_for_anybody(start: Start):
+def test_a_wrong_kernel_that_imported_wisdom_names_is_never_called(start: Start):
     race = start(loop=1e-3)
     race.kernel("wrong", 1e-6, lambda inputs: 3 * inputs)
     taken(race, by(race, kernel="wrong"))

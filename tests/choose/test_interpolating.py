@@ -1,4 +1,4 @@
-"""Sizes that nobody measured, between those that somebody did: decided on a fake clock."""
+"""Sizes that were not measured, between sizes that were: decided on a fake clock."""
 
 from __future__ import annotations
 

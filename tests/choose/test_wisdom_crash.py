@@ -67,7 +67,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file_with_all_it_said_it_w
         writer.communicate()
     assert len(said) >= 6
     assert list(folder.glob("*.damaged-*")) == []
-    # what the dead left behind disturbs nobody
+    # what killed processes left behind disturbs no other
     again = Wisdom(str(folder))
     assert again.operations() == ["doubled"]
     assert kept_of(said) <= set(batches(again.book("doubled")))

@@ -213,7 +213,7 @@ def test_a_huge_file_is_not_read(victim: Victim, monkeypatch: pytest.MonkeyPatch
         assert file.read(len(victim.real)) == victim.real
 
 
-def test_somebody_elses_file_is_set_aside(victim: Victim) -> None:
+def test_a_file_of_another_program_is_set_aside(victim: Victim) -> None:
     found = json.loads(victim.real)
     found["operation"] = "softmax"
     victim.sets_aside(json.dumps(found).encode())
@@ -224,7 +224,7 @@ def test_somebody_elses_file_is_set_aside(victim: Victim) -> None:
 def test_a_file_that_lies_of_the_winner_is_found_out_once(
     rigor: str, date: str, victim: Victim
 ) -> None:
-    """A kernel that somebody's wisdom names is checked before it is called."""
+    """A kernel that imported wisdom names is checked before it is called."""
     victim.race.kernel("wrong", 1e-9, lambda inputs: 3 * inputs)
     here = environment.environment(victim.race.op)
     found = json.loads(victim.real)

@@ -57,7 +57,7 @@ def test_memory_alone_is_enough_to_decide(
 
 UNPRIVILEGED = """
 place, os.environ["EINBENCH_WISDOM"] = os.environ["EINBENCH_WISDOM"], os.environ["ELSEWHERE"]
-einbench.auto.doubled(np.ones((5, 3), "float32"))  # nobody may import, where Python is root's
+einbench.auto.doubled(np.ones((5, 3), "float32"))  # not importable where Python is root's
 wisdom().remember("doubled", choice(1))
 os.environ["EINBENCH_WISDOM"] = place
 einbench.auto.refresh()
@@ -77,7 +77,7 @@ print(found, after, [str(w.message) for w in told if "wisdom" in str(w.message)]
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid(), reason="only root becomes nobody")
 def test_a_folder_that_may_only_be_read_is_read_and_no_more() -> None:
-    # below pytest's own folders nobody else may look
+    # pytest's own folders are closed to other users
     place = Path(tempfile.mkdtemp(prefix="einbench-", dir="/tmp"))
     try:
         place.chmod(0o755)

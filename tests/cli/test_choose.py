@@ -107,7 +107,7 @@ def test_what_a_program_asks_for_on_drawn_arrays_is_answered_too(there):
     assert einbench.fastest("relu", **drawn).origin == "remembered"
 
 
-def test_fastest_measures_what_nobody_remembers_and_keeps_it():
+def test_fastest_measures_what_is_not_remembered_and_keeps_it():
     first = invoke("fastest", "relu", "--batch", "3", "--budget", "0.05")
     assert first.exit_code == 0
     assert re.search(r"^measured now: [\d.]+ \w+ of timing", first.stdout, re.MULTILINE)

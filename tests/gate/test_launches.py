@@ -69,7 +69,7 @@ def _body(x):
     return out
 _kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(_body))
 """
-CHATTERS = "print('a line nobody asked for', flush=True)\n"
+CHATTERS = "print('a line that was not requested', flush=True)\n"
 
 
 def environment(folder: Path, code: str = "") -> Path:

@@ -55,7 +55,7 @@ def test_changes_that_no_commit_holds_are_noticed(repository):
     assert repository.changed
 
 
-def test_a_new_kernel_that_nobody_added_is_a_change_and_a_new_result_is_none(repository):
+def test_a_new_kernel_that_is_not_added_is_a_change_and_a_new_result_is_none(repository):
     (repository.top / "results").mkdir()
     (repository.top / "results" / "x.json").write_text("{}")
     assert not repository.changed

@@ -17,7 +17,7 @@ def family(name: str, *losses: float) -> Family:
 
 
 def no_twin(name: str, number: int, steps: int) -> Sequence[float]:
-    raise AssertionError("nobody parted: no twin is needed")
+    raise AssertionError("no family diverged: no twin is needed")
 
 
 def test_equal_curves_are_equal() -> None:

@@ -109,7 +109,7 @@ def test_the_second_is_not_held() -> None:
     assert not reached
 
 
-def test_one_that_nobody_asked_for_is_delivered_at_the_end() -> None:
+def test_one_that_was_not_awaited_is_delivered_at_the_end() -> None:
     with pytest.raises(KeyboardInterrupt), between_steps():
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -128,7 +128,7 @@ def test_who_runs_in_the_background_is_not_interrupted() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 def test_these_tests_are_interrupted_even_if_they_run_in_the_background() -> None:
-    pressed = f"{__file__}::{test_one_that_nobody_asked_for_is_delivered_at_the_end.__name__}"
+    pressed = f"{__file__}::{test_one_that_was_not_awaited_is_delivered_at_the_end.__name__}"
     done = subprocess.run(
         [sys.executable, "-c", IGNORING, "-m", "pytest", "-q", "-p", "no:cacheprovider", pressed],
         capture_output=True, text=True, check=False,

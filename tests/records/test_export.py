@@ -22,7 +22,7 @@ def results(samples, tmp_path):
     """A folder with a comparison and with files that are none."""
     folder = tmp_path / "results"
     samples.comparison(samples.record("loop", 1.0)).to_json(folder / "a.json")
-    samples.write(folder / "foreign.json", {"name": "somebody's"})
+    samples.write(folder / "foreign.json", {"name": "another program's"})
     (folder / "half.json").write_text('{"schema":', encoding="utf-8")
     return folder
 

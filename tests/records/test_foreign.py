@@ -46,7 +46,7 @@ def test_a_broken_or_foreign_file_is_named_and_the_rest_is_read(samples, tmp_pat
     assert warning.endswith("; skipped")
 
 
-def test_the_suites_own_documents_without_times_are_named_where_somebody_asked_for_them(tmp_path):
+def test_the_suites_own_documents_without_times_are_named_where_they_were_requested(tmp_path):
     schemas = {"check": "verdicts without times", "gate": "a gate's verdicts"}
     for schema, problem in schemas.items():
         file = tmp_path / f"{schema}.json"
@@ -57,7 +57,7 @@ def test_the_suites_own_documents_without_times_are_named_where_somebody_asked_f
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such files there")
-def test_what_is_no_file_is_named_and_waited_for_by_nobody(samples, tmp_path):
+def test_what_is_no_file_is_named_and_not_waited_for(samples, tmp_path):
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "folder.json").mkdir()
     (tmp_path / "loop").symlink_to(tmp_path)
@@ -100,7 +100,7 @@ def test_every_prefix_of_a_real_file_is_named_and_gives_nothing(samples, recorde
 
 def test_benchmarks_records_and_values_that_cannot_be_read_are_reported(samples, tmp_path):
     document = samples.comparison(samples.record("loop", 1.0, layout=7)).document()
-    document["records"] += [{"kernel": "nobody's"}, "text"]
+    document["records"] += [{"kernel": "of no operation"}, "text"]
     samples.write(tmp_path / "a.json", document)
     theirs = samples.pytest_benchmark(("loop", 1.0))
     theirs["benchmarks"].append({"name": "test_other", "stats": {}})

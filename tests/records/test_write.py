@@ -105,7 +105,9 @@ def test_an_export_is_read_again_and_beside_its_sources_counts_once(samples, rec
 
 
 @pytest.mark.parametrize("begins", ["=", "+", "-", "@"])
-def test_a_formula_from_a_stranger_is_text_in_csv_and_itself_in_json(samples, tmp_path, begins):
+def test_a_formula_from_an_untrusted_file_is_text_in_csv_and_itself_in_json(
+    samples, tmp_path, begins
+):
     name = f'{begins}HYPERLINK("x")'
     path = samples.comparison(samples.record(name, 1.0, speedup=-1.0)).to_json(tmp_path / "a.json")
     rows = read([path]).rows

@@ -99,7 +99,7 @@ def test_every_candidate_has_time_ratio_and_error_or_the_reason_it_was_left_out(
         assert kernel.method in "\n".join(lines)
 
 
-def test_what_a_stranger_wrote_cannot_talk_to_the_terminal():
+def test_untrusted_text_has_no_control_characters_for_the_terminal():
     assert "ufunc: rejected, returns ?[2J zeros" in str(remembered())
 
 
