@@ -46,7 +46,7 @@ gate-study: $(VENV)/.installed  ## how often the gate is right: 42 gates, about 
 # run in benchmarks/, with the suite that is installed and a memory of their own
 CHOICE = export EINBENCH_WISDOM="$(CURDIR)/.choice/wisdom"; cd benchmarks && ../$(BIN)/python -m
 
-tune: $(VENV)/.installed  ## measure and remember who is fastest, ahead of its use (ARGS="softmax --batch 32,100")
+tune: $(VENV)/.installed  ## measure and remember which kernels are fastest, ahead of use (ARGS="softmax --batch 32,100")
 	@$(BIN)/einbench tune $(ARGS)
 
 choice-regret: $(VENV)/.installed  ## what a choice costs at sizes never measured: 120 of them, 15 minutes
@@ -69,7 +69,7 @@ choice-estimate: $(VENV)/.installed  ## what a guess from remembered timings cos
 
 # commits that `make history` measures, as git rev-list takes them
 RANGE ?= HEAD~3..HEAD
-# asv's environment with the pinned versions; asked for when a target runs, not before
+# asv's environment with the pinned versions; determined when a target runs, not before
 PINNED = $(BIN)/python benchmarks/environments.py pinned
 
 history-quick: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last two commits, few cells (3 minutes each), and what changed
