@@ -126,22 +126,22 @@ def check_out(signature: Signature, bound: Bound, out: Any) -> Any:
     taken = list(inputs.items())
     for name, array in zip(names, held, strict=True):
         shape = tuple(bound.sizes[axis] for axis in signature.outputs[name].split())
-        whose = f"{signature.name}: out for {name}"
+        subject = f"{signature.name}: out for {name}"
         dtype = np.dtype(np.int64) if name in signature.integer_outputs else floating
         if not isinstance(array, np.ndarray) or array.dtype != dtype:
             came = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-            raise TypeError(f"{whose} must be an array of {dtype}, got {came}")
+            raise TypeError(f"{subject} must be an array of {dtype}, got {came}")
         if array.shape != shape:
-            raise ValueError(f"{whose} must have shape {shape}, got {array.shape}")
+            raise ValueError(f"{subject} must have shape {shape}, got {array.shape}")
         flags = array.flags
         if not (flags.c_contiguous and flags.writeable and flags.aligned):
             fault = "not in C order" if not flags.c_contiguous else "read-only"
             if flags.c_contiguous and flags.writeable:
                 fault = "not aligned"
-            raise ValueError(f"{whose} is {fault}; make it with np.empty({shape}, '{dtype}')")
+            raise ValueError(f"{subject} is {fault}; make it with np.empty({shape}, '{dtype}')")
         for other, there in taken:
             if np.may_share_memory(array, there):
-                raise ValueError(f"{whose} shares memory with {other}: give it memory of its own")
+                raise ValueError(f"{subject} shares memory with {other}: give it memory of its own")
         taken.append((name, array))
     # a memory map is memory too: kernels see the array in it
     plain = tuple(np.asarray(array) for array in held)

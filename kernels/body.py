@@ -1,7 +1,7 @@
-"""Body: what a kernel calls, and what that can say of itself.
+"""Body: what a kernel calls, and what is known of that.
 
-A plain function says little; a compiled one (`einbench.jit.compiled`) and one that is prepared
-for a problem (`einbench.prepared`) say more. Nothing else asks which of them it has.
+Of a plain function little is known; of a compiled one (`einbench.jit.compiled`) and of one that
+is prepared for a problem (`einbench.prepared`) more is. No other code distinguishes them.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
             for rows, file in ((_ROWS, ""), (_MAPPED_ROWS, str(mapped))):
                 for name in _NETWORKS:
                     if file and name == "mlp_intermediates":
-                        continue  # its result alone is gigabytes
+                        continue  # its result is gigabytes by itself
                     records.append(_in_its_own_process(name, dtype, rows, file))
                     print(_line(records[-1]), flush=True)
             mapped.unlink()

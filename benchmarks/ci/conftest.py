@@ -1,6 +1,6 @@
 """Options and hooks of the suite; what each of them does has a file of its own."""
 
-# ruff: noqa: E402 - BLAS is told of its threads before NumPy is imported
+# ruff: noqa: E402 - the number of BLAS threads is set before NumPy is imported
 from __future__ import annotations
 
 import os

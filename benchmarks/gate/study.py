@@ -144,14 +144,14 @@ def _run(clone: Path, one: Try, document: dict[str, Any]) -> dict[str, Any]:
         "cells": sum(cell.get("ratio") is not None for cell in cells),
         "greatest_ratio": max((cell.get("ratio") or 0.0 for cell in cells), default=None),
         "told": [
-            {key: cell.get(key) for key in _TOLD}
+            {key: cell.get(key) for key in _KEPT}
             for cell in cells
             if cell["status"] not in ("ok", "left_out")
         ],
     }
 
 
-_TOLD = (
+_KEPT = (
     "operation", "kernel", "batch", "status", "reason",
     "ratio", "low", "high", "launches", "second",
 )  # fmt: skip

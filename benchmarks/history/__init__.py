@@ -8,7 +8,7 @@ once a commit before anything is timed.
 import sys
 from pathlib import Path
 
-# asv has this folder alone on its path
+# asv has only this folder on its path
 sys.path.insert(0, _above := str(Path(__file__).parents[1]))
 import blas_timeout
 

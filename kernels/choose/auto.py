@@ -181,7 +181,7 @@ def _look_up(
         ),
     ]
     defaults = [f"{name}={choices[0]!r}" for name, choices in op.options.items()]
-    # an input of that name cannot be told from memory for the result
+    # an input of that name cannot be distinguished from memory for the result
     written = [] if "out" in (*arrays, *op.options) else ["out=None"]
     named = [*defaults, *written]
     parameters = [*arrays, *(["*", *named] if named else [])]

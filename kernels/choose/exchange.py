@@ -55,7 +55,7 @@ def exported(memory: Wisdom, machine: Mapping[str, Any], date: str) -> dict[str,
     """Everything that is remembered, as one document.
 
     Args:
-        memory: whose.
+        memory: what to export.
         machine: the facts of this machine.
         date: of now, ISO 8601 in UTC.
     """
@@ -159,10 +159,10 @@ def _fitting(
     fitting.sort(key=lambda choice: choice.date, reverse=True)
     fitting.sort(key=lambda choice: choice.environment != here)
     # a full book would lose choices of its own
-    room = max(0, MOST_CHOICES - len(mine.choices))
-    if len(fitting) > room:
-        left[f"beyond the {MOST_CHOICES} that are kept of {op.name}"] += len(fitting) - room
-    return fitting[:room][::-1]
+    free = max(0, MOST_CHOICES - len(mine.choices))
+    if len(fitting) > free:
+        left[f"beyond the {MOST_CHOICES} that are kept of {op.name}"] += len(fitting) - free
+    return fitting[:free][::-1]
 
 
 def _fits(op: Operation, choice: Remembered) -> bool:

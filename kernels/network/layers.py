@@ -78,7 +78,7 @@ class Linear:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """``weights`` and ``bias``, or the first alone."""
+        """``weights`` and ``bias``, or only the first."""
         return ("weights", "bias") if self.has_bias else ("weights",)
 
     def begin(self, rng: np.random.Generator, dtype: np.dtype[Any]) -> None:
@@ -137,7 +137,7 @@ class Activation:
         return Gradients([], before)
 
     def describe(self) -> dict[str, Any]:
-        """Its name alone."""
+        """Only its name."""
         return {"layer": _NAMES[self.operation]}
 
     def __repr__(self) -> str:
