@@ -11,14 +11,24 @@ import numpy.typing as npt
 DTYPES = ("float32", "float64")
 
 
+def is_expression(name: str) -> bool:
+    """Whether a name is an einsum expression, ``aB,Bc->ac``, whose every character counts."""
+    return "," in name or "->" in name
+
+
 def normalise(name: str) -> str:
     """Lower case with underscores: ``Softmax-VJP`` is ``softmax_vjp``.
+
+    An einsum expression keeps its letters, and loses its spaces: ``aB, Bc -> ac`` is
+    ``aB,Bc->ac``, and another name than ``ab,bc->ac``.
 
     Raises:
         TypeError: not a string, or an empty one.
     """
     if not isinstance(name, str) or not name.strip():
         raise TypeError(f"a name must be a string that is not empty, got {name!r}")
+    if is_expression(name):
+        return "".join(name.split())
     return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 

@@ -245,7 +245,11 @@ class Operation:
     @cached_property
     def result_type(self) -> Callable[..., Any] | None:
         """The named tuple of several outputs; None where there is one."""
-        return namedtuple(self.name, tuple(self.outputs)) if len(self.outputs) > 1 else None
+        if len(self.outputs) == 1:
+            return None
+        # a type has a name that Python can spell, also where the operation's is ab,bc->ac
+        spelt = "".join(letter if letter.isalnum() else "_" for letter in self.name)
+        return namedtuple(spelt if spelt.isidentifier() else f"_{spelt}", tuple(self.outputs))
 
     def output_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
         """Shape of every output at these sizes."""

@@ -28,6 +28,8 @@ _LOCK_TIMEOUT_S = 20.0
 #: and one that measures, for seconds
 _MEASURING_TIMEOUT_S = 60.0
 _SUFFIX = ".json"
+#: characters that stand for themselves in the name of a file
+_AS_THEY_ARE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
 def folder() -> str:
@@ -242,10 +244,12 @@ def _line(problem: BaseException) -> str:
 
 
 def _file_name(operation: str) -> str:
-    """Letters, digits and ``_``; anything else as ``%`` and its number, ``%2c`` say."""
+    """Small letters, digits and ``_``; anything else as its number, ``%2c%`` say.
+
+    Capitals too: on some file systems ``aB`` and ``ab`` would be one file.
+    """
     return "".join(
-        letter if letter == "_" or (letter.isascii() and letter.isalnum()) else f"%{ord(letter):x}%"
-        for letter in operation
+        letter if letter in _AS_THEY_ARE else f"%{ord(letter):x}%" for letter in operation
     )
 
 

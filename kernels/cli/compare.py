@@ -15,8 +15,8 @@ from einbench.cli.parameters import (
     plugins_option,
     positive,
     seed_option,
-    separate,
     separate_batches,
+    separate_operations,
     threads_option,
 )
 from einbench.cli.progress import bar
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "  einbench compare --operation softmax --size classes=100 --json - | jq .machine"
 )
 @click.option(
-    "--operation", "names", multiple=True, callback=separate, metavar="NAME",
+    "--operation", "names", multiple=True, callback=separate_operations, metavar="NAME",
     help="Operations to compare, by default all; several with commas.",
 )  # fmt: skip
 @click.option(

@@ -12,8 +12,8 @@ from einbench.cli.outcome import INTERRUPTED, complain
 from einbench.cli.parameters import (
     dtype_option,
     json_option,
-    separate,
     separate_batches,
+    separate_operations,
     whole,
 )
 from einbench.cli.progress import bar
@@ -37,7 +37,7 @@ FOLDER = ".gate"
 @click.argument("base")
 @click.argument("head", default="HEAD")
 @click.option(
-    "--operation", "names", multiple=True, callback=separate, metavar="NAME",
+    "--operation", "names", multiple=True, callback=separate_operations, metavar="NAME",
     help="Operations to measure, by default all; several with commas.",
 )  # fmt: skip
 @click.option(

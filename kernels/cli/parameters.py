@@ -44,6 +44,24 @@ def separate(
     return tuple(dict.fromkeys(parts))
 
 
+def separate_operations(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> tuple[str, ...]:
+    """The same for operations, but that the commas of an einsum expression separate nothing.
+
+    It is given alone, and the option once more for another: of ``relu,ab,bc->ac`` nobody knows
+    where the expression begins.
+    """
+    from einbench.names import is_expression, normalise
+    from einbench.registry import operations
+
+    names: list[str] = []
+    for value in values:
+        whole_name = "->" in value or (is_expression(value) and normalise(value) in operations)
+        names += [value.strip()] if whole_name else separate(context, parameter, [value])
+    return tuple(dict.fromkeys(names))
+
+
 def separate_batches(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> tuple[int, ...]:
