@@ -35,7 +35,7 @@ def parameters(
     They are plain words and numbers, because the plugin writes them to its JSON as they are.
     """
     for op in operations:
-        own = tuple(batches) if "batch" in op.axes else (None,)
+        own = tuple(batches) if op.leading is not None else (None,)
         for batch in own:
             mark = pytest.mark.benchmark(group=group(op, batch), **settings)
             for kernel in in_order(op):

@@ -22,7 +22,7 @@ import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("einbench", sys.argv[1])
 einbench = sys.modules["einbench"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(einbench)
-print(json.dumps([[o.name, "batch" in o.axes, list(o.kernels)]
+print(json.dumps([[o.name, o.leading is not None, list(o.kernels)]
                   for o in einbench.operations.values()]))
 """
 

@@ -159,7 +159,9 @@ class _Roofline(_Suite):
 
 def _ready(operation: str, kernel: str, batch: int, dtype: str) -> Callable[[], object]:
     op = einbench.operation(operation)
-    arrays = op.draw(batch if "batch" in op.axes else None, dtype)
+    # before version 0.2 an operation without that axis was not drawn with a number of rows
+    leading = getattr(op, "leading", "batch" if "batch" in op.axes else None)
+    arrays = op.draw(None if leading is None else batch, dtype)
     for array in arrays.values():
         array.flags.writeable = False
     return partial(op[kernel].function, *arrays.values(), **op.choose_options({}))

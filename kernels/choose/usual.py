@@ -69,6 +69,8 @@ def refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None:
     where = f" in {ops[0].name}" if len(ops) == 1 else " in any of these operations"
     for axis in sizes:
         if axis not in known:
+            if axis in (op.leading for op in ops):
+                raise ValueError(f"{axis} is the axis of rows; give its sizes as batches")
             raise ValueError(unknown("axis", axis, known, where))
 
 

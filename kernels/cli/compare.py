@@ -189,5 +189,5 @@ def _cell_of(record: Record) -> tuple[Any, ...]:
 
 def _planned(comparison: Comparison, ops: list[Operation]) -> int:
     settings = comparison.settings
-    cells = sum(len(settings["batches"]) if "batch" in op.axes else 1 for op in ops)
+    cells = sum(len(settings["batches"]) if op.leading is not None else 1 for op in ops)
     return cells * len(settings["dtypes"])

@@ -95,13 +95,15 @@ def _setting(kept: Kept) -> str:
 
 def _rows(group: list[Kept]) -> list[tuple[str, str]]:
     """One for each operation, other sizes than batch, and options."""
+    from einbench.registry import operations
     from einbench.report.ranges import Won, ranges_text
 
     rows: list[tuple[str, str]] = []
     together: dict[tuple[str, str], list[Won]] = {}
     for kept in group:
         signature, choice = kept.choice.signature, kept.choice
-        won = Won(dict(signature.sizes).get("batch"), choice.kernel, choice.tie)
+        leading = operations[kept.operation].leading
+        won = Won(dict(signature.sizes).get(leading or ""), choice.kernel, choice.tie)
         together.setdefault((kept.operation, _unusual(kept.operation, signature)), []).append(won)
     for (name, unusual), choices in together.items():
         in_order = sorted(choices, key=lambda won: won.batch or 0)
@@ -117,7 +119,7 @@ def _unusual(name: str, signature: Signature) -> str:
     parts = [
         f"{axis} {size:,}"
         for axis, size in signature.sizes
-        if axis != "batch" and op.sizes.get(axis) != size
+        if axis != op.leading and op.sizes.get(axis) != size
     ]
     usual = op.choose_options({})
     parts += [f"{option} {value}" for option, value in signature.options if usual[option] != value]

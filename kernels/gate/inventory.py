@@ -35,9 +35,8 @@ class Inventory:
     unchecked: Mapping[str, str]
 
     def batched(self, operation: str) -> bool:
-        """Whether an operation has a batch axis."""
-        axes = self.problems[operation]["inputs"].values()
-        return any("batch" in names.split() for names in axes)
+        """Whether an operation has an axis of rows."""
+        return self.problems[operation]["leading"] is not None
 
 
 def take_inventories(

@@ -43,6 +43,7 @@ class Launch:
             "problems": {
                 op.name: {
                     "inputs": _axes(op), "sizes": dict(op.sizes), "options": _options(op),
+                    "leading": _leading(op),
                 }
                 for op in operations.values()
             },
@@ -111,7 +112,13 @@ class Launch:
 
 
 def _batch(op: Any, batch: int) -> dict[str, int]:
-    return {"batch": batch} if any("batch" in a.split() for a in _axes(op).values()) else {}
+    return {} if _leading(op) is None else {"batch": batch}
+
+
+def _leading(op: Any) -> str | None:
+    """Its axis of rows; before version 0.2 none had another name than batch."""
+    named = any("batch" in axes.split() for axes in _axes(op).values())
+    return getattr(op, "leading", "batch" if named else None)
 
 
 def _axes(op: Any) -> dict[str, str]:

@@ -20,7 +20,9 @@ def beyond(facts: Mapping[str, Any]) -> str:
     if op is None or units is None:
         return ""
     known = {axis: n for axis, n in (facts.get("sizes") or {}).items() if n}
-    sizes = {**op.sizes, **known, "batch": count(facts.get("batch")) or 1}
+    sizes = {**op.sizes, **known}
+    if op.leading is not None:
+        sizes[op.leading] = count(facts.get("batch")) or 1
     terms = max(float(op.terms(sizes)), 1.0)
     limit = max(op.limit(terms), op.tied_limit(terms))
     return f"its error is beyond {limit:.3g}, the operation's limit" if units > limit else ""

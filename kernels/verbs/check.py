@@ -16,7 +16,7 @@ from einbench.registry import as_operations
 def check(
     op_or_name: Operation | str | Iterable[Operation | str],
     *,
-    batch: int = 128,
+    batch: int | None = None,
     dtype: npt.DTypeLike = "float32",
     seed: int = 0,
     **sizes: int,
@@ -24,7 +24,8 @@ def check(
     """Judge every kernel of an operation (or of several), also those that cannot run here.
 
     First on small hostile draws in every layout, then on random and exact draws at ``batch``
-    and ``sizes``. A kernel too slow for that batch is checked at a smaller one.
+    rows, 128 by default, and ``sizes``. A kernel too slow for that batch is checked at a smaller
+    one.
 
     Raises:
         ValueError: an operation, dtype, axis or size that is not known.

@@ -87,7 +87,7 @@ def compare(
         data: a folder with another image set in IDX format; None takes the shipped MNIST.
         memory_bytes: most temporaries a kernel may declare before it is skipped.
         progress: called with the part done and what is being done.
-        sizes: sizes of axes other than batch, ``classes=100`` say.
+        sizes: sizes of axes other than that of rows, ``classes=100`` say.
 
     Returns:
         A `Comparison`; after Ctrl-C one of the cells that were finished.
@@ -97,6 +97,7 @@ def compare(
     """
     start_s = time.perf_counter()
     ops = list(operations.values()) if names is None else as_operations(names)
+    _refuse_same_names(ops)
     chosen_batches = check_batches(batches)
     chosen_dtypes = [check_dtype(d) for d in _as_list(dtypes)]
     layout = check_layout(layout)
@@ -212,9 +213,18 @@ def _weight(problem: Problem) -> float:
     return 0.25 + min(20 * good_s, 5.0)
 
 
+def _refuse_same_names(ops: list[Operation]) -> None:
+    named: dict[str, Operation] = {}
+    for op in ops:
+        if named.setdefault(op.name, op) is not op:
+            raise ValueError(f"two operations are called {op.name}: give one of them another name")
+
+
 def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None:
     for axis in sizes:
         if not any(axis in op.sizes for op in ops):
+            if axis in (op.leading for op in ops):
+                raise ValueError(f"{axis} is the axis of rows; give batches=(1, 128), say")
             axes = dict.fromkeys(a for op in ops for a in op.sizes)
             known = (*axes, "budget_s", "dtypes", "batches", "threads", "memory_bytes", "layout")
             raise ValueError(unknown("axis or argument", axis, known))
