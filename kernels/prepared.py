@@ -59,6 +59,7 @@ class Prepared:
         Raises:
             TypeError: it gave nothing that can be called.
         """
+        options = self._operation.choose_options(options)
         problem = Problem.of(self._operation, arrays, options).empty()
         made = self._made.get(problem)
         if made is not None:
@@ -70,8 +71,9 @@ class Prepared:
                 self.prepare_s += time.perf_counter() - start_s
                 if not callable(made):
                     raise TypeError(
-                        f"{self.source.__name__}(problem) returned {type(made).__name__}; a kernel "
-                        "that prepares must return a function of the arrays"
+                        f"{getattr(self.source, '__name__', 'the kernel')}(problem) returned "
+                        f"{type(made).__name__}; a kernel that prepares must return a function of "
+                        "the arrays"
                     )
                 while len(self._made) >= MOST_PROBLEMS:
                     del self._made[next(iter(self._made))]

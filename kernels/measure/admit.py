@@ -133,10 +133,11 @@ def _answered(
     clock: Clock,
 ) -> Answered:
     made: list[object] = []
-    call = collecting(kernel, case.problem if case else problem, made)
     peak_bytes, slow = None, Outcome()
-    began_s = clock()
     try:
+        # before the clock: a kernel may prepare for the problem, and fail at that
+        call = collecting(kernel, case.problem if case else problem, made)
+        began_s = clock()
         with np.errstate(all="ignore"):
             if case or expected.seconds <= _EXTRA_CALL_S:
                 traced = expected.seconds <= _TRACED_CALL_S

@@ -21,6 +21,18 @@ def bare(kernel: Kernel, problem: Problem) -> Call:
     return partial(kernel.entry(problem.given, problem.options), *problem.given)
 
 
+def or_raising(make: Callable[[Kernel, Problem], Call], kernel: Kernel, problem: Problem) -> Call:
+    """What ``make`` makes; where that raises, a call that raises the same: a kernel's failure."""
+    try:
+        return make(kernel, problem)
+    except (Exception, SystemExit) as raised:
+        return partial(_raise, raised)
+
+
+def _raise(raised: BaseException) -> object:
+    raise raised
+
+
 def collecting(kernel: Kernel, problem: Problem, made: list[object]) -> Call:
     """As `bound`, and what it returned is put into ``made``."""
     bound_call = bound(kernel, problem)

@@ -31,7 +31,7 @@ from einbench.measure.admit import (
 )
 from einbench.measure.asked import Conditions, Limits
 from einbench.measure.blocks import interleave_in_blocks
-from einbench.measure.calls import bare, bound
+from einbench.measure.calls import bare, bound, or_raising
 from einbench.measure.placement import randomise_placement
 from einbench.measure.predict import Prediction
 from einbench.measure.ranking import Ranking, rank
@@ -155,7 +155,7 @@ def _time(
             moved = randomise_placement(problem.given, rng)
             problem = Problem.of(problem.operation, moved, problem.options)
         make = bare if conditions.bare else bound
-        return {method: make(problem.operation[method], problem) for method in expected}
+        return {method: or_raising(make, problem.operation[method], problem) for method in expected}
 
     with np.errstate(all="ignore"):
         return interleave_in_blocks(

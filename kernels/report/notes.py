@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from einbench.record import (
@@ -75,7 +76,8 @@ def notes(block: Block) -> list[Note]:
     found += _too_slow(block)
     found += _too_large(block)
     found += [note for status in ("skipped", "unavailable") for note in _reasons(block, status)]
-    found += _compiled(block)
+    found += _before_timing(block, "compiled", lambda record: record.compile_s)
+    found += _before_timing(block, "prepared", lambda record: record.prepare_s)
     found += _temporaries(block)
     return found
 
@@ -150,13 +152,13 @@ def _reasons(block: Block, status: str) -> list[Note]:
     return found
 
 
-def _compiled(block: Block) -> list[Note]:
-    longest = {
-        kernel: max(_compile_s(block, kernel, batch) for batch in block.batches)
-        for kernel in block.kernels
-    }
-    each = [f"{kernel} {seconds:.2f} s" for kernel, seconds in longest.items() if seconds > 0]
-    return [Note("compiled", f"compiled before timing: {', '.join(each)}")] if each else []
+def _before_timing(block: Block, what: str, spent: Callable[[Record], float | None]) -> list[Note]:
+    """What the kernels took for it, the largest figure of each: it adds up over batches."""
+    longest: dict[str, float] = {}
+    for (kernel, _), record in block.records.items():
+        longest[kernel] = max(longest.get(kernel, 0.0), spent(record) or 0.0)
+    each = [f"{kernel} {longest[kernel]:.2f} s" for kernel in block.kernels if longest[kernel] > 0]
+    return [Note(what, f"{what} before timing: {', '.join(each)}")] if each else []
 
 
 def _temporaries(block: Block) -> list[Note]:
@@ -168,11 +170,6 @@ def _temporaries(block: Block) -> list[Note]:
         if each:
             return [Note("memory", f"temporaries at {batch_text(batch)}: {', '.join(each)}")]
     return []
-
-
-def _compile_s(block: Block, kernel: str, batch: Batch) -> float:
-    record = block.records.get((kernel, batch))
-    return (record and record.compile_s) or 0.0
 
 
 def _reason(record: Record) -> str:
