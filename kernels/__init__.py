@@ -11,6 +11,7 @@ from einbench.choose.auto import auto
 from einbench.inputs import Input
 from einbench.kernel import Kernel
 from einbench.operation import Operation
+from einbench.problem import Problem
 from einbench.registry import forget, operation, operations, register
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "Input",
     "Kernel",
     "Operation",
+    "Problem",
     "Record",
     "Verdict",
     "auto",

@@ -51,7 +51,9 @@ class Kind:
     integer: bool = False
     #: the axis in whose size they count: 0 <= n < size; a kernel must refuse others
     below: str | None = None
-    #: whether rows of real images replace it where times are taken
+    #: whether it is made of rows along its last axis, so that it must have one
+    rows: bool = False
+    #: whether rows of real images replace it where times are taken: (rows, pixels)
     images: bool = False
 
 
@@ -112,6 +114,7 @@ VALUES = Kind("values")
 LOGITS = Kind(
     "logits",
     free=False,
+    rows=True,
     hostile=(
         Hostile("logits near 100", _TOO_LARGE.format(89, "float32"), _added(100.0)),
         Hostile("logits near 800", _TOO_LARGE.format(710, "float64"), _added(800.0)),
@@ -153,6 +156,7 @@ PROBABILITIES = Kind(
     "probabilities",
     draws.probabilities,
     free=False,
+    rows=True,
     hostile=(
         Hostile("one-hot rows", "wrong on one-hot rows and zero probabilities", _one_hot),
         Hostile(
@@ -194,7 +198,7 @@ IMAGES = Kind("images", hostile=_LARGE, images=True)
 NETWORK_IMAGES = Kind("images of a network", decades=False, images=True)
 
 #: N(0, 2 / fan_in)
-WEIGHTS = Kind("weights", draws.weights)
+WEIGHTS = Kind("weights", draws.weights, rows=True)
 
 #: N(0, 1/100)
 BIASES = Kind("biases", draws.small)

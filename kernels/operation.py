@@ -22,6 +22,7 @@ from einbench.inputs import Input
 from einbench.jit.compiled import Compiled
 from einbench.kernel import Array, Kernel, Sizes
 from einbench.names import check_dtype, normalise, unknown
+from einbench.possible import refuse_impossible
 from einbench.prepared import Prepared
 
 #: called with every operation that gets or loses a kernel, or that is forgotten
@@ -92,33 +93,7 @@ class Operation:
         object.__setattr__(self, "inputs", MappingProxyType(given))
         if self.leading == "batch" and "batch" not in self.axes:
             object.__setattr__(self, "leading", None)
-        self._check_consistency()
-
-    def _check_consistency(self) -> None:
-        known = set(self.axes)
-        where = f"operation {self.name}:"
-        for axes in self.outputs.values():
-            if strange := set(axes.split()) - known:
-                raise ValueError(
-                    f"{where} output axes {sorted(strange)} are in no input; "
-                    f"known axes: {', '.join(sorted(known))}"
-                )
-        if self.leading is not None and self.leading not in known:
-            raise ValueError(
-                f"{where} leading={self.leading!r} is an axis of no input; "
-                f"known axes: {', '.join(sorted(known))}"
-            )
-        if missing := known - {self.leading} - set(self.sizes):
-            raise ValueError(
-                f"{where} no default size for axes {sorted(missing)}; name them in sizes={{...}}"
-            )
-        if all(each.integer for each in self.inputs.values()):
-            raise ValueError(f"{where} one input at least must be floating")
-        for name, each in self.inputs.items():
-            if each.kind.below is not None and each.kind.below not in known:
-                raise ValueError(f"{where} {name} counts in axis {each.kind.below!r} of no input")
-        if strange := set(self.integer_outputs) - set(self.outputs):
-            raise ValueError(f"{where} integer outputs {sorted(strange)} are no outputs")
+        refuse_impossible(self)
 
     @property
     def kernels(self) -> Mapping[str, Kernel]:
@@ -317,8 +292,14 @@ class Operation:
                 f"{self.name} has no axis {extra[0]!r}; its axes: {', '.join(self.axes)}"
             )
         chosen = {**self.sizes, **sizes}
-        if self.leading is not None and (batch is not None or self.leading not in chosen):
-            chosen[self.leading] = 128 if batch is None else batch
+        if self.leading is not None:
+            rows = sizes.get(self.leading, 128 if batch is None else batch)
+            if batch is not None and rows != batch:
+                raise ValueError(
+                    f"{self.name}: batch={batch!r} and {self.leading}={rows!r} are both its "
+                    "number of rows; give one of them"
+                )
+            chosen[self.leading] = rows
         for axis, size in chosen.items():
             least = 0 if axis == self.leading else 1
             if int(size) != size or size < least:

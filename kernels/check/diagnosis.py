@@ -36,7 +36,7 @@ def describe(operation: Operation, got: tuple[Array, ...], expected: Truth, foun
 
 
 def _number(value: Any) -> str:
-    return f"{float(value):.9g}"
+    return f"{int(value):,}" if np.asarray(value).dtype.kind in "iu" else f"{float(value):.9g}"
 
 
 def _as_wrong_as_float32(expected: Truth, found: Error) -> bool:

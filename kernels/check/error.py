@@ -1,6 +1,8 @@
 """The size of an error, in units of what rounding could have caused.
 
 error = max |y - reference| / rounding
+
+Of whole numbers it is zero where they are equal, and infinite elsewhere.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ def error(got: Sequence[Array], expected: Truth) -> Error:
         for i, (y, reference, rounding) in enumerate(
             zip(got, expected.outputs, expected.roundings, strict=True)
         ):
-            if rounding.ndim == 0 and np.array_equal(y, reference):
+            if reference.dtype.kind in "iu":
+                units = np.where(y == reference, 0.0, np.inf)  # a whole number is right or wrong
+            elif rounding.ndim == 0 and np.array_equal(y, reference):
                 units = np.zeros(())  # exact, as nearly always: no need to subtract 60,000 rows
             else:
                 units = _units(y, reference, rounding)

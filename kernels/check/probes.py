@@ -231,10 +231,10 @@ def _labels(
             )
         if each.kind.below is None or not each.names:
             continue
-        count = small[each.kind.below]
+        count = operation.all_sizes(BATCH, small)[each.kind.below]
         for outside, where in ((-1, 0), (count, -1), (255, 3)):
             inputs = draw(BATCH)
-            inputs[name].flat[where] = outside
+            inputs[name].flat[where % inputs[name].size] = outside
             yield Probe(
                 f"label {outside}",
                 f"label {outside} of {count} {each.kind.below} is not refused",

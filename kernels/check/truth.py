@@ -77,9 +77,7 @@ def truth(
         least = _terms(op, sizes) * float(info.smallest_subnormal)
         roundings = tuple(float(info.eps) * np.asarray(s, np.float64) + least for s in scales)
     limit = (op.tied_limit if tied else op.limit)(_terms(op, problem.sizes))
-    return Truth(
-        tuple(np.asarray(o) for o in outputs), roundings, problem.dtype, float(limit), kept
-    )
+    return Truth(_in_wide(op, outputs), roundings, problem.dtype, float(limit), kept)
 
 
 def exact_truth(problem: Problem) -> Truth:
@@ -94,7 +92,9 @@ def exact_truth(problem: Problem) -> Truth:
         ]
         outputs = as_tuple(op, op.reference(*in_double, **problem.options))
     # whole numbers that the dtype holds: nothing is lost, and comparing takes half the memory
-    outputs = tuple(np.asarray(o).astype(dtype, copy=False) for o in outputs)
+    outputs = tuple(
+        o if o.dtype.kind in "iu" else o.astype(dtype, copy=False) for o in _in_wide(op, outputs)
+    )
     least = np.array(float(np.finfo(dtype).smallest_subnormal))
     return Truth(outputs, (least,) * len(outputs), dtype, 0.0, exact=True)
 
@@ -120,6 +120,22 @@ def cut_outputs(operation: Operation, outputs: Sequence[Array], kept: Mapping[st
     """The kept slice of every output."""
     pairs = zip(outputs, operation.outputs.values(), strict=True)
     return tuple(cut(output, axes, kept) for output, axes in pairs)
+
+
+def _in_wide(op: Operation, outputs: Sequence[Any]) -> tuple[Array, ...]:
+    """Outputs of the reference in the precision they came in, whole numbers as int64."""
+    found = []
+    for name, output in zip(op.outputs, map(np.asarray, outputs), strict=True):
+        if name in op.integer_outputs:
+            whole = output.astype(np.int64)
+            if not np.array_equal(whole, output):
+                raise ValueError(
+                    f"operation {op.name}: its reference gives {name} that are no whole numbers; "
+                    "round them there, or take them out of integer_outputs"
+                )
+            output = whole
+        found.append(output)
+    return tuple(found)
 
 
 def _terms(op: Operation, sizes: Mapping[str, int]) -> float:

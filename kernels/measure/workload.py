@@ -100,7 +100,9 @@ def workload(problem: Problem, images: Images, seed: int, layout: str = "C") -> 
         for name, each in op.inputs.items():
             if each.kind.images:
                 real[name] = np.divide(images.pixels[:rows], 255, dtype=problem.dtype)
-            elif each.kind.below is not None and problem.sizes[each.kind.below] >= images.classes:
+            elif each.names == (op.leading,) and (
+                each.kind.below is not None and problem.sizes[each.kind.below] >= images.classes
+            ):
                 real[name] = images.labels[:rows].astype(np.int64)
     rng = np.random.default_rng(seed)
     arrays = {}
