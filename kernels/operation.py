@@ -176,7 +176,7 @@ class Operation:
             else:
                 body = Plain(function)
             self._kernels[key] = Kernel(
-                self, key, body, extra_elements, tuple(requires), family or key,
+                self, key, body, extra_elements, tuple(requires), normalise(family or key),
                 runtime or ("numba" if compile else "numpy"),
             )  # fmt: skip
             in_order = sorted(self._kernels.items(), key=lambda item: self._places[item[0]])

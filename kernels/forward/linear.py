@@ -100,7 +100,7 @@ def triple_loop(inputs: Array, weights: Array, bias: Array) -> Array:
     return outputs
 
 
-@linear.kernel("sample_loop")
+@linear.kernel("sample_loop", family="loop")
 def sample_loop(inputs: Array, weights: Array, bias: Array) -> Array:
     """New over ``loop``: the two inner loops are one matrix-vector product per sample."""
     # reads all weights again for every sample: bound by the cache they lie in
@@ -119,7 +119,7 @@ def einsum(inputs: Array, weights: Array, bias: Array) -> Array:
     return outputs
 
 
-@linear.kernel("einsum_path")
+@linear.kernel("einsum_path", family="einsum")
 def einsum_path(inputs: Array, weights: Array, bias: Array) -> Array:
     """New over ``einsum``: the optimised path hands the contraction to BLAS."""
     # looking for the path costs tens of microseconds, whatever the size

@@ -131,7 +131,7 @@ def einsum(inputs: Array, *parameters: Array) -> Array:
     return _forward(einsum_product, inputs, *parameters)
 
 
-@mlp_forward.kernel("einsum_path")
+@mlp_forward.kernel("einsum_path", family="einsum")
 def einsum_path(inputs: Array, *parameters: Array) -> Array:
     """New over ``einsum``: the optimised path hands each layer to BLAS."""
     return _forward(einsum_path_product, inputs, *parameters)

@@ -135,7 +135,7 @@ def einsum(inputs: Array, *parameters: Array) -> Six:
     return layers(einsum_product, inputs, *parameters)
 
 
-@mlp_intermediates.kernel("einsum_path")
+@mlp_intermediates.kernel("einsum_path", family="einsum")
 def einsum_path(inputs: Array, *parameters: Array) -> Six:
     """New over ``einsum``: the optimised path hands each layer to BLAS."""
     return layers(einsum_path_product, inputs, *parameters)

@@ -63,7 +63,7 @@ def loop(inputs: Array) -> Array:
     return outputs
 
 
-@relu.kernel("ufunc")
+@relu.kernel("ufunc", family="arrays")
 def ufunc(inputs: Array) -> Array:
     """New over ``loop``: one call for the whole batch; ``maximum`` passes NaN on as well."""
     # reads B*F, writes B*F, no mask in between

@@ -72,7 +72,7 @@ def loop(outputs: Array, cotangent: Array) -> Array:
     return dinputs
 
 
-@relu_vjp.kernel("ufunc")
+@relu_vjp.kernel("ufunc", family="arrays")
 def ufunc(outputs: Array, cotangent: Array) -> Array:
     """New over ``loop``: a mask of the whole batch, then one select."""
     # the mask is one byte an element, written and read once more

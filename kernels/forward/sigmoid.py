@@ -65,7 +65,7 @@ def loop(inputs: Array) -> Array:
     return outputs
 
 
-@sigmoid.kernel("ufunc", extra_elements=lambda s: s["batch"] * s["features"])
+@sigmoid.kernel("ufunc", family="arrays", extra_elements=lambda s: s["batch"] * s["features"])
 def ufunc(inputs: Array) -> Array:
     """New over ``loop``: each step over the whole batch, a select in place of the branch."""
     # six passes over B*F, in the result and one temporary

@@ -74,7 +74,7 @@ def loop(outputs: Array, cotangent: Array) -> Array:
     return dinputs
 
 
-@sigmoid_vjp.kernel("ufunc")
+@sigmoid_vjp.kernel("ufunc", family="arrays")
 def ufunc(outputs: Array, cotangent: Array) -> Array:
     """New over ``loop``: each step over the whole batch, in the one array of the result."""
     # three passes, reads 5 B*F and writes 3 B*F

@@ -68,7 +68,7 @@ def loop(logits: Array) -> Array:
     return probs
 
 
-@softmax.kernel("ufunc")
+@softmax.kernel("ufunc", family="arrays")
 def ufunc(logits: Array) -> Array:
     """New over ``loop``: each pass over the whole batch, in the one array of the result."""
     # five passes over B*C: bound by the exponential while it fits a cache, by memory beyond

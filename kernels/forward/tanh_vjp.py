@@ -73,7 +73,7 @@ def loop(outputs: Array, cotangent: Array) -> Array:
     return dinputs
 
 
-@tanh_vjp.kernel("ufunc")
+@tanh_vjp.kernel("ufunc", family="arrays")
 def ufunc(outputs: Array, cotangent: Array) -> Array:
     """New over ``loop``: each step over the whole batch, in the one array of the result."""
     # three passes, reads 4 B*F and writes 3 B*F

@@ -68,7 +68,7 @@ def loop(dlogits: Array) -> Array:
     return dbias
 
 
-@bias_gradient.kernel("sum")
+@bias_gradient.kernel("sum", family="arrays")
 def sum_rows(dlogits: Array) -> Array:
     """New over ``loop``: NumPy's sum over the first axis."""
     # reads B*U, adds row after row

@@ -97,7 +97,9 @@ def loop(logits: Array, labels: Array, reduction: str) -> Array:
     return loss
 
 
-@cross_entropy.kernel("indexed", extra_elements=lambda s: s["batch"] * s["classes"])
+@cross_entropy.kernel(
+    "indexed", family="arrays", extra_elements=lambda s: s["batch"] * s["classes"]
+)
 def indexed(logits: Array, labels: Array, *, reduction: str) -> Array:
     """New over ``loop``: each step over the whole batch, the labels' entries picked by index."""
     # five passes over B*C, in one temporary

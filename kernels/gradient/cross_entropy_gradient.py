@@ -96,7 +96,7 @@ def loop(logits: Array, labels: Array, reduction: str) -> Array:
     return dlogits
 
 
-@cross_entropy_gradient.kernel("indexed")
+@cross_entropy_gradient.kernel("indexed", family="arrays")
 def indexed(logits: Array, labels: Array, *, reduction: str) -> Array:
     """New over ``loop``: each step over the whole batch, the labels' entries by index."""
     # five passes over B*C, six for the mean, in the one array of the result

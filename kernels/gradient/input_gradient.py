@@ -100,7 +100,7 @@ def triple_loop(dlogits: Array, weights: Array) -> Array:
     return dinputs
 
 
-@input_gradient.kernel("sample_loop")
+@input_gradient.kernel("sample_loop", family="loop")
 def sample_loop(dlogits: Array, weights: Array) -> Array:
     """New over ``loop``: the two inner loops are one vector-matrix product per sample."""
     # reads all weights again for every sample: bound by the cache they lie in
@@ -117,7 +117,7 @@ def einsum(dlogits: Array, weights: Array) -> Array:
     return np.einsum("bu,uf->bf", dlogits, weights)
 
 
-@input_gradient.kernel("einsum_path")
+@input_gradient.kernel("einsum_path", family="einsum")
 def einsum_path(dlogits: Array, weights: Array) -> Array:
     """New over ``einsum``: the optimised path hands the contraction to BLAS."""
     # looking for the path costs tens of microseconds, whatever the size

@@ -88,7 +88,9 @@ def loop(outputs: Array, targets: Array, reduction: str) -> Array:
     return loss
 
 
-@mean_squared_error.kernel("ufunc", extra_elements=lambda s: s["batch"] * s["classes"])
+@mean_squared_error.kernel(
+    "ufunc", family="arrays", extra_elements=lambda s: s["batch"] * s["classes"]
+)
 def ufunc(outputs: Array, targets: Array, *, reduction: str) -> Array:
     """New over ``loop``: difference, square and sum, each over the whole batch."""
     # three passes over B*C, in one temporary

@@ -80,7 +80,7 @@ def loop(outputs: Array, targets: Array, reduction: str) -> Array:
     return doutputs
 
 
-@mean_squared_error_gradient.kernel("ufunc")
+@mean_squared_error_gradient.kernel("ufunc", family="arrays")
 def ufunc(outputs: Array, targets: Array, *, reduction: str) -> Array:
     """New over ``loop``: difference and factor, each over the whole batch."""
     # two passes over B*C, in the one array of the result

@@ -106,7 +106,7 @@ def loop(probs: Array, labels: Array, reduction: str) -> Array:
     return loss
 
 
-@negative_log_likelihood.kernel("indexed", extra_elements=lambda s: s["batch"])
+@negative_log_likelihood.kernel("indexed", family="arrays", extra_elements=lambda s: s["batch"])
 def indexed(probs: Array, labels: Array, *, reduction: str) -> Array:
     """New over ``loop``: each step over the whole batch, the labels' entries picked by index."""
     # reads one entry of each row, then three passes over B

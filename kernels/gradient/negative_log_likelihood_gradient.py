@@ -99,7 +99,9 @@ def loop(probs: Array, labels: Array, reduction: str) -> Array:
     return dprobs
 
 
-@negative_log_likelihood_gradient.kernel("indexed", extra_elements=lambda s: s["batch"])
+@negative_log_likelihood_gradient.kernel(
+    "indexed", family="arrays", extra_elements=lambda s: s["batch"]
+)
 def indexed(probs: Array, labels: Array, *, reduction: str) -> Array:
     """New over ``loop``: each step over the whole batch, the labels' entries by index."""
     # writes B*C once, reads and writes one entry of each row
@@ -116,7 +118,7 @@ def indexed(probs: Array, labels: Array, *, reduction: str) -> Array:
 
 
 @negative_log_likelihood_gradient.kernel(
-    "ufunc", extra_elements=lambda s: 2 * s["batch"] * s["classes"]
+    "ufunc", family="arrays", extra_elements=lambda s: 2 * s["batch"] * s["classes"]
 )
 def ufunc(probs: Array, labels: Array, *, reduction: str) -> Array:
     """New over ``indexed``: -Y / P, one-hot rows over whole rows, so nothing is indexed."""
@@ -131,7 +133,7 @@ def ufunc(probs: Array, labels: Array, *, reduction: str) -> Array:
     return dprobs
 
 
-@negative_log_likelihood_gradient.kernel("filled", compile=True, parallel=True)
+@negative_log_likelihood_gradient.kernel("filled", family="simd", compile=True, parallel=True)
 def filled(probs: Array, labels: Array, reduction: str, out: Array) -> None:
     """New over ``numba_parallel``: zeros for many rows at once, then the labels' entries."""
     # reads one entry of each row, writes B*C: bound by the write

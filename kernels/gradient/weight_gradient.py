@@ -93,7 +93,9 @@ def triple_loop(inputs: Array, dlogits: Array) -> Array:
     return dweights
 
 
-@weight_gradient.kernel("sample_loop", extra_elements=lambda s: s["units"] * s["features"])
+@weight_gradient.kernel(
+    "sample_loop", family="loop", extra_elements=lambda s: s["units"] * s["features"]
+)
 def sample_loop(inputs: Array, dlogits: Array) -> Array:
     """New over ``loop``: the two inner loops are one outer product per sample, added up."""
     # reads U*F twice and writes it twice for every sample: bound by the cache it lies in
@@ -121,7 +123,7 @@ def einsum(inputs: Array, dlogits: Array) -> Array:
     return np.einsum("bu,bf->uf", dlogits, inputs)
 
 
-@weight_gradient.kernel("einsum_path")
+@weight_gradient.kernel("einsum_path", family="einsum")
 def einsum_path(inputs: Array, dlogits: Array) -> Array:
     """New over ``einsum``: the optimised path hands the contraction to BLAS."""
     # looking for the path costs tens of microseconds, whatever the size

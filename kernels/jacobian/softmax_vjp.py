@@ -120,7 +120,7 @@ def jacobian_matmul(probs: Array, cotangent: Array) -> Array:
     return np.matmul(jacobians.matmul(probs), cotangent[:, :, None])[:, :, 0]
 
 
-@softmax_vjp.kernel("ufunc")
+@softmax_vjp.kernel("ufunc", family="arrays")
 def ufunc(probs: Array, cotangent: Array) -> Array:
     """New over ``jacobian_matmul``: the closed form, so nothing of size B*C*C exists."""
     # four passes over B*C, in the one array of the result

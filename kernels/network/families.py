@@ -1,4 +1,4 @@
-"""Which kernel of an operation a family means: the one of its name, or the next of its kind."""
+"""Which kernel of an operation a name means: the one so called, or the next of its family."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from einbench.names import normalise, unknown
 from einbench.operation import Operation
 from einbench.registry import operation, operations
 
-#: whole arrays at once, whatever the operation calls that
-_ARRAYS = ("ufunc", "indexed", "sum", "matmul", "einsum", "loop")
-#: a family -> its substitutes, the first that exists, where an operation has no such kernel;
-#: every other family, ``matmul`` and ``einsum`` too, has ``_ARRAYS``
+#: what stands in for a kernel, kind after kind, where an operation has none of its family: NumPy
+#: on whole arrays, but compiled loops for compiled ones and Python's for Python's
+_ARRAYS = ("arrays", "matmul", "einsum", "loop")
 FALLBACKS: dict[str, tuple[str, ...]] = {
+    "simd": ("tiled", "numba", "loop"),
+    "tiled": ("numba", "loop"),
     "numba_parallel": ("numba", "loop"),
     "numba": ("loop",),
-    "tiled": ("numba", "loop"),
-    "sample_loop": ("loop",),
     "loop": _ARRAYS,
-    "einsum_path": ("einsum", *_ARRAYS),
 }
 AUTO = "auto"
 
@@ -63,10 +61,19 @@ class Families:
             return _usable(op[self._each[op.name]])
         if self._all == AUTO:
             return None
-        for method in (self._all, *FALLBACKS.get(self._all, _ARRAYS)):
-            if method in op:
-                return _usable(op[method])
+        if self._all in op:
+            return _usable(op[self._all])
+        own = _families()[self._all]
+        for family in (own, *FALLBACKS.get(own, _ARRAYS)):
+            # simplest come first, and the last of a kind is what the others lead to
+            if kind := [kernel for kernel in op if kernel.family == family]:
+                return _usable(kind[-1])
         return next(iter(op))
+
+
+def _families() -> dict[str, str]:
+    """Every method of any operation, and its family."""
+    return {kernel.method: kernel.family for op in operations.values() for kernel in op}
 
 
 def _usable(kernel: Kernel) -> Kernel:
@@ -81,7 +88,7 @@ def _checked_family(choice: str) -> str:
     family = normalise(choice)
     if family == AUTO:
         return AUTO
-    known = dict.fromkeys(method for op in operations.values() for method in op.kernels)
+    known = _families()
     if family not in known:
         raise ValueError(unknown("kernels", choice, [AUTO, *known], " of any operation"))
     for op in operations.values():

@@ -61,6 +61,31 @@ def test_threads_fall_back_to_one_thread() -> None:
     ]  # fmt: skip
 
 
+def test_vectors_by_hand_fall_back_to_tiles_before_loops() -> None:
+    families = Families("simd")
+    found = {name: families.kernel(einbench.operation(name)).method for name in (
+        "relu", "linear", "negative_log_likelihood_gradient"
+    )}  # fmt: skip
+    assert found == {
+        "relu": "simd", "linear": "tiled", "negative_log_likelihood_gradient": "filled"
+    }  # fmt: skip
+
+
+def test_a_kernel_says_its_family_where_it_is_registered() -> None:
+    relu, softmax = einbench.operation("relu"), einbench.operation("softmax")
+    assert relu["ufunc"].family == "arrays"
+    assert relu["numba"].family == "numba"
+    relu.kernel("mine", family="Own-Kind")(relu["ufunc"].function)
+    softmax.kernel("other", family="own_kind")(softmax["ufunc"].function)
+    try:
+        assert Families("other").kernel(relu).method == "mine"
+        assert Families("mine").kernel(softmax).method == "other"
+        assert Families("mine").kernel(einbench.operation("linear")).method == "matmul"
+    finally:
+        relu.remove("mine")
+        softmax.remove("other")
+
+
 def test_every_family_has_a_kernel_of_every_operation() -> None:
     methods = {method for op in einbench.operations.values() for method in op.kernels}
     for method in methods:
