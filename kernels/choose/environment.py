@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from einbench.body import Body
+from einbench.host import threading_layer
 from einbench.host.cpu import cpu_model
 from einbench.host.locks import ForkedLock
-from einbench.jit import threading_layer
 from einbench.operation import Operation
 
 

@@ -19,9 +19,9 @@ import numpy as np
 import psutil
 import threadpoolctl
 
+from einbench.host import threading_layer
 from einbench.host.cpu import cpu_model, sysctl
 from einbench.host.libraries import library
-from einbench.jit import threading_layer
 
 _CACHES = Path("/sys/devices/system/cpu")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")

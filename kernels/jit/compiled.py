@@ -19,8 +19,8 @@ import numpy as np
 from einbench.host.libraries import why_missing
 from einbench.host.locks import ForkedLock
 from einbench.host.memory import for_result
+from einbench.host.threading_layer import start_threads, why_not_parallel
 from einbench.jit.bodies import copy_of, digest_of, globals_of, jit_of, prepare, sources_of
-from einbench.jit.threading_layer import start_threads, why_not_parallel
 
 Form = tuple[Any, ...]  # dtype of the first array, options
 #: shape and dtype of every result, of arrays like those given

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from einbench.host.locks import ForkedLock
+from einbench.host.threading_layer import start_threads
 from einbench.jit.atomics import add, exchange, pause, read
 from einbench.jit.bodies import callback_of, copy_for_numba, helper, jit_of
 from einbench.jit.pool_code import (
@@ -57,7 +58,6 @@ from einbench.jit.pool_code import (
     wait,
     wake,
 )
-from einbench.jit.threading_layer import start_threads
 
 #: times that a thread looks for work before it sleeps, some hundred microseconds, and after how
 #: many it lets others have its core

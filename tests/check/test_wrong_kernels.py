@@ -18,7 +18,7 @@ import einbench
 from einbench.check.judging import Verdict, judge, pose
 from einbench.check.probes import probes
 from einbench.check.verdicts import check_small
-from einbench.jit.threading_layer import start_threads
+from einbench.host.threading_layer import start_threads
 from einbench.operation import Operation
 from einbench.record import Record
 from einbench.verbs.check import check

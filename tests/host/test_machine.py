@@ -13,9 +13,9 @@ import pytest
 import threadpoolctl
 
 from einbench.host import machine as room
+from einbench.host import threading_layer
 from einbench.host.libraries import why_missing
 from einbench.host.machine import limit_threads, machine, usable_threads
-from einbench.jit import threading_layer
 
 NUMBA = pytest.mark.skipif(
     bool(why_missing(("numba",)) or threading_layer.why_not_parallel()),

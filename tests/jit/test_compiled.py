@@ -15,7 +15,7 @@ import einbench
 from einbench.check.error import error
 from einbench.check.layouts import LAYOUTS, as_layout
 from einbench.check.truth import as_tuple, truth
-from einbench.jit import threading_layer
+from einbench.host import threading_layer
 from einbench.jit.compiled import Compiled
 from einbench.kernel import Kernel
 from einbench.problem import Problem

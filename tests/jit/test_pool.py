@@ -17,11 +17,11 @@ import pytest
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 
 from einbench.host.machine import limit_threads, usable_threads
+from einbench.host.threading_layer import why_not_parallel
 from einbench.jit import pool, pool_code
 from einbench.jit.atomics import add, pause, read
 from einbench.jit.compiled import Compiled
 from einbench.jit.linked import Integers, Pointer, at, linked
-from einbench.jit.threading_layer import why_not_parallel
 
 Array = np.ndarray[Any, Any]
 

@@ -104,7 +104,7 @@ print(softmax["numba"](np.zeros((1, 2))))
 def test_asking_whether_a_parallel_kernel_is_available_starts_no_threads() -> None:
     script = """
 import sys, einbench
-from einbench.jit.threading_layer import running_layer
+from einbench.host.threading_layer import running_layer
 print([k.reason for op in einbench.operations.values() for k in op if k.reason and not k.requires],
       "numba" in sys.modules, running_layer())
 import numba

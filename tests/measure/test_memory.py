@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from einbench.host import threading_layer
 from einbench.host.libraries import why_missing
 from einbench.host.memory import available_bytes
-from einbench.jit import compiled, threading_layer
+from einbench.jit import compiled
 from einbench.measure import memory
 from einbench.measure.memory import peak_extra_bytes
 
