@@ -24,6 +24,17 @@ Sizes = Mapping[str, int]
 HERE = ("numpy", "numba")
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where and how a kernel was registered: what makes the same one in another process."""
+
+    module: str = ""
+    compile: bool = False
+    prepare: bool = False
+    parallel: bool = False
+    fastmath: frozenset[str] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Kernel:
     """One way to compute an operation; call it with arrays by position or by name."""
@@ -39,6 +50,11 @@ class Kernel:
     family: str = ""
     #: the library whose arrays it takes; any but `HERE` runs in a process of its own
     runtime: str = "numpy"
+    origin: Origin = Origin()
+    #: times the operation's limit that it may be off: a library has exponentials of its own
+    slack: float = 1.0
+    #: outputs that a library keeps to itself
+    without: tuple[str, ...] = ()
 
     @property
     def function(self) -> Function:

@@ -6,6 +6,7 @@ slow, obvious, wide-precision truth, and the baseline is the denominator of spee
 
 from __future__ import annotations
 
+import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from einbench.arguments import Bound, bind, choose_options
 from einbench.body import Body, Function, Plain
 from einbench.inputs import Input
 from einbench.jit.compiled import Compiled
-from einbench.kernel import Array, Kernel, Sizes
+from einbench.kernel import Array, Kernel, Origin, Sizes
 from einbench.names import check_dtype, normalise, unknown
 from einbench.possible import refuse_impossible
 from einbench.prepared import Prepared
@@ -138,6 +139,7 @@ class Operation:
                 ``prepare`` come together.
         """
         key = normalise(method)
+        module = str(sys._getframe(1).f_globals.get("__name__", ""))
         if isinstance(requires, str):
             raise TypeError(f"requires={requires!r}: expected a tuple of names, ({requires!r},)")
         if compile and prepare:
@@ -178,6 +180,7 @@ class Operation:
             self._kernels[key] = Kernel(
                 self, key, body, extra_elements, tuple(requires), normalise(family or key),
                 runtime or ("numba" if compile else "numpy"),
+                Origin(module, compile, prepare, parallel, fastmath),
             )  # fmt: skip
             in_order = sorted(self._kernels.items(), key=lambda item: self._places[item[0]])
             self._kernels.clear()

@@ -12,6 +12,8 @@ import functools
 from collections.abc import Callable
 
 GROUP = "einbench.kernels"
+#: what this process has loaded: one of its own, which starts for a kernel, loads the same
+loaded_here: list[str] = []
 
 
 def load_plugins() -> list[str]:
@@ -42,6 +44,7 @@ def load_plugins() -> list[str]:
                 "leave plugins out"
             ) from problem
         loaded.append(f"{distribution}: {point.name}")
+    loaded_here[:] = loaded
     return loaded
 
 

@@ -101,6 +101,9 @@ class Record:
     prepare_s: float | None = field(
         default=None, metadata=_said("preparing the kernel, apart from median_s", "s")
     )
+    runtime: str = field(
+        default="numpy", metadata=_said("the library whose arrays the kernel takes")
+    )
     predicted_s: float | None = field(
         default=None, metadata=_said("expected before it was timed, or in place of it", "s/call")
     )

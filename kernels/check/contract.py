@@ -15,11 +15,11 @@ from einbench.problem import Problem
 Array = npt.NDArray[Any]
 
 
-def form(problem: Problem, result: Any) -> str:
+def form(problem: Problem, result: Any, without: Sequence[str] = ()) -> str:
     """Number of outputs, type, dtype and shape; the broken clause in words, or nothing."""
     operation, dtype = problem.operation, problem.dtype
-    names = list(operation.outputs)
-    if len(names) > 1 and not isinstance(result, tuple | list):
+    names = [name for name in operation.outputs if name not in without]
+    if len(operation.outputs) > 1 and not isinstance(result, tuple | list):
         return f"returns {type(result).__name__}, expected a tuple of {len(names)} arrays"
     outputs = as_tuple(operation, result)
     if len(outputs) != len(names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from einbench.operation import Operation
 Array = npt.NDArray[Any]
 
 
-def describe(operation: Operation, got: tuple[Array, ...], expected: Truth, found: Error) -> str:
+def describe(operation: Operation, got: Sequence[Array], expected: Truth, found: Error) -> str:
     """The pattern of the wrong entries: all zeros, all NaN, float32 inside, some rows, all."""
     name, axes = list(operation.outputs.items())[found.output]
     y, reference = got[found.output], expected.outputs[found.output]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from einbench.check import contract
 from einbench.check.diagnosis import describe
 from einbench.check.error import error
 from einbench.check.layouts import as_layout, read_only
-from einbench.check.truth import Case, as_tuple, cut_outputs, exact_truth, truth
+from einbench.check.truth import Case, as_tuple, cut, exact_truth, truth
 from einbench.operation import Operation
 from einbench.problem import Problem
 
@@ -48,32 +49,60 @@ def timed_case(problem: Problem, seed: int, *, tied: bool = False) -> Case:
     return Case(problem, truth(problem, tied=tied, kept=kept))
 
 
+class Incomplete(NamedTuple):
+    """What a library gives of an operation with several outputs, and what it keeps to itself."""
+
+    outputs: Any
+    without: tuple[str, ...]
+
+
 class Kept(NamedTuple):
     """Of a kernel's output, what is judged: a broken contract, or the slice that is kept."""
 
     problem: str
     parts: tuple[Array, ...]
+    #: places of those outputs among all
+    places: tuple[int, ...] = ()
 
 
 def keep(case: Case, result: Any) -> Kept:
     """Check the form of a whole output and keep the slice: all outputs together are large."""
-    if problem := contract.form(case.problem, result):
+    op, without = case.problem.operation, tuple[str, ...]()
+    if isinstance(result, Incomplete):
+        result, without = result
+    if problem := contract.form(case.problem, result, without):
         return Kept(problem, ())
-    op = case.problem.operation
-    return Kept("", cut_outputs(op, as_tuple(op, result), case.truth.kept))
+    places = tuple(n for n, name in enumerate(op.outputs) if name not in without)
+    axes = tuple(op.outputs.values())
+    outputs = zip(as_tuple(op, result), places, strict=True)
+    return Kept("", tuple(cut(a, axes[n], case.truth.kept) for a, n in outputs), places)
 
 
-def judge_kept(case: Case, kept: Kept) -> tuple[float, str]:
-    """Error in units of rounding of a kernel's output, and why it is wrong; empty if right."""
+def judge_kept(case: Case, kept: Kept, slack: float = 1.0) -> tuple[float, str]:
+    """Error in units of rounding of a kernel's output, and why it is wrong; empty if right.
+
+    ``slack`` times the case's limit is allowed.
+    """
     if kept.problem:
         return np.inf, kept.problem
-    problem, expected = case
+    problem, whole = case
+    limit = slack * whole.limit
+    expected = replace(
+        whole,
+        outputs=tuple(whole.outputs[n] for n in kept.places),
+        roundings=tuple(whole.roundings[n] for n in kept.places),
+        limit=limit,
+    )
     found = error(kept.parts, expected)
-    if found.units <= expected.limit:
+    if found.units <= limit:
         return found.units, ""
-    kind = "not equal where every sum is exact" if expected.exact else "wrong"
+    kind = "not equal where every sum is exact" if whole.exact else "wrong"
     at = "" if problem.batch is None else f" ({problem.operation.leading} {problem.batch:,})"
-    said = describe(problem.operation, kept.parts, expected, found)
+    parts: list[Any] = list(whole.outputs)
+    for place, part in zip(kept.places, kept.parts, strict=True):
+        parts[place] = part
+    found = found._replace(output=kept.places[found.output])
+    said = describe(problem.operation, parts, replace(whole, limit=limit), found)
     return found.units, f"{kind} at the timed size: {said}{at}"
 
 

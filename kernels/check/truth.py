@@ -116,12 +116,6 @@ def cut(array: Array, axes: str, kept: Mapping[str, Array]) -> Array:
     return array
 
 
-def cut_outputs(operation: Operation, outputs: Sequence[Array], kept: Mapping[str, Array]) -> Any:
-    """The kept slice of every output."""
-    pairs = zip(outputs, operation.outputs.values(), strict=True)
-    return tuple(cut(output, axes, kept) for output, axes in pairs)
-
-
 def _in_wide(op: Operation, outputs: Sequence[Any]) -> tuple[Array, ...]:
     """Outputs of the reference in the precision they came in, whole numbers as int64."""
     found = []

@@ -39,8 +39,8 @@ def check_sized(
     asked = {axis: size for axis, size in sizes.items() if axis != op.leading}
     batch = sizes.get(op.leading or "", 0)
     posed_at: dict[int, list[Posed]] = {}
-    for method, verdict in passed.items():
-        kernel = op[method]
+    for verdict in passed.values():
+        kernel = verdict.kernel
         affordable = _affordable_batch(kernel, batch, asked, dtype, seed)
         if affordable not in posed_at:
             rng = np.random.default_rng([seed, affordable])

@@ -13,6 +13,7 @@ from einbench.cli.outcome import INTERRUPTED, REJECTED
 from einbench.cli.parameters import (
     batch_option,
     dtypes_option,
+    isolate_option,
     json_option,
     plugins_option,
     seed_option,
@@ -39,6 +40,7 @@ SCHEMA = "einbench.check/1"
 @dtypes_option
 @seed_option
 @json_option("the verdicts")
+@isolate_option
 @plugins_option
 def check(
     operations: tuple[str, ...],
@@ -46,6 +48,7 @@ def check(
     dtypes: tuple[str, ...],
     seed: int,
     json_path: str | None,
+    isolate: bool,
 ) -> int:
     """Judge every kernel against a slow, wide reference on hostile inputs.
 
@@ -70,7 +73,7 @@ def check(
                 if progress is not None:
                     progress(number / len(ops), op.name)
                 for dtype in chosen:
-                    verdicts.extend(judge(op, batch=batch, dtype=dtype, seed=seed))
+                    verdicts.extend(judge(op, batch=batch, dtype=dtype, seed=seed, isolate=isolate))
     except KeyboardInterrupt:
         if not verdicts:
             raise

@@ -12,9 +12,11 @@ from einbench.cli.outcome import INTERRUPTED, REJECTED
 from einbench.cli.parameters import (
     axis_sizes,
     dtypes_option,
+    isolate_option,
     plugins_option,
     positive,
     seed_option,
+    separate,
     separate_batches,
     separate_operations,
     threads_option,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     epilog="\b\nExamples:\n"
     "  einbench compare\n"
     "  einbench compare --operation softmax,relu --batch 1,128 --budget 10\n"
+    "  einbench compare --operation softmax --with torch,jax\n"
     "  einbench compare --operation softmax --size classes=100 --json - | jq .machine"
 )
 @click.option(
@@ -70,6 +73,11 @@ if TYPE_CHECKING:
     "tables go to stderr.",
 )  # fmt: skip
 @click.option("--picture", metavar="PATH.svg", help="Draw the tables to this file as well.")
+@click.option(
+    "--with", "libraries", multiple=True, callback=separate, metavar="LIBRARY",
+    help="Libraries that compete: torch, jax, sklearn; several with commas.",
+)  # fmt: skip
+@isolate_option
 @plugins_option
 def compare(
     names: tuple[str, ...],
@@ -84,6 +92,8 @@ def compare(
     sizes: dict[str, int],
     json_path: str | None,
     picture: str | None,
+    libraries: tuple[str, ...],
+    isolate: bool,
 ) -> int:
     """Check all kernels, time those that are right, and say which is fastest.
 
@@ -109,7 +119,9 @@ def compare(
             data=data,
             memory_bytes=int(memory * 1e9),
             progress=progress,
-            **sizes,
+            with_=libraries,
+            isolate=isolate,
+            **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
         )
     try:
         target.write(comparison.document())

@@ -127,6 +127,12 @@ threads_option = click.option(
 )  # fmt: skip
 
 
+isolate_option = click.option(
+    "--isolate", is_flag=True,
+    help="Run the kernels of each operation in a process of their own.",
+)  # fmt: skip
+
+
 def load_on_request(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
     """Load plugins before anything else is looked at: it may name their operations."""
     if value:

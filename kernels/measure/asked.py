@@ -22,6 +22,8 @@ class Conditions:
     seed: int = 0
     #: as `einbench.auto` calls them, with nothing between
     bare: bool = False
+    #: and write to memory that is there already, where they can
+    reuse_outputs: bool = False
 
 
 @dataclass(frozen=True)

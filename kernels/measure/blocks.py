@@ -122,4 +122,5 @@ def _together(parts: list[Timing]) -> Timing:
         failures=failures,
         rounds=sum(part.rounds for part in parts),
         blocks=tuple(part.rounds for part in parts),
+        beside_s=sum(part.beside_s for part in parts),
     )

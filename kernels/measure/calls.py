@@ -5,20 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
+from einbench.host.memory import for_result
 from einbench.kernel import Kernel
+from einbench.measure.remote import remote
+from einbench.measure.turns import LocalTurn
 from einbench.problem import Problem
 
 Call = Callable[[], object]
 
 
 def bound(kernel: Kernel, problem: Problem) -> Call:
-    """What the kernel's users call; all that it prepares for the problem is prepared now."""
+    """What the kernel's users call, all that it prepares prepared; in a worker, timed there."""
+    if body := remote(kernel):
+        return body.bound(problem.given, problem.options)
     return partial(kernel.prepared(problem.given, problem.options), *problem.given)
 
 
 def bare(kernel: Kernel, problem: Problem) -> Call:
     """What `einbench.auto` calls for such inputs, with nothing between."""
+    if body := remote(kernel):
+        return body.bound(problem.given, problem.options)
     return partial(kernel.entry(problem.given, problem.options), *problem.given)
+
+
+def into(kernel: Kernel, problem: Problem) -> Call:
+    """The same, writing to memory that is there already where the kernel can."""
+    if remote(kernel) or not kernel.takes_out:
+        return bare(kernel, problem)
+    op = problem.operation
+    shapes = op.output_shapes(problem.sizes)
+    memory = tuple(for_result(s, op.output_dtype(n, problem.dtype)) for n, s in shapes.items())
+    for array in memory:
+        array.fill(np.nan if array.dtype.kind == "f" else -1)
+    out = memory if len(memory) > 1 else memory[0]
+    call = kernel.entry(problem.given, problem.options, out)
+    return LocalTurn(partial(call, *problem.given, out), out)
 
 
 def or_raising(make: Callable[[Kernel, Problem], Call], kernel: Kernel, problem: Problem) -> Call:
@@ -35,10 +58,10 @@ def _raise(raised: BaseException) -> object:
 
 def collecting(kernel: Kernel, problem: Problem, made: list[object]) -> Call:
     """As `bound`, and what it returned is put into ``made``."""
-    bound_call = bound(kernel, problem)
+    function = kernel.prepared(problem.given, problem.options)
 
     def call() -> object:
-        made.append(bound_call())
+        made.append(function(*problem.given))
         return made[-1]
 
     return call

@@ -31,7 +31,8 @@ from einbench.measure.admit import (
 )
 from einbench.measure.asked import Conditions, Limits
 from einbench.measure.blocks import interleave_in_blocks
-from einbench.measure.calls import bare, bound, or_raising
+from einbench.measure.calls import bare, bound, into, or_raising
+from einbench.measure.guests import admit_guest, together
 from einbench.measure.placement import randomise_placement
 from einbench.measure.predict import Prediction
 from einbench.measure.ranking import Ranking, rank
@@ -86,8 +87,9 @@ def run(
     limits: Limits,
     clock: Clock = time.perf_counter,
     compiled_s: Mapping[str, float] | None = None,
+    kernels: Mapping[str, Kernel] | None = None,
 ) -> Results:
-    """A record for every kernel of the operation, whatever became of it.
+    """A record for every kernel, whatever became of it.
 
     Args:
         problem: with its inputs.
@@ -98,25 +100,38 @@ def run(
         limits: what it may cost.
         clock: the only source of time, in seconds.
         compiled_s: seconds of compiling that were spent before, by method, and do not count.
+        kernels: by method, where not the operation's own: some that run in workers, too. One
+            without a verdict is a library's, and is judged on the timed inputs.
     """
+    kernels = problem.operation.kernels if kernels is None else kernels
+    own = {m: k for m, k in kernels.items() if m in verdicts or k.reason}
     admissions = {
-        kernel.method: admit(
-            problem, kernel, verdicts[kernel.method], known.get(kernel.method), limits, clock
-        )
-        for kernel in problem.operation
+        method: admit(problem, kernel, verdicts.get(method), known.get(method), limits, clock)
+        for method, kernel in own.items()
     }
     predicted = {method: a.expected for method, a in admissions.items() if a.expected}
     passed = {method: at for method, at in predicted.items() if admissions[method].outcome.passed}
-    answers = answer_exactly(problem, conditions, passed, limits, clock)
+    answers = answer_exactly(problem, kernels, conditions, passed, limits, clock)
     expected = {method: answered.expected for method, answered in answers.items()}
     runnable = {method: expected[method] for method, a in answers.items() if a.outcome.passed}
-    race = _race(problem, conditions, runnable, limits, clock) if runnable else _Race()
+    guests = [kernel for method, kernel in kernels.items() if method not in own]
+    race = _Race()
+    if runnable or guests:
+        case = timed_case(problem, conditions.seed)
+        for kernel in guests:
+            admission = admissions[kernel.method] = admit_guest(kernel, case, limits.call_s)
+            if admission.expected:
+                expected[kernel.method] = admission.expected
+                if admission.outcome.passed:
+                    runnable[kernel.method] = admission.expected
+        if runnable:
+            race = _race(case, kernels, conditions, runnable, limits, clock)
     now_known = {**known, **predicted, **expected, **_medians(problem, race.ranking)}
     findings = _Findings(admissions, answers, race, now_known)
     _measure_roof_again(problem, race.ranking, roofline)
     records = [
         _record(problem, conditions, kernel, findings, roofline, compiled_s or {})
-        for kernel in problem.operation
+        for kernel in kernels.values()
     ]
     return Results(records, race.timing_s, now_known)
 
@@ -127,25 +142,33 @@ def compile_s(kernel: Kernel) -> float | None:
 
 
 def _race(
-    problem: Problem, conditions: Conditions, expected: Predictions, limits: Limits, clock: Clock
+    case: Case,
+    kernels: Mapping[str, Kernel],
+    conditions: Conditions,
+    expected: Predictions,
+    limits: Limits,
+    clock: Clock,
 ) -> _Race:
     """Time these kernels, judge what the last timed call of each returned, rank the right ones."""
-    case = timed_case(problem, conditions.seed)
     began_s = clock()
-    timing = _time(case, conditions, expected, limits, clock)
-    timing_s = clock() - began_s
+    timing = _time(case, kernels, conditions, expected, limits, clock)
+    timing_s = clock() - began_s - timing.beside_s
     outcomes = {method: failure(reason) for method, reason in timing.failures.items()}
     for method, last in timing.outputs.items():
         assert isinstance(last, Kept)  # noqa: S101 - what ``keep`` made of the output
-        outcomes[method] = judge(case, last)
+        outcomes[method] = judge(case, last, kernels[method].slack)
     right = {method: s for method, s in timing.samples.items() if outcomes[method].passed}
-    return _Race(
-        timing, timing_s, outcomes, rank(right, problem.operation.baseline, blocks=timing.blocks)
-    )
+    baseline = case.problem.operation.baseline
+    return _Race(timing, timing_s, outcomes, rank(right, baseline, blocks=timing.blocks))
 
 
 def _time(
-    case: Case, conditions: Conditions, expected: Predictions, limits: Limits, clock: Clock
+    case: Case,
+    kernels: Mapping[str, Kernel],
+    conditions: Conditions,
+    expected: Predictions,
+    limits: Limits,
+    clock: Clock,
 ) -> Timing:
     rng = np.random.default_rng([conditions.seed, 17])
 
@@ -154,8 +177,8 @@ def _time(
         if limits.blocks > 1:
             moved = randomise_placement(problem.given, rng)
             problem = Problem.of(problem.operation, moved, problem.options)
-        make = bare if conditions.bare else bound
-        return {method: or_raising(make, problem.operation[method], problem) for method in expected}
+        make = into if conditions.reuse_outputs else bare if conditions.bare else bound
+        return together({m: or_raising(make, kernels[m], problem) for m in expected})
 
     with np.errstate(all="ignore"):
         return interleave_in_blocks(
@@ -214,6 +237,7 @@ def _record(
         peak_bytes=answered.peak_bytes if answered else None,
         compile_s=None if compiling_s is None else compiling_s - compiled_s.get(method, 0.0),
         prepare_s=kernel.body.prepare_s,
+        runtime=kernel.runtime,
         predicted_s=admission.expected.seconds if admission.expected else None,
     )
     summary = found.race.ranking.summaries.get(method)

@@ -16,6 +16,8 @@ import functools
 import os
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +27,28 @@ from einbench.jit import pool
 
 #: 2 to the power of this many ticks of the processor's clock, 4 being the least it takes
 TIMEOUT = ("OPENBLAS_THREAD_TIMEOUT", "4")
+#: threads of Python that never call BLAS: they wait for what a worker answers
+waiting: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+#: other threads than OpenBLAS's spin too, for less long; what spins for longer is reported as the
+#: processor time between turns
+_PATIENCE_S = 0.5
+LOOK_S = 0.002
+#: the part of a look that may be processor time of something else than spinning
+_STILL = 0.2
+#: looks in a row without any: on a busy machine a thread that spins may wait for its core
+_LOOKS = 3
+
+
+def settle(look_s: float = LOOK_S) -> float:
+    """Return when no thread of this process runs, or patience ends; its processor time by then."""
+    end_s = time.perf_counter() + _PATIENCE_S
+    still = 0
+    while still < _LOOKS and time.perf_counter() < end_s:
+        before_s = time.process_time()
+        time.sleep(look_s)
+        still = still + 1 if time.process_time() - before_s < _STILL * look_s else 0
+    return time.process_time()
 
 
 def stop_spinning() -> None:
@@ -38,7 +62,7 @@ def stop_spinning() -> None:
 
 def _alone() -> bool:
     """Whether no other thread of Python could be in a product; the pool's never are."""
-    return len(set(threading.enumerate()) - pool.threads()) == 1
+    return len(set(threading.enumerate()) - pool.threads() - set(waiting)) == 1
 
 
 def restart_with_timeout() -> None:

@@ -16,6 +16,7 @@ from itertools import repeat
 import numpy as np
 
 from einbench.measure.spinning import stop_spinning
+from einbench.measure.turns import Turn
 from einbench.units import one_line
 
 Call = Callable[[], object]
@@ -51,6 +52,8 @@ class Timing:
     rounds: int
     #: rounds of each block, where they were taken in several
     blocks: tuple[int, ...] = ()
+    #: seconds that the budget did not pay for: of calls that are timed elsewhere
+    beside_s: float = 0.0
 
 
 @dataclass
@@ -64,9 +67,19 @@ class _Entrant:
     call_s: float = math.inf
     samples_s: list[float] = field(default_factory=list)
     output: object = None
+    #: the same call, where it is timed elsewhere
+    turn: Turn | None = None
+    #: seconds that the last sample took beside its calls: nobody's time
+    beside_s: float = 0.0
 
-    def timed(self, calls: int, clock: Clock) -> float:
+    def timed(self, calls: int, clock: Clock, warm: bool = True) -> float:
         """Seconds per call over that many calls, the collector off meanwhile."""
+        if self.turn is not None:
+            start_s = clock()
+            call_s = self.turn.timed(calls, warm)
+            self.call_s = min(self.call_s, call_s)
+            self.beside_s = max(clock() - start_s - calls * call_s, 0.0)
+            return call_s
         call = self.call
         self.output = output = None  # one output at a time: released before the next is made
         collecting = gc.isenabled()
@@ -87,6 +100,9 @@ class _Entrant:
 
     def sample(self, share_s: float, clock: Clock) -> None:
         """One more sample, after one untimed call unless a call is slow."""
+        if self.turn is not None:
+            self.samples_s.append(self.timed(self.calls, clock, self.call_s <= share_s))
+            return
         stop_spinning()
         if self.call_s <= share_s:
             self.output = None
@@ -96,6 +112,10 @@ class _Entrant:
     def round_s(self, share_s: float) -> float:
         """What the next round will cost."""
         return self.call_s * (self.calls + (self.call_s <= share_s))
+
+    def last(self) -> object:
+        """What is kept of the last output; of a call that is timed elsewhere it comes now."""
+        return self.output if self.turn is None else self.keep(self.turn.result())
 
 
 def interleave(
@@ -126,6 +146,8 @@ def interleave(
       sample on). From round 8: while the budget lasts, at most ``most_rounds``.
     - The first sample of a slow call costs the budget nothing, or one slow loop would
       leave the contenders without samples.
+    - A call that is a `Turn` is timed where it is made; until round 7 the budget pays for its calls
+      and not for what comes before and after them.
 
     So every kernel has one sample at least, one that is not slow three, and no cell takes
     longer than the warm-up, three budgets and one slow call each. The budget begins after the
@@ -160,7 +182,11 @@ def interleave(
     for name, call in calls.items():
         try:
             entrants[name] = _warmed_up(
-                _Entrant(call, keep), expected_s.get(name), share_s, min_sample_s, clock
+                _Entrant(call, keep, turn=call if isinstance(call, Turn) else None),
+                expected_s.get(name),
+                share_s,
+                min_sample_s,
+                clock,
             )
         except (Exception, SystemExit) as problem:
             failures[name] = one_line(problem)
@@ -169,19 +195,22 @@ def interleave(
     asked_s, budget_s = budget_s, max(budget_s, least_calls * best_s)
     share_s = budget_s / (2 * max(3, len(calls)))
     start_s = clock()
-    free_s = 0.0
+    free_s = all_beside_s = 0.0
     rounds = 0
     racing = list(entrants)
     while racing and rounds < most_rounds:
         for place in rng.permutation(len(racing)):
             name = racing[place]
-            called_s, free = clock(), not rounds and entrants[name].call_s > share_s
+            entrant = entrants[name]
+            called_s, free = clock(), not rounds and entrant.call_s > share_s
             try:
-                entrants[name].sample(share_s, clock)
+                entrant.sample(share_s, clock)
             except (Exception, SystemExit) as problem:
                 failures[name] = one_line(problem)
                 del entrants[name]
-            free_s += (clock() - called_s) if free else 0.0
+            beside_s = entrant.beside_s if rounds < least_rounds else 0.0
+            free_s += (clock() - called_s) if free else beside_s
+            all_beside_s += entrant.beside_s
         rounds += 1
         racing = [name for name in racing if name in entrants]
         # calls may be shorter than was foreseen
@@ -199,15 +228,23 @@ def interleave(
             sure = rounds < min(FIRST_ROUNDS, least_rounds)
             racing = [name for name in racing if sure and entrants[name].call_s <= share_s]
 
+    outputs: dict[str, object] = {}
+    for name, entrant in list(entrants.items()):
+        try:
+            outputs[name] = entrant.last()
+        except (Exception, SystemExit) as problem:
+            failures[name] = one_line(problem)
+            del entrants[name]
     return Timing(
         samples={
             name: (*entrant.samples_s, *repeat(math.nan, rounds - len(entrant.samples_s)))
             for name, entrant in entrants.items()
         },
         calls_per_sample={name: entrant.calls for name, entrant in entrants.items()},
-        outputs={name: entrant.output for name, entrant in entrants.items()},
+        outputs=outputs,
         failures=failures,
         rounds=rounds,
+        beside_s=all_beside_s,
     )
 
 

@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from einbench.check.judging import Verdict
 from einbench.check.verdicts import check_sized, check_small
+from einbench.host.machine import usable_threads
+from einbench.measure.competing import Competing
 from einbench.names import check_dtype
 from einbench.operation import Operation
 from einbench.registry import as_operations
@@ -19,6 +21,7 @@ def check(
     batch: int | None = None,
     dtype: npt.DTypeLike = "float32",
     seed: int = 0,
+    isolate: bool = False,
     **sizes: int,
 ) -> list[Verdict]:
     """Judge every kernel of an operation (or of several), also those that cannot run here.
@@ -28,14 +31,18 @@ def check(
     one.
 
     Raises:
-        ValueError: an operation, dtype, axis or size that is not known.
+        ValueError: an operation, dtype, axis or size that is not known; or a kernel is isolated
+            that cannot be given to another process.
     """
     chosen = check_dtype(dtype)
     found: list[Verdict] = []
-    for op in as_operations(op_or_name):
-        full = op.all_sizes(batch, sizes)
-        found.extend(check_small(op, op, chosen, seed))
-        passed = {v.method: v for v in found if v.kernel.operation is op and v.passed}
-        at_size = {v.method: v for v in check_sized(op, passed, full, chosen, seed)}
-        found = [at_size.get(v.method, v) if v.kernel.operation is op else v for v in found]
+    competing = Competing(isolate=isolate)
+    with competing.started(usable_threads()):
+        for op in as_operations(op_or_name):
+            full = op.all_sizes(batch, sizes)
+            small = list(check_small(op, competing.kernels(op).values(), chosen, seed))
+            passed = {v.method: v for v in small if v.passed}
+            at_size = {v.method: v for v in check_sized(op, passed, full, chosen, seed)}
+            found.extend(at_size.get(v.method, v) for v in small)
+            competing.end(op)
     return found

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from einbench.check.judging import Verdict
 from einbench.check.layouts import check_layout
 from einbench.check.verdicts import check_small
 from einbench.host.machine import limit_threads, machine
 from einbench.measure.asked import MEMORY_BYTES, Conditions, Limits
+from einbench.measure.competing import Competing
 from einbench.measure.roofline import Roofline
 from einbench.measure.run import Predictions, run
 from einbench.measure.workload import (
@@ -71,6 +71,9 @@ def compare(
     data: str | os.PathLike[str] | None = None,
     memory_bytes: int = MEMORY_BYTES,
     progress: Progress | None = None,
+    with_: str | Iterable[str] = (),
+    isolate: bool = False,
+    reuse_outputs: bool = False,
     **sizes: int,
 ) -> Comparison:
     """Check all kernels of these operations, time them on MNIST batches, and rank them.
@@ -87,6 +90,10 @@ def compare(
         data: a folder with another image set in IDX format; None takes the shipped MNIST.
         memory_bytes: most temporaries a kernel may declare before it is skipped.
         progress: called with the part done and what is being done.
+        with_: libraries that compete: ``torch``, ``jax``, ``sklearn``; each in a process of its
+            own. They are judged on the timed inputs, and allowed `Kernel.slack` times the limit.
+        isolate: the kernels of an operation run in a process of their own.
+        reuse_outputs: kernels write to memory that is there already, where they can.
         sizes: sizes of axes other than that of rows, ``classes=100`` say.
 
     Returns:
@@ -107,36 +114,45 @@ def compare(
     images = load_images(data)  # type: ignore[arg-type]  # any path
     plans = [_plan(op, d, chosen_batches, images, sizes) for d in chosen_dtypes for op in ops]
     _refuse_too_large(plans, images)
-    settings = {
+    if isinstance(with_, str):
+        with_ = (with_,)
+    competing = Competing(tuple(with_), isolate)
+    settings: dict[str, Any] = {
         "batches": list(chosen_batches), "dtypes": [d.name for d in chosen_dtypes],
         "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,
         "data": images.source, "operations": [op.name for op in ops],
     }  # fmt: skip
+    settings |= competing.settings()
     records: list[Record] = []
     interrupted = False
     report = progress or (lambda part, label: None)
-    with limit_threads(threads) as used:
-        clock = _Budget(plans, budget_s, start_s)
+    with limit_threads(threads) as used, competing.started(used):
+        clock = _Budget(plans, budget_s, start_s, bounded=not settings.get("with"))
         roofline = Roofline(used)
+        conditions = Conditions(layout, used, seed, reuse_outputs=reuse_outputs)
         try:
             for plan in plans:
                 report(clock.part_done, f"{plan.operation.name}: checking")
-                verdicts = _verdicts(plan, seed)
+                kernels = competing.kernels(plan.operation)
+                judged = check_small(plan.operation, kernels.values(), plan.dtype, seed)
+                verdicts = {verdict.method: verdict for verdict in judged}
                 known: Predictions = {}
-                for problem, weight in zip(plan.problems, plan.weights, strict=True):
-                    report(clock.part_done, str(problem))
+                for asked, weight in zip(plan.problems, plan.weights, strict=True):
+                    report(clock.part_done, str(asked))
+                    problem = workload(asked, images, seed, layout)
                     limits = Limits(clock.share_s(weight), clock.call_s, memory_bytes)
                     measured = run(
-                        workload(problem, images, seed, layout),
-                        Conditions(layout, used, seed),
-                        verdicts, known, roofline, limits,
+                        problem, conditions, verdicts, known, roofline, limits,
+                        kernels={**kernels, **competing.guests(problem)},
                     )  # fmt: skip
                     known = measured.known
                     records.extend(measured.records)
                     clock.spent(weight, measured.timing_s)
+                    competing.release()
+                competing.end(plan.operation)
         except KeyboardInterrupt:
             interrupted = True
-        settings["timed_s"] = clock.timed_s
+        settings |= {"timed_s": clock.timed_s, **competing.facts()}
         report(1.0, "interrupted" if interrupted else "done")
         facts = {**machine(), "threads": used}
     return Comparison(records, facts, settings, time.perf_counter() - start_s, interrupted)
@@ -149,12 +165,14 @@ class _Budget:
     says what they will take, and only the rest of the wall time is there for the clock.
     """
 
-    def __init__(self, plans: list[_Plan], budget_s: float | None, start_s: float) -> None:
+    def __init__(
+        self, plans: list[_Plan], budget_s: float | None, start_s: float, *, bounded: bool = True
+    ) -> None:
         self._weight = self._all = sum(sum(plan.weights) for plan in plans)
         self._left_s = BUDGET_S if budget_s is None else budget_s
         self._start_s = start_s
         # a budget given by the caller is kept whatever the wall clock says
-        self._wall_s = _WALL_S if budget_s is None else float("inf")
+        self._wall_s = _WALL_S if budget_s is None and bounded else float("inf")
         self.timed_s = 0.0
         self.call_s = min(_CALL_S, max(0.05, self._left_s / 20))
 
@@ -234,8 +252,3 @@ def _refuse_too_large(plans: list[_Plan], images: Images) -> None:
     for plan in plans:
         if shows_images(plan.problems[-1], images):
             refuse_too_large(plan.problems[-1].rows, images)
-
-
-def _verdicts(plan: _Plan, seed: int) -> dict[str, Verdict]:
-    op = plan.operation
-    return {v.method: v for v in check_small(op, op, plan.dtype, seed)}

@@ -1,0 +1,140 @@
+"""How a kernel gets into another process: by the names it was registered under, or in a pickle.
+
+A pickle is made by this very process and goes through the pipe; none is ever read from a file.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import importlib
+import zlib
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+from einbench.kernel import Kernel
+from einbench.operation import Operation
+from einbench.registry import operation, operations
+
+#: what of an operation calls a kernel; the rest judges it, which is done where it is asked
+_CALLING = ("name", "formula", "inputs", "outputs", "sizes", "options", "integer_outputs",
+            "leading")  # fmt: skip
+
+
+class Refused(ValueError):  # noqa: N818 - what happened to it
+    """A kernel that no other process can be given."""
+
+
+def named(kernel: Kernel) -> dict[str, Any] | None:
+    """By module and names, for one that importing the module registers; None for any other."""
+    op = kernel.operation
+    if kernel.origin.module == "" and kernel.runtime != "numpy":
+        return {"library": kernel.runtime, "operation": op.name, "method": kernel.method}
+    if operations.get(op.name) is not op or kernel.origin.module in ("", "__main__"):
+        return None
+    return {
+        "module": kernel.origin.module, "operation": op.name, "method": kernel.method,
+        "code": fingerprint(kernel.body.source),
+    }  # fmt: skip
+
+
+def found(names: Mapping[str, Any]) -> Kernel | None:
+    """The kernel of those names in this process, after importing its module; None if it differs."""
+    if "library" in names:
+        from einbench.libraries import guests
+
+        kernels = guests(names["library"])[names["operation"]]
+        return next(k for k in kernels if k.method == names["method"])
+    try:
+        importlib.import_module(names["module"])
+        kernel = operation(names["operation"])[names["method"]]
+    except (ImportError, ValueError):
+        return None
+    return kernel if fingerprint(kernel.body.source) == names["code"] else None
+
+
+def pickled(kernel: Kernel) -> dict[str, Any]:
+    """The kernel itself, with the functions of its module that it calls.
+
+    Raises:
+        Refused: cloudpickle is not there, or cannot.
+    """
+    what = f"{kernel.operation.name}[{kernel.method!r}] is registered by no module that can be "
+    what += "imported"
+    try:
+        import cloudpickle
+    except ImportError:
+        raise Refused(
+            f"{what}: put it in a file, or install cloudpickle (pip install 'einbench[isolate]')"
+        ) from None
+    op = kernel.operation
+    facts = {name: getattr(op, name) for name in _CALLING}
+    parts = {
+        "operation": {**facts, "inputs": dict(op.inputs)},
+        "method": kernel.method,
+        "origin": dataclasses.asdict(kernel.origin),
+        "requires": kernel.requires,
+        "runtime": kernel.runtime,
+        "function": kernel.body.source,
+    }
+    home = _home(kernel)
+    try:
+        if home is not None:
+            cloudpickle.register_pickle_by_value(home)
+        try:
+            content = cloudpickle.dumps(parts)
+        finally:
+            if home is not None:
+                cloudpickle.unregister_pickle_by_value(home)
+    except Exception as problem:
+        raise Refused(f"{what}, and cloudpickle cannot pass it on: {problem}") from problem
+    return {"pickle": base64.b64encode(content).decode("ascii")}
+
+
+def unpickled(text: str) -> Kernel:
+    """What `pickled` made in the process that started this one."""
+    import pickle
+
+    parts = pickle.loads(base64.b64decode(text))  # noqa: S301 - through the pipe, from the parent
+    op = Operation(
+        **parts["operation"], reference=_judged_elsewhere, scale=_judged_elsewhere,
+        flops=_judged_elsewhere,
+    )  # fmt: skip
+    how = {name: value for name, value in parts["origin"].items() if name != "module"}
+    op.kernel(parts["method"], requires=parts["requires"], runtime=parts["runtime"], **how)(
+        parts["function"]
+    )
+    return op[parts["method"]]
+
+
+def fingerprint(function: Any) -> int:
+    """Of a function's code and constants: another function under the same name has another."""
+    code = getattr(function, "__code__", None)
+    parts = list(_words(code)) if code is not None else [getattr(function, "__qualname__", "")]
+    return zlib.crc32("\n".join(parts).encode("utf-8", "backslashreplace"))
+
+
+def _words(code: Any) -> Iterator[str]:
+    yield code.co_code.hex()
+    yield repr(code.co_names)
+    for constant in code.co_consts:
+        if hasattr(constant, "co_code"):
+            yield from _words(constant)
+        elif isinstance(constant, frozenset):  # in another order in every process
+            yield repr(sorted(map(repr, constant)))
+        else:
+            yield repr(constant)
+
+
+def _home(kernel: Kernel) -> ModuleType | None:
+    """The module of its function: a worker may not find it, so what it uses goes along."""
+    import sys
+
+    name = getattr(kernel.body.source, "__module__", None)
+    own = name in (None, "__main__") or str(name).partition(".")[0] == "einbench"
+    return None if own else sys.modules.get(str(name))
+
+
+def _judged_elsewhere(*arrays: Any, **options: Any) -> Any:
+    raise NotImplementedError("a worker calls kernels and judges none")

@@ -1,0 +1,133 @@
+"""The other end of a worker: a process to ask, with patience that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from einbench.libraries.runtimes import Runtime
+from einbench.measure.answers import raise_again
+from einbench.measure.spinning import waiting
+from einbench.plugins import loaded_here
+
+#: of pools that ask the environment: BLAS and OpenMP, numba, XLA
+_THREADS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NPROC",
+)  # fmt: skip
+#: importing PyTorch from a cold disk, and compiling with it
+PATIENCE_S = 300.0
+#: for a process to end by itself; one that is busy with a call is not waited for
+_GOODBYE_S = 5.0
+
+
+class WorkerEnded(Exception):  # noqa: N818 - a state of a process, not a mistake of the caller
+    """A worker's process is gone, and why."""
+
+
+class Process:
+    """A worker's process; nothing of it is left after ``close``."""
+
+    def __init__(self, library: Runtime, threads: int, patience_s: float = PATIENCE_S) -> None:
+        """Start it, and wait until its library is imported.
+
+        Raises:
+            WorkerEnded: it did not start.
+            Exception: what importing the library raised.
+        """
+        self._patience_s = patience_s
+        self._busy = False
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        environment = {key: v for key, v in os.environ.items() if key != "PYTHONSAFEPATH"}
+        environment |= dict.fromkeys(_THREADS, str(threads)) | dict(library.environment)
+        # modules are found where they are found here, and not beside the module that is run
+        environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of our own
+            [sys.executable, "-P", "-m", "einbench.measure.worker", library.name, str(threads),
+             *["plugins"] * bool(loaded_here)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment,
+            text=True, encoding="utf-8",
+            start_new_session=True,  # Ctrl-C is for this process, which ends its workers itself
+        )  # fmt: skip
+        self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        waiting.add(self._listener)
+        self._listener.start()
+        try:
+            self._answer("to start")
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, do: str, **fields: Any) -> Mapping[str, Any]:
+        """Send a request and wait for its answer.
+
+        Raises:
+            WorkerEnded: the process died, or no answer came in time.
+            Exception: what the kernel raised, as the same type where Python has it.
+        """
+        stdin = self._process.stdin
+        assert stdin is not None  # noqa: S101 - it is a pipe
+        self._busy = True
+        # where the process is gone, its answer says so
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            stdin.write(json.dumps({"do": do, **fields}) + "\n")
+            stdin.flush()
+        return self._answer(f"to {do}")
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked anything more."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End the process, politely where it listens."""
+        process = self._process
+        with contextlib.suppress(BrokenPipeError):
+            if process.stdin is not None:
+                process.stdin.close()
+        try:
+            process.wait(0 if self._busy else _GOODBYE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._listener.join()
+        self._log.close()
+
+    def _answer(self, asked: str) -> Mapping[str, Any]:
+        try:
+            line = self._answers.get(timeout=self._patience_s)
+        except queue.Empty:
+            self._process.kill()
+            raise WorkerEnded(
+                f"no answer within {self._patience_s:.0f} s (asked {asked})"
+            ) from None
+        self._busy = False
+        if line is None:
+            status = self._process.wait()
+            raise WorkerEnded(f"died with status {status} (asked {asked}): {self._last_words()}")
+        reply: Mapping[str, Any] = json.loads(line)
+        if "raised" in reply:
+            raise_again(reply["raised"])
+        return reply
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        with self._process.stdout as answers:
+            for line in answers:
+                self._answers.put(line)
+        self._answers.put(None)
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip() if lines else "it left no words"

@@ -1,0 +1,201 @@
+"""A kernel that is called in a worker, as every other kernel is called here.
+
+What it does there is seen here: a changed input is changed, a result is new memory where it was
+new there, what it raises is raised, and where its process dies that is the reason.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from operator import is_
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench.body import Function, copy_to
+from einbench.check.sized import Incomplete
+from einbench.kernel import HERE, Kernel
+from einbench.libraries.runtimes import Runtime, runtime
+from einbench.measure import carrying
+from einbench.measure.answers import Hearing
+from einbench.measure.process import Process, WorkerEnded
+from einbench.measure.workers import Workers
+
+Array = npt.NDArray[Any]
+
+
+def hosted(kernels: Iterable[Kernel], workers: Workers, isolate: bool = False) -> list[Kernel]:
+    """Kernels as they are where they run here, else called in a worker; all where isolated."""
+    return [
+        k if k.runtime in HERE and not isolate else replace(k, body=Remote(workers, k))
+        for k in kernels
+    ]
+
+
+def remote(kernel: Kernel) -> Remote | None:
+    """The body of a kernel that is called in a worker; None of any other."""
+    return kernel.body if isinstance(kernel.body, Remote) else None
+
+
+class Remote:
+    """The body of a kernel that is called in a worker."""
+
+    def __init__(self, workers: Workers, kernel: Kernel) -> None:
+        self._workers = workers
+        self._kernel = kernel
+        self._process: Process | None = None
+        self._hearing = Hearing()
+        self.source = kernel.body.source
+        self.parallel = kernel.body.parallel
+        self.takes_out = kernel.takes_out
+        self.without = kernel.without
+        self.compile_s = None
+        self.prepare_s: float | None = None
+        #: why its process has died, where it has
+        self.ended = ""
+        self._bound: BoundThere | None = None
+
+    def files(self) -> frozenset[str]:
+        """Those of the kernel itself."""
+        return self._kernel.body.files()
+
+    def why_unavailable(self) -> str:
+        """The library is not there, or no other process can be given the kernel."""
+        try:
+            library: Runtime = runtime(self._kernel.runtime)
+        except ValueError as problem:
+            return str(problem)
+        return library.reason or self._kernel.body.why_unavailable()
+
+    def __call__(self, *arrays: Array, out: Any = None, **options: str) -> Any:
+        """One call there, with these arrays."""
+        outs = () if out is None else out if isinstance(out, tuple) else (out,)
+        given = (*arrays, *outs) if self.takes_out else arrays
+        strict = any(f[0] == "error" and issubclass(RuntimeWarning, f[2]) for f in warnings.filters)
+        with self.running() as process:
+            memory, where, _ = self._workers.put(given)
+            try:
+                answer = process.ask(
+                    "call", kernel=self.key, memory=memory, places=where, options=dict(options),
+                    outs=len(given) - len(arrays), errors=np.geterr(), strict=strict,
+                    results=self._workers.room(0),
+                )  # fmt: skip
+            finally:
+                if process.alive:
+                    self._workers.take_back(given)
+            result = self._workers.heard(process, answer, self._hearing, arrays)
+        if out is None:
+            return result
+        if not self.takes_out:
+            copy_to(out, result)
+        return out
+
+    def prepared(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
+        """A function that calls it there."""
+        return partial(self, **options) if options else self
+
+    def entry(
+        self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
+    ) -> Function:
+        """The same."""
+        if out is None:
+            return self.prepared(arrays, options)
+        return lambda *given: self(*given[:-1], out=given[-1], **options)
+
+    def bound(self, arrays: Sequence[Array], options: Mapping[str, str]) -> BoundThere:
+        """A call with these arrays that is timed there."""
+        bound = BoundThere(self, self._workers, tuple(arrays), dict(options))
+        if self._bound is None or not self._bound.serves(bound):
+            self._bound = bound
+        return self._bound
+
+    def ready(self) -> None:
+        """Its process has the kernel.
+
+        Raises:
+            Refused: no other process can be given it.
+        """
+        with suppress(WorkerEnded, ImportError), self.running():
+            pass
+
+    @property
+    def key(self) -> str:
+        """Of the kernel, among all that a process is given."""
+        return f"{self._kernel.operation.name}[{self._kernel.method}]"
+
+    @contextmanager
+    def running(self) -> Iterator[Process]:
+        """The process, which has the kernel by then; how it died is kept."""
+        try:
+            yield self._started()
+        except WorkerEnded as problem:
+            self.ended = str(problem)
+            raise
+
+    def _started(self) -> Process:
+        process = self._workers.process(self._kernel)
+        if process is not self._process:
+            names = carrying.named(self._kernel)
+            known = names is not None and process.ask("load", kernel=self.key, names=names)["found"]
+            if not known:
+                process.ask("load", kernel=self.key, **carrying.pickled(self._kernel))
+            self._process, self._hearing = process, Hearing()
+        return process
+
+
+class BoundThere:
+    """A kernel with its arguments in a worker: prepared with the first result, then timed."""
+
+    def __init__(
+        self, remote: Remote, workers: Workers, arrays: tuple[Array, ...], options: dict[str, str]
+    ) -> None:
+        self._remote = remote
+        self._workers = workers
+        self._arrays = arrays
+        self._options = options
+        #: the process in which it is prepared, and the pool's generation then
+        self._bound: tuple[Process, int] | None = None
+
+    def __call__(self) -> Any:
+        """What one call gives."""
+        return self.result()
+
+    def timed(self, calls: int, warm: bool) -> float:
+        """Seconds of a call on the worker's clock, both processes quiet before."""
+        with self._remote.running() as process:
+            if self._bound != (process, self._workers.generation):
+                self._bind(process)
+            self._workers.quiet()
+            answer = process.ask("timed", key=self._remote.key, calls=calls, warm=warm)
+        return float(answer["call_s"])
+
+    def result(self) -> Any:
+        """Of one more call; of the first, where it is not prepared yet."""
+        with self._remote.running() as process:
+            if self._bound != (process, self._workers.generation):
+                answer = self._bind(process)
+            else:
+                answer = process.ask("result", key=self._remote.key, results=self._workers.room(0))
+            found = self._workers.heard(process, answer, Hearing(), self._arrays)
+        without = self._remote.without
+        return Incomplete(found, without) if without else found
+
+    def serves(self, other: BoundThere) -> bool:
+        """Whether it is the same call."""
+        same = len(self._arrays) == len(other._arrays) and self._options == other._options
+        return same and all(map(is_, self._arrays, other._arrays))
+
+    def _bind(self, process: Process) -> Mapping[str, Any]:
+        memory, where, stamp = self._workers.put(self._arrays)
+        answer = process.ask(
+            "bind", key=self._remote.key, kernel=self._remote.key, memory=memory, places=where,
+            stamp=stamp, options=self._options, results=self._workers.room(0),
+        )  # fmt: skip
+        self._bound = process, self._workers.generation
+        self._remote.prepare_s = float(answer["prepare_s"])
+        return answer

@@ -1,0 +1,155 @@
+"""Arrays in memory that two processes share, laid out as they lie: their strides and flags too.
+
+The process that asks makes the memory, lets it grow, and removes it; a worker only looks at it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench.host.memory import LINE_BYTES
+from einbench.units import bytes_text
+
+Array = npt.NDArray[Any]
+#: an array without its numbers, ready for JSON
+Place = dict[str, Any]
+
+
+def places(arrays: Sequence[Array]) -> tuple[list[Place], int]:
+    """Where arrays lie one after the other, as each does now; bytes of all."""
+    found: list[Place] = []
+    end = 0
+    for array in arrays:
+        low, high = np.lib.array_utils.byte_bounds(array) if array.size else (0, 0)
+        first = array.ctypes.data - low if array.size else 0
+        found.append({
+            "dtype": array.dtype.str, "shape": array.shape, "strides": array.strides,
+            "begin": end, "bytes": high - low, "offset": end + first,
+            "writeable": array.flags.writeable,
+        })  # fmt: skip
+        end += -(-(high - low) // LINE_BYTES) * LINE_BYTES
+    return found, end
+
+
+def view(place: Place, memory: Any) -> Array:
+    """The array that lies there, which may be written to."""
+    dtype, shape = np.dtype(place["dtype"]), tuple(place["shape"])
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    return np.ndarray(shape, dtype, memory, place["offset"], tuple(place["strides"]))
+
+
+def fill(place: Place, memory: Any, array: Array) -> None:
+    """The numbers of an array; what lies between them is NaN, or -1."""
+    if place["bytes"] > array.nbytes:
+        np.frombuffer(memory, np.uint8, place["bytes"], place["begin"])[...] = 255
+    view(place, memory)[...] = array
+
+
+def flagged(place: Place, memory: Any) -> Array:
+    """The array that lies there, to be written to only where the original may be."""
+    array = view(place, memory)
+    array.flags.writeable = place["writeable"]
+    return array
+
+
+def private(arrays: Sequence[Array]) -> list[Array]:
+    """Copies in memory of this process alone, laid out alike."""
+    copies = []
+    for array in arrays:
+        (place,), size = places([array])
+        memory = np.empty(size, np.uint8)
+        fill(place, memory, array)
+        copies.append(flagged(place, memory))
+    return copies
+
+
+class Arena:
+    """Memory that another process may look at by its name; it grows, and ends with ``close``."""
+
+    def __init__(self) -> None:
+        self._memory: SharedMemory | None = None
+
+    @property
+    def name(self) -> str:
+        """By which it is found."""
+        return self._memory.name if self._memory is not None else ""
+
+    def reserve(self, size: int) -> memoryview:
+        """So many bytes at least; what was in it is gone where it had to grow.
+
+        Raises:
+            MemoryError: the system has no such memory left.
+        """
+        if self._memory is None or self._memory.size < size:
+            self.close()
+            self._memory = _made(max(size, 1 << 16))
+        buffer = self._memory.buf
+        assert buffer is not None  # noqa: S101 - it is not closed
+        return buffer
+
+    def close(self) -> None:
+        """Nothing of it is left; a view that somebody still holds keeps its pages till then."""
+        memory, self._memory = self._memory, None
+        if memory is not None:
+            memory.unlink()
+            with contextlib.suppress(BufferError):
+                memory.close()
+
+
+def _made(size: int) -> SharedMemory:
+    memory = SharedMemory(create=True, size=size)
+    try:
+        # without this, pages that are not there would end the process when they are written
+        if hasattr(os, "posix_fallocate") and (file := getattr(memory, "_fd", -1)) >= 0:
+            os.posix_fallocate(file, 0, size)
+    except OSError as problem:
+        memory.close()
+        memory.unlink()
+        raise MemoryError(
+            f"no {bytes_text(size)} of shared memory are left ({problem.strerror}); a container "
+            "has more with --shm-size=2g"
+        ) from problem
+    return memory
+
+
+class Attached:
+    """What a worker has open of another's memory."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, SharedMemory] = {}
+        #: still looked at by somebody: closed when the process ends
+        self._kept: list[SharedMemory] = []
+
+    def memory(self, name: str, role: str) -> Any:
+        """The bytes under that name; an older memory of the same role is let go."""
+        held = self._open.get(role)
+        if held is None or held.name != name:
+            if held is not None:
+                try:
+                    held.close()
+                except BufferError:
+                    self._kept.append(held)
+            self._open[role] = held = _attach(name)
+        return held.buf
+
+
+def _attach(name: str) -> SharedMemory:
+    """Without a tracker of this process, which would remove what is another's."""
+    if sys.version_info >= (3, 13):
+        return SharedMemory(name, track=False)
+    register = resource_tracker.register
+    resource_tracker.register = lambda *_: None
+    try:
+        return SharedMemory(name)
+    finally:
+        resource_tracker.register = register

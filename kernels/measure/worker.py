@@ -1,0 +1,250 @@
+"""A process that calls kernels and times them: it answers requests, a line of JSON each.
+
+    python -m einbench.measure.worker RUNTIME THREADS [plugins]
+
+What a kernel raises is an answer too, and the process goes on; what it prints goes to the log.
+Before and after a turn the process is quiet: what it uses meanwhile is reported with its turn.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TextIO
+
+import numpy as np
+
+from einbench.kernel import Kernel
+from einbench.libraries.contestants import Contestant, Way
+from einbench.libraries.runtimes import Array, Runtime, runtime
+from einbench.measure.answers import Telling, Words, raised
+from einbench.measure.carrying import found, unpickled
+from einbench.measure.shared import Attached, Place, flagged, private
+from einbench.measure.spinning import settle
+from einbench.measure.turns import turn_s
+from einbench.problem import Problem
+
+
+class Worker:
+    """What the process holds between requests."""
+
+    def __init__(self, library: Runtime) -> None:
+        self._library = library
+        self._kernels: dict[str, Kernel] = {}
+        self._ways: dict[str, tuple[Kernel, Way]] = {}
+        self._attached = Attached()
+        self._telling = Telling()
+        self._inputs: tuple[int, list[Array], list[Any]] = (-1, [], [])
+        self._pending: list[Array] = []
+        self._quiet_s = time.process_time()
+        self._idle_s: list[float] = []
+
+    def load(self, kernel: str, names: Words | None = None, pickle: str = "") -> Words:
+        """A kernel, to be asked for by that key."""
+        self._telling.forget()
+        made = unpickled(pickle) if names is None else found(names)
+        if made is not None:
+            self._kernels[kernel] = made
+        return {"found": made is not None}
+
+    def call(
+        self, kernel: str, memory: str, places: list[Place], options: Mapping[str, str], outs: int,
+        errors: Mapping[str, Any], strict: bool, results: Words,
+    ) -> Words:  # fmt: skip
+        """One call with arrays in shared memory, the last of which are memory for its result."""
+        buffer = self._attached.memory(memory, "inputs") if memory else b""
+        views = [flagged(place, buffer) for place in places]
+        count = len(views) - outs
+        arrays = [self._library.wrap(view) for view in views[:count]]
+        chosen = self._kernels[kernel]
+        held: Any = views[count:]
+        out = {"out": held[0] if outs == 1 else tuple(held)} if outs else {}
+        with warnings.catch_warnings(), np.errstate(**errors):
+            if strict:
+                warnings.simplefilter("error", RuntimeWarning)
+            try:
+                result = self._called(chosen, views[:count], arrays, options, out)
+            finally:
+                copied = self._library.copies
+                for view, array in zip(views, arrays, strict=False):
+                    if copied and view.flags.writeable:
+                        view[...] = self._library.unwrap(array)
+        if outs:
+            result = None
+        given = [self._library.unwrap(array) for array in arrays] if copied else views[:count]
+        alike = [g if g.strides == v.strides else v for g, v in zip(given, views, strict=False)]
+        return self._told(result, alike, results)
+
+    def fetch(self, results: Words) -> Words:
+        """What found no room before."""
+        return self._written(results)
+
+    def bind(
+        self, key: str, kernel: str, memory: str, places: list[Place], stamp: int,
+        options: Mapping[str, str], results: Words,
+    ) -> Words:  # fmt: skip
+        """Make a kernel ready for arrays, and call it once; they are copied for all of a stamp."""
+        if self._inputs[0] != stamp:
+            buffer = self._attached.memory(memory, "inputs") if memory else b""
+            views = private([flagged(place, buffer) for place in places])
+            self._inputs = (stamp, views, [self._library.wrap(view) for view in views])
+        _, views, arrays = self._inputs
+        start_s = time.perf_counter()
+        chosen = self._kernels[kernel]
+        self._ways[key] = chosen, self._way(chosen, views, arrays, options)
+        answer = self.result(key, results)
+        return {**answer, "prepare_s": time.perf_counter() - start_s}
+
+    def timed(self, key: str, calls: int, warm: bool) -> Words:
+        """A turn: seconds of a call, and processor time since the turn before."""
+        kernel, way = self._ways[key]
+        self._idle_s.append(time.process_time() - self._quiet_s)
+        try:
+            with self._around(kernel), np.errstate(all="ignore"):
+                way.before()
+                call_s = turn_s(way.call, calls, warm)
+        finally:
+            self._library.after()
+            self._quiet_s = settle()
+        return {"call_s": call_s}
+
+    def result(self, key: str, results: Words) -> Words:
+        """What one more call gives."""
+        kernel, way = self._ways[key]
+        try:
+            with self._around(kernel), np.errstate(all="ignore"):
+                way.before()
+                found = self._arrays(kernel, way, way.call())
+        finally:
+            self._library.after()
+            self._quiet_s = settle()
+        self._telling.forget()
+        return self._told(found, [], results)
+
+    def release(self) -> Words:
+        """Nothing of what was made ready is left."""
+        self._ways, self._inputs, self._pending = {}, (-1, [], []), []
+        self._telling.forget()
+        self._library.close()
+        gc.collect()
+        self._quiet_s = settle()
+        return {}
+
+    def facts(self) -> Words:
+        """Versions, threads, and processor time between its turns: above zero it disturbed."""
+        idle_s = statistics.median(self._idle_s) if self._idle_s else None
+        return {"facts": {**self._library.facts(), "idle_s": idle_s}}
+
+    def _called(
+        self, kernel: Kernel, views: Sequence[Array], arrays: Sequence[Any],
+        options: Mapping[str, str], out: Mapping[str, Any],
+    ) -> Any:  # fmt: skip
+        if out:
+            return kernel.body(*arrays, **options, **out)
+        way = self._way(kernel, views, arrays, options)
+        with self._around(kernel):
+            way.before()
+            return self._arrays(kernel, way, way.call())
+
+    def _way(
+        self, kernel: Kernel, views: Sequence[Array], arrays: Sequence[Any],
+        options: Mapping[str, str],
+    ) -> Way:  # fmt: skip
+        if isinstance(kernel.body, Contestant):
+            return kernel.body.way(Problem.of(kernel.operation, views, options), arrays)
+        call = partial(kernel.prepared(views, options), *arrays)
+        wait = self._library.wait
+        return Way(call if wait is None else lambda: wait(call()))
+
+    def _around(self, kernel: Kernel) -> Any:
+        body = kernel.body
+        return body.around() if isinstance(body, Contestant) else self._library.mode("")
+
+    def _arrays(self, kernel: Kernel, way: Way, result: Any) -> Any:
+        if isinstance(kernel.body, Contestant):
+            return kernel.body.arrays(way, result)
+        if isinstance(result, tuple | list):
+            unwrapped = list(map(self._library.unwrap, result))
+            return unwrapped if isinstance(result, list) else tuple(unwrapped)
+        return self._library.unwrap(result)
+
+    def _told(self, result: Any, inputs: Sequence[Array], results: Words) -> Words:
+        words, self._pending = self._telling.words(result, inputs)
+        return {"result": words, **self._written(results)}
+
+    def _written(self, results: Words) -> Words:
+        """Numbers into the memory for them, or how many bytes they need."""
+        needed = sum(array.nbytes for array in self._pending)
+        if needed > results["size"]:
+            return {"needs": needed}
+        if needed:
+            memory, begin = self._attached.memory(results["name"], "results"), 0
+            for array in self._pending:
+                np.ndarray(array.shape, array.dtype, memory, begin)[...] = array
+                begin += array.nbytes
+        self._pending = []
+        return {"needs": 0}
+
+
+def serve(start: Callable[[], Worker]) -> None:
+    """Say that the library is there, or why not, and answer until the input ends."""
+    answers = _own_output()
+    try:
+        worker = start()
+    except Exception as problem:
+        _say(answers, {"raised": raised(problem)})
+        return
+    _say(answers, {})
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = getattr(worker, request.pop("do"))(**request)
+        except (Exception, SystemExit) as problem:
+            answer = {"raised": raised(problem)}
+        _say(answers, answer)
+
+
+def _own_output() -> TextIO:
+    """Standard output for answers alone: what a library prints goes to the log."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return answers
+
+
+def _keep_to_cores(threads: int) -> None:
+    """As many cores as threads: then no library has more, whatever it was told."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def _say(answers: TextIO, answer: Words) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve one library's kernels."""
+    name, threads, *more = arguments
+
+    def start() -> Worker:
+        _keep_to_cores(int(threads))
+        if more:
+            from einbench.plugins import load_plugins
+
+            load_plugins()
+        library = runtime(name)
+        library.start(int(threads))
+        return Worker(library)
+
+    serve(start)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
