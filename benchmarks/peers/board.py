@@ -2,10 +2,10 @@
 
     make peers
 
-The ratio of a cell is the time of the suite's best kernel over that of the best peer: below 1 the
-suite is faster. All run on the same threads, in processes of their own that are kept; inputs are
-prepared and functions compiled off the clock; results agree with the reference before anything is
-timed, and again after it. Who does not agree is refused and does not count: then the status is 1.
+This is `einbench compare --with torch,jax,sklearn` for each operation, and a table of ratios: the
+time of the suite's best kernel over that of the best peer, below 1 the suite is faster. Kernels of
+the suite write to memory that is there already, where they can, as peers do. Who does not agree
+with the reference does not count: then the status is 1.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ import json
 import math
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 import einbench
 from einbench.host.documents import write_whole
-from einbench.host.machine import limit_threads, machine, usable_threads
-from einbench.measure.roofline import Roofline
-from einbench.measure.workload import load_images
-from einbench.names import unknown
+from einbench.host.machine import machine, usable_threads
+from einbench.libraries import LIBRARIES
+from einbench.libraries.contestants import SLACK
+from einbench.libraries.runtimes import modules_of
+from einbench.measure.compare import check_batches
+from einbench.measure.disturbance import Moment, moment, other_cores
+from einbench.names import check_dtype
 from einbench.operation import Operation
+from einbench.report.comparison import Comparison
 
-from . import command
-from .board_cell import Measured, Settings, make_task
-from .board_check import PEERS_SLACK
-from .board_house import LIBRARIES, House, Invited
-from .board_record import Record, record
-from .board_table import summary, table, wrong
-from .contender import named
+from .ratio import verdict
+from .table import summary, table, wrong
 
-SCHEMA = "einbench.peers-board/1"
+SCHEMA = "einbench.peers-board/2"
 BATCHES = (1, 32, 128, 1000, 10_000, 60_000)
 DTYPES = ("float32", "float64")
 INTERRUPTED = 130
+OURS = "ours"
 
 Place = tuple[str, int, str]
+Record = dict[str, Any]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -71,7 +71,10 @@ class Board:
 
     def __init__(self, asked: argparse.Namespace) -> None:
         self._asked = asked
-        self._settings = Settings(asked.rounds, asked.turn_ms / 1e3, asked.threads)
+        self._settings = {
+            "threads": asked.threads, "budget_s": asked.budget, "libraries": asked.library,
+            "peers_slack": SLACK,
+        }  # fmt: skip
         self._code = _code()
         self._machine = machine()
         self._cells: dict[Place, Record] = {}
@@ -80,30 +83,31 @@ class Board:
 
     def run(self) -> None:
         """Written after every operation, so that a crash costs little."""
-        asked, settings = self._asked, self._settings
-        images = load_images(None)
-        with (
-            limit_threads(settings.threads) as threads,
-            tempfile.TemporaryDirectory(prefix="peers-") as folder,
-            House(asked.library + asked.also, threads, Path(folder)) as house,
-        ):
-            roofline = Roofline(threads, fresh=False)
-            for op in asked.operation:
-                for dtype in asked.dtype:
-                    for batch in sorted(asked.batch):
-                        place = (op.name, batch, dtype)
-                        if place in self._cells:
-                            _say(place, "kept")
-                            continue
-                        start_s = time.perf_counter()
-                        task = make_task(op, batch, dtype, images, settings.seed)
-                        cell = Measured(task, house, settings, Path(folder))
-                        cell.run()
-                        found = record(cell, roofline, self._code)
-                        found["took_s"]["all"] = round(time.perf_counter() - start_s, 2)
-                        self._cells[place] = found
-                        _say(place, _told(found))
-                self.write()
+        asked = self._asked
+        for op in asked.operation:
+            for dtype in asked.dtype:
+                places = [(op.name, batch, dtype) for batch in asked.batch]
+                for place in places:
+                    if place in self._cells:
+                        _say(place, "kept")
+                missing = [place[1] for place in places if place not in self._cells]
+                if missing:
+                    self._measure(op, missing, dtype)
+                    self.write()
+
+    def _measure(self, op: Operation, batches: Sequence[int], dtype: str) -> None:
+        asked, watch = self._asked, Watch()
+        found = einbench.compare(
+            op, batches, dtype, asked.threads, asked.budget * len(batches),
+            with_=asked.library, reuse_outputs=True, progress=watch,
+        )  # fmt: skip
+        if found.interrupted:
+            raise KeyboardInterrupt
+        for batch in batches:
+            place = (op.name, batch, dtype)
+            self._cells[place] = cell = record(found, batch, self._code)
+            cell |= watch.of(batch)
+            _say(place, _told(cell))
 
     def document(self) -> dict[str, Any]:
         """In the order of operations, dtypes and batches."""
@@ -115,7 +119,7 @@ class Board:
             "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
             "commit": _commit(),
             "machine": self._machine,
-            "settings": {**asdict(self._settings), "peers_slack": PEERS_SLACK},
+            "settings": self._settings,
             "summary": summary(cells),
             "cells": cells,
         }
@@ -128,13 +132,71 @@ class Board:
     def _kept(self) -> Iterator[tuple[Place, Record]]:
         """Cells of the document that this code would measure in the same way on this machine."""
         before = json.loads(self._asked.output.read_text(encoding="utf-8"))
-        settings = {**asdict(self._settings), "peers_slack": PEERS_SLACK}
-        same = before["settings"] == settings
+        same = before["settings"] == self._settings
         same = same and before["machine"]["fingerprint"] == self._machine["fingerprint"]
         for cell in before["cells"] if same else []:
             quiet = cell["other_cores"] <= self._asked.quiet
             if cell["code"] == self._code and quiet:
                 yield (cell["operation"], cell["batch"], cell["dtype"]), cell
+
+
+class Watch:
+    """Told what is being done, it notes what each cell took, and what others had meanwhile."""
+
+    def __init__(self) -> None:
+        self._begun: list[tuple[int | None, Moment]] = []
+
+    def __call__(self, part: float, label: str) -> None:
+        """A cell begins, or something else."""
+        _, _, batch = label.partition(": batch ")
+        self._begun.append((int(batch.replace(",", "")) if batch else None, _moment()))
+
+    def of(self, batch: int) -> Record:
+        """Of the cell of that batch."""
+        at = [number for number, (found, _) in enumerate(self._begun) if found == batch][-1]
+        before, after = self._begun[at][1], self._begun[at + 1][1]
+        return {"other_cores": other_cores(before, after), "took_s": after.wall_s - before.wall_s}
+
+
+def _moment() -> Moment:
+    """The libraries' processor time, and their compilers', is no others'."""
+    now, workers = moment(), 0.0
+    for child in psutil.Process().children():
+        try:
+            workers += sum(child.cpu_times()[:4])
+        except psutil.Error:
+            continue
+    return now._replace(own_s=now.own_s + workers)
+
+
+def record(found: Comparison, batch: int, code: str) -> Record:
+    """A cell of a comparison, ready for JSON: who was best, and by how much."""
+    rows = [r for r in found.document()["records"] if r["sizes"].get("batch", batch) == batch]
+    ways = list(map(_way, rows))
+    sides: dict[bool, dict[str, list[float]]] = {True: {}, False: {}}
+    for way in ways:
+        if way["turns_s"]:
+            sides[way["library"] == OURS][way["way"]] = way["turns_s"]
+    best = verdict(sides[True], sides[False])
+    first = rows[0]
+    return {
+        **{name: first[name] for name in ("operation", "dtype", "sizes", "options")},
+        "batch": batch,
+        "code": code,
+        **best,
+        "roofline": next((r["roofline"] for r in rows if r["kernel"] == best["ours"]), None),
+        "facts": found.settings.get("libraries", {}),
+        "ways": ways,
+    }
+
+
+def _way(row: Mapping[str, Any]) -> Record:
+    """Times of what was not right are no times of the operation."""
+    library = row["runtime"] if row["runtime"] in LIBRARIES else OURS
+    turns_s = [s for s in row["samples_s"] if s is not None] if row["status"] == "ok" else []
+    kept = ("status", "reason", "error", "limit", "prepare_s", "median_s")
+    return {"library": library, "way": row["kernel"], **{name: row[name] for name in kept},
+            "turns_s": turns_s}  # fmt: skip
 
 
 def _say(place: Place, what: str) -> None:
@@ -147,7 +209,7 @@ def _told(found: Record) -> str:
         return "no ratio"
     return (
         f"{found['ratio']:.2f} ({found['low']:.2f} to {found['high']:.2f}), {found['ours']} "
-        f"beside {found['peer']}, {found['took_s']['all']:.1f} s"
+        f"beside {found['peer']}, {found['took_s']:.1f} s"
     )
 
 
@@ -177,52 +239,53 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m peers.board", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("output", type=Path, help="the JSON document")
-    parser.add_argument("--operation", type=_operations, metavar="NAME,...",
+    parser.add_argument("--operation", type=_each(einbench.operation), metavar="NAME,...",
                         default=list(einbench.operations.values()), help="(all)")  # fmt: skip
-    parser.add_argument("--batch", type=command.batches, default=BATCHES, metavar="N,N,...")
-    parser.add_argument("--dtype", type=_dtypes, default=DTYPES, metavar="NAME,...")
-    parser.add_argument("--rounds", type=command.count, default=12, help="turns of each way (12)")
-    parser.add_argument("--threads", type=command.threads, default=usable_threads())
-    parser.add_argument("--turn-ms", type=float, default=15.0, help="timed calls of a turn (15)")
+    parser.add_argument("--batch", type=_batches, default=BATCHES, metavar="N,N,...")
+    parser.add_argument("--dtype", type=_each(lambda name: check_dtype(name).name),
+                        default=DTYPES, metavar="NAME,...")  # fmt: skip
+    parser.add_argument("--budget", type=float, default=3.0, metavar="SECONDS",
+                        help="of timing a cell, on average: large ones have more (3)")  # fmt: skip
+    parser.add_argument("--threads", type=int, default=usable_threads())
     parser.add_argument("--library", type=_libraries, default=list(LIBRARIES), metavar="NAME,...",
-                        help=",".join(library.name for library in LIBRARIES))  # fmt: skip
-    parser.add_argument(
-        "--also", type=lambda text: Invited(named(text)), action="append", default=[],
-        metavar="NAME=MODULE:FUNCTION", help="a library of your own, made by function(threads)",
-    )  # fmt: skip
+                        help=",".join(LIBRARIES))  # fmt: skip
     parser.add_argument(
         "--resume", action="store_true",
         help="keep the document's cells that the same code measured with the same settings",
     )  # fmt: skip
     parser.add_argument(
         "--quiet", type=float, default=math.inf, metavar="CORES",
-        help="of those keep the ones in whose turns others had no more of the cores than this",
+        help="of those keep the ones in which others had no more of the cores than this",
     )  # fmt: skip
     parser.add_argument("--summary", action="store_true", help="print what is there already")
     return parser
 
 
-def _operations(text: str) -> list[Operation]:
+def _each(read: Any) -> Any:
+    def values(text: str) -> list[Any]:
+        try:
+            return [read(part) for part in text.split(",")]
+        except ValueError as problem:
+            raise argparse.ArgumentTypeError(str(problem)) from None
+
+    return values
+
+
+def _batches(text: str) -> tuple[int, ...]:
     try:
-        return [einbench.operation(name) for name in text.split(",")]
+        found = check_batches([int(part) for part in text.split(",")])
     except ValueError as problem:
         raise argparse.ArgumentTypeError(str(problem)) from None
+    if not all(found):
+        raise argparse.ArgumentTypeError("0: expected a whole number from 1 on")
+    return found
 
 
-def _dtypes(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(","))
-    for name in names:
-        if name not in DTYPES:
-            raise argparse.ArgumentTypeError(f"{name!r}: expected {' or '.join(DTYPES)}")
-    return names
-
-
-def _libraries(text: str) -> list[Invited]:
-    known = {library.name: library for library in LIBRARIES}
-    for name in text.split(","):
-        if name not in known:
-            raise argparse.ArgumentTypeError(unknown("library", name, known))
-    return [known[name] for name in text.split(",")]
+def _libraries(text: str) -> list[str]:
+    try:
+        return list(modules_of(text.split(",")))
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
 
 
 if __name__ == "__main__":

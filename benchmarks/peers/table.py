@@ -1,101 +1,157 @@
-"""What was found, as rows for the document and as a table in Markdown."""
+"""The scoreboard as Markdown: ratios, what they come to, and who was wrong."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .ratios import ratio
-from .turns import OK, Cell
+#: an older board's word is refused
+WRONG = ("rejected", "refused")
 
-Record = dict[str, Any]
+Record = Mapping[str, Any]
 
-
-def records(cells: Iterable[Cell], first: str) -> list[Record]:
-    """Every cell with its median and its ratio to the first contender at that size.
-
-    One that failed, disagreed or is not there has its reason and no times; where the first has
-    none, nobody has a ratio.
-    """
-    found = list(cells)
-    bases = {cell.batch: cell for cell in found if cell.contender == first and cell.status == OK}
-    rows = []
-    for cell in found:
-        row = asdict(cell)
-        row.update(median_s=None, ratio=None, low=None, high=None)
-        if cell.status == OK:
-            row["median_s"] = statistics.median(s for turns in cell.turns_s for s in turns)
-            base = bases.get(cell.batch)
-            if base is not None:
-                row.update(_ratio(cell, base))
-        else:
-            # times of what was not right are no times of a training step
-            row["turns_s"] = []
-        for key in ("parameter_error", "loss_error"):
-            # infinity is not in JSON: nothing could be compared
-            row[key] = None if row[key] == float("inf") else row[key]
-        rows.append(row)
-    return rows
+_WORST = 5
+#: cores' worth of other people's work from which ratios suffer, as einbench.measure.disturbance
+_BEARABLE_CORES = 0.1
+#: below this a call's own overhead hides what the machine could do
+_ROOFLINE_BATCH = 1000
 
 
-def _ratio(cell: Cell, base: Cell) -> Record:
-    """Median and interval, by the names of a record."""
-    found = ratio(cell.turns_s, base.turns_s)
-    return {"ratio": found.median, "low": found.low, "high": found.high}
-
-
-def best_peers(rows: Iterable[Record], ours: Iterable[str]) -> dict[str, Record]:
-    """At each size the peer with the least ratio, and whether the first is surely faster."""
-    own = set(ours)
-    found: dict[str, Record] = {}
-    for row in rows:
-        if row["contender"] in own or row["ratio"] is None:
-            continue
-        before = found.get(str(row["batch"]))
-        if before is None or row["ratio"] < before["ratio"]:
-            found[str(row["batch"])] = {
-                "peer": row["contender"],
-                **{key: row[key] for key in ("ratio", "low", "high")},
-                "slower_than_first": row["low"] > 1,
-            }
+def summary(cells: Sequence[Record]) -> dict[str, Any]:
+    """Of all cells that have a ratio, and of each dtype alone."""
+    found = {"all": _summary(cells)}
+    for dtype in _in_order(cell["dtype"] for cell in cells):
+        found[dtype] = _summary([cell for cell in cells if cell["dtype"] == dtype])
     return found
 
 
+def _summary(cells: Sequence[Record]) -> dict[str, Any]:
+    ranked = [cell for cell in cells if cell["ratio"] is not None]
+    logs = [math.log(cell["ratio"]) for cell in ranked]
+    worst = sorted(ranked, key=lambda cell: -cell["ratio"])[:_WORST]
+    return {
+        "cells": len(cells),
+        "with_ratio": len(ranked),
+        "geometric_mean": math.exp(sum(logs) / len(logs)) if logs else None,
+        "above_1": sum(cell["ratio"] > 1 for cell in ranked),
+        "surely_above_1": sum(cell["low"] > 1 for cell in ranked),
+        "worst": [
+            {key: cell[key] for key in ("operation", "batch", "dtype", "ratio", "low", "high",
+                                        "ours", "peer", "ours_s", "peer_s")}
+            for cell in worst
+        ],
+    }  # fmt: skip
+
+
 def table(document: Mapping[str, Any]) -> list[str]:
-    """A table for each batch, and what is missing from it by name."""
+    """All of it."""
+    cells = document["cells"]
     settings = document["settings"]
-    lines = []
-    for batch in settings["batches"]:
-        rows = [row for row in document["records"] if row["batch"] == batch]
-        ranked = [row for row in rows if row["status"] == OK]
-        lines += [
-            f"A training step at batch {batch:,}, {settings['threads']} threads, "
-            f"{settings['launches']} launches of {settings['rounds']} rounds, "
-            f"others on {max(document['other_cores'][str(batch)]):.2f} cores:",
-            "",
-            f"| | median µs | time over {document['first']} | 95 % | threads |",
-            "|---|---|---|---|---|",
-            *map(_line, sorted(ranked, key=lambda row: float(row["median_s"]))),
-            "",
-            *(f"{row['contender']}: {row['status']}, {row['reason']}"
-              for row in rows if row["status"] != OK),
-        ]  # fmt: skip
-        best = document["best_peers"].get(str(batch))
-        if best is not None:
-            lines.append(
-                f"The best peer, {best['peer']}, takes {best['ratio']:.2f} times as long "
-                f"({best['low']:.2f} to {best['high']:.2f})."
-            )
-        lines.append("")
+    lines = [
+        f"Time of the suite's best kernel over that of the best peer, {settings['threads']} "
+        "threads, 95 % intervals; below 1 the suite is faster.",
+        "",
+    ]
+    for dtype in _in_order(cell["dtype"] for cell in cells):
+        own = [cell for cell in cells if cell["dtype"] == dtype]
+        lines += [f"{dtype}:", "", *_grid(own, _ratio, 0), ""]
+        lines += [*_told(dtype, document["summary"][dtype]), ""]
+    if len(document["summary"]) > 2:
+        lines += [*_told("all", document["summary"]["all"]), ""]
+    for dtype in _in_order(cell["dtype"] for cell in cells):
+        own = [cell for cell in cells if cell["dtype"] == dtype]
+        if any(cell["batch"] >= _ROOFLINE_BATCH for cell in own):
+            lines += [f"Part of the roofline that the suite reaches, {dtype}:", ""]
+            lines += [*_grid(own, _roofline, _ROOFLINE_BATCH), ""]
+    return [*lines, *_disturbed(cells), *_notes(cells)]
+
+
+def _grid(cells: Sequence[Record], text: Any, least_batch: int) -> list[str]:
+    """Operations down, batches across."""
+    batches = sorted({cell["batch"] for cell in cells if cell["batch"] >= least_batch})
+    at = {(cell["operation"], cell["batch"]): cell for cell in cells}
+    lines = [
+        f"| | {' | '.join(f'{batch:,}' for batch in batches)} |",
+        f"|---|{'---|' * len(batches)}",
+    ]
+    for operation in _in_order(cell["operation"] for cell in cells):
+        found = (at.get((operation, batch)) for batch in batches)
+        shown = ("" if cell is None else text(cell) for cell in found)
+        lines.append(f"| {operation} | {' | '.join(shown)} |")
     return lines
 
 
-def _line(row: Record) -> str:
-    beside = ["-", "-"]
-    if row["ratio"] is not None:
-        beside = [f"{row['ratio']:.2f}", f"{row['low']:.2f} to {row['high']:.2f}"]
-    cells = [row["contender"], f"{row['median_s'] * 1e6:,.1f}", *beside,
-             str(row["facts"].get("threads", "-"))]  # fmt: skip
-    return f"| {' | '.join(cells)} |"
+def _ratio(cell: Record) -> str:
+    if cell["ratio"] is None:
+        return "no peer" if cell["ours"] else "none of ours"
+    return f"{cell['ratio']:.2f} ({cell['low']:.2f} to {cell['high']:.2f})"
+
+
+def _roofline(cell: Record) -> str:
+    return "-" if cell["roofline"] is None else f"{cell['roofline']:.2f}"
+
+
+def _told(name: str, found: Mapping[str, Any]) -> list[str]:
+    if found["geometric_mean"] is None:
+        return [f"{name}: no cell has a ratio."]
+    lines = [
+        f"{name}: geometric mean {found['geometric_mean']:.3f} over {found['with_ratio']} of "
+        f"{found['cells']} cells; above 1 in {found['above_1']}, of these with the whole interval "
+        f"in {found['surely_above_1']}. Worst:",
+        "",
+    ]
+    return lines + [
+        f"- {cell['operation']}, batch {cell['batch']:,}, {cell['dtype']}: {cell['ratio']:.2f} "
+        f"({cell['low']:.2f} to {cell['high']:.2f}), {cell['ours']} {_us(cell['ours_s'])}, "
+        f"{cell['peer']} {_us(cell['peer_s'])}"
+        for cell in found["worst"]
+    ]
+
+
+def _us(seconds: float) -> str:
+    return f"{seconds * 1e6:,.1f} µs"
+
+
+def _disturbed(cells: Sequence[Record]) -> list[str]:
+    """Pools of threads that wait for each other suffer most from somebody else on a core."""
+    found = [cell["other_cores"] for cell in cells if cell["other_cores"] > _BEARABLE_CORES]
+    if not found:
+        return []
+    return [
+        f"{len(found)} of {len(cells)} cells were disturbed: others had {max(found):.2f} cores "
+        "meanwhile, at most.",
+        "",
+    ]
+
+
+def _notes(cells: Sequence[Record]) -> list[str]:
+    """Who was wrong or failed, cell by cell, and who is not here at all."""
+    lines = []
+    for cell in cells:
+        at = f"{cell['operation']}, batch {cell['batch']:,}, {cell['dtype']}"
+        lines += [
+            f"{at}: {row['library']} {row['way']}".rstrip() + f" {row['status']}: {row['reason']}"
+            for row in cell["ways"]
+            if row["status"] in (*WRONG, "failed")
+        ]
+    absent = (
+        f"{row['library']}: unavailable, {row['reason']}"
+        for cell in cells
+        for row in cell["ways"]
+        if row["status"] == "unavailable" and row["library"] != "ours"
+    )
+    return [*lines, *_in_order(absent)]
+
+
+def wrong(cells: Iterable[Record]) -> bool:
+    """Whether anybody was wrong anywhere, or the suite itself failed."""
+    return any(
+        row["status"] in WRONG or (row["status"] == "failed" and row["library"] == "ours")
+        for cell in cells
+        for row in cell["ways"]
+    )
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
