@@ -29,11 +29,11 @@ from einbench.host.machine import machine, usable_threads
 from einbench.libraries import LIBRARIES
 from einbench.libraries.contestants import SLACK
 from einbench.libraries.runtimes import modules_of
-from einbench.measure.compare import check_batches
 from einbench.measure.disturbance import Moment, moment, other_cores
 from einbench.names import check_dtype
 from einbench.operation import Operation
-from einbench.report.comparison import Comparison
+from einbench.verbs.compare import check_batches
+from einbench.verbs.comparison import Comparison
 
 from .ratio import verdict
 from .table import summary, table, wrong

@@ -106,9 +106,9 @@ def judge_kept(case: Case, kept: Kept, slack: float = 1.0) -> tuple[float, str]:
     return found.units, f"{kind} at the timed size: {said}{at}"
 
 
-def judge_output(case: Case, result: Any) -> tuple[float, str]:
+def judge_output(case: Case, result: Any, slack: float = 1.0) -> tuple[float, str]:
     """`judge_kept` of what is kept of an output."""
-    return judge_kept(case, keep(case, result))
+    return judge_kept(case, keep(case, result), slack)
 
 
 def _choose(

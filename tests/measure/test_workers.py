@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 import einbench
-from einbench.check.check import check_small
 from einbench.check.layouts import LAYOUTS, as_layout
+from einbench.check.verdicts import check_small
 from einbench.measure.carrying import Refused
 from einbench.measure.process import WorkerEnded
 from einbench.measure.remote import hosted, remote
@@ -258,7 +258,7 @@ def test_a_kernel_is_found_by_the_names_it_was_registered_under(tmp_path, monkey
         assert found != os.getpid()
         # another function under that name is not what is there
         op.remove("somebodys")
-        op.kernel("somebodys")(lambda inputs: np.tanh(inputs))
+        op.kernel("somebodys")(changes)
         other = next(k for k in hosted(op, workers, isolate=True) if k.method == "somebodys")
         with pytest.raises(Refused, match="install cloudpickle"):
             remote(other).ready()
@@ -331,7 +331,7 @@ def test_neither_process_nor_memory_is_left_behind(tmp_path, end, send):
         time.sleep(0.3)
         running.send_signal(send)
     _, errors = running.communicate(timeout=60)
-    gone, alive = psutil.wait_procs([worker], timeout=30)
+    _, alive = psutil.wait_procs([worker], timeout=30)
     assert not alive
     for _ in range(100):  # after a kill it is the tracker that cleans up
         if not any((SHARED / name).exists() for name in names):

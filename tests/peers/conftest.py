@@ -5,13 +5,10 @@ EINBENCH_REQUIRE_PEERS=1 (``make test-peers`` sets it) makes a missing peer a fa
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +16,9 @@ import pytest
 
 import einbench
 from einbench.check.error import error
+from einbench.check.sized import Incomplete, judge_output, timed_case
 from einbench.check.truth import as_tuple, truth
+from einbench.libraries import LIBRARIES, guests
 from einbench.problem import Problem
 
 #: small enough for interpreted loops
@@ -71,45 +70,45 @@ def agree_with() -> Callable[..., None]:
     return _agree_with
 
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+def _contestants_agree(library: str, name: str, dtype: str) -> None:
+    """All of a library's ways but compiled ones, judged as in `einbench compare --with`."""
+    op = einbench.operation(name)
+    arrays = op.draw(BATCH, dtype, seed=23, **{axis: SIZES[axis] for axis in op.sizes})
+    options = op.choose_options({})
+    given = tuple(arrays.values())
+    problem = Problem.of(op, given, options)
+    case = timed_case(problem, 0)
+    before = {n: a.tobytes() for n, a in arrays.items()}
+    found = [k for k in guests(library).get(name, []) if k.body.applies(problem)]
+    for kernel in found:
+        if "compile" in kernel.method:
+            continue
+        call = kernel.prepared(given, options)
+        for _ in range(2):
+            result = call(*given)
+            if kernel.without:
+                result = Incomplete(result, kernel.without)
+            _, reason = judge_output(case, result, kernel.slack)
+            assert reason == "", f"{kernel}: {reason}"
+            zeros = [np.zeros_like(a) for a in as_tuple(op, getattr(result, "outputs", result))]
+            wrong = zeros[0] if len(op.outputs) == 1 else tuple(zeros)
+            if kernel.without:
+                wrong = Incomplete(wrong, kernel.without)
+            assert judge_output(case, wrong, kernel.slack)[1], "zeros pass"
+    assert {n: a.tobytes() for n, a in arrays.items()} == before
+    # it has at least what the suite's own README says of it
+    assert found or library == "sklearn"
 
 
 @pytest.fixture(scope="session")
-def board_agrees() -> Iterator[Callable[[str, str, str], None]]:
-    """board_agrees("ways_torch", operation, dtype): all its ways but compiled ones, as is judged
-    on the scoreboard.
-    """
-    sys.path.insert(0, str(BENCHMARKS))
-    task_room, check_room = (importlib.import_module(f"peers.{n}") for n in ("task", "board_check"))
-    libraries: dict[str, Any] = {}
+def contestants_agree() -> Callable[[str, str, str], None]:
+    """contestants_agree("torch", operation, dtype)."""
+    started: set[str] = set()
 
-    def agrees(module: str, name: str, dtype: str) -> None:
-        if module not in libraries:
-            libraries[module] = importlib.import_module(f"peers.{module}").library(1)
-        library = libraries[module]
-        op = einbench.operation(name)
-        arrays = op.draw(BATCH, dtype, seed=23, **{axis: SIZES[axis] for axis in op.sizes})
-        task = task_room.Task(op, arrays, op.choose_options({}))
-        judge = check_room.Judge.of(task, 0)
-        before = {n: a.tobytes() for n, a in arrays.items()}
-        for way, make in library.offer(task).ways.items():
-            if way.startswith("compile"):
-                continue
-            made = make()
-            for _ in range(2):
-                with made.around():
-                    made.before()
-                    found = [a.copy() for a in made.arrays(made.call())]
-                names = [output for output in op.outputs if output not in made.without]
-                assert [a.dtype for a in found] == [np.dtype(dtype)] * len(names), way
-                shapes = [task.shapes[output] for output in names]
-                assert [a.shape for a in found] == shapes, way
-                outputs = dict(zip(names, found, strict=True))
-                assert judge.judge_arrays(outputs, ours=False).reason == "", way
-        assert {n: a.tobytes() for n, a in arrays.items()} == before
-        library.close()
+    def agree(library: str, name: str, dtype: str) -> None:
+        if library not in started:
+            LIBRARIES[library].start(1)
+            started.add(library)
+        _contestants_agree(library, name, dtype)
 
-    yield agrees
-    sys.path.remove(str(BENCHMARKS))
-    for name in [n for n in sys.modules if n == "peers" or n.startswith("peers.")]:
-        del sys.modules[name]
+    return agree

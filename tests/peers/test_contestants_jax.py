@@ -1,4 +1,4 @@
-"""What JAX does on the scoreboard is each operation, and all of it."""
+"""What JAX does as a contestant is each operation, and all of it."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def _double_precision() -> Iterator[None]:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", list(einbench.operations))
-def test_its_ways_give_what_the_reference_gives(board_agrees, name, dtype):
-    board_agrees("ways_jax", name, dtype)
+def test_its_ways_give_what_the_reference_gives(contestants_agree, name, dtype):
+    contestants_agree("jax", name, dtype)
