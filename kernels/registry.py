@@ -55,6 +55,9 @@ def forget(name: str | Operation) -> None:
     """Remove an operation that was registered at run time.
 
     Raises:
-        ValueError: no operation is called so.
+        ValueError: no operation is called so, or it is not the registered one.
     """
-    notify(_OPERATIONS.pop(operation(name).name))
+    op = operation(name)
+    if _OPERATIONS.get(op.name) is not op:
+        raise ValueError(f"operation {op.name!r} is not registered")
+    notify(_OPERATIONS.pop(op.name))

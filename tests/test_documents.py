@@ -86,6 +86,21 @@ def test_the_readmes_output_is_of_the_form_that_its_example_prints(capsys):
     assert {line[2:].split()[0] for line in shown if "error" in line} <= kernels
 
 
+def test_contributings_own_operation_passes_its_check(capsys):
+    (example,) = [
+        body for note, _, body in blocks("CONTRIBUTING.md") if note == "an operation of one's own"
+    ]
+    try:
+        exec(example, {})
+        assert [v.reason for v in einbench.check("entropy", dtype="float64") if not v.passed] == []
+    finally:
+        einbench.forget("entropy")
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.partition(", error")[0] for line in printed] == [
+        "entropy[loop]: passed", "entropy[einsum]: passed",
+    ]  # fmt: skip
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 

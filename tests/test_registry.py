@@ -245,3 +245,65 @@ def test_what_is_printed_names_operation_and_kernel() -> None:
     op = einbench.operation("relu")
     assert repr(op["loop"]) == "<Kernel relu['loop']>"
     assert repr(op).startswith("<Operation relu: A[b, f] = max(Z[b, f], 0) [loop, ufunc")
+
+
+def temporary(name: str = "temporary_for_a_test") -> Operation:
+    """Made, and not registered."""
+    op = Operation(
+        name=name, formula="Y[b, f] = 2 X[b, f]", inputs={"inputs": "batch features"},
+        outputs={"outputs": "batch features"}, sizes={"features": 4},
+        reference=lambda inputs: 2 * inputs, scale=lambda outputs, inputs: np.abs(outputs),
+        flops=lambda s: s["batch"] * s["features"], baseline="by_hand",
+    )  # fmt: skip
+    op.kernel("by_hand")(doubled)
+    return op
+
+
+def test_constructing_is_not_registering(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = list(einbench.operations)
+    op = temporary()
+    assert list(einbench.operations) == before
+    with pytest.raises(ValueError, match="no operation 'temporary_for_a_test'"):
+        einbench.operation(op.name)
+    with pytest.raises(AttributeError, match="no operation 'temporary_for_a_test'"):
+        getattr(einbench.auto, op.name)
+    assert op.name not in dir(einbench.auto)
+    asked: list[Operation] = []
+    from einbench.verbs import compare as module
+
+    real = module._plan
+    monkeypatch.setattr(module, "_plan", lambda o, *rest: asked.append(o) or real(o, *rest))
+    monkeypatch.setattr(module, "run", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    einbench.compare(batches=1, budget_s=0.01)
+    assert asked == list(einbench.operations.values())
+
+
+def test_two_alike_that_are_not_registered_are_checked_and_compared() -> None:
+    first, second = temporary(), temporary()
+    for op in (first, second):
+        assert [v.passed for v in einbench.check(op)] == [True]
+        (record,) = einbench.compare(op, batches=3, budget_s=0.05).records
+        assert (record.operation, record.status) == (op.name, "ok")
+        np.testing.assert_array_equal(einbench.fastest(op, np.ones((2, 4)))(np.ones((2, 4))), 2)
+    with pytest.raises(ValueError, match="two operations are called temporary_for_a_test: give"):
+        einbench.compare([first, second], batches=3)
+
+
+def test_one_is_registered_once_and_another_of_its_name_is_refused_in_one_line() -> None:
+    op = temporary()
+    assert einbench.register(op) is op
+    try:
+        assert einbench.register(op) is op
+        other = temporary()
+        with pytest.raises(ValueError, match="exists already: choose another name, or") as raised:
+            einbench.register(other)
+        with pytest.raises(ValueError, match="'temporary_for_a_test' is not registered"):
+            einbench.forget(other)
+        assert "\n" not in str(raised.value)
+        assert einbench.operation(op.name) is op
+        np.testing.assert_array_equal(getattr(einbench.auto, op.name)(np.ones((2, 4))), 2)
+    finally:
+        einbench.forget(op)
+    assert op.name not in einbench.operations
+    with pytest.raises(ValueError, match="no operation 'temporary_for_a_test'"):
+        einbench.forget(op.name)
