@@ -23,8 +23,11 @@ FLOAT32 = np.dtype("float32")
 
 def renamed(text: str) -> str:
     """A probe of cross_entropy as it is called where axes and inputs have our names."""
-    for old, new in [("classes", "kinds"), ("labels", "target_classes"), (" in logits", " in scores"),
-                     ("row of logits", "row of scores")]:  # fmt: skip
+    ours = {
+        "classes": "kinds", "labels": "target_classes",
+        " in logits": " in scores", "row of logits": "row of scores",
+    }  # fmt: skip
+    for old, new in ours.items():
         text = text.replace(old, new)
     return text
 

@@ -124,7 +124,7 @@ def test_commands_take_batch_for_them(op: Operation, tmp_path: Path) -> None:
     assert "doubled_rows  batch " in shown
     assert "rows 9" not in shown
     csv = tmp_path / "out.csv"
-    run("export", out, "--to", str(csv))
+    run("export", out, "--format", "csv", "--output", str(csv))
     assert set(csv.read_text().splitlines()[1].split(",")) >= {"doubled_rows", "9"}
 
 

@@ -307,3 +307,11 @@ def test_one_is_registered_once_and_another_of_its_name_is_refused_in_one_line()
     assert op.name not in einbench.operations
     with pytest.raises(ValueError, match="no operation 'temporary_for_a_test'"):
         einbench.forget(op.name)
+
+
+def test_what_an_operation_is_made_of_is_among_the_public_names() -> None:
+    for name in ("Input", "Operation", "Problem", "Record", "forget", "register"):
+        assert name in einbench.__all__
+        assert getattr(einbench, name).__name__ == name
+    problem = einbench.Problem.at(einbench.operation("relu"), 3)
+    assert str(problem) == "relu batch 3"
