@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci gate gate-study history history-quick history-newest publish test-peers peers peers-step bounds-memory bounds-beside lint format check machine picture clean
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci gate gate-study history history-quick history-newest publish test-peers peers bounds-memory bounds-beside lint format check machine picture clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -94,6 +94,9 @@ publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their script
 	@echo "Next: .venv/bin/asv preview"
 
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; oneMKL's kernels
+	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
+
+peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; oneMKL's kernels
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
 peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-learn, 16 minutes (ARGS="--launches 1")

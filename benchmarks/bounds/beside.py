@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peers.ratios import ratio
 
 import einbench
 from einbench.host.documents import write_whole
 from einbench.host.machine import machine
+
+from .ratios import ratio
 
 SCHEMA = "einbench.bounds-beside/1"
 #: what leaves threads behind: parallel kernels of each kind, at sizes at which they take several
