@@ -96,12 +96,6 @@ publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their script
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; oneMKL's kernels
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; oneMKL's kernels
-	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
-
-peers-step: $(VENV)/.peers  ## a training step beside PyTorch, JAX and scikit-learn, 16 minutes (ARGS="--launches 1")
-	@$(CHOICE) peers.step ../results/peers-step.json $(ARGS)
-
 peers: $(VENV)/.peers  ## every operation beside PyTorch, JAX and scikit-learn, 35 minutes (ARGS="--operation softmax")
 	@$(CHOICE) peers.board ../results/peers.json $(ARGS)
 
