@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(problem)) from problem
     config.stash[_SUITE] = Suite({**machine(), "threads": used})
     for name, value in table.DISPLAY.items():
-        if not _asked(config, name):
+        if not _given(config, name):
             setattr(config.option, f"benchmark_{name}", value)
 
 
@@ -73,7 +73,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     batches = metafunc.config.stash[_BATCHES]
     # a marker would win over the command line, where the user's word counts
     mine = {"max_time": MAX_TIME_S, "min_time": ROUND_S}
-    settings = {name: s for name, s in mine.items() if not _asked(metafunc.config, name)}
+    settings = {name: s for name, s in mine.items() if not _given(metafunc.config, name)}
     metafunc.parametrize(
         ("operation", "batch", "kernel"),
         list(parameters(einbench.operations.values(), batches, settings)),
@@ -91,7 +91,7 @@ def _batches(text: str | None) -> tuple[int, ...]:
     return batches
 
 
-def _asked(config: pytest.Config, name: str) -> bool:
+def _given(config: pytest.Config, name: str) -> bool:
     """Whether the user gave this option of the plugin; its value may be the default."""
     given = (
         *config.invocation_params.args,
