@@ -108,6 +108,7 @@ bounds-beside: $(VENV)/.installed  ## a BLAS call after a parallel kernel takes 
 lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	@mkdir -p build/named && ln -sfn ../../kernels build/named/einbench
 	$(BIN)/mypy
 	cd benchmarks && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml --explicit-package-bases .

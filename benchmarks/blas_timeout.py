@@ -1,6 +1,6 @@
 """How long OpenBLAS's threads look for work after a call, said before NumPy is imported.
 
-OpenBLAS 0.3.34 no longer exports the function by which `einbench.measure.spinning` ends them: there
+OpenBLAS 0.3.34 no longer exports the function by which `einbench.jit.spinning` ends them: there
 they are told to look no longer than they must. Nothing but Python's own is imported here, for the
 suites of benchmarks/ have this as their first import.
 """

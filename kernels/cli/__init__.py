@@ -59,7 +59,7 @@ for command in (
 def start() -> None:
     """The command in a process of its own, which it may set up as measuring needs it."""
     if _MEASURING.intersection(sys.argv[1:]) and not {"-h", "--help"}.intersection(sys.argv[1:]):
-        from einbench.measure.spinning import restart_with_timeout
+        from einbench.jit.spinning import restart_with_timeout
 
         restart_with_timeout()
     main(prog_name="einbench")

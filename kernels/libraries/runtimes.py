@@ -75,7 +75,7 @@ def runtime(name: str) -> Runtime:
 
 def stop_blas() -> None:
     """OpenBLAS's threads look for more work for 30 ms after a product."""
-    from einbench.measure.spinning import stop_spinning
+    from einbench.jit.spinning import stop_spinning
 
     stop_spinning()
 

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from einbench.jit.spinning import waiting
 from einbench.libraries.runtimes import Runtime
 from einbench.measure.answers import raise_again
-from einbench.measure.spinning import waiting
 from einbench.plugins import loaded_here
 
 #: of pools that ask the environment: BLAS and OpenMP, numba, XLA

@@ -15,7 +15,7 @@ from itertools import repeat
 
 import numpy as np
 
-from einbench.measure.spinning import stop_spinning
+from einbench.jit.spinning import stop_spinning
 from einbench.measure.turns import Turn
 from einbench.units import one_line
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Protocol, runtime_checkable
 
-from einbench.measure.spinning import stop_spinning
+from einbench.jit.spinning import stop_spinning
 
 #: untimed calls go on for so long
 _UNTIMED_S = 0.0015

@@ -21,13 +21,13 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from einbench.jit.spinning import settle
 from einbench.kernel import Kernel
 from einbench.libraries.contestants import Contestant, Way
 from einbench.libraries.runtimes import Array, Runtime, runtime
 from einbench.measure.answers import Telling, Words, raised
 from einbench.measure.carrying import found, unpickled
 from einbench.measure.shared import Attached, Place, flagged, private
-from einbench.measure.spinning import settle
 from einbench.measure.turns import turn_s
 from einbench.problem import Problem
 

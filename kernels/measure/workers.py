@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy.typing as npt
 
+from einbench.jit.spinning import settle, stop_spinning
 from einbench.kernel import Kernel
 from einbench.libraries.runtimes import LIBRARIES, NUMPY, runtime
 from einbench.measure.answers import Hearing
 from einbench.measure.process import PATIENCE_S, Process, WorkerEnded
 from einbench.measure.shared import Arena, Place, fill, places, view
-from einbench.measure.spinning import settle, stop_spinning
 from einbench.operation import Operation
 
 Array = npt.NDArray[Any]

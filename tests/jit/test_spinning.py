@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from einbench.host.machine import usable_threads
-from einbench.measure import spinning
-from einbench.measure.spinning import stop_spinning
+from einbench.jit import spinning
+from einbench.jit.spinning import stop_spinning
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 A = np.random.default_rng(0).random((700, 700))
@@ -85,7 +85,7 @@ BESIDE_POOL = """
 import threading, time
 import numpy as np
 import einbench
-from einbench.measure.spinning import stop_spinning
+from einbench.jit.spinning import stop_spinning
 
 relu = einbench.operation("relu")
 relu["simd"](**relu.draw(1000, "float32", seed=1))
@@ -115,7 +115,7 @@ def test_threads_of_the_pool_are_no_reason_to_let_it_spin() -> None:
 PATIENT = """
 import os, sys, time
 import numpy as np
-from einbench.measure.spinning import restart_with_timeout
+from einbench.jit.spinning import restart_with_timeout
 
 if "restart" in sys.argv:
     restart_with_timeout()
@@ -166,7 +166,7 @@ def test_measuring_commands_alone_are_started_anew(way: str, tmp_path: Path) -> 
     """The command runs under a stand-in for what starts a process anew."""
     source = (
         "import runpy, sys\n"
-        "from einbench.measure import spinning\n"
+        "from einbench.jit import spinning\n"
         "def told(): print('anew'); sys.exit()\n"
         "spinning.restart_with_timeout = told\n"
         "sys.argv = ['einbench', *sys.argv[1:]]\n"
@@ -217,7 +217,7 @@ def test_suites_say_before_numpy_what_they_want_and_only_where_it_cannot_be_ende
         # as asv does, which imports the suite from where it lies
         f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import os; {statement}\n"
         f"assert 'numpy' not in sys.modules; said = os.environ.get({name!r})\n"
-        "import numpy, threadpoolctl; from einbench.measure import spinning\n"
+        "import numpy, threadpoolctl; from einbench.jit import spinning\n"
         f"print(said == ({value!r} if spinning._endless() else None))"
     )
     done = subprocess.run(
