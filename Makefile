@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci gate gate-study history history-quick history-newest publish test-peers peers bounds-memory bounds-beside lint format check machine picture clean
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci gate gate-study history history-quick history-newest publish test-peers peers bounds-memory bounds-beside lint docs format check machine picture clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -113,6 +113,10 @@ lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changin
 	$(BIN)/mypy
 	cd benchmarks && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml --explicit-package-bases .
 
+docs: $(VENV)/.docs  ## the API reference, from the docstrings, in build/docs
+	$(BIN)/python -m pdoc --docformat google -o build/docs einbench einbench.verbs.check
+	@echo "open build/docs/index.html"
+
 format: $(VENV)/.lint  ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -154,4 +158,8 @@ $(VENV)/.lint: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.peers: $(VENV)/.test
 	@$(INSTALL) '.[mkl,peers]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	@$(INSTALL) '.[docs]'
 	@touch $@

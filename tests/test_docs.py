@@ -1,0 +1,39 @@
+"""The API reference that ``make docs`` builds has every public name in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import einbench
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs")
+    done = subprocess.run(
+        [sys.executable, "-m", "pdoc", "--docformat", "google", "-o", str(folder), "einbench",
+         "einbench.verbs.check"],
+        capture_output=True, text=True, check=False, cwd=folder, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_public_name_is_in_the_reference(pages: Path) -> None:
+    front = (pages / "einbench.html").read_text(encoding="utf-8")
+    # the verb of that name stands in the room of the verbs: beside it there is a room ``check``
+    front += (pages / "einbench" / "verbs" / "check.html").read_text(encoding="utf-8")
+    names = [name for name in einbench.__all__ if name not in ("mnist", "network")]
+    assert [name for name in names if f'id="{name}"' not in front] == []
+
+
+@pytest.mark.parametrize("room", ["mnist", "network"])
+def test_every_public_name_of_a_public_room_is_in_the_reference(pages: Path, room: str) -> None:
+    page = (pages / "einbench" / f"{room}.html").read_text(encoding="utf-8")
+    names = getattr(einbench, room).__all__
+    assert names
+    assert [name for name in names if f'id="{name}"' not in page] == []
