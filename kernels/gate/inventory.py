@@ -36,7 +36,11 @@ class Inventory:
 
     def batched(self, operation: str) -> bool:
         """Whether an operation has an axis of rows."""
-        return self.problems[operation]["leading"] is not None
+        problem = self.problems[operation]
+        if "leading" in problem:
+            return problem["leading"] is not None
+        # kept on disk before the axis could have another name
+        return any("batch" in axes.split() for axes in problem["inputs"].values())
 
 
 def take_inventories(
