@@ -136,6 +136,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt $(SOURCES)
+	@rm -rf build/lib  # setuptools would install from it what is there no more
 	@$(INSTALL) .
 	@touch $@
 
