@@ -213,7 +213,7 @@ def test_ctrl_c_keeps_what_was_measured_however_often_it_is_pressed(tmp_path, pr
         stdout=subprocess.PIPE, stderr=follower, env=environment,
     )  # fmt: skip
     try:
-        _read_until(leader, rb"relu: batch 4")
+        _read_until(leader, rb"relu batch 4")
         for _ in range(presses):
             process.send_signal(signal.SIGINT)
             time.sleep(0.02)
