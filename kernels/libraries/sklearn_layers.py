@@ -60,7 +60,7 @@ def likelihood(given: Given) -> Way:
 
     probs, labels = given.inputs
     classes, dtype = one_hot(labels, probs.shape[1]), given.problem.dtype
-    return Way(partial(log_loss, classes, probs), lambda loss: [dtype.type(loss).reshape(())])
+    return Way(partial(log_loss, classes, probs), lambda loss: [np.asarray(dtype.type(loss))])
 
 
 @contestant("mean_squared_error", "sklearn_squared_loss", library="sklearn")

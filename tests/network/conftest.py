@@ -32,9 +32,9 @@ def digits() -> Digits:
 @pytest.fixture
 def estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     """``auto`` guesses which kernel is fastest, and times nothing."""
-    from einbench.verbs.fastest import fastest
+    from einbench.choose.deciding import decide
 
     monkeypatch.setattr(
-        "einbench.network.calls.fastest",
-        lambda op, *arrays, **options: fastest(op, *arrays, rigor="estimate", **options),
+        "einbench.network.calls.decide",
+        lambda op, bound, threads: decide(op, bound, threads, "estimate"),
     )

@@ -95,15 +95,15 @@ def test_every_family_has_a_kernel_of_every_operation() -> None:
 
 
 def test_one_operation_may_have_a_kernel_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from einbench.verbs.fastest import fastest
+    from einbench.choose.deciding import decide
 
     asked: list[str] = []
 
-    def watched(op: Operation, *arrays: Array, **options: Any) -> Any:
+    def watched(op: Operation, bound: Any, threads: Any) -> Any:
         asked.append(op.name)
-        return fastest(op, *arrays, rigor="estimate", **options)
+        return decide(op, bound, threads, "estimate")
 
-    monkeypatch.setattr("einbench.network.calls.fastest", watched)
+    monkeypatch.setattr("einbench.network.calls.decide", watched)
     net = N.Sequential(
         layers(), kernels={"linear": "einsum", "ReLU": "loop", "relu_vjp": "auto"}, whole=False
     )
@@ -239,12 +239,12 @@ def close(curves: dict[str, Array]) -> None:
 def test_the_families_losses_agree_over_a_hundred_steps(
     whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from einbench.verbs.fastest import fastest
+    from einbench.choose.deciding import decide
 
     # which kernels are fastest is measured for the digits below, once
     monkeypatch.setattr(
-        "einbench.network.calls.fastest",
-        lambda op, *arrays, **options: fastest(op, *arrays, rigor="estimate", **options),
+        "einbench.network.calls.decide",
+        lambda op, bound, threads: decide(op, bound, threads, "estimate"),
     )
 
     def make(family: str) -> Any:

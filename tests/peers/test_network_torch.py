@@ -58,11 +58,11 @@ def rows(z: Tensor, y: Tensor) -> Tensor:
 @pytest.fixture(autouse=True)
 def _auto_times_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which kernels are fastest does not matter here: ``auto`` may guess."""
-    from einbench.verbs.fastest import fastest
+    from einbench.choose.deciding import decide
 
     monkeypatch.setattr(
-        "einbench.network.calls.fastest",
-        lambda op, *arrays, **options: fastest(op, *arrays, rigor="estimate", **options),
+        "einbench.network.calls.decide",
+        lambda op, bound, threads: decide(op, bound, threads, "estimate"),
     )
 
 
