@@ -220,7 +220,7 @@ def test_time_is_taken_there_and_the_last_result_comes_from_there(workers):
 def test_preparing_is_not_timed_and_is_reported(workers):
     def planned(problem):
         time.sleep(0.05)
-        factor = 2 if problem.size("columns") == 3 else 0
+        factor = 2 if problem.sizes["columns"] == 3 else 0
         return lambda x: factor * x
 
     kernel = isolated(workers, planned, prepare=True)
