@@ -38,7 +38,7 @@ def admit_guest(kernel: Kernel, case: Case, limit_s: float) -> Admission:
     return Admission(outcome, expected)
 
 
-def together(calls: Mapping[str, Call]) -> dict[str, Call]:
+def as_turns(calls: Mapping[str, Call]) -> dict[str, Call]:
     """Where one is timed in a worker, all are timed in turns like its."""
     if not any(isinstance(call, Turn) for call in calls.values()):
         return dict(calls)

@@ -16,7 +16,7 @@ from typing import Any
 
 from einbench.jit.spinning import waiting
 from einbench.libraries.runtimes import Runtime
-from einbench.measure.answers import raise_again
+from einbench.measure.results import raise_again
 from einbench.plugins import loaded_here
 
 #: of pools that ask the environment: BLAS and OpenMP, numba, XLA
@@ -86,8 +86,8 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked anything more."""
-        return self._process.poll() is None
+        """Whether it can be asked anything more: not where its last answer was not waited for."""
+        return not self._busy and self._process.poll() is None
 
     def close(self) -> None:
         """End the process, politely where it listens."""

@@ -21,9 +21,9 @@ from einbench.body import Function, copy_to
 from einbench.check.sized import Incomplete
 from einbench.kernel import HERE, Kernel
 from einbench.libraries.runtimes import Runtime, runtime
-from einbench.measure import carrying
-from einbench.measure.answers import Hearing
+from einbench.measure import transfer
 from einbench.measure.process import Process, WorkerEnded
+from einbench.measure.results import ResultDecoder
 from einbench.measure.workers import Workers
 
 Array = npt.NDArray[Any]
@@ -49,7 +49,7 @@ class Remote:
         self._workers = workers
         self._kernel = kernel
         self._process: Process | None = None
-        self._hearing = Hearing()
+        self._decoder = ResultDecoder()
         self.source = kernel.body.source
         self.parallel = kernel.body.parallel
         self.takes_out = kernel.takes_out
@@ -88,7 +88,7 @@ class Remote:
             finally:
                 if process.alive:
                     self._workers.take_back(given)
-            result = self._workers.heard(process, answer, self._hearing, arrays)
+            result = self._workers.decoded(process, answer, self._decoder, arrays)
         if out is None:
             return result
         if not self.takes_out:
@@ -140,11 +140,11 @@ class Remote:
     def _started(self) -> Process:
         process = self._workers.process(self._kernel)
         if process is not self._process:
-            names = carrying.named(self._kernel)
+            names = transfer.named(self._kernel)
             known = names is not None and process.ask("load", kernel=self.key, names=names)["found"]
             if not known:
-                process.ask("load", kernel=self.key, **carrying.pickled(self._kernel))
-            self._process, self._hearing = process, Hearing()
+                process.ask("load", kernel=self.key, **transfer.pickled(self._kernel))
+            self._process, self._decoder = process, ResultDecoder()
         return process
 
 
@@ -181,7 +181,7 @@ class BoundThere:
                 answer = self._bind(process)
             else:
                 answer = process.ask("result", key=self._remote.key, results=self._workers.room(0))
-            found = self._workers.heard(process, answer, Hearing(), self._arrays)
+            found = self._workers.decoded(process, answer, ResultDecoder(), self._arrays)
         without = self._remote.without
         return Incomplete(found, without) if without else found
 

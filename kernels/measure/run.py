@@ -32,7 +32,7 @@ from einbench.measure.admit import (
 from einbench.measure.asked import Conditions, Limits
 from einbench.measure.blocks import interleave_in_blocks
 from einbench.measure.calls import bare, bound, into, or_raising
-from einbench.measure.guests import admit_guest, together
+from einbench.measure.guests import admit_guest, as_turns
 from einbench.measure.placement import randomise_placement
 from einbench.measure.predict import Prediction
 from einbench.measure.ranking import Ranking, rank
@@ -178,7 +178,7 @@ def _time(
             moved = randomise_placement(problem.given, rng)
             problem = Problem.of(problem.operation, moved, problem.options)
         make = into if conditions.reuse_outputs else bare if conditions.bare else bound
-        return together({m: or_raising(make, kernels[m], problem) for m in expected})
+        return as_turns({m: or_raising(make, kernels[m], problem) for m in expected})
 
     with np.errstate(all="ignore"):
         return interleave_in_blocks(

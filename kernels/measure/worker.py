@@ -25,9 +25,9 @@ from einbench.jit.spinning import settle
 from einbench.kernel import Kernel
 from einbench.libraries.contestants import Contestant, Way
 from einbench.libraries.runtimes import Array, Runtime, runtime
-from einbench.measure.answers import Telling, Words, raised
-from einbench.measure.carrying import found, unpickled
+from einbench.measure.results import ResultEncoder, Words, raised
 from einbench.measure.shared import Attached, Place, flagged, private
+from einbench.measure.transfer import found, unpickled
 from einbench.measure.turns import turn_s
 from einbench.problem import Problem
 
@@ -40,7 +40,7 @@ class Worker:
         self._kernels: dict[str, Kernel] = {}
         self._ways: dict[str, tuple[Kernel, Way]] = {}
         self._attached = Attached()
-        self._telling = Telling()
+        self._encoder = ResultEncoder()
         self._inputs: tuple[int, list[Array], list[Any]] = (-1, [], [])
         self._pending: list[Array] = []
         self._quiet_s = time.process_time()
@@ -48,7 +48,7 @@ class Worker:
 
     def load(self, kernel: str, names: Words | None = None, pickle: str = "") -> Words:
         """A kernel, to be asked for by that key."""
-        self._telling.forget()
+        self._encoder.forget()
         made = unpickled(pickle) if names is None else found(names)
         if made is not None:
             self._kernels[kernel] = made
@@ -80,7 +80,7 @@ class Worker:
             result = None
         given = [self._library.unwrap(array) for array in arrays] if copied else views[:count]
         alike = [g if g.strides == v.strides else v for g, v in zip(given, views, strict=False)]
-        return self._told(result, alike, results)
+        return self._encoded(result, alike, results)
 
     def fetch(self, results: Words) -> Words:
         """What found no room before."""
@@ -125,13 +125,13 @@ class Worker:
         finally:
             self._library.after()
             self._quiet_s = settle()
-        self._telling.forget()
-        return self._told(found, [], results)
+        self._encoder.forget()
+        return self._encoded(found, [], results)
 
     def release(self) -> Words:
         """Nothing of what was made ready is left."""
         self._ways, self._inputs, self._pending = {}, (-1, [], []), []
-        self._telling.forget()
+        self._encoder.forget()
         self._library.close()
         gc.collect()
         self._quiet_s = settle()
@@ -175,8 +175,8 @@ class Worker:
             return unwrapped if isinstance(result, list) else tuple(unwrapped)
         return self._library.unwrap(result)
 
-    def _told(self, result: Any, inputs: Sequence[Array], results: Words) -> Words:
-        words, self._pending = self._telling.words(result, inputs)
+    def _encoded(self, result: Any, inputs: Sequence[Array], results: Words) -> Words:
+        words, self._pending = self._encoder.encoded(result, inputs)
         return {"result": words, **self._written(results)}
 
     def _written(self, results: Words) -> Words:
@@ -219,7 +219,7 @@ def _own_output() -> TextIO:
 
 
 def _keep_to_cores(threads: int) -> None:
-    """As many cores as threads: then no library has more, whatever it was told."""
+    """As many cores as threads: then no library has more, whatever it was asked for."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 

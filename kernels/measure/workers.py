@@ -17,8 +17,8 @@ import numpy.typing as npt
 from einbench.jit.spinning import settle, stop_spinning
 from einbench.kernel import Kernel
 from einbench.libraries.runtimes import LIBRARIES, NUMPY, runtime
-from einbench.measure.answers import Hearing
 from einbench.measure.process import PATIENCE_S, Process, WorkerEnded
+from einbench.measure.results import ResultDecoder
 from einbench.measure.shared import Arena, Place, fill, places, view
 from einbench.operation import Operation
 
@@ -87,8 +87,12 @@ class Workers:
         found = len(self._results.reserve(size))
         return {"name": self._results.name, "size": found}
 
-    def heard(
-        self, process: Process, answer: Mapping[str, Any], hearing: Hearing, inputs: Sequence[Array]
+    def decoded(
+        self,
+        process: Process,
+        answer: Mapping[str, Any],
+        decoder: ResultDecoder,
+        inputs: Sequence[Array],
     ) -> Any:
         """The result in an answer."""
         if answer["needs"]:
@@ -100,7 +104,7 @@ class Workers:
             begin += size
             return bytes(memory[begin - size : begin])
 
-        return hearing.result(answer["result"], take, inputs)
+        return decoder.result(answer["result"], take, inputs)
 
     def quiet(self) -> None:
         """No thread of this process spins while a worker has its turn."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from einbench.check.judging import Verdict
 from einbench.check.verdicts import check_sized, check_small
 from einbench.host.machine import usable_threads
-from einbench.measure.competing import Competing
+from einbench.measure.entrants import Entrants
 from einbench.names import check_dtype
 from einbench.operation import Operation
 from einbench.registry import as_operations
@@ -36,13 +36,13 @@ def check(
     """
     chosen = check_dtype(dtype)
     found: list[Verdict] = []
-    competing = Competing(isolate=isolate)
-    with competing.started(usable_threads()):
+    entrants = Entrants(isolate=isolate)
+    with entrants.started(usable_threads()):
         for op in as_operations(op_or_name):
             full = op.all_sizes(batch, sizes)
-            small = list(check_small(op, competing.kernels(op).values(), chosen, seed))
+            small = list(check_small(op, entrants.kernels(op).values(), chosen, seed))
             passed = {v.method: v for v in small if v.passed}
             at_size = {v.method: v for v in check_sized(op, passed, full, chosen, seed)}
             found.extend(at_size.get(v.method, v) for v in small)
-            competing.end(op)
+            entrants.end(op)
     return found

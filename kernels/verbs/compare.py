@@ -14,7 +14,7 @@ from einbench.check.layouts import check_layout
 from einbench.check.verdicts import check_small
 from einbench.host.machine import limit_threads, machine
 from einbench.measure.asked import MEMORY_BYTES, Conditions, Limits
-from einbench.measure.competing import Competing
+from einbench.measure.entrants import Entrants
 from einbench.measure.roofline import Roofline
 from einbench.measure.run import Predictions, run
 from einbench.measure.workload import (
@@ -116,24 +116,24 @@ def compare(
     _refuse_too_large(plans, images)
     if isinstance(with_, str):
         with_ = (with_,)
-    competing = Competing(tuple(with_), isolate)
+    entrants = Entrants(tuple(with_), isolate)
     settings: dict[str, Any] = {
         "batches": list(chosen_batches), "dtypes": [d.name for d in chosen_dtypes],
         "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,
         "data": images.source, "operations": [op.name for op in ops],
     }  # fmt: skip
-    settings |= competing.settings()
+    settings |= entrants.settings()
     records: list[Record] = []
     interrupted = False
     report = progress or (lambda part, label: None)
-    with limit_threads(threads) as used, competing.started(used):
+    with limit_threads(threads) as used, entrants.started(used):
         clock = _Budget(plans, budget_s, start_s, bounded=not settings.get("with"))
         roofline = Roofline(used)
         conditions = Conditions(layout, used, seed, reuse_outputs=reuse_outputs)
         try:
             for plan in plans:
                 report(clock.part_done, f"{plan.operation.name}: checking")
-                kernels = competing.kernels(plan.operation)
+                kernels = entrants.kernels(plan.operation)
                 judged = check_small(plan.operation, kernels.values(), plan.dtype, seed)
                 verdicts = {verdict.method: verdict for verdict in judged}
                 known: Predictions = {}
@@ -143,16 +143,16 @@ def compare(
                     limits = Limits(clock.share_s(weight), clock.call_s, memory_bytes)
                     measured = run(
                         problem, conditions, verdicts, known, roofline, limits,
-                        kernels={**kernels, **competing.guests(problem)},
+                        kernels={**kernels, **entrants.guests(problem)},
                     )  # fmt: skip
                     known = measured.known
                     records.extend(measured.records)
                     clock.spent(weight, measured.timing_s)
-                    competing.release()
-                competing.end(plan.operation)
+                    entrants.release()
+                entrants.end(plan.operation)
         except KeyboardInterrupt:
             interrupted = True
-        settings |= {"timed_s": clock.timed_s, **competing.facts()}
+        settings |= {"timed_s": clock.timed_s, **entrants.facts()}
         report(1.0, "interrupted" if interrupted else "done")
         facts = {**machine(), "threads": used}
     return Comparison(records, facts, settings, time.perf_counter() - start_s, interrupted)

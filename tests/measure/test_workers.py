@@ -18,10 +18,10 @@ import pytest
 import einbench
 from einbench.check.layouts import LAYOUTS, as_layout
 from einbench.check.verdicts import check_small
-from einbench.measure.carrying import Refused
 from einbench.measure.process import WorkerEnded
 from einbench.measure.remote import hosted, remote
 from einbench.measure.shared import Arena, fill, flagged, places, private
+from einbench.measure.transfer import Refused
 from einbench.measure.turns import Turn
 from einbench.measure.workers import Workers
 from einbench.operation import Operation

@@ -1,6 +1,6 @@
-"""What a kernel returned, told to another process: numbers in shared memory, the rest in words.
+"""What a kernel returned, for another process: numbers in shared memory, the rest as JSON.
 
-Memory that is no new one is told as what it is: an input's, or that of an earlier result.
+Memory that is not new is described as what it is: an input's, or that of an earlier result.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ Words = dict[str, Any]
 _MOST, _MOST_BYTES = 8, 64_000_000
 
 
-class Telling:
+class ResultEncoder:
     """In the worker: results become words and bytes."""
 
     def __init__(self) -> None:
         self._earlier: dict[int, Array] = {}
         self._number = 0
 
-    def words(self, result: Any, inputs: Sequence[Array]) -> tuple[Words, list[Array]]:
-        """What to say, and the arrays whose numbers follow it, one after the other."""
+    def encoded(self, result: Any, inputs: Sequence[Array]) -> tuple[Words, list[Array]]:
+        """Its description, and the arrays whose numbers follow it, one after the other."""
         arrays: list[Array] = []
         return self._words(result, inputs, arrays), arrays
 
@@ -71,7 +71,7 @@ class Telling:
         return words
 
 
-class Hearing:
+class ResultDecoder:
     """In the process that asked: the same result, in memory of its own where it was new."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from einbench.operation import Operation
 from einbench.problem import Problem
 
 
-class Competing:
+class Entrants:
     """Libraries that were asked for, and kernels that do not run in this process."""
 
     def __init__(self, libraries: tuple[str, ...] = (), isolate: bool = False) -> None:
