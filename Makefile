@@ -96,8 +96,11 @@ publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their script
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; oneMKL's kernels
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
-peers: $(VENV)/.peers  ## every operation beside PyTorch, JAX and scikit-learn, 35 minutes (ARGS="--operation softmax")
-	@$(CHOICE) peers.board ../results/peers.json $(ARGS)
+# what compilers keep between runs
+KEPT = export TORCHINDUCTOR_CACHE_DIR="$(CURDIR)/.peers/torchinductor" JAX_COMPILATION_CACHE_DIR="$(CURDIR)/.peers/jax"
+
+peers: $(VENV)/.peers  ## every operation beside PyTorch, JAX and scikit-learn (ARGS="--operation mlp_sgd_step --batch 32")
+	@$(KEPT); $(CHOICE) peers.board ../results/peers.json $(ARGS)
 
 bounds-memory: $(VENV)/.installed  ## extra memory of whole-network kernels at 60,000 and a million rows, 5 minutes
 	@$(CHOICE) bounds.memory ../results/bounds-memory.json $(ARGS)

@@ -43,6 +43,14 @@ def compiled_into(given: Tensors) -> Call:
     return partial(_compiled(given, into), given.outs(), given.tensors)
 
 
+@way("mlp_sgd_step", "compile_grad_and_value", mode="no_grad")
+def step_by_autograd(given: Tensors) -> Call:
+    """Its own gradients, compiled with loss and update."""
+    from einbench.libraries.torch_functions import step_by_autograd
+
+    return partial(_compiled(given, step_by_autograd), *given.tensors)
+
+
 def _into(function: Callable[..., Any], outs: Sequence[Any], tensors: Sequence[Any]) -> Any:
     result = function(*tensors)
     several = isinstance(result, tuple | list)

@@ -44,6 +44,19 @@ def _mlp_sgd_step(inputs: Any, *rest: Any) -> tuple[Any, ...]:
     return functional.cross_entropy(logits, labels), logits, *stepped
 
 
+def step_by_autograd(inputs: Any, *rest: Any) -> tuple[Any, ...]:
+    """A training step whose gradients are PyTorch's, loss and update in one graph with them."""
+    *parameters, labels, rate = rest
+
+    def loss(held: list[Any]) -> Any:
+        logits = _layers(inputs, *held)[4]
+        return functional.cross_entropy(logits, labels), logits
+
+    gradients, (mean, logits) = torch.func.grad_and_value(loss, has_aux=True)(parameters)
+    stepped = (p - rate * g for p, g in zip(parameters, gradients, strict=True))
+    return mean, logits, *stepped
+
+
 def _softmax_jacobian(probs: Any) -> Any:
     identity = torch.eye(probs.shape[1], dtype=probs.dtype)
     return probs[:, :, None] * (identity - probs[:, None, :])
