@@ -15,6 +15,7 @@ import datetime
 import hashlib
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -148,8 +149,8 @@ class Watch:
 
     def __call__(self, part: float, label: str) -> None:
         """A cell begins, or something else."""
-        _, _, batch = label.partition(": batch ")
-        self._begun.append((int(batch.replace(",", "")) if batch else None, _moment()))
+        rows = re.search(r"\bbatch ([\d,]+)", label)  # a problem in words
+        self._begun.append((int(rows[1].replace(",", "")) if rows else None, _moment()))
 
     def of(self, batch: int) -> Record:
         """Of the cell of that batch."""
