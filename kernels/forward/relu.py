@@ -72,6 +72,6 @@ def ufunc(inputs: Array) -> Array:
 
 @relu.kernel("simd", compile=True, parallel=True)
 def simd(inputs: Array, out: Array) -> None:
-    """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
+    """New over ``numba_parallel``: whole vectors, by non-temporal stores if the result is large."""
     piece = piece_of(inputs, inputs.size, 2)
     relu_of(inputs.size, piece, inputs, out, non_temporal(2 * inputs.nbytes))

@@ -85,7 +85,7 @@ def ufunc(outputs: Array, cotangent: Array) -> Array:
 
 @tanh_vjp.kernel("simd", compile=True, parallel=True)
 def simd(outputs: Array, cotangent: Array, out: Array) -> None:
-    """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
+    """New over ``numba_parallel``: whole vectors, by non-temporal stores if the result is large."""
     # reads 2 B*F, writes B*F: bound by memory
     piece = piece_of(outputs, outputs.size, 3)
     tanh_vjp_of(outputs.size, piece, outputs, cotangent, out, non_temporal(3 * outputs.nbytes))

@@ -36,8 +36,9 @@ from einbench.registry import register
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
 
-#: a result that no core's own cache holds is stored past them all: products do not wait for that
-_PAST_BYTES = 1 << 21
+#: a result that no core's own cache holds is written by non-temporal stores: products do not wait
+#: for those
+_STREAMED_BYTES = 1 << 21
 
 
 def _reference(dlogits: Array, weights: Array) -> Array:
@@ -135,18 +136,30 @@ def matmul(dlogits: Array, weights: Array) -> Array:
     "tiled", compile=True, parallel=True, extra_elements=lambda s: s["units"] * s["features"]
 )
 def tiled(dlogits: Array, weights: Array, out: Array) -> None:
-    """New over ``numba_parallel``: blocks of sums in registers, tiles stored past the caches."""
+    """New over ``numba_parallel``: blocks of sums in registers, tiles by non-temporal stores."""
     # reads B*U and writes B*F once, and the weights, packed for it, once a tile of rows
     batch, units = dlogits.shape
     features = weights.shape[1]
     zeros = np.zeros(48, dlogits.dtype)
     memory = np.empty(inputs_elements(dlogits, batch, units, features) + 16, dlogits.dtype)
     work = memory[elements_to_line(memory) :]
-    past = 1 if out.nbytes >= _PAST_BYTES else 0
+    streamed = 1 if out.nbytes >= _STREAMED_BYTES else 0
     threads = 1 if run_serially(dlogits, batch, units, features) else num_threads()
     state = counters(2, threads)
     inputs_all(
-        threads, 1, threads, state, dlogits, weights, batch, units, features, zeros, work, out, past
+        threads,
+        1,
+        threads,
+        state,
+        dlogits,
+        weights,
+        batch,
+        units,
+        features,
+        zeros,
+        work,
+        out,
+        streamed,
     )
 
 

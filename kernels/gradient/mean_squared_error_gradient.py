@@ -91,11 +91,13 @@ def ufunc(outputs: Array, targets: Array, *, reduction: str) -> Array:
 
 @mean_squared_error_gradient.kernel("simd", compile=True, parallel=True)
 def simd(outputs: Array, targets: Array, reduction: str, out: Array) -> None:
-    """New over ``numba_parallel``: whole vectors, stored past the caches if the result is large."""
+    """New over ``numba_parallel``: whole vectors, by non-temporal stores if the result is large."""
     # reads 2 B*C, writes B*C: bound by memory
     count = outputs.size
     factor = outputs.dtype.type(2)
     if reduction == "mean" and count:
         factor = factor / outputs.dtype.type(count)
-    piece, past = piece_of(outputs, count, 3), non_temporal(3 * outputs.nbytes)
-    scaled_difference_of(count, piece, outputs, targets, factor, out, past)
+    streamed = non_temporal(3 * outputs.nbytes)
+    scaled_difference_of(
+        count, piece_of(outputs, count, 3), outputs, targets, factor, out, streamed
+    )

@@ -11,7 +11,7 @@ _THIRD = "/sys/devices/system/cpu/cpu0/cache/index3/size"
 
 
 def cpu_model() -> str | None:
-    """``Intel(R) Xeon(R) ...``; None where the system does not say."""
+    """``Intel(R) Xeon(R) ...``; None where the system does not report it."""
     if sys.platform == "linux":
         # line by line: the kernel writes this file as it is read, core by core
         with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - loads slowly

@@ -1,4 +1,4 @@
-"""Locks of a whole module, anew in a child of fork: the thread that held one is not in it."""
+"""Locks of a module, renewed in a forked child: the thread that held one does not exist there."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import threading
 
 
 class ForkedLock:
-    """``with _LOCK.lock:`` is a reentrant lock, another one in a child of fork.
+    """``with _LOCK.lock:`` is a reentrant lock, another one in a forked child.
 
-    A thread that forks while it holds the lock releases the lock that it acquired.
+    A thread that forks while it holds the lock releases the lock it acquired.
     """
 
     def __init__(self) -> None:

@@ -171,7 +171,7 @@ def _quota_cores() -> int | None:
 
 
 def _scipys(path: str) -> bool:
-    # NumPy's own is called libscipy_openblas too: the folder tells them apart
+    # NumPy's own is called libscipy_openblas too: the folder distinguishes them
     return any(part in ("scipy", "scipy.libs") for part in Path(path).parts)
 
 

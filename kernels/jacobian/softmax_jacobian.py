@@ -145,7 +145,7 @@ def _add_to_diagonal(jacobian: Array, probs: Array) -> None:
 
 @softmax_jacobian.kernel("simd", compile=True, parallel=True)
 def simd(probs: Array, out: Array) -> None:
-    """New over ``numba_parallel``: a row of a matrix is one vector, stored past the caches."""
+    """New over ``numba_parallel``: a row of a matrix is one vector, by non-temporal stores."""
     # reads B*C, writes B*C*C without reading it first: bound by the write
     batch, classes = probs.shape
     rows = rows_of_piece(out, batch, classes * classes, 1)

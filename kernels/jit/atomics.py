@@ -1,6 +1,6 @@
-"""What threads say to each other through memory: counters, waiting, and who is awake.
+"""Atomic operations on int64 that threads share: counters, waiting, and which threads sleep.
 
-Whoever sees a value written by one of these sees all that was written before it.
+A thread that reads a value written by one of these reads all that was written before it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from einbench.jit.bodies import Intrinsic
 
-#: what tells a processor that a loop only waits, and what LLVM's name for it takes
+#: LLVM's name of the instruction for a loop that spins, and what it takes
 _X86, _ARM = ("llvm.x86.sse2.pause", ()), ("llvm.aarch64.hint", (1,))
 _PAUSES: dict[str, tuple[str, tuple[int, ...]]] = {
     "x86_64": _X86, "amd64": _X86, "aarch64": _ARM, "arm64": _ARM,

@@ -140,7 +140,7 @@ def copy_for_numba(
 
 
 def prepare(body: FunctionType, dtype: np.dtype[Any]) -> None:
-    """Make ready what the intrinsics need that a body calls, whoever calls them."""
+    """Make ready what the intrinsics need that a body calls, itself or through helpers."""
     for name in globals_of(body):
         used = body.__globals__.get(name)
         if isinstance(used, Intrinsic):
@@ -152,12 +152,12 @@ def prepare(body: FunctionType, dtype: np.dtype[Any]) -> None:
 
 
 def sources_of(body: FunctionType) -> frozenset[str]:
-    """Files of the helpers and intrinsics that a body calls, whoever calls them."""
+    """Files of the helpers and intrinsics that a body calls, itself or through helpers."""
     found: frozenset[str] = frozenset()
     seen, waiting = {body}, [body]
     while waiting:
         # attributes are among these names too: one that is a helper's as well is a file more to
-        # look at, and ``dis``, which could tell, takes longer to import than a first answer may
+        # look at, and ``dis``, which knows, takes longer to import than a first answer may
         calling = waiting.pop()
         for name in calling.__code__.co_names:
             used = calling.__globals__.get(name)
@@ -179,7 +179,7 @@ def digest_of(sources: frozenset[str]) -> str:
     # a size that compiled code has as a constant
     contents.append(str(third_level_bytes()).encode())
     if any(path.stat().st_mtime > _IMPORTED_S for path in paths):
-        # the code in memory may be older than the file: nobody else may find it under its name
+        # the code in memory may be older than the file: no other process may find it under its name
         contents.append(f"{os.getpid()} {_IMPORTED_S}".encode())
     return source_hash(b"".join(contents)).hex()
 

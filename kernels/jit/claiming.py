@@ -1,10 +1,10 @@
-"""Tasks that threads take one at a time, phase after phase, inside one job of the pool.
+"""Tasks that threads claim one at a time, phase after phase, inside one job of the pool.
 
-In each phase a thread takes tasks of its own share, which is the same in every call, so that what
+In each phase a thread claims tasks of its own share, which is the same in every call, so that what
 it reads and writes stays in its core's caches and on lines that no other thread writes to; then it
-takes what is left of others' shares, and goes on when all are done. Nobody is waited for who has
-not taken a task: a thread that wakes late, or never, costs nothing but its help, and one that is
-held up leaves its share to the others.
+claims what is left of others' shares, and goes on when all are done. A thread that has not claimed
+a task is not waited for: one that wakes late, or never, costs nothing but its help, and one that
+is held up leaves its share to the others.
 
 The counters are a flat int64 array; every counter has a cache line of its own.
 """
@@ -19,29 +19,29 @@ import numpy.typing as npt
 from einbench.jit.atomics import add, pause, read
 from einbench.jit.bodies import helper
 from einbench.jit.linked import Integers
-from einbench.jit.pool_code import give_way
+from einbench.jit.pool_code import yield_core
 
 Array = npt.NDArray[Any]
 
 _LINE = 8  # int64 in a cache line
-#: looks at a counter after which a thread that waits lets others have its core
-_GIVING_WAY = 64
+#: looks at a counter after which a thread that waits yields its core
+_YIELD_EVERY = 64
 
 
 @helper()
 def counters(phases: int, threads: int) -> Array:
-    """For each phase how many tasks are done, and how many were taken of each thread's share."""
+    """For each phase how many tasks are done, and how many were claimed of each thread's share."""
     return np.zeros(phases * (1 + threads) * _LINE, np.int64)
 
 
 @helper()
 def claim_task(state: Integers, phase: int, own: int, threads: int, tasks: int) -> int:
-    """The number of a task that nobody else has, of one's own share first; ``tasks`` if none is."""
+    """A task that no other thread has, of the own share first; ``tasks`` if none is left."""
     for turn in range(threads):
         share = (own + turn) % threads
         first, end = share * tasks // threads, (share + 1) * tasks // threads
         place = (phase * (1 + threads) + 1 + share) * _LINE
-        # to look does not take the line away from the thread whose share it is
+        # a read leaves the cache line with the thread whose share it is
         if first + read(state, place) < end:
             task = first + add(state, place, 1)
             if task < end:
@@ -51,16 +51,16 @@ def claim_task(state: Integers, phase: int, own: int, threads: int, tasks: int) 
 
 @helper()
 def finish_task(state: Integers, phase: int, threads: int) -> None:
-    """A task that was taken is done."""
+    """A task that was claimed is done."""
     add(state, phase * (1 + threads) * _LINE, 1)
 
 
 @helper()
 def wait_for_tasks(state: Integers, phase: int, threads: int, tasks: int) -> None:
-    """Until all tasks of the phase are done; those left are in the hands of running threads."""
+    """Until all tasks of the phase are done; those left are being done by other threads."""
     waited = 0
     while read(state, phase * (1 + threads) * _LINE) < tasks:
         pause()
         waited += 1
-        if waited % _GIVING_WAY == 0:
-            give_way(state)
+        if waited % _YIELD_EVERY == 0:
+            yield_core(state)

@@ -93,7 +93,7 @@ class Compiled:
                 in_order = False
         if not in_order:
             arrays = tuple(np.asarray(array, order="C") for array in arrays)
-        # before anything is compiled nobody knows which of them are integers
+        # before anything is compiled it is not known which of them are integers
         if self._integers or not self._forms:
             arrays = tuple(map(_as_int64, arrays))
         if self._results is None:

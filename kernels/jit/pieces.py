@@ -15,11 +15,12 @@ Array = npt.NDArray[Any]
 PIECE = 1 << 12
 #: a second thread is of help after a microsecond: so many exponentials, or bytes that a core's own
 #: cache holds, take some
-_ALONE_ELEMENTS, _ALONE_BYTES = 8_000, 200_000
+_SERIAL_ELEMENTS, _SERIAL_BYTES = 8_000, 200_000
 #: where so many bytes are read and written, the result is pushed out of the caches before it is
 #: read: as many as the cache holds that cores share, of which a program has a part where it is
-#: large. (Of 32 MB: relu that moves 20 MB took 0.18 ms stored to it and 0.41 past it, a VJP that
-#: moves 30 MB 0.33 and 0.43. Of 105 MB: a Jacobian of 24 MB 1.0 and 2.0, of 48 MB 4.5 and 2.9.)
+#: large. (Plain and non-temporal stores, cache of 32 MB: relu that moves 20 MB 0.18 and 0.41 ms, a
+#: VJP that moves 30 MB 0.33 and 0.43. Of 105 MB: a Jacobian of 24 MB 1.0 and 2.0, of 48 MB 4.5 and
+#: 2.9.)
 _MOVED_BYTES = max(1 << 23, min(third_level_bytes(), 50_000_000))
 
 
@@ -30,15 +31,15 @@ def piece_of(like: Array, elements: int, arrays: int) -> int:
     ``arrays`` are those that a function moves and does little else; 0 where it computes an
     exponential or a logarithm an element.
     """
-    alone = _ALONE_ELEMENTS
+    serial = _SERIAL_ELEMENTS
     if arrays > 0:
-        alone = _ALONE_BYTES // (arrays * like.itemsize)
-    return max(elements, 1) if elements < alone else PIECE
+        serial = _SERIAL_BYTES // (arrays * like.itemsize)
+    return max(elements, 1) if elements < serial else PIECE
 
 
 @helper()
 def non_temporal(moved_bytes: int) -> int:
-    """1 where a result is better stored past the caches, else 0, for all bytes read and written."""
+    """1 where non-temporal stores are faster, else 0; of all bytes that are read and written."""
     return 1 if moved_bytes >= _MOVED_BYTES else 0
 
 
@@ -51,5 +52,5 @@ def piece_rows(columns: int) -> int:
 @helper()
 def rows_of_piece(like: Array, rows: int, columns: int, arrays: int) -> int:
     """Rows of a piece: all of them, where no other thread would be of help."""
-    alone = piece_of(like, rows * columns, arrays) >= rows * columns
-    return max(rows, 1) if alone else piece_rows(columns)
+    serial = piece_of(like, rows * columns, arrays) >= rows * columns
+    return max(rows, 1) if serial else piece_rows(columns)

@@ -1,15 +1,15 @@
-"""Threads that wait awake for a while: a parallel loop begins within a microsecond.
+"""A worker pool whose threads spin before they sleep: a parallel loop begins in a microsecond.
 
-A thread that sleeps takes fifty microseconds to come, in a virtual machine a hundred, which is what
-a whole product of a small batch takes; and numba's own region costs ten whoever comes. So threads
-of this pool look for work for some `_SPINS` before they sleep, and give way to whoever else wants
-their core, BLAS above all.
+To wake a sleeping thread takes fifty microseconds, in a virtual machine a hundred, as long as a
+whole product of a small batch; and numba's own parallel region costs ten however many threads take
+part. So a worker spins for some `_SPINS` before it sleeps, and yields its core to other threads
+that want it, BLAS's above all.
 
 A job is so many items, taken in pieces. Each thread begins with a share of its own, the same in
 every call, so that data stay in the caches of the core that had them, and then takes what is left
-of others'. Nobody is waited for who has not taken a piece: a thread that comes late, or never,
-costs nothing but its help. One job has the pool at a time: who finds it busy, or is one of its
-threads, does all pieces himself.
+of others'. A thread that has not taken a piece is not waited for: one that comes late, or never,
+costs nothing but its help. The pool runs one job at a time: a caller that finds it busy, or is one
+of its threads, does all pieces itself.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ from einbench.jit.pool_code import (
     TICKET,
     asked_for,
     call,
-    give_way,
     lock,
     own_core,
     restrict,
@@ -57,11 +56,12 @@ from einbench.jit.pool_code import (
     unlock,
     wait,
     wake,
+    yield_core,
 )
 
-#: times that a thread looks for work before it sleeps, some hundred microseconds, and after how
-#: many it lets others have its core
-_SPINS, _GIVING_WAY = 2048, 16
+#: times that a worker looks for a job before it sleeps, some hundred microseconds, and after how
+#: many it yields its core
+_SPINS, _YIELD_EVERY = 2048, 16
 
 Words = Any  # the state, as a pointer
 
@@ -106,14 +106,14 @@ def _keep_off(state: Words, core: int) -> None:
     before = state[word]
     state[word] = before & ~bit
     for thread in range(1, state[END + 1]):
-        # one that is only about to start has none, and the system takes 0 for whoever asks
+        # a thread that has not started yet has number 0, which the system takes for the caller
         if state[NUMBERS + thread] > 0:
             restrict(state, state[NUMBERS + thread])
     state[word] = before
 
 
 def _run(function: int, given: int, total: int, piece: int) -> None:
-    """All pieces, with the help of whoever is awake; ``function(first, count, given)`` is one."""
+    """All pieces, with the workers that spin; ``function(first, count, given)`` is one piece."""
     state = shared()
     pieces = (total + piece - 1) // piece
     threads = min(num_threads(), pieces)
@@ -135,8 +135,8 @@ def _run(function: int, given: int, total: int, piece: int) -> None:
         while read(state, GATE) != CLOSED:
             pause()
             waited += 1
-            if waited % _GIVING_WAY == 0:
-                give_way(state)
+            if waited % _YIELD_EVERY == 0:
+                yield_core(state)
         exchange(state, OWNED, 0)
     else:
         for first in range(0, total, piece):
@@ -144,7 +144,7 @@ def _run(function: int, given: int, total: int, piece: int) -> None:
 
 
 def _serve(thread: int) -> None:
-    """A thread's life: to look for a job, to help, and to sleep when none has come for a while."""
+    """A worker's loop: spin for a job, take part in it, and sleep where none comes for a while."""
     state = shared()
     seen = 0
     while read(state, END) == 0:
@@ -152,11 +152,11 @@ def _serve(thread: int) -> None:
         while read(state, TICKET) == seen and looked < _SPINS:
             looked += 1
             pause()
-            if looked % _GIVING_WAY == 0:
-                give_way(state)
+            if looked % _YIELD_EVERY == 0:
+                yield_core(state)
         if read(state, TICKET) == seen:
             lock(state)
-            # whoever posts a job after this sees that somebody sleeps
+            # a job that is posted after this finds that a worker sleeps
             add(state, ASLEEP, 1)
             while read(state, TICKET) == seen and read(state, END) == 0:
                 wait(state)
@@ -170,7 +170,7 @@ def _serve(thread: int) -> None:
 
 @functools.cache
 def _known_to_linker() -> tuple[Any, Any]:
-    """The compiled code, which must be kept alive: of a job, and of a thread's life."""
+    """The compiled code, which must be kept alive: of a job, and of a worker's loop."""
     import numba
     from llvmlite.binding import add_symbol
 
@@ -193,9 +193,9 @@ def _address() -> int:
 
 
 def start() -> None:
-    """Have the threads there, as many as numba has, and the code of a job where linkers find it.
+    """Start as many threads as numba has, and give the linker the code of a job.
 
-    Where there are no POSIX threads there are none, and whoever calls does everything alone.
+    Without POSIX threads the pool has none, and a caller does all pieces itself.
     """
     start_threads()  # numba knows how many threads to use when its own are there
     with _LOCK.lock:
@@ -237,14 +237,14 @@ def _begin() -> None:
 
 
 def _renew() -> None:
-    """In a child of fork no thread is but the one that forked."""
+    """In a forked child no thread exists but the one that forked."""
     if _THREADS:
         _THREADS.clear()
         _begin()
 
 
 def _end() -> None:
-    """Let the threads go before the code that they run in goes."""
+    """End the threads before the code that they run is unloaded."""
     words = (ctypes.c_int64 * SHARES).from_address(_address())
     words[END] = 1
     if _THREADS:

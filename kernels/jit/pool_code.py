@@ -17,8 +17,9 @@ from einbench.jit.bodies import Intrinsic, digest_of
 SOURCES = (__file__, atomics.__file__)
 
 # places in the state: how many jobs there were, how many threads are inside the present one (and
-# CLOSED where none may come), who has the pool, who sleeps, the job, whether to end, and memory
-# for a mutex and a condition of POSIX threads, which are smaller than two lines everywhere
+# CLOSED where none may come), whether the pool is taken, how many threads sleep, the job, whether
+# to end, and memory for a mutex and a condition of POSIX threads, which are smaller than two lines
+# everywhere
 LINE = 8
 TICKET, GATE, OWNED, ASLEEP, JOB, END, MUTEX, CONDITION = (
     n * LINE for n in (0, 1, 2, 3, 4, 5, 6, 8)
@@ -32,7 +33,7 @@ KEPT_OFF, CORES, NUMBERS = 10 * LINE, 11 * LINE, 13 * LINE
 #: cores that fit the mask
 MOST_CORES = 1024
 SHARES = NUMBERS + MOST
-#: whether the system tells a thread's core and takes threads off one
+#: whether the system reports a thread's core and can keep a thread off one
 _HAS_CORES = sys.platform == "linux"
 
 
@@ -175,8 +176,8 @@ lock = _posix("pthread_mutex_lock", MUTEX)
 unlock = _posix("pthread_mutex_unlock", MUTEX)
 wait = _posix("pthread_cond_wait", CONDITION, MUTEX)
 wake = _posix("pthread_cond_broadcast", CONDITION)
-give_way = _posix("sched_yield")
-#: ``own_core()``: the number of the core that the caller is on; negative where nobody tells
+yield_core = _posix("sched_yield")
+#: ``own_core()``: the number of the core that the caller is on; negative where it is not reported
 own_core = _intrinsic(_build_own_core)
 #: ``restrict(words, number)``: the thread of that number may have the cores of the mask alone
 restrict = _intrinsic(_build_restrict)

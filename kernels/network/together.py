@@ -30,7 +30,7 @@ Progress = Callable[[float, str], None]
 
 #: steps of a turn: the first finds the caches as another family left them, and is not timed
 TURN = 6
-#: rows of the step that tells what a whole one would take
+#: rows of the step from which the time of a whole one is predicted
 _PROBE_ROWS = 4
 #: a step that will take longer than this is not made to be measured
 _SLOW_S = 1.0

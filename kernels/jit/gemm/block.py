@@ -27,7 +27,7 @@ VECTORS = 3
 #: 28 of 32 registers; four times three fill all of 16
 ROWS = (8, 4, 2, 1)
 #: what is stored: the sums, the sums with zero for negative ones, a step along them, or the sums
-#: past the caches, for which every vector of the result must lie within a line
+#: by non-temporal stores, for which every vector of the result must lie within a line
 PLAIN, RECTIFIED, STEPPED, NON_TEMPORAL = 0, 1, 2, 3
 
 
@@ -156,11 +156,11 @@ def _block(
                 base = emit.load(emit.after(end.base, end.base_row, i, j * emit.lanes))
                 value = emit.add_product(factor, sums[i, j], base)
                 emit.store(value, emit.after(*result, i, j * emit.lanes))
-        with otherwise, builder.if_else(streaming) as (past, near):
-            with past:
+        with otherwise, builder.if_else(streaming) as (streamed, stored):
+            with streamed:
                 for i, j in places:
                     emit.stream(sums[i, j], emit.after(*result, i, j * emit.lanes))
-            with near:
+            with stored:
                 for i, j in places:
                     value = _rectify(emit, sums[i, j], rectifying)
                     emit.store(value, emit.after(*result, i, j * emit.lanes))

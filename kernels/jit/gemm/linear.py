@@ -30,7 +30,7 @@ from einbench.jit.gemm.products import (
 )
 from einbench.jit.linked import Integers, Pointer, at, elements_to_line, fresh, linked
 from einbench.jit.simd.columns import weighted_sums
-from einbench.jit.simd.elementwise import copy_past, scaled_of
+from einbench.jit.simd.elementwise import copy_non_temporal, scaled_of
 from einbench.jit.simd.registers import lanes
 
 Array = npt.NDArray[Any]
@@ -41,15 +41,15 @@ FEW, MANY = 16, 512
 #: rows of a tile, and rows of weights that a task of few rows takes
 _TILE, _UNITS = 64, 16
 #: below so many bytes of weights, times rows, one thread is done in some microseconds
-_ALONE = 250_000
+_SERIAL_BYTES = 250_000
 #: for inputs' gradients fewer than these are multiplied with one panel of weights after the other
 _MANY_GATHERED = 192
 
 
 @helper()
 def run_serially(like: Array, batch: int, units: int, features: int) -> bool:
-    """Whether one thread is done before another would have woken."""
-    return batch * units * features * like.itemsize < _ALONE
+    """Whether one thread is done before another is awake."""
+    return batch * units * features * like.itemsize < _SERIAL_BYTES
 
 
 @helper()
@@ -60,7 +60,7 @@ def packed_elements(like: Pointer, batch: int, units: int, features: int) -> int
 
 @helper()
 def on_lines(matrix: Pointer, columns: int) -> bool:
-    """Whether vectors of all rows lie within a line, so that they can be stored past the caches."""
+    """Whether vectors of all rows lie within a line, so that non-temporal stores can be used."""
     return elements_to_line(matrix) == 0 and columns % lanes(matrix) == 0
 
 
@@ -121,7 +121,7 @@ def inputs_elements(like: Pointer, batch: int, units: int, features: int) -> int
 def inputs_all(
     number: int, _count: int, threads: int, state: Integers,
     d: Pointer, w: Pointer, batch: int, units: int, features: int,
-    zeros: Pointer, work: Pointer, dx: Pointer, past: int,
+    zeros: Pointer, work: Pointer, dx: Pointer, non_temporal: int,
 ) -> None:  # fmt: skip
     """dX[b, f] = sum_u dZ[b, u] W[u, f], as one thread goes through its phases."""
     size = lanes(d)
@@ -159,8 +159,8 @@ def inputs_all(
         task = claim_task(state, 0, number, threads, panels)
     wait_for_tasks(state, 0, threads, panels)
     tasks = (batch + _TILE - 1) // _TILE
-    ending = NON_TEMPORAL if past != 0 and on_lines(dx, features) else PLAIN
-    copied = past != 0 and ending == PLAIN
+    ending = NON_TEMPORAL if non_temporal != 0 and on_lines(dx, features) else PLAIN
+    copied = non_temporal != 0 and ending == PLAIN
     scratch = fresh(d, _TILE * features if copied else 1)
     task = claim_task(state, 1, number, threads, tasks)
     while task < tasks:
@@ -172,7 +172,7 @@ def inputs_all(
             packed_here = at(work, panel * 3 * size * units)
             back_panel(own, rows, units, packed_here, panel, features, zeros, made, ending)
         if copied:
-            copy_past(scratch, rows * features, there)
+            copy_non_temporal(scratch, rows * features, there)
         task = claim_task(state, 1, number, threads, tasks)
 
 

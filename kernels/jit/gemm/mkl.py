@@ -3,7 +3,7 @@
     C[i, j] = beta C[i, j] + sum_p A'[i, p] B'[p, j]        A', B': as they lie, or transposed
 
 The library has threads of its own, which spin after a call and slow the kernel that follows it. So
-it is told to work on the thread that calls it, and the pool's threads call it, each for its part of
+it is set to run on the thread that calls it, and the pool's threads call it, each for its part of
 C. (The interface is CBLAS, *Basic Linear Algebra Subprograms Technical Forum Standard*, 2001,
 appendix B; the functions, Intel's *Developer Reference for oneMKL - C*, "BLAS Routines" and
 "Support Functions".)
@@ -20,7 +20,7 @@ import numpy as np
 from einbench.host.libraries import library
 from einbench.jit.bodies import Intrinsic
 
-#: CBLAS's words for rows that lie one after the other, and for a matrix as it lies or transposed
+#: CBLAS's constants: rows one after the other, and a matrix as it lies or transposed
 _ROW_MAJOR, AS_IT_LIES, TRANSPOSED = 101, 111, 112
 #: oneMKL's for "no threads of its own"
 _SEQUENTIAL = 1
@@ -28,7 +28,7 @@ _SEQUENTIAL = 1
 
 @functools.cache
 def _loaded() -> ctypes.CDLL:
-    """The library, told to work on the thread that calls it.
+    """The library, set to run on the thread that calls it.
 
     Raises:
         OSError: it is not there, or cannot be loaded.
@@ -37,8 +37,8 @@ def _loaded() -> ctypes.CDLL:
     if path is None:
         raise OSError("mkl is not installed (pip install mkl)")
     found = ctypes.CDLL(path)
-    # where somebody else uses the same library, NumPy of some distributions for one, his layer
-    # stays: therefore every call asks for one thread as well
+    # where another package has loaded the library already, some distributions' NumPy for one, its
+    # layer stays: therefore every call asks for one thread as well
     found.MKL_Set_Threading_Layer(_SEQUENTIAL)
     return found
 

@@ -2,7 +2,7 @@
 
     G[u, f] = sum_p sum_(b in part p) D[b, u] A[b, f]
 
-Threads take groups of columns of a part, and read its rows in order, which a processor foresees:
+Threads take groups of columns of a part, and read its rows in order, which a processor prefetches:
 panel by panel, the rows lie pages apart. A chunk of rows is packed panel by panel and stays in a
 core's second-level cache, with the sums. How many parts there are depends on the rows alone, and
 their sums are added in order: the same inputs give the same bits on any number of threads.

@@ -4,10 +4,9 @@
     back             C[b, f] = sum_u D[b, u] W[u, f]
     weights          C[u, f] = sum_b D[b, u] A[b, f]
 
-They touch no BLAS: whoever calls them gives rows or panels to threads himself, and no thread of
-one library waits for one of another. Sums are taken in the order of the summed index, however the
-work is divided: the same inputs give the same bits on any number of threads. Strides count
-elements.
+They call no BLAS: the caller divides rows or panels among threads, and no thread of one library
+waits for one of another. Sums are taken in the order of the summed index, however the work is
+divided: the same inputs give the same bits on any number of threads. Strides count elements.
 
 A *panel* is as many columns as a block is wide: three vectors, or what is left at the end. Where
 columns do not fill a vector, B is padded with zeros and the block goes through a scratch.
@@ -187,8 +186,8 @@ def pack_tail(a: Pointer, rows: int, columns: int, tail: Pointer) -> None:
 def gather(a: Pointer, rows: int, columns: int, panel: int, packed: Pointer) -> None:
     """packed[row, k] = A[row, first + k] of one panel, filled up with zeros.
 
-    Rows of a matrix lie pages apart, and a processor remembers where fewer pages are than a block
-    has rows.
+    Rows of a matrix lie pages apart, and the translation buffer holds fewer pages than a block has
+    rows.
     """
     size = lanes(a)
     first = panel * 3 * size
@@ -210,7 +209,7 @@ def back_panel(
 ) -> None:  # fmt: skip
     """C[b, f] = sum_u D[b, u] W[u, f] for the features of one panel, which `gather` packed.
 
-    It is stored PLAIN, or NON_TEMPORAL the caches, but for features that fill no vector.
+    It is stored PLAIN, or NON_TEMPORAL where features fill whole vectors.
     """
     size = lanes(d)
     first, width = panel * 3 * size, panel_width(d, features, panel)

@@ -66,7 +66,7 @@ MANY = 192
 #: kept does not grow with the batch
 CHUNK = 1024
 #: below so many multiplications, threads take longer to wake than the work takes
-_ALONE = 1 << 20
+_SERIAL = 1 << 20
 
 
 @helper()
@@ -88,9 +88,9 @@ def tile_rows(batch: int) -> int:
 
 @helper()
 def run_serially(plan: Array) -> bool:
-    """Whether one thread is done before another would have woken."""
+    """Whether one thread is done before another is awake."""
     weights = plan[FEATURES] * plan[HIDDEN1] + plan[HIDDEN1] * plan[HIDDEN2]
-    return plan[BATCH] * (weights + plan[HIDDEN2] * plan[CLASSES]) < _ALONE
+    return plan[BATCH] * (weights + plan[HIDDEN2] * plan[CLASSES]) < _SERIAL
 
 
 @helper()

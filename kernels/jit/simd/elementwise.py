@@ -1,8 +1,8 @@
 """One function of every element of one or two arrays, a few vectors at a time.
 
-A result that no cache can hold is stored past them (``past`` is not 0): a store that goes through a
-cache must first read the line that it is to replace, which is a third of all traffic of a function
-that reads one array and writes one.
+A result that no cache can hold is written by non-temporal stores (``non_temporal`` is not 0): a
+store through a cache must first read the line that it replaces, a third of all traffic of a
+function that reads one array and writes one.
 """
 
 from __future__ import annotations
@@ -26,18 +26,20 @@ _FEW = 32
 
 
 def _over(of_vectors: Formula, inputs: int, *, factor: bool = False) -> Intrinsic:
-    """``name(x, y, factor, count, c, past)``: c = formula(x, ...) of so many elements, on pointers.
+    """``name(x, y, factor, count, c, non_temporal)``: c = formula(x, ...) of so many elements.
 
-    Of x, y and the factor the formula is given those that it takes.
+    Arrays are pointers. Of x, y and the factor the formula is given those that it takes.
     """
 
     def build() -> Any:
         from numba import types
         from numba.extending import intrinsic
 
-        def over(typing: Any, x: Any, y: Any, scalar: Any, count: Any, c: Any, past: Any) -> Any:
+        def over(
+            typing: Any, x: Any, y: Any, scalar: Any, count: Any, c: Any, non_temporal: Any
+        ) -> Any:
             def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-                x_at, y_at, scalar, count, c_at, past_caches = arguments
+                x_at, y_at, scalar, count, c_at, non_temporal_at = arguments
                 emit = Emitter(builder, c.dtype.bitwidth)
                 given = (x_at, y_at)[:inputs]
                 every = [emit.in_all_lanes(scalar)] if factor else []
@@ -45,7 +47,7 @@ def _over(of_vectors: Formula, inputs: int, *, factor: bool = False) -> Intrinsi
                 def formula(emit: Emitter, *vectors: Any) -> Any:
                     return of_vectors(emit, *vectors, *every)
 
-                streaming = builder.icmp_signed("!=", past_caches, emit.number(0))
+                streaming = builder.icmp_signed("!=", non_temporal_at, emit.number(0))
                 with builder.if_else(streaming) as (streamed, stored):
                     with streamed:
                         _stream(emit, formula, given, count, c_at)
@@ -61,7 +63,7 @@ def _over(of_vectors: Formula, inputs: int, *, factor: bool = False) -> Intrinsi
 
 
 def _stream(emit: Emitter, formula: Formula, inputs: tuple[Any, ...], count: Any, c: Any) -> None:
-    """Stores past the caches, which take whole lines: what comes before the first is stored."""
+    """Non-temporal stores from the first whole line on, plain ones before it."""
     head = emit.least_index(emit.elements_to_line(c), count)
     _some(emit, formula, inputs, emit.number(0), head, c)
     _loop(emit, formula, inputs, head, count, c, emit.stream)
@@ -158,44 +160,50 @@ _sigmoid_vjp_all = _over(_sigmoid_vjp, 2)
 
 
 @linked(divided=True)
-def relu_of(first: int, count: int, x: Pointer, a: Pointer, past: int) -> None:
+def relu_of(first: int, count: int, x: Pointer, a: Pointer, non_temporal: int) -> None:
     """A = max(X, 0)."""
-    _relu_all(at(x, first), x, 0, count, at(a, first), past)
+    _relu_all(at(x, first), x, 0, count, at(a, first), non_temporal)
 
 
 @linked(divided=True)
-def tanh_of(first: int, count: int, x: Pointer, a: Pointer, past: int) -> None:
+def tanh_of(first: int, count: int, x: Pointer, a: Pointer, non_temporal: int) -> None:
     """A = tanh(X)."""
-    _tanh_all(at(x, first), x, 0, count, at(a, first), past)
+    _tanh_all(at(x, first), x, 0, count, at(a, first), non_temporal)
 
 
 @linked(divided=True)
-def sigmoid_of(first: int, count: int, x: Pointer, a: Pointer, past: int) -> None:
+def sigmoid_of(first: int, count: int, x: Pointer, a: Pointer, non_temporal: int) -> None:
     """A = 1 / (1 + exp(-X))."""
-    _sigmoid_all(at(x, first), x, 0, count, at(a, first), past)
+    _sigmoid_all(at(x, first), x, 0, count, at(a, first), non_temporal)
 
 
 @linked(divided=True)
-def relu_vjp_of(first: int, count: int, a: Pointer, g: Pointer, d: Pointer, past: int) -> None:
+def relu_vjp_of(
+    first: int, count: int, a: Pointer, g: Pointer, d: Pointer, non_temporal: int
+) -> None:
     """D = 0 where A <= 0 else G."""
-    _relu_vjp_all(at(a, first), at(g, first), 0, count, at(d, first), past)
+    _relu_vjp_all(at(a, first), at(g, first), 0, count, at(d, first), non_temporal)
 
 
 @linked(divided=True)
-def tanh_vjp_of(first: int, count: int, a: Pointer, g: Pointer, d: Pointer, past: int) -> None:
+def tanh_vjp_of(
+    first: int, count: int, a: Pointer, g: Pointer, d: Pointer, non_temporal: int
+) -> None:
     """D = G (1 - A) (1 + A)."""
-    _tanh_vjp_all(at(a, first), at(g, first), 0, count, at(d, first), past)
+    _tanh_vjp_all(at(a, first), at(g, first), 0, count, at(d, first), non_temporal)
 
 
 @linked(divided=True)
-def sigmoid_vjp_of(first: int, count: int, a: Pointer, g: Pointer, d: Pointer, past: int) -> None:
+def sigmoid_vjp_of(
+    first: int, count: int, a: Pointer, g: Pointer, d: Pointer, non_temporal: int
+) -> None:
     """D = G A (1 - A)."""
-    _sigmoid_vjp_all(at(a, first), at(g, first), 0, count, at(d, first), past)
+    _sigmoid_vjp_all(at(a, first), at(g, first), 0, count, at(d, first), non_temporal)
 
 
 @linked()
-def copy_past(x: Pointer, count: int, c: Pointer) -> None:
-    """C = X, past the caches: for what was made in one and is not needed there."""
+def copy_non_temporal(x: Pointer, count: int, c: Pointer) -> None:
+    """C = X by non-temporal stores: for what was made in a cache and is not needed there."""
     _copy_all(x, x, 0, count, c, 1)
 
 
@@ -207,7 +215,7 @@ def scaled_of(x: Pointer, factor: Scalar, count: int, c: Pointer) -> None:
 
 @linked(divided=True)
 def scaled_difference_of(
-    first: int, count: int, x: Pointer, y: Pointer, factor: Scalar, c: Pointer, past: int
+    first: int, count: int, x: Pointer, y: Pointer, factor: Scalar, c: Pointer, non_temporal: int
 ) -> None:
     """C = factor (X - Y)."""
-    _scaled_difference_all(at(x, first), at(y, first), factor, count, at(c, first), past)
+    _scaled_difference_all(at(x, first), at(y, first), factor, count, at(c, first), non_temporal)

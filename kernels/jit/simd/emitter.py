@@ -206,12 +206,12 @@ class Emitter:
         return self.builder.icmp_signed("==", lanes, every)
 
     def store(self, vector: Any, pointer: Any) -> None:
-        """A vector, to any element on."""
+        """A vector, to any address of an element."""
         target = self.builder.bitcast(pointer, self.vector.as_pointer())
         self.builder.store(vector, target).align = self.align
 
     def stream(self, vector: Any, pointer: Any) -> None:
-        """A vector, to where a whole one lies in memory, past the caches."""
+        """A vector by a non-temporal store, to an aligned address."""
         from llvmlite import ir
 
         target = self.builder.bitcast(pointer, self.vector.as_pointer())

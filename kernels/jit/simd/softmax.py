@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from einbench.jit.linked import Integers, Pointer, Scalar, at, fresh, linked, number
-from einbench.jit.simd.elementwise import copy_past
+from einbench.jit.simd.elementwise import copy_non_temporal
 from einbench.jit.simd.registers import lanes
 from einbench.jit.simd.rows import (
     cross_entropy_group,
@@ -76,10 +76,12 @@ def softmax_vjp_rows(
 
 
 @linked(divided=True)
-def jacobian_rows(first: int, count: int, p: Pointer, classes: int, j: Pointer, past: int) -> None:
-    """J[b, i, j] = p[b, i] (delta[i, j] - p[b, j]); stored past the caches if ``past`` is not 0."""
+def jacobian_rows(
+    first: int, count: int, p: Pointer, classes: int, j: Pointer, non_temporal: int
+) -> None:
+    """J[b, i, j] = p[b, i] (delta[i, j] - p[b, j])."""
     size = classes * classes
-    if past == 0:
+    if non_temporal == 0:
         _jacobian_rows(at(p, first * classes), count, classes, at(j, first * size))
     else:
         # of so small matrices no whole line can be stored: some of them fill first-level cache
@@ -88,7 +90,7 @@ def jacobian_rows(first: int, count: int, p: Pointer, classes: int, j: Pointer, 
         for b in range(first, first + count, some):
             rows = min(some, first + count - b)
             _jacobian_rows(at(p, b * classes), rows, classes, scratch)
-            copy_past(scratch, rows * size, at(j, b * size))
+            copy_non_temporal(scratch, rows * size, at(j, b * size))
 
 
 @linked()

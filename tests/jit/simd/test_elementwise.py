@@ -1,4 +1,4 @@
-"""Elementwise kernels: any number of elements, anywhere in memory, through or past the caches."""
+"""Elementwise kernels: any number of elements, any alignment, plain or non-temporal stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DTYPES = ("float32", "float64")
 #: arrays that each reads and writes
 MOVED = {"relu": 2, "tanh": 2, "sigmoid": 2, "relu_vjp": 3, "tanh_vjp": 3, "sigmoid_vjp": 3}
 NAMES = tuple(MOVED)
-#: rows of a result that is stored past the caches, and some that fill no piece and no vector
+#: rows of a result that is stored non-temporally, and some that fill no piece and no vector
 COLUMNS = 131
 
 
