@@ -15,7 +15,7 @@ import pytest
 
 import einbench
 from einbench.check.truth import as_tuple
-from einbench.gradient.input_gradient import _PAST_BYTES
+from einbench.gradient.input_gradient import _STREAMED_BYTES
 from einbench.host.machine import limit_threads
 from einbench.jit.gemm import linear, three_layers
 from einbench.jit.gemm.block import down
@@ -150,11 +150,11 @@ def test_gradients_stored_past_the_caches_are_exact_wherever_they_lie(
     """Stored as they are made where vectors lie on lines, else from beside; whole numbers."""
     rng = np.random.default_rng(features)
     weights = rng.integers(-3, 4, (19, features)).astype("float32")
-    rows = _PAST_BYTES // weights[0].nbytes + 5
+    rows = _STREAMED_BYTES // weights[0].nbytes + 5
     dlogits = rng.integers(-3, 4, (rows, 19)).astype("float32")
     expected = dlogits @ weights
     memory = np.zeros(expected.nbytes + 128, np.uint8)
-    assert expected.nbytes >= _PAST_BYTES
+    assert expected.nbytes >= _STREAMED_BYTES
     start = -memory.ctypes.data % 64 + offset
     out = np.ndarray(expected.shape, "float32", memory, start)
     op = einbench.operation("input_gradient")
