@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from einbench.body import Body
+from einbench.fingerprint import Fingerprints
 from einbench.host import threading_layer
 from einbench.host.cpu import cpu_model
 from einbench.host.locks import ForkedLock
+from einbench.kernel import Kernel
 from einbench.operation import Operation
 
 
@@ -40,9 +41,9 @@ class Environment(NamedTuple):
     A change of any of them makes old choices hints.
     """
 
-    #: hash of the operation's file
+    #: fingerprint of the operation's reference
     code: str
-    #: (method, hash of its file) of the kernels that can run here, simplest first
+    #: (method, fingerprint) of the kernels that can run here, simplest first
     candidates: tuple[tuple[str, str], ...]
     machine: Machine
 
@@ -65,9 +66,13 @@ class Threads(NamedTuple):
 
 def environment(op: Operation) -> Environment:
     """The operation's code and kernels, and the machine, as they are now."""
-    hashes: dict[str, str] = {}
-    candidates = tuple((k.method, _kernel_hash(k.body, hashes)) for k in op if k.available)
-    return Environment(_hash(op.reference, hashes), candidates, machine())
+    now = Fingerprints()
+    candidates = tuple(
+        (k.method, now.of(k, k.body.source, k.body.files(), _settings(k)))
+        for k in op
+        if k.available
+    )
+    return Environment(now.of(op, op.reference), candidates, machine())
 
 
 @functools.cache
@@ -190,58 +195,11 @@ def _numba_version() -> str | None:
     return version("numba")
 
 
-def _kernel_hash(body: Body, hashes: dict[str, str]) -> str:
-    """Of its source, and of the files that decide what it computes beside that."""
-    others = (_file_hash(path, hashes) for path in sorted(body.files()))
-    return "".join([_hash(body.source, hashes), *others])
-
-
-def _hash(function: Any, hashes: dict[str, str]) -> str:
-    """Of the file that the function stands in; of its code where it was typed into a prompt."""
-    body = function
-    inner = body.func if isinstance(body, functools.partial) else getattr(body, "__wrapped__", None)
-    if inner is not None:
-        # what is wrapped, and what wraps it
-        outer = getattr(body, "__code__", None)
-        return _hash(inner, hashes) + ("" if outer is None else _code_hash(outer, hashes))
-    code = getattr(body, "__code__", None)
-    if code is None:
-        # a builtin, or an object that is called: what its type says
-        code = getattr(vars(type(body)).get("__call__"), "__code__", None)
-        if code is None:
-            return f"{getattr(body, '__module__', '')}.{getattr(body, '__qualname__', '')}"
-    return _code_hash(code, hashes)
-
-
-def _code_hash(code: Any, hashes: dict[str, str]) -> str:
-    try:
-        return _file_hash(code.co_filename, hashes)
-    except OSError:
-        return _digest("\n".join(_instructions(code)).encode())
-
-
-def _file_hash(path: str, hashes: dict[str, str]) -> str:
-    if path not in hashes:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib loads slowly
-            hashes[path] = _digest(file.read())
-    return hashes[path]
-
-
-def _digest(content: bytes) -> str:
-    """SipHash, as Python keeps of its sources: hashlib takes milliseconds to import."""
-    return importlib.util.source_hash(content).hex()
-
-
-def _instructions(code: Any) -> Iterator[str]:
-    yield code.co_code.hex()
-    yield repr(code.co_names)
-    for constant in code.co_consts:
-        if hasattr(constant, "co_code"):
-            yield from _instructions(constant)
-        elif isinstance(constant, frozenset):  # in another order in every process
-            yield repr(sorted(map(repr, constant)))
-        else:
-            yield repr(constant)
+def _settings(kernel: Kernel) -> str:
+    """How its function is run, which may be said anywhere."""
+    how = kernel.origin
+    fastmath = sorted(how.fastmath or ())
+    return f"compile={how.compile} parallel={how.parallel} prepare={how.prepare} {fastmath}"
 
 
 def differences(old: Environment, new: Environment) -> list[str]:

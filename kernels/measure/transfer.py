@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 import importlib
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from einbench.fingerprint import Fingerprints
 from einbench.kernel import Kernel
 from einbench.operation import Operation
 from einbench.registry import operation, operations
@@ -35,7 +35,7 @@ def named(kernel: Kernel) -> dict[str, Any] | None:
         return None
     return {
         "module": kernel.origin.module, "operation": op.name, "method": kernel.method,
-        "code": fingerprint(kernel.body.source),
+        "code": _code(kernel),
     }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def found(names: Mapping[str, Any]) -> Kernel | None:
         kernel = operation(names["operation"])[names["method"]]
     except (ImportError, ValueError):
         return None
-    return kernel if fingerprint(kernel.body.source) == names["code"] else None
+    return kernel if _code(kernel) == names["code"] else None
 
 
 def pickled(kernel: Kernel) -> dict[str, Any]:
@@ -108,23 +108,8 @@ def unpickled(text: str) -> Kernel:
     return op[parts["method"]]
 
 
-def fingerprint(function: Any) -> int:
-    """Of a function's code and constants: another function under the same name has another."""
-    code = getattr(function, "__code__", None)
-    parts = list(_words(code)) if code is not None else [getattr(function, "__qualname__", "")]
-    return zlib.crc32("\n".join(parts).encode("utf-8", "backslashreplace"))
-
-
-def _words(code: Any) -> Iterator[str]:
-    yield code.co_code.hex()
-    yield repr(code.co_names)
-    for constant in code.co_consts:
-        if hasattr(constant, "co_code"):
-            yield from _words(constant)
-        elif isinstance(constant, frozenset):  # in another order in every process
-            yield repr(sorted(map(repr, constant)))
-        else:
-            yield repr(constant)
+def _code(kernel: Kernel) -> str:
+    return Fingerprints().of(kernel, kernel.body.source)
 
 
 def _home(kernel: Kernel) -> ModuleType | None:

@@ -87,7 +87,7 @@ def test_an_operation_made_anew_under_the_name_of_a_forgotten_one_is_the_one_cal
     auto: Auto,
 ) -> None:
     name = f"again_{os.getpid()}"
-    for factor in (2, 3):
+    for factor in (2, 4):  # which no kernel rounds
         op = doubling(name, reference=lambda inputs, factor=factor: factor * inputs)
         try:
             op.kernel("loop")(lambda inputs, factor=factor: factor * inputs)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,9 @@ from einbench.choose.wisdom import Wisdom
 WRITER = (
     OPERATION
     + """
+import einbench.choose.book
+# a full book forgets its oldest choices, and here nothing may be missing
+einbench.choose.book.MOST_CHOICES = 1_000_000
 first = int(sys.argv[1])
 kept = wisdom()
 print("ready", flush=True)
@@ -32,8 +37,25 @@ for batch in range(first, first + 1000):
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 
 
+@pytest.fixture
+def start_writer() -> Iterator[Callable[[int], subprocess.Popen[str]]]:
+    """Starts a process that writes from some batch on; none outlives the test."""
+    with contextlib.ExitStack() as started:
+
+        def start(first: int) -> subprocess.Popen[str]:
+            writer = started.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", WRITER, str(first)], stdout=subprocess.PIPE, text=True
+                )
+            )
+            started.callback(writer.kill)
+            return writer
+
+        yield start
+
+
 def test_a_writer_killed_at_any_moment_leaves_a_whole_file_with_all_it_said_it_wrote(
-    folder: Path,
+    folder: Path, start_writer: Callable[[int], subprocess.Popen[str]]
 ) -> None:
     rng = np.random.default_rng(4)
     path = folder / "doubled.json"
@@ -54,36 +76,20 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file_with_all_it_said_it_w
         # while it is written it is whole, whenever one looks
         for _ in range(10):
             found = book(json.loads(path.read_bytes()), "doubled")
-            assert kept_of(said_before) <= set(batches(found))
+            assert said_before <= set(batches(found))
         writer.kill()
         rest, _ = writer.communicate()
         assert writer.returncode == -signal.SIGKILL
         # the last line may have been cut off with the writer
         said |= {int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")}
         found = book(json.loads(path.read_bytes()), "doubled")
-        assert kept_of(said) <= set(batches(found))
-    for writer in started:
-        writer.kill()
-        writer.communicate()
+        assert said <= set(batches(found))
     assert len(said) >= 6
     assert list(folder.glob("*.damaged-*")) == []
     # what killed processes left behind disturbs no other
     again = Wisdom(str(folder))
     assert again.operations() == ["doubled"]
-    assert kept_of(said) <= set(batches(again.book("doubled")))
-
-
-def kept_of(said: set[int]) -> set[int]:
-    """All but what may have left where there were too many."""
-    from einbench.choose.book import MOST_CHOICES
-
-    return set() if len(said) > MOST_CHOICES - 20 else said
-
-
-def start_writer(first: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(first)], stdout=subprocess.PIPE, text=True
-    )
+    assert said <= set(batches(again.book("doubled")))
 
 
 #: killed by its own hand at one step of writing, the second time it gets there
