@@ -35,8 +35,10 @@ _LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120 - pathlib loads slowly
 #: no other process has it
 _PROCESS = f"{os.getpid()} {time.time_ns()}"
 _SERIAL = itertools.count()
-#: of each kernel or operation, id -> (an object, digest of its state when it was first read)
-_STATES: weakref.WeakKeyDictionary[Any, dict[Any, tuple[Any, str]]] = weakref.WeakKeyDictionary()
+#: what is looked at of a value: a text, and the values inside it
+Parts = tuple[str, list[Any]]
+#: of each kernel or operation, id -> (an object, its parts when they were first read)
+_STATES: weakref.WeakKeyDictionary[Any, dict[int, tuple[Any, Parts]]] = weakref.WeakKeyDictionary()
 
 
 class Fingerprints:
@@ -45,12 +47,9 @@ class Fingerprints:
     def __init__(self) -> None:
         #: file -> its digest, as it was when first read
         self.read: dict[str, str] = {}
-        #: id -> (the object, kept for its id to stay its own, its digest)
-        self._done: dict[int, tuple[Any, str]] = {}
-        #: id -> how deep in the walk: what is inside itself is named by that
-        self._open: dict[int, int] = {}
-        self._states: dict[Any, tuple[Any, str]] = {}
-        self._within_state = False
+        #: id -> (a value, kept for its id to stay its own, its parts)
+        self._known: dict[int, tuple[Any, Parts]] = {}
+        self._states: dict[int, tuple[Any, Parts]] = {}
 
     def of(
         self, owner: object, function: Any, files: Iterable[str] = (), settings: str = ""
@@ -65,125 +64,98 @@ class Fingerprints:
             settings: what is not said in the function.
         """
         self._states = _STATES.setdefault(owner, {})
-        return _digest([self._text(function), settings, *map(self._file, sorted(files))])
+        text = [settings, *map(self._file, sorted(files))]
+        # one after another, not one inside another: what calls itself or holds itself is reached
+        # once and named by its number, and no depth of calls is too deep
+        reached, numbers = [function], {id(function): 0}
+        for value in reached:
+            said, inside = self._parts(value)
+            text.append(said)
+            for part in inside:
+                if type(part) in _PLAIN:
+                    text.append(f"{type(part).__name__} {part!r}")
+                    continue
+                if id(part) not in numbers:
+                    numbers[id(part)] = len(reached)
+                    reached.append(part)
+                text.append(f"number {numbers[id(part)]}")
+        return _digest("\0".join(text).encode("utf-8", "surrogatepass"))
 
     def _file(self, path: str) -> str:
         """Digest of a file; empty where there is none."""
         if path not in self.read:
             try:
                 with open(path, "rb") as file:  # noqa: PTH123 - pathlib loads slowly
-                    self.read[path] = importlib.util.source_hash(file.read()).hex()
+                    self.read[path] = _digest(file.read())
             except (OSError, ValueError):
                 self.read[path] = ""
         return self.read[path]
 
-    def _text(self, value: Any) -> str:
-        if type(value) in _PLAIN:
-            return f"{type(value).__name__} {value!r}"
+    def _parts(self, value: Any) -> Parts:
         key = id(value)
-        if key in self._open:
-            return f"inside itself, {len(self._open) - self._open[key]} up"
-        if key not in self._done:
-            self._open[key] = len(self._open)
+        if key not in self._known:
             try:
-                digest = _digest(self._parts(value))
+                parts = self._live(value) or self._first_state(value)
             except Exception:  # whatever its own methods raise
-                unseen = f"unseen {_PROCESS} {next(_SERIAL)}"
-                digest = self._states.setdefault(("unseen", key), (value, unseen))[1]
-            finally:
-                del self._open[key]
-            self._done[key] = (value, digest)
-        return self._done[key][1]
+                parts = f"unseen {_PROCESS} {next(_SERIAL)}", []
+                parts = self._states.setdefault(key, (value, parts))[1]
+            self._known[key] = (value, parts)
+        return self._known[key][1]
 
-    def _parts(self, value: Any) -> Iterable[str]:
+    def _live(self, value: Any) -> Parts | None:
+        """Of what is code, or cannot change but by code; None of anything else."""
         match value:
             case types.FunctionType():
                 return self._function(value)
             case types.CodeType():
-                constants = map(self._text, value.co_consts)
-                return [value.co_code.hex(), repr(value.co_names), *constants]
+                return f"{value.co_code.hex()} {value.co_names}", list(value.co_consts)
             case types.ModuleType():
                 path = _path(value)
                 own = "" if path is None or _installed(path) else self._file(path)
-                return [value.__name__, own]
+                return f"{value.__name__} {own}", []
             case type():
                 return self._class(value)
             case types.CellType() if type(_content(value)) not in _PLAIN:
-                return ["cell", self._text(_content(value))]
+                return "cell", [_content(value)]
             case types.MethodType():
-                return ["method", *map(self._text, (value.__func__, value.__self__))]
+                return "method", [value.__func__, value.__self__]
             case functools.partial():
-                return ["partial", *map(self._text, (value.func, value.args, value.keywords))]
+                return "partial", [
+                    value.func,
+                    value.args,
+                    *itertools.chain(*value.keywords.items()),
+                ]
             case property():
-                return ["property", *map(self._text, (value.fget, value.fset, value.fdel))]
+                return "property", [value.fget, value.fset, value.fdel]
             case tuple() if type(value) is tuple:
-                return ["tuple", *map(self._text, value)]
+                return "tuple", list(value)
         wrapped = getattr(value, "__wrapped__", None)
-        if wrapped is not None:
-            # targetoptions: what numba was asked for
-            options = getattr(value, "targetoptions", None)
-            return ["around", *map(self._text, (wrapped, type(value), options))]
-        return [self._text(type(value)), self._first_state(value)]
+        if wrapped is None:
+            return None
+        # targetoptions: what numba was asked for
+        return "around", [wrapped, type(value), getattr(value, "targetoptions", None)]
 
-    def _first_state(self, value: Any) -> str:
-        """Digest of an object's state when it was first read."""
+    def _first_state(self, value: Any) -> Parts:
+        """Of an object when it was first read."""
         key = id(value)
-        if key in self._states:
-            return self._states[key][1]
-        if self._within_state:
-            return _digest(self._state(value))
-        # however it was reached: what is inside itself is named from the object on
-        outside, self._open, self._done = (self._open, self._done), {key: 0}, {}
-        self._within_state = True
-        try:
-            self._states[key] = (value, _digest(self._state(value)))
-        finally:
-            self._within_state = False
-            self._open, self._done = outside
+        if key not in self._states:
+            self._states[key] = (value, (type(value).__qualname__, [type(value), *_state(value)]))
         return self._states[key][1]
 
-    def _state(self, value: Any) -> Iterator[str]:
-        match value:
-            case types.CellType():
-                parts: Iterable[Any] = [_content(value)]
-            case types.MemberDescriptorType() | types.GetSetDescriptorType():
-                parts = [value.__qualname__]
-            case types.MappingProxyType():
-                parts = [dict(value)]
-            case set() | frozenset():
-                yield from sorted(map(self._text, value))
-                return
-            case dict() if type(value) is dict:
-                parts = itertools.chain.from_iterable(value.items())
-            case list() if type(value) is list:
-                parts = value
-            case _:
-                reduce = copyreg.dispatch_table.get(type(value))
-                saved: Any = value.__reduce_ex__(4) if reduce is None else reduce(value)
-                if isinstance(saved, str):
-                    # a function of C, by its name
-                    parts = [type(value), getattr(value, "__module__", None), saved]
-                else:
-                    parts = [list(part) if isinstance(part, Iterator) else part for part in saved]
-        yield from map(self._text, parts)
-
-    def _function(self, function: types.FunctionType) -> Iterator[str]:
-        code = function.__code__
-        yield self._text(code)
-        keywords = function.__kwdefaults__ or {}
-        for held in (function.__defaults__ or (), function.__closure__ or (), *keywords.items()):
-            yield self._text(held)
-        for name, value in function.__dict__.items():
-            yield from (name, self._text(value))
+    def _function(self, function: types.FunctionType) -> Parts:
+        code, scope = function.__code__, function.__globals__
         own = self._file(code.co_filename)
-        yield own
-        scope = function.__globals__
         names = list(dict.fromkeys(_names(code)))
         used = [scope[name] for name in names if name in scope]
-        if own:
-            yield from map(self._text, self._called(function, used, names))
-        else:
-            yield from map(self._text, used)
+        keywords = function.__kwdefaults__ or {}
+        return f"function {own}", [
+            code,
+            *(function.__defaults__ or ()),
+            *itertools.chain(*keywords.items()),
+            *(function.__closure__ or ()),
+            *itertools.chain(*function.__dict__.items()),
+            *(self._called(function, used, names) if own else used),
+        ]
 
     def _called(
         self, function: types.FunctionType, used: Iterable[Any], names: Iterable[str]
@@ -197,22 +169,42 @@ class Fingerprints:
                 continue
             yield value
             if isinstance(inner, types.ModuleType):
-                yield self._file(path)
                 for name in names:
                     attribute = vars(inner).get(name)
                     if isinstance(_unwrapped(attribute), types.FunctionType):
                         yield attribute
 
-    def _class(self, cls: type) -> Iterator[str]:
-        yield f"{cls.__module__}.{cls.__qualname__}"
-        path = _path(cls)
+    def _class(self, cls: type) -> Parts:
+        name, path = f"{cls.__module__}.{cls.__qualname__}", _path(cls)
         if path is not None:
-            yield "" if _installed(path) else self._file(path)
-        elif cls.__module__ not in sys.builtin_module_names:
-            yield from map(self._text, cls.__bases__)
-            for name in sorted(vars(cls).keys() - _UNSAID):
-                yield name
-                yield self._text(vars(cls)[name])
+            return f"{name} {'' if _installed(path) else self._file(path)}", []
+        if cls.__module__ in sys.builtin_module_names:
+            return name, []
+        said = [each for each in sorted(vars(cls)) if each not in _UNSAID]
+        return f"{name} {said}", [*cls.__bases__, *(vars(cls)[each] for each in said)]
+
+
+def _state(value: Any) -> list[Any]:
+    """The values that make an object what it is."""
+    match value:
+        case types.CellType():
+            return [_content(value)]
+        case types.MemberDescriptorType() | types.GetSetDescriptorType():
+            return [value.__qualname__]
+        case types.MappingProxyType():
+            return [dict(value)]
+        case set() | frozenset():
+            return sorted(value, key=repr)
+        case dict() if type(value) is dict:
+            return list(itertools.chain.from_iterable(value.items()))
+        case list() if type(value) is list:
+            return list(value)
+    reduce = copyreg.dispatch_table.get(type(value))
+    saved: Any = value.__reduce_ex__(4) if reduce is None else reduce(value)
+    if isinstance(saved, str):
+        # a function of C, by its name
+        return [getattr(value, "__module__", None), saved]
+    return [list(part) if isinstance(part, Iterator) else part for part in saved]
 
 
 def _content(cell: types.CellType) -> Any:
@@ -222,10 +214,9 @@ def _content(cell: types.CellType) -> Any:
         return None
 
 
-def _digest(parts: Iterable[str]) -> str:
+def _digest(content: bytes) -> str:
     """SipHash, as Python keeps of its sources."""
-    text = "\0".join(parts)
-    return importlib.util.source_hash(text.encode("utf-8", "surrogatepass")).hex()
+    return importlib.util.source_hash(content).hex()
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

@@ -72,6 +72,11 @@ class Kernel:
         return not self.reason
 
     @property
+    def here(self) -> bool:
+        """Whether programs can call it with NumPy arrays, in this process."""
+        return self.runtime in HERE
+
+    @property
     def summary(self) -> str:
         """The first line of the kernel's docstring: what is new in it."""
         lines = (self.body.source.__doc__ or "").strip().splitlines()

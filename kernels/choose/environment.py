@@ -43,7 +43,7 @@ class Environment(NamedTuple):
 
     #: fingerprint of the operation's reference
     code: str
-    #: (method, fingerprint) of the kernels that can run here, simplest first
+    #: (method, fingerprint) of the kernels that programs can call here, simplest first
     candidates: tuple[tuple[str, str], ...]
     machine: Machine
 
@@ -70,7 +70,7 @@ def environment(op: Operation) -> Environment:
     candidates = tuple(
         (k.method, now.of(k, k.body.source, k.body.files(), _settings(k)))
         for k in op
-        if k.available
+        if k.available and k.here
     )
     return Environment(now.of(op, op.reference), candidates, machine())
 

@@ -14,7 +14,7 @@ from einbench.record import FEWEST_SAMPLES, STATUSES, UNSTABLE_WIDTH, Record
 
 
 def records(decision: Decision) -> list[Record]:
-    """A record for every kernel of the operation, simplest first.
+    """A record for every kernel of the operation that programs can call here, simplest first.
 
     Where a choice was measured they are the measurement's. From memory they have what was
     remembered; where times were interpolated or estimated they are in ``predicted_s``, and
@@ -22,7 +22,7 @@ def records(decision: Decision) -> list[Record]:
     """
     if decision.measured is not None:
         return decision.measured.records
-    return [_record(decision, kernel) for kernel in decision.kernel.operation]
+    return [_record(decision, kernel) for kernel in decision.kernel.operation if kernel.here]
 
 
 def _record(decision: Decision, kernel: Kernel) -> Record:

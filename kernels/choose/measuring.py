@@ -63,7 +63,7 @@ def measure(
     budget_s: float | None = None,
     clock: Clock = time.perf_counter,
 ) -> Measured:
-    """Check every kernel, time those that pass, interleaved, and rank them.
+    """Check every kernel that takes NumPy arrays, time those that pass in turns, rank them.
 
     Args:
         problem: with the inputs of the call, which are only read.
@@ -112,8 +112,9 @@ def _run(
     compiled_s: Mapping[str, float],
 ) -> Results:
     again = partial(
-        run, problem, conditions, verdicts, roofline=None, clock=clock, compiled_s=compiled_s
-    )
+        run, problem, conditions, verdicts, roofline=None, clock=clock, compiled_s=compiled_s,
+        kernels={k.method: k for k in problem.operation if k.here},
+    )  # fmt: skip
     found = again(known=known, limits=limits)
     left = [found.known[r.kernel].seconds for r in found.records
             if r.status == "skipped" and r.kernel in found.known]  # fmt: skip
@@ -187,12 +188,13 @@ def _compiled_s(op: Operation) -> dict[str, float]:
 def _verdicts(
     op: Operation, dtype: np.dtype[Any], passed: Mapping[str, float]
 ) -> dict[str, Verdict]:
-    fresh = [kernel for kernel in op if kernel.method not in passed]
+    here = [kernel for kernel in op if kernel.here]
+    fresh = [kernel for kernel in here if kernel.method not in passed]
     judged = {v.method: v for v in check_small(op, fresh, dtype, seed=0)} if fresh else {}
     return {
         k.method: judged.get(k.method)
         or Verdict(k, True, passed[k.method], float("nan"), "", dtype=dtype.name)
-        for k in op
+        for k in here
     }
 
 
@@ -202,7 +204,8 @@ def _foreseen(
     """What calls will take, and the limit beyond which a kernel is pruned at this size."""
     known: dict[str, Prediction] = {}
     for kernel in problem.operation:
-        if kernel.available and verdicts[kernel.method].passed:
+        verdict = verdicts.get(kernel.method)
+        if kernel.available and verdict is not None and verdict.passed:
             # whatever a kernel raises is its result where it is admitted
             with contextlib.suppress(Exception):
                 known[kernel.method] = predict(kernel, problem, _CALL_S, clock=clock)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from einbench.kernel import HERE, Kernel
+from einbench.kernel import Kernel
 from einbench.libraries import guests
 from einbench.libraries.runtimes import modules_of
 from einbench.measure.remote import hosted, remote
@@ -46,7 +46,7 @@ class Entrants:
         Raises:
             Refused: one cannot be given to another process.
         """
-        if not self._isolate and all(kernel.runtime in HERE for kernel in op):
+        if not self._isolate and all(kernel.here for kernel in op):
             return dict(op.kernels)
         assert self._workers is not None  # noqa: S101 - it was started
         found = {k.method: k for k in hosted(op, self._workers, self._isolate)}

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from einbench.body import Function, copy_to
 from einbench.check.sized import Incomplete
-from einbench.kernel import HERE, Kernel
+from einbench.kernel import Kernel
 from einbench.libraries.runtimes import Runtime, runtime
 from einbench.measure import transfer
 from einbench.measure.process import Process, WorkerEnded
@@ -31,10 +31,7 @@ Array = npt.NDArray[Any]
 
 def hosted(kernels: Iterable[Kernel], workers: Workers, isolate: bool = False) -> list[Kernel]:
     """Kernels as they are where they run here, else called in a worker; all where isolated."""
-    return [
-        k if k.runtime in HERE and not isolate else replace(k, body=Remote(workers, k))
-        for k in kernels
-    ]
+    return [k if k.here and not isolate else replace(k, body=Remote(workers, k)) for k in kernels]
 
 
 def remote(kernel: Kernel) -> Remote | None:

@@ -266,3 +266,16 @@ def test_a_kernel_may_call_the_fastest_of_another_operation(
     assert [r.status for r in records(decision)] == ["ok", "ok"], records(decision)
     assert decision.kernel.method == "composed"
     assert refused == []
+
+
+def test_a_kernel_that_takes_a_librarys_arrays_is_no_candidate(start: Start) -> None:
+    race = start(loop=2e-3, quick=1e-3)
+
+    def torchs(inputs: Any) -> Any:
+        raise AssertionError("called with NumPy arrays")
+
+    race.op.kernel("torch_eager", runtime="torch")(torchs)
+    for origin in ("measured", "remembered"):
+        decision = race.decide(4)
+        assert (decision.origin, decision.kernel.method) == (origin, "quick")
+        assert [r.kernel for r in records(decision)] == ["loop", "quick"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -157,6 +158,20 @@ def test_what_is_inside_itself_has_a_fingerprint() -> None:
         return call
 
     assert fingerprint(again(2)) == fingerprint(again(2)) != fingerprint(again(3))
+
+
+def test_neither_depth_of_the_stack_nor_of_a_value_matters() -> None:
+    def nested(innermost: int) -> list[Any]:
+        held: list[Any] = [innermost]
+        for _ in range(5_000):
+            held = [held]
+        return held
+
+    def deeper(levels: int) -> str:
+        return deeper(levels - 1) if levels else fingerprint(closure(nested(1)))
+
+    assert fingerprint(closure(nested(1))) == deeper(sys.getrecursionlimit() // 2)
+    assert fingerprint(closure(nested(1))) != fingerprint(closure(nested(2)))
 
 
 def test_a_state_that_cannot_be_seen_equals_itself_and_no_other() -> None:
