@@ -6,11 +6,24 @@ import os
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import numpy as np
 import pytest
 
 import einbench
 from einbench.jit.compiled import Compiled
+
+# on a busy machine anything may take long, and no test asserts a time
+hypothesis.settings.register_profile(
+    "einbench",
+    deadline=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.data_too_large,
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
+)
+hypothesis.settings.load_profile("einbench")
 
 
 def pytest_configure() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from choose_support import choice
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from einbench.choose.book import MOST_CHOICES, Book, NewerSchema, document
@@ -208,7 +208,7 @@ def test_one_damaged_choice_and_nothing_is_taken(spoil, race, elsewhere, file):
         read_export(file(elsewhere))
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(data=st.data())
 def test_no_spoiled_document_is_anything_but_refused_or_read(data, file):
     """Any part of a right document, replaced by anything, raises what callers expect or nothing."""

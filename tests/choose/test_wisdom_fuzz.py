@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from choose_support import Race
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from einbench import registry
@@ -23,9 +23,7 @@ from einbench.choose.wisdom import Wisdom, _at, wisdom
 from einbench.host.documents import Damaged
 
 Start = Callable[..., Any]
-FUZZ = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FUZZ = settings(max_examples=60)
 
 
 class Victim:

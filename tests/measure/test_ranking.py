@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from einbench.measure.ranking import Ranking, rank, summarise
@@ -134,7 +134,6 @@ def test_the_same_samples_give_the_same_interval() -> None:
     assert summarise(samples) == summarise(samples)
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 12).flatmap(
         lambda rounds: st.lists(
@@ -158,7 +157,6 @@ def test_whatever_the_samples_numbers_are_in_order(lists: list[list[float]]) -> 
         assert summary.ratio_low <= summary.ratio_high
 
 
-@settings(deadline=None)
 @given(st.floats(1e-3, 1e3))
 def test_another_unit_of_time_changes_no_ranking(unit: float) -> None:
     samples = {"a": noisy(1.0, seed=1), "b": noisy(1.01, seed=2), "c": noisy(2.0, seed=3)}

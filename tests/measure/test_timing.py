@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from einbench.measure import timing
@@ -108,7 +108,6 @@ def test_the_same_seed_gives_the_same_order() -> None:
     assert logs[0] == logs[1]
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(1e-8, 2e-3), min_size=1, max_size=5))
 def test_a_sample_is_long_enough_for_the_clock(durations: list[float]) -> None:
     bench = Bench()
@@ -168,7 +167,6 @@ def test_one_bad_sample_does_not_retire_a_contender(bench: Bench) -> None:
     assert counted(result, "spiky") == result.rounds > 50
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(1e-5, 1.0), min_size=1, max_size=8),
     st.floats(0.01, 2.0),

@@ -6,7 +6,7 @@ import math
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 
 from einbench.records import choice, write
 from einbench.records.columns import COLUMNS, NAMES
@@ -25,10 +25,7 @@ VALUES = st.sampled_from(ODD) | st.recursive(
     ),
     max_leaves=6,
 )
-FUZZ = settings(
-    max_examples=100, deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+FUZZ = settings(max_examples=100)
 TYPES = {"text": str, "int": int, "float": float, "time": float, "bool": bool, "sizes": dict,
          "options": dict}  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -91,10 +91,8 @@ def test_every_kernel_gives_what_the_mathematics_says_for_inputs_nobody_chose(
 
     @settings(
         max_examples=EXAMPLES,
-        deadline=None,
         derandomize="CI" in os.environ,
         database=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(cases(op))
     def every_kernel_is_right(case: tuple[Probe, np.dtype[Any]]) -> None:
@@ -113,7 +111,7 @@ def test_the_reference_of_a_drawn_case_is_not_all_zeros(op: Operation) -> None:
     """Otherwise the property above would hold for a kernel that returns zeros."""
     found = []
 
-    @settings(max_examples=20, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=20, derandomize=True, database=None)
     @given(cases(op))
     def collect(case: tuple[Probe, np.dtype[Any]]) -> None:
         posed = pose(op, case[0], case[1])
