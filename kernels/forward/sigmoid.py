@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.flops import EXP_FLOPS
+from einbench.forward.activations_shared import ACTIVATION
 from einbench.forward.sigmoid_shared import sigmoid_values
-from einbench.inputs import PREACTIVATIONS, Input
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import sigmoid_of
 from einbench.operation import Operation
@@ -33,12 +33,7 @@ sigmoid = register(
     Operation(
         name="sigmoid",
         formula="A[b, f] = 1 / (1 + exp(-Z[b, f]))",
-        inputs={
-            "inputs": Input("batch features", PREACTIVATIONS, nonfinite=(np.nan, np.inf, -np.inf))
-        },
-        outputs={"outputs": "batch features"},
-        sizes={"features": 128},
-        independent=("batch", "features"),
+        **ACTIVATION,
         limit=lambda terms: 4,
         tied_limit=lambda terms: 4,
         flops=lambda s: s["batch"] * s["features"] * (2 + EXP_FLOPS),
