@@ -1,12 +1,12 @@
 """What the gradients of the network 784-128-128-10 under summed cross-entropy have in common.
 
-Inputs, reference, inputs of exact results, the way back through the layers of a whole batch with
-any product, and forward and back of one sample after the other as compiled loops.
+What their operations say of themselves, reference, inputs of exact results, the way back through
+the layers of a whole batch with any product, and forward and back of one sample after the other as
+compiled loops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,14 @@ import numpy.typing as npt
 
 from einbench import wide
 from einbench.forward import mlp_shared
+from einbench.forward.mlp_shared import Product, Six
 from einbench.inputs import LABELS, Input
 from einbench.jit.bodies import helper
 from einbench.jit.gemm.three_layers import CHUNK
 from einbench.kernel import Sizes
 
 Array = npt.NDArray[Any]
-Six = tuple[Array, Array, Array, Array, Array, Array]
 Seven = tuple[Array, Array, Array, Array, Array, Array, Array]
-
 
 INPUTS = {**mlp_shared.INPUTS, "labels": Input("batch", LABELS)}
 GRADIENTS = {
@@ -48,13 +47,7 @@ def workspace_elements(s: Sizes) -> float:
 
 
 def backward(
-    matmul: Callable[[Array, Array], Array],
-    inputs: Array,
-    o1: Array,
-    o2: Array,
-    d3: Array,
-    w2: Array,
-    w3: Array,
+    matmul: Product, inputs: Array, o1: Array, o2: Array, d3: Array, w2: Array, w3: Array
 ) -> Six:
     """From d3 = probs - onehot back to all gradients; a unit that is off passes nothing."""
     d2 = matmul(d3, w3)
@@ -71,8 +64,8 @@ def backward(
 def reference(inputs: Array, *parameters_and_labels: Array) -> Seven:
     """Layer by layer as the formula says, in the dtype of the inputs, with wide products."""
     *parameters, labels = parameters_and_labels
-    w1, b1, w2, b2, w3, b3 = parameters
-    _, o1, _, o2, y3, d3 = mlp_shared.reference_intermediates(inputs, w1, b1, w2, b2, w3, b3)
+    _, _, w2, _, w3, _ = parameters
+    _, o1, _, o2, y3, d3 = mlp_shared.reference_intermediates(inputs, *parameters)
     d3[np.arange(len(labels)), labels] -= 1
     return y3, *backward(wide.matmul, inputs, o1, o2, d3, w2, w3)
 
@@ -81,6 +74,17 @@ def exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[
     """Whole numbers: probabilities are exactly 0 or 1, so d3 is -1, 0 or 1."""
     labels = rng.integers(0, sizes["classes"], sizes["batch"])
     return {**mlp_shared.exact_network(rng, dtype, sizes), "labels": labels}
+
+
+#: arguments of `Operation` that all that goes forward and back shares
+TRAINING: dict[str, Any] = {
+    **mlp_shared.FORWARD,
+    "inputs": INPUTS,
+    "independent": (),
+    "terms": lambda s: s["batch"],
+    "flops": training_flops,
+    "exact": exact,
+}
 
 
 def _dense(sample: Array, weights: Array, bias: Array, outputs: Array) -> None:
@@ -129,14 +133,7 @@ def _add_outer(d: Array, o: Array, dw: Array, db: Array) -> None:
 
 @helper(fastmath=frozenset({"reassoc", "contract"}))
 def fused_loops(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array
 ) -> Seven:
     """Sample by sample, forward and back; every product is a pair of loops."""
     # per sample reads each weight twice and adds to each gradient once: bound by the
