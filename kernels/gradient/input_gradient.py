@@ -147,20 +147,9 @@ def tiled(dlogits: Array, weights: Array, out: Array) -> None:
     threads = 1 if run_serially(dlogits, batch, units, features) else num_threads()
     state = counters(2, threads)
     inputs_all(
-        threads,
-        1,
-        threads,
-        state,
-        dlogits,
-        weights,
-        batch,
-        units,
-        features,
-        zeros,
-        work,
-        out,
+        threads, 1, threads, state, dlogits, weights, batch, units, features, zeros, work, out,
         streamed,
-    )
+    )  # fmt: skip
 
 
 @input_gradient.kernel("mkl", compile=True, parallel=True, requires=("mkl",))
