@@ -63,7 +63,7 @@ def exact_network(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) 
     Sparse inputs and weights of -1, 0, 1 keep every sum small. The last layer is scaled by
     1024 * k with k >= classes and its biases are 1024 times a permutation, so that logits of a
     row differ by at least 1024 and all exponentials but one underflow to zero. In float64
-    the inputs reach 2^26, so that a float32 in the middle loses digits.
+    the inputs reach 2^26, so that an intermediate in float32 loses digits.
     """
     features, hidden1, hidden2, classes = (
         sizes[axis] for axis in ("features", "hidden1", "hidden2", "classes")

@@ -65,6 +65,7 @@ def ufunc(inputs: Array) -> Array:
 @tanh.kernel("simd", compile=True, parallel=True)
 def simd(inputs: Array, out: Array) -> None:
     """New over ``ufunc``: a polynomial for all lanes of a register, on all threads."""
-    # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
+    # reads B*F, writes B*F: about twenty instructions a vector, bound by memory where the arrays
+    # exceed the last-level cache
     piece = piece_of(inputs, inputs.size, 0)
     tanh_of(inputs.size, piece, inputs, out, non_temporal(2 * inputs.nbytes))

@@ -65,7 +65,7 @@ cross_entropy = register(
         exact=exact_logits,
         exact_options={"reduction": "sum"},
         options={"reduction": ("mean", "sum")},
-        # -inf times a zero of a one-hot row is NaN where the loss is finite: not asked for
+        # no -inf among the logits: times a zero of a one-hot row it is NaN, and the loss is finite
     )
 )
 
@@ -87,7 +87,7 @@ def loop(logits: Array, labels: Array, reduction: str) -> Array:
         powers = logits.dtype.type(0)
         for c in range(classes):
             powers += np.exp(logits[b, c] - largest)
-        # the difference first: adding log and maximum would lose the log beside a large maximum
+        # the difference first: log plus a large maximum would lose the digits of the log
         total += np.log(powers) + (largest - logits[b, label])
     if reduction == "mean":
         total = total / logits.dtype.type(batch) if batch else logits.dtype.type(np.nan)

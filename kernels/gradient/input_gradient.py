@@ -127,7 +127,7 @@ def einsum_path(dlogits: Array, weights: Array) -> Array:
 
 @input_gradient.kernel("matmul")
 def matmul(dlogits: Array, weights: Array) -> Array:
-    """New over ``einsum_path``: the GEMM asked for by its name, no path to look for."""
+    """New over ``einsum_path``: the GEMM called directly, no path to look for."""
     # reads B*U + U*F, writes B*F
     return np.matmul(dlogits, weights)
 

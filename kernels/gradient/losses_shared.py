@@ -67,7 +67,7 @@ def exact_logits(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -
     """Logits whose softmax is exactly one-hot, and whose losses are whole multiples of 1024.
 
     Counted in units of 1024, the losses of the batch sum to less than 2^24 in float32 and 2^53
-    in float64, where single losses go beyond 2^24 so that a float32 in the middle shows.
+    in float64, where single losses go beyond 2^24 so that an intermediate in float32 shows.
     """
     batch, classes = sizes["batch"], sizes["classes"]
     largest_sum = 2**24 - 1 if dtype == np.float32 else 2**53 - 1
@@ -85,8 +85,8 @@ def exact_outputs(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) 
     """Large whole numbers, and whole numbers so close to them that the squares sum exactly.
 
     The squares of the differences sum to less than 2^24 in float32 and 2^53 in float64, beyond
-    which the squares of the numbers themselves lie: who subtracts those has nothing left. In
-    float64 the numbers go beyond 2^24, so that a float32 in the middle shows.
+    which the squares of the numbers themselves lie: a kernel that subtracts those loses all digits.
+    In float64 the numbers go beyond 2^24, so that an intermediate in float32 shows.
     """
     shape = (sizes["batch"], sizes["classes"])
     terms = max(shape[0] * shape[1], 1)

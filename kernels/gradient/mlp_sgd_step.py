@@ -1,7 +1,7 @@
 """One step of stochastic gradient descent of the network 784-128-128-10 under cross-entropy.
 
-A whole training step in one call: the loss to watch, the logits to judge, and the parameters to
-go on from.
+A whole training step in one call: the loss, the logits, from which accuracy follows, and the new
+parameters.
 
     L = cross-entropy of z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3;
     Wk' = Wk - rate dL/dWk;
@@ -78,7 +78,7 @@ def _scale(
     factor, mean = float(abs(rate)), reduction == "mean"
     if mean:
         factor, loss_error = factor / max(batch, 1), loss_error / max(batch, 1)
-    # |dW| from how far the step goes: the outputs are the new parameters
+    # rate |dW| is the difference of old and new parameters
     moved = [np.abs(p - new) for p, new in zip(parameters, new_parameters, strict=True)]
     stepped = [
         np.abs(p) + away + factor * error
@@ -88,10 +88,10 @@ def _scale(
 
 
 def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
-    """Whole numbers, a rate of one, and no larger a loss than the dtype can count to.
+    """Whole numbers, a rate of one, and a loss that the dtype represents exactly.
 
-    Losses of a row are multiples of 1024. Where those of all rows would be too many, some rows,
-    wherever they stand, are given the label of their largest logit, and lose nothing.
+    The loss of a row is a multiple of 1024. Where their sum would be too large, some rows, drawn at
+    random, are given the label of their largest logit, whose loss is zero.
     """
     drawn = mlp_shared.exact(rng, dtype, sizes)
     labels, forward = drawn["labels"], [drawn[name] for name in network.INPUTS]

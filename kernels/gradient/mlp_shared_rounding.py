@@ -22,8 +22,8 @@ def training_rounding(inputs: Array, *rest: Array, eps: float) -> Errors:
     Ed  = on Eg + ambiguous |g| / eps;
     EdW = sqrt(batch) (|d| + U)^T |o| + sqrt((Ed^2)^T o^2 + (d^2)^T Eo^2).
 
-    U is what a subnormal d may be off whatever its size, carried back by |W|: a probability of
-    1e-41 has four digits, and no more have the gradients that it leads to.
+    U is the absolute error of a subnormal d, carried back by |W|: a probability of 1e-41 has four
+    digits, and the gradients that depend on it have no more.
 
     The sums over the batch are taken block by block, for 60,000 rows of all that is carried
     would be more than a gigabyte.

@@ -35,8 +35,8 @@ Array = npt.NDArray[Any]
 def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
     """Labels that are certain, p = 1: the loss is exactly zero, unless another entry is read.
 
-    The others are whole numbers from 2 on, in float64 beyond 2^24. No logarithm but this one is
-    a number that every library gives to the last bit.
+    The others are whole numbers from 2 on, in float64 beyond 2^24. log 1 = 0 is the only logarithm
+    that all libraries return with the same bits.
     """
     shape = (sizes["batch"], sizes["classes"])
     labels = LABELS.draw(rng, shape[:1], dtype, sizes)
@@ -53,7 +53,7 @@ def _reference(probs: Array, labels: Array, *, reduction: str) -> Array:
 
 
 def _scale(loss: Array, probs: Array, labels: Array, *, reduction: str, eps: float) -> Array:
-    # |log p|, without a one beside it: near p = 1 a logarithm loses no digits
+    # |log p|, without adding one: near p = 1 a logarithm loses no digits
     narrow = np.finfo(np.float32 if eps > np.finfo(np.float64).eps else np.float64)
     chosen = np.maximum(label_entries(probs, labels), float(narrow.smallest_subnormal))
     scales = np.abs(np.log(chosen))
@@ -121,7 +121,7 @@ def indexed(probs: Array, labels: Array, *, reduction: str) -> Array:
 @negative_log_likelihood.kernel("einsum", extra_elements=lambda s: 3 * s["batch"] * s["classes"])
 def einsum(probs: Array, labels: Array, *, reduction: str) -> Array:
     """New over ``indexed``: -Y log p, one-hot rows times logarithms, summed by einsum."""
-    # writes and reads B*C three times: one-hot rows, lifted probabilities, logarithms
+    # writes and reads B*C three times: one-hot rows, clipped probabilities, logarithms
     refuse_bad_labels(labels, probs.shape[1])
     hot = one_hot(labels, probs)
     logs = np.maximum(probs, np.finfo(probs.dtype).smallest_subnormal)

@@ -118,12 +118,12 @@ def indexed(probs: Array, labels: Array, *, reduction: str) -> Array:
 )
 def ufunc(probs: Array, labels: Array, *, reduction: str) -> Array:
     """New over ``indexed``: -Y / P, one-hot rows over whole rows, so nothing is indexed."""
-    # writes and reads B*C twice more than ``indexed``: one-hot rows, lifted probabilities
+    # writes and reads B*C twice more than ``indexed``: one-hot rows, clipped probabilities
     refuse_bad_labels(labels, probs.shape[1])
     hot = one_hot(labels, probs)
-    lifted = np.maximum(probs, np.finfo(probs.dtype).smallest_normal)
+    clipped = np.maximum(probs, np.finfo(probs.dtype).smallest_normal)
     # zero over NaN is NaN: where a row is not hot nothing is divided
-    dprobs = np.divide(-1, lifted, out=np.zeros_like(lifted), where=hot != 0)
+    dprobs = np.divide(-1, clipped, out=np.zeros_like(clipped), where=hot != 0)
     if reduction == "mean":
         dprobs /= len(labels)
     return dprobs

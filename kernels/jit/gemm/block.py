@@ -5,8 +5,8 @@
 
 Every element of the block has its sum in a register until the last product is added, so that a
 step over p loads ``vectors`` vectors of B and ``rows`` elements of A for ``rows * vectors`` fused
-multiply-adds. numba's loops cannot say this: LLVM vectorises one loop, and leaves the block of sums
-in memory. So the block is given to it as vectors, which it turns into the instructions of the
+multiply-adds. numba's loops cannot express this: LLVM vectorises one loop, and leaves the block of
+sums in memory. So the block is given to it as vectors, which it turns into the instructions of the
 processor at hand. (K. Goto, R. van de Geijn, *Anatomy of High-Performance Matrix Multiplication*,
 ACM TOMS 34(3), 2008, for what a block must hold; the numbers below are for these registers.)
 """
@@ -22,9 +22,9 @@ from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import few_registers, lanes
 
-#: most vectors of B that a block is wide
+#: width of a block at most, in vectors of B
 VECTORS = 3
-#: what blocks may be high, highest first: eight times three sums, three of B and one of A fill
+#: rows of a block, largest first: eight times three sums, three of B and one of A fill
 #: 28 of 32 registers; four times three fill all of 16
 ROWS = (8, 4, 2, 1)
 #: what is stored: the sums, the sums with zero for negative ones, a step along them, or the sums
@@ -150,7 +150,7 @@ def _block(
     end: _Ending,
     copy: Any = None,
 ) -> None:
-    """Load the beginnings, add up the products, store what the ending makes of them."""
+    """Load the starting values, add up the products, store the result of the ending."""
     places = [(i, j) for i in range(shape[0]) for j in range(shape[1])]
     begun = {(i, j): emit.load(emit.after(*begin, i, j * emit.lanes)) for i, j in places}
     sums = _sum(emit, shape, begun, factors, panel, count, copy)

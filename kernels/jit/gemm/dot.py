@@ -1,10 +1,10 @@
-"""Products of rows with rows, nothing turned or packed: what small batches need.
+"""Products of rows with rows, nothing transposed or packed: what small batches need.
 
     C[i, j] = bias[j] + sum_p A[i, p] B[j, p],  or the greater of that and 0
 
-Rows of A and B both lie in memory as they are summed, so a vector of sums holds the products of
-every so many p, and only at the end are its lanes added. Packing B costs as much as multiplying it
-with a dozen rows: below that many this is faster, and on one row it reads B once and is done.
+Rows of A and B are both contiguous along p, so each of n lanes of a vector of sums adds up the
+products of every n-th p, and the lanes are added at the end. Packing B costs as much as multiplying
+it with a dozen rows: below that many this is faster, and for one row of A it reads B once.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import few_registers, lanes
 
-#: rows of A and rows of B in a block. Rows of B stay in first-level cache and those of A pass by:
-#: the more of B a vector of A meets, the less must come from the second-level cache
+#: rows of A and rows of B in a block. Rows of B stay in first-level cache and those of A are
+#: streamed: the more rows of B a block has, the less is read from the second-level cache
 SHAPES = ((2, 8), (1, 8), (4, 4), (2, 4), (1, 4), (4, 1), (2, 1), (1, 1))
 #: the same where there are 16 vector registers, not 32
 SMALL_SHAPES = ((1, 8), (2, 4), (1, 4), (2, 1), (1, 1))
@@ -163,7 +163,7 @@ def dots(
     """C[i, j] = bias[j] + sum_p A[i, p] B[j, p] for some rows of A and B, rectified if not 0."""
     j = 0
     while j < units:
-        # rows of B stay in first-level cache while all rows of A pass them
+        # rows of B stay in first-level cache while all rows of A are multiplied with them
         i = 0
         width = 4
         if rows == 1 or (highest() == 8 and count <= _RESIDENT * lanes(a)):
