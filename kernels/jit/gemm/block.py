@@ -140,16 +140,9 @@ def branches(
 
 
 def _block(
-    emit: Emitter,
-    shape: tuple[int, int],
-    factors: tuple[Any, Any, Any],
-    panel: tuple[Any, Any],
-    result: tuple[Any, Any],
-    begin: tuple[Any, Any],
-    count: Any,
-    end: _Ending,
-    copy: Any = None,
-) -> None:
+    emit: Emitter, shape: tuple[int, int], factors: tuple[Any, Any, Any], panel: tuple[Any, Any],
+    result: tuple[Any, Any], begin: tuple[Any, Any], count: Any, end: _Ending, copy: Any = None,
+) -> None:  # fmt: skip
     """Load the starting values, add up the products, store the result of the ending."""
     places = [(i, j) for i in range(shape[0]) for j in range(shape[1])]
     begun = {(i, j): emit.load(emit.after(*begin, i, j * emit.lanes)) for i, j in places}
@@ -176,14 +169,9 @@ def _block(
 
 
 def _sum(
-    emit: Emitter,
-    shape: tuple[int, int],
-    begun: dict[tuple[int, int], Any],
-    factors: tuple[Any, Any, Any],
-    panel: tuple[Any, Any],
-    count: Any,
-    copy: Any,
-) -> dict[tuple[int, int], Any]:
+    emit: Emitter, shape: tuple[int, int], begun: dict[tuple[int, int], Any],
+    factors: tuple[Any, Any, Any], panel: tuple[Any, Any], count: Any, copy: Any,
+) -> dict[tuple[int, int], Any]:  # fmt: skip
     """The loop over p: its sums are phi nodes, which LLVM keeps in registers.
 
     What is read of B is stored to ``copy``, if there is one, row after row.

@@ -79,14 +79,9 @@ def _sums(
 
 
 def _rest(
-    emit: Emitter,
-    shape: tuple[int, int],
-    sums: list[Any],
-    a: tuple[Any, Any],
-    b: tuple[Any, Any],
-    whole: Any,
-    count: Any,
-) -> list[Any]:
+    emit: Emitter, shape: tuple[int, int], sums: list[Any], a: tuple[Any, Any], b: tuple[Any, Any],
+    whole: Any, count: Any,
+) -> list[Any]:  # fmt: skip
     """What is left beyond whole vectors; lanes without an element are zero in both."""
     builder = emit.builder
     before = builder.block
@@ -102,14 +97,9 @@ def _rest(
 
 
 def _add(
-    emit: Emitter,
-    shape: tuple[int, int],
-    sums: list[Any],
-    a: tuple[Any, Any],
-    b: tuple[Any, Any],
-    step: Any,
-    load: Any,
-) -> list[Any]:
+    emit: Emitter, shape: tuple[int, int], sums: list[Any], a: tuple[Any, Any], b: tuple[Any, Any],
+    step: Any, load: Any,
+) -> list[Any]:  # fmt: skip
     """One more vector of products for every pair of rows."""
     builder = emit.builder
 
@@ -130,13 +120,9 @@ def _add(
 
 
 def _store(
-    emit: Emitter,
-    shape: tuple[int, int],
-    sums: list[Any],
-    bias: Any,
-    c: tuple[Any, Any],
+    emit: Emitter, shape: tuple[int, int], sums: list[Any], bias: Any, c: tuple[Any, Any],
     rectifying: Any,
-) -> None:
+) -> None:  # fmt: skip
     """Add up the lanes, and the bias; a vector of lanes is added together with its neighbour."""
     builder = emit.builder
     group = min(emit.lanes, len(sums))
