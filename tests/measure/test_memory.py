@@ -50,7 +50,7 @@ def test_a_temporary_is_counted_and_the_output_is_not(mib: int) -> None:
     assert abs(extra) < 0.1 * MIB
     extra = peak_extra_bytes(lambda: np.add(x + 1, x * 2))
     assert extra is not None
-    # of 8 MiB and more resident memory speaks too, in which a page may have 2 MiB
+    # from 8 MiB on resident memory counts too, in which a page may have 2 MiB
     page = 2 * MIB if 3 * mib >= 8 else 0
     assert -0.1 * MIB < extra - 2 * mib * MIB < 0.1 * MIB + page
 

@@ -1,4 +1,4 @@
-"""The roofs; how high they are is this machine's affair, how they are used is ours."""
+"""The ceilings of the roofline: their use, not their values, which depend on the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BYTES = 4 * (1000 * 784 + 784 * 128 + 128 + 1000 * 128)
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
-    """Roofs of 1e9 FLOP/s and 1e9 bytes/s, and a list of what was asked for."""
+    """Ceilings of 1e9 FLOP/s and 1e9 bytes/s, and a list of the measurements."""
     asked: list[tuple[object, ...]] = []
 
     def peak(dtype: object, threads: int) -> float:
