@@ -183,7 +183,7 @@ def test_a_thread_without_a_number_yet_does_not_cost_the_caller_his_core() -> No
 
 
 @several
-def test_a_thread_that_is_told_to_work_alone_does() -> None:
+def test_a_thread_set_to_work_alone_does() -> None:
     with limit_threads(1):
         np.testing.assert_array_equal(ORDERING(np.zeros(500)), np.arange(500))
     assert sorted(ORDERING(np.zeros(500)).tolist()) == list(range(500))
