@@ -139,7 +139,7 @@ def _train(net: Sequential, shown: Images, settings: Settings, finishing: ExitSt
 def _spent(
     net: Sequential, optimizer: Timed, watch: Watch | None, wall_s: float
 ) -> list[dict[str, Any]]:
-    """Kernels, dearest first, then everything else; together the wall time."""
+    """Kernels, most expensive first, then everything else; together the wall time."""
 
     def other(what: str, seconds_s: float, calls: int = 0) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""Commits as git knows them: a name resolved, a file read, a tree written out."""
+"""Commits of a git repository: resolve a name, read a file, export a tree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 class Revision:
     """One commit: as it was requested, as git calls it, and when it was made (ISO 8601)."""
 
-    asked: str
+    requested: str
     commit: str
     date: str
     subject: str
@@ -23,7 +23,7 @@ class Revision:
     def short(self) -> str:
         """``main (573fd9a)``, or only the hash where that was requested."""
         seven = self.commit[:7]
-        return seven if self.commit.startswith(self.asked) else f"{self.asked} ({seven})"
+        return seven if self.commit.startswith(self.requested) else f"{self.requested} ({seven})"
 
 
 class Repository:
