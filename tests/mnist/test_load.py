@@ -92,9 +92,9 @@ def test_the_list_of_checksums_beside_the_files_is_right() -> None:
 
 
 def test_the_shipped_files_carry_their_licence_and_authors() -> None:
-    told = (SHIPPED / "README.md").read_text()
+    reported = (SHIPPED / "README.md").read_text()
     for essential in ("CC BY-SA 3.0", "LeCun", "Cortes", "Burges", "SHA256SUMS"):
-        assert essential in told
+        assert essential in reported
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
