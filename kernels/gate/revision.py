@@ -14,7 +14,8 @@ from pathlib import Path
 class Revision:
     """One commit: as it was requested, as git calls it, and when it was made (ISO 8601)."""
 
-    requested: str
+    #: a key of saved documents
+    asked: str
     commit: str
     date: str
     subject: str
@@ -23,7 +24,7 @@ class Revision:
     def short(self) -> str:
         """``main (573fd9a)``, or only the hash where that was requested."""
         seven = self.commit[:7]
-        return seven if self.commit.startswith(self.requested) else f"{self.requested} ({seven})"
+        return seven if self.commit.startswith(self.asked) else f"{self.asked} ({seven})"
 
 
 class Repository:

@@ -249,7 +249,7 @@ def test_a_network_for_other_images_is_refused(folder):
     n.Sequential([n.Linear(100, 10)], kernels="matmul").save("small.npz")
     n.Sequential([n.Linear(784, 3)], kernels="matmul").save("few.npz")
     assert "takes 100 pixels, these images have 784" in train("--load", "small.npz").stderr
-    assert "knows 3 classes, these labels have 10" in train("--load", "few.npz").stderr
+    assert "has 3 classes, these labels have 10" in train("--load", "few.npz").stderr
 
 
 # --- families, trained in turns ---------------------------------------------------------------
