@@ -30,7 +30,7 @@ from .study import Study
 
 SCHEMA = "einbench.choice-regret/1"
 SIGNATURES = 120
-#: seconds of the exhaustive search, and of the duel after it
+#: seconds of the exhaustive search, and of the repeated timing of two after it
 SEARCH_S = 3.0
 DUEL_S = 1.5
 #: no array of a drawn signature is larger: memory is not what is studied here

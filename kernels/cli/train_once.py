@@ -115,10 +115,10 @@ def _train(net: Sequential, shown: Images, settings: Settings, finishing: ExitSt
     diverged = None
     net.ledger.clear()
     began_s = time.perf_counter()
-    with bar() as tell:
-        watch = Watch(tell, steps, settings.epochs) if tell else None
-        if tell:
-            tell(0.0, "choosing kernels, compiling")
+    with bar() as report:
+        watch = Watch(report, steps, settings.epochs) if report else None
+        if report:
+            report(0.0, "choosing kernels, compiling")
         try:
             history = net.fit(
                 shown.x, shown.y,

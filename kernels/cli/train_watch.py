@@ -54,7 +54,7 @@ class Timed:
 class Watch:
     """Reports the progress of the training to the bar, at a limited rate."""
 
-    tell: Callable[[float, str], None]
+    report: Callable[[float, str], None]
     steps: int
     epochs: int
     accuracy: str = ""
@@ -70,7 +70,7 @@ class Watch:
         if start_s >= self.next_s:
             mean = sum(self.losses) / len(self.losses)
             label = f"{self.epoch}/{self.epochs} loss {mean:.3f}{self.accuracy}"
-            self.tell(step / self.steps, label)
+            self.report(step / self.steps, label)
             self.next_s = time.perf_counter() + _REFRESH_S
         self.spent_s += time.perf_counter() - start_s
 

@@ -3,7 +3,7 @@
 from einbench.libraries.library_kernels import Given, Way, library_kernel, library_kernels
 from einbench.libraries.runtimes import LIBRARIES, Runtime
 
-#: the earlier name
+#: the name that `einbench.measure.transfer` imports
 guests = library_kernels
 
 __all__ = [

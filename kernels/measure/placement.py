@@ -33,10 +33,10 @@ def randomise_placement(arrays: Sequence[Array], rng: np.random.Generator) -> tu
 def _moved(array: Array, rng: np.random.Generator) -> Array:
     if not (array.flags.c_contiguous or array.flags.f_contiguous):
         return array
-    room = np.empty(array.nbytes + 2 * _PAGE, np.uint8)
+    buffer = np.empty(array.nbytes + 2 * _PAGE, np.uint8)
     wanted = _ALIGNMENT * int(rng.integers(_PAGE // _ALIGNMENT))
-    start = (wanted - room.ctypes.data) % _PAGE
-    flat = room[start : start + array.nbytes].view(array.dtype)
+    start = (wanted - buffer.ctypes.data) % _PAGE
+    flat = buffer[start : start + array.nbytes].view(array.dtype)
     moved = flat.reshape(array.shape, order="C" if array.flags.c_contiguous else "F")
     moved[...] = array
     moved.flags.writeable = False

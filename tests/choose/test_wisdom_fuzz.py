@@ -80,7 +80,7 @@ def wisdom_file(folder: Path) -> Iterator[WisdomFile]:
 
 
 def test_the_real_file_is_accepted(wisdom_file: WisdomFile) -> None:
-    """Or none of these tests could tell."""
+    """Otherwise the tests below would pass for any file."""
     assert wisdom_file.decides_beside(wisdom_file.real) == "remembered"
 
 

@@ -155,7 +155,7 @@ def test_temporaries_of_compiled_kernels_and_their_threads_are_counted() -> None
         kernel(x)
         extra = peak_extra_bytes(lambda kernel=kernel, x=x: kernel(x))  # type: ignore[misc]
         assert extra is not None
-        # resident memory speaks too, which is good to a page, and pages may have 2 MiB
+        # resident memory counts too, which is accurate to a page, and pages may have 2 MiB
         assert -0.1 * MIB < extra - 8 * MIB < 2.1 * MIB
 
 

@@ -213,7 +213,7 @@ def test_time_is_taken_there_and_the_last_result_comes_from_there(workers):
     call_s = turn.timed(1, warm=True)
     assert 0.02 <= call_s <= time.perf_counter() - start_s
     assert turn.result().tolist() == (2 * X).tolist()
-    workers.release()  # and it is made ready again where it was let go
+    workers.release()  # prepared again after it was freed
     assert turn.result().tolist() == (2 * X).tolist()
 
 

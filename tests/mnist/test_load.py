@@ -282,7 +282,7 @@ def test_a_fault_in_one_file_names_that_file(folder: Path) -> None:
 
 
 def test_importing_the_reader_reads_no_data() -> None:
-    """Nothing is opened in the folder of the data until somebody loads it."""
+    """Nothing is opened in the folder of the data until it is loaded."""
     program = (
         "import sys\n"
         "opened = []\n"
