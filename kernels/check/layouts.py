@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 
 def _sliced(array: Array) -> Array:
-    """Every second entry along every axis of an array whose other entries are poison."""
+    """Every second entry along every axis of an array whose other entries are NaN or extreme."""
     poison = np.nan if array.dtype.kind == "f" else -1 if array.dtype.kind == "i" else 0
     padded = np.full([2 * n for n in array.shape], poison, array.dtype)
     # the dots: without an axis there is a view as well, and no scalar
@@ -31,7 +31,7 @@ def _reversed(array: Array) -> Array:
 
 
 def _readonly(array: Array) -> Array:
-    """C order, and nobody may write to it: a memory-mapped file, say."""
+    """C order and read-only, as a memory-mapped file."""
     frozen = np.array(array, order="C")
     frozen.flags.writeable = False
     return frozen
@@ -77,7 +77,7 @@ def as_layout(array: Array, layout: str) -> Array:
 
 
 def read_only(array: Array) -> Array:
-    """The same memory, which nobody may write to through this view."""
+    """A read-only view."""
     view = array.view()
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""Inputs that a right kernel survives and a wrong one does not, each drawn from a seed."""
+"""Inputs on which a right kernel passes and a wrong one fails, each drawn from a seed."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
             yield Probe(
                 f"{axis} {size}", f"wrong for {size} {axis}", draw(BATCH, **{axis: size}), options
             )
-    # what else is wrong comes first: only then is it the layout, or the number of rows
+    # hostile values first: a kernel wrong on them is not reported as wrong on a layout or batch
     yield from _hostile(operation, dtype, rng, options, draw)
     yield from _nonfinite(operation, rng, options, draw)
     for layout, which in (
@@ -142,7 +142,7 @@ def _hostile(
     options: dict[str, str],
     draw: Callable[..., Inputs],
 ) -> Iterator[Probe]:
-    """What each input's kind says hurts, then what any numbers do."""
+    """The hostile values of each input's kind, then those of any floating input."""
     floating = {name: each.kind for name, each in operation.inputs.items() if not each.integer}
 
     def probe(hostile: Hostile, *names: str) -> Probe:
