@@ -117,7 +117,7 @@ lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changin
 	cd benchmarks && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml --explicit-package-bases .
 
 docs: $(VENV)/.docs  ## the API reference, from the docstrings, in build/docs
-	$(BIN)/python -m pdoc --docformat google -o build/docs einbench einbench.verbs.check
+	$(BIN)/python docs/reference.py build/docs
 	@echo "open build/docs/index.html"
 
 format: $(VENV)/.lint  ## format, and mend what the linter can
