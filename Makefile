@@ -133,7 +133,9 @@ clean:  ## remove everything made here but results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@new=$$($(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))' 2> /dev/null) || \
+		{ echo "$(PYTHON) is missing or cannot run; name another: make PYTHON=python3.11"; exit 2; }; \
+	test "$$new" = True || \
 		{ echo "einbench needs Python 3.11 or newer; try: make PYTHON=python3.11"; exit 2; }
 	@echo "setting up $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
