@@ -99,7 +99,7 @@ test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and 
 # what compilers keep between runs
 KEPT = export TORCHINDUCTOR_CACHE_DIR="$(CURDIR)/.peers/torchinductor" JAX_COMPILATION_CACHE_DIR="$(CURDIR)/.peers/jax"
 
-peers: $(VENV)/.peers  ## every operation beside PyTorch, JAX and scikit-learn (ARGS="--operation mlp_sgd_step --batch 32")
+peers: $(VENV)/.peers  ## every operation beside other libraries (ARGS="--operation mlp_sgd_step --batch 32")
 	@$(KEPT); $(CHOICE) peers.board ../results/peers.json $(ARGS)
 
 bounds-memory: $(VENV)/.installed  ## extra memory of whole-network kernels at 60,000 and a million rows, 5 minutes

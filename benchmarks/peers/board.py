@@ -1,11 +1,11 @@
-"""The scoreboard: every operation of the suite beside PyTorch, JAX and scikit-learn.
+"""The scoreboard: every operation of the suite beside every library.
 
     make peers
 
-This is `einbench compare --with torch,jax,sklearn` for each operation, and a table of ratios: the
-time of the suite's best kernel over that of the best peer, below 1 the suite is faster. Kernels of
-the suite write to memory that is there already, where they can, as peers do. Who does not agree
-with the reference does not count: then the status is 1.
+This is `einbench compare --with` all of them for each operation, and a table of ratios: the time
+of the suite's best kernel over that of the best peer, below 1 the suite is faster. Kernels of the
+suite write to memory that is there already, where they can, as peers do. Who does not agree with
+the reference does not count: then the status is 1.
 """
 
 from __future__ import annotations
