@@ -3,6 +3,9 @@
 # ruff: noqa: I001 - operations register when imported: the order is the reading order
 from typing import TYPE_CHECKING, Any
 
+if __name__ != "einbench":  # the folder itself, found in a checkout's root
+    raise ImportError("this package is imported as einbench: write `import einbench`")
+
 import einbench.check
 import einbench.forward
 import einbench.jacobian

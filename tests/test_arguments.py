@@ -185,7 +185,7 @@ def test_a_draw_is_the_same_for_the_same_seed_and_another_for_another(op: Any, d
     first, same, other = (op.draw(8, dtype, seed=seed, **sizes) for seed in (7, 7, 8))
     assert list(first) == list(op.inputs)
     for name, array in first.items():
-        assert array.shape == tuple({**sizes, "batch": 8}[a] for a in op.inputs[name].names)
+        assert array.shape == tuple({**sizes, op.leading: 8}[a] for a in op.inputs[name].names)
         assert array.dtype == ("int64" if name in op.integers else dtype)
         np.testing.assert_array_equal(array, same[name])
         assert not np.array_equal(array, other[name])

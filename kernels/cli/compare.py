@@ -24,6 +24,7 @@ from einbench.cli.parameters import (
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
 from einbench.cli.target import Target, refuse_unwritable
+from einbench.libraries.runtimes import LIBRARIES
 from einbench.measure.conditions import MEMORY_BYTES
 from einbench.record import WRONG, Record
 
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 @click.option("--picture", metavar="PATH.svg", help="Draw the tables to this file as well.")
 @click.option(
     "--with", "libraries", multiple=True, callback=separate, metavar="LIBRARY",
-    help="Libraries that compete: torch, jax, sklearn; several with commas.",
+    help=f"Libraries that compete: {', '.join(LIBRARIES)}; several with commas.",
 )  # fmt: skip
 @isolate_option
 @plugins_option

@@ -14,6 +14,7 @@ import pytest
 import einbench
 from einbench.check.error import error
 from einbench.check.layouts import LAYOUTS, as_layout
+from einbench.check.probes import small_sizes
 from einbench.check.truth import as_tuple, truth
 from einbench.host import threading_layer
 from einbench.jit.compiled import Compiled
@@ -28,7 +29,6 @@ prange = range  # the compiled copies see numba's
 COMPILED = [
     k for op in einbench.operations.values() for k in op if isinstance(k.function, Compiled)
 ]
-SIZES = {"features": 6, "units": 5, "hidden1": 7, "hidden2": 5, "classes": 4}
 
 
 def add_half(total: Any) -> Any:
@@ -74,7 +74,7 @@ def test_every_layout_gives_what_c_order_gives(kernel: Kernel, dtype: str) -> No
         pytest.skip(kernel.reason)
     op = kernel.operation
     options = op.choose_options({})
-    drawn = op.draw(5, dtype, seed=9, **{axis: SIZES[axis] for axis in op.sizes})
+    drawn = op.draw(5, dtype, seed=9, **small_sizes(op))
     bound = op.bind(**drawn)
     in_order = as_tuple(op, kernel(**drawn))
     assert all(np.abs(output).max() > 1e-3 for output in in_order)
