@@ -23,7 +23,7 @@ from einbench.cli.parameters import (
 )
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
-from einbench.cli.target import Target, refuse_unwritable
+from einbench.cli.target import Target, naming, refuse_unwritable
 from einbench.measure.asked import MEMORY_BYTES
 from einbench.record import WRONG, Record
 
@@ -123,8 +123,14 @@ def compare(
             isolate=isolate,
             **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
         )
+    if comparison.interrupted and not comparison.records:
+        click.echo(
+            "einbench: interrupted before the first cell was measured; no file was written",
+            err=True,
+        )
+        return INTERRUPTED
     try:
-        target.write(comparison.document())
+        target = target.write(comparison.document())
     finally:
         # printed even where the disk turned out to be full
         _show(comparison, target)
@@ -186,7 +192,8 @@ def _end(comparison: Comparison, ops: list[Operation], target: Target, picture: 
     if picture is not None:
         from einbench.report.terminal import picture as draw
 
-        say(f"picture: {draw(comparison, picture)}")
+        with naming(Path(picture), "--picture PATH"):
+            say(f"picture: {draw(comparison, picture)}")
     if comparison.interrupted:
         measured = len({_cell_of(record) for record in comparison.records})
         count = f"{measured} of {_planned(comparison, ops)} cells"

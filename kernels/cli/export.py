@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from einbench.cli.saved import read_saved
-from einbench.cli.target import refuse_unwritable
+from einbench.cli.target import naming, refuse_unwritable
 
 if TYPE_CHECKING:
     from einbench.records.read import Reading
@@ -49,7 +49,8 @@ def export(paths: tuple[str, ...], form: str | None, output: str | None) -> int:
     if output is None:
         click.echo(content, nl=False)
     else:
-        _write(Path(output), content)
+        with naming(Path(output), "--output FILE"):
+            _write(Path(output), content)
         rows = len(reading.rows)
         click.echo(f"{rows:,} row{'s' * (rows != 1)} in {output}", err=True)
     return 0

@@ -177,10 +177,13 @@ def _tell(choice: Choice, target: Target, settings: dict[str, Any]) -> int:
     from einbench.report.terminal import print_paragraph
 
     facts = {**machine(), "threads": choice.decision.signature.threads.blas}
-    if target.path or target.stdout:
-        target.write(_document(choice, facts, settings))
     out = console(target.tables)
-    _show(choice, out)
+    try:
+        if target.path or target.stdout:
+            target.write(_document(choice, facts, settings))
+    finally:
+        # printed even where the disk turned out to be full
+        _show(choice, out)
     alarms = wrong(blocks(choice.records))
     for note in alarms:
         print_paragraph(out, plain_text(note.text), "bold white on red")

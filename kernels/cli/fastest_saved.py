@@ -33,19 +33,21 @@ def answer(
     from einbench.report.winners import winner_lines
 
     target = Target.of(json_path)
-    reading = read_saved(sources)
+    reading = read_saved(sources, verbose)
     rows = _narrowed(reading.rows, ", ".join(sources), operation, batches, dtypes, machine, commit)
     found = cells(rows)
-    target.write(
-        {
-            "schema": SCHEMA,
-            "machine": reading.machines or None,
-            "winners": [_plain(cell) for cell in found],
-        }
-    )
+    document = {
+        "schema": SCHEMA,
+        "machine": reading.machines or None,
+        "winners": [_plain(cell) for cell in found],
+    }
     out = console(target.tables)
-    for line in winner_lines(found, out.width):
-        print_line(out, line)
+    try:
+        target.write(document)
+    finally:
+        # printed even where the disk turned out to be full
+        for line in winner_lines(found, out.width):
+            print_line(out, line)
     return 0 if any(cell.winner for cell in found) else 1
 
 
