@@ -1,6 +1,10 @@
 """einbench: alternative kernels for the same mathematics, checked, timed and chosen from."""
 
-# ruff: noqa: I001 - operations register when imported: the order is the reading order
+# ruff: noqa: I001, E402 - operations register when imported: the order is the reading order
+from einbench.host.early import end_command_on_interrupt
+
+end_command_on_interrupt()
+
 from typing import TYPE_CHECKING, Any
 
 import einbench.check
@@ -63,7 +67,7 @@ _LATER = {
 # the subpackage of that name is imported above, so that nothing sets the attribute again: from
 # here on it is the verb
 globals().pop("check")
-
+globals().pop("end_command_on_interrupt")
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
@@ -73,7 +77,6 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'einbench' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)
-
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
