@@ -16,7 +16,7 @@ from einbench.inputs import Input
 from einbench.kernel import Kernel
 from einbench.operation import Operation
 from einbench.problem import Problem
-from einbench.registry import forget, operation, operations, register
+from einbench.registry import forget, keep, operation, operations, register
 
 if TYPE_CHECKING:
     from einbench import mnist, network
@@ -69,6 +69,10 @@ _LATER = {
 globals().pop("check")
 globals().pop("end_command_on_interrupt")
 
+keep()  # all that are registered by now
+globals().pop("keep")
+
+
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
@@ -77,6 +81,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'einbench' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)
+
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
