@@ -19,6 +19,7 @@ from einbench.cli.parameters import (
     positive,
     separate,
     separate_batches,
+    verbose_option,
 )
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
@@ -71,6 +72,7 @@ SCHEMA = "einbench.fastest/1"
 @click.option(
     "--commit", metavar="REV", help="With --from: results of this one, by default the latest."
 )
+@verbose_option
 @json_option("every candidate")
 @plugins_option
 @click.pass_context
@@ -87,6 +89,7 @@ def fastest(
     sources: tuple[str, ...],
     machine: str | None,
     commit: str | None,
+    verbose: bool,
     json_path: str | None,
 ) -> int:
     """Name the kernel of one operation to call, and say why.
@@ -108,8 +111,13 @@ def fastest(
         )  # fmt: skip
         from einbench.cli.fastest_saved import answer
 
-        return answer(sources, operation, batches, dtypes, machine, commit, json_path)
-    _refuse("only results have one: it needs --from PATH", machine=machine, commit=commit)
+        return answer(sources, operation, batches, dtypes, machine, commit, json_path, verbose)
+    _refuse(
+        "only results have one: it needs --from PATH",
+        machine=machine,
+        commit=commit,
+        verbose=verbose or None,
+    )
     if rigor == "estimate":
         why = "--rigor estimate times nothing; leave one of them out"
         _refuse(why, budget=budget, again=again or None)

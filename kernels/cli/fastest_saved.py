@@ -27,6 +27,7 @@ def answer(
     machine: str | None,
     commit: str | None,
     json_path: str | None,
+    verbose: bool = False,
 ) -> int:
     """Print the winner of each cell, machine by machine; 1 where no kernel won any."""
     from einbench.report.terminal import print_line
