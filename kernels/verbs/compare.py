@@ -20,6 +20,7 @@ from einbench.measure.run import Predictions, run
 from einbench.measure.workload import (
     Images,
     load_images,
+    refuse_more_than_memory,
     refuse_too_large,
     shows_images,
     sizes_for,
@@ -252,3 +253,4 @@ def _refuse_too_large(plans: list[_Plan], images: Images) -> None:
     for plan in plans:
         if shows_images(plan.problems[-1], images):
             refuse_too_large(plan.problems[-1].rows, images)
+        refuse_more_than_memory(plan.problems[-1])
