@@ -97,6 +97,9 @@ def compare(
 ) -> int:
     """Check all kernels, time those that are right, and say which is fastest.
 
+    Timed is the call that a kernel's users make, with arrays of any kind; einbench fastest times
+    what einbench.auto calls for arrays of one kind, which takes up to some microseconds less.
+
     Kernels take turns on real images, as often as the budget allows. Speed-ups are against the
     baseline, the plain loop; kernels that cannot be distinguished tie. Ctrl-C keeps what
     was measured.

@@ -95,7 +95,9 @@ def fastest(
     """Name the kernel of one operation to call, and say why.
 
     What is remembered answers at once, also for batches between remembered ones; anything else
-    is checked, timed and ranked now, and remembered (see einbench tune).
+    is checked, timed and ranked now, and remembered (see einbench tune). Timed is what
+    einbench.auto calls for arrays of this kind; einbench compare times the call that a kernel's
+    users make, which takes up to some microseconds more.
 
     With --from, read it from asv results, pytest-benchmark JSON and saved comparisons: for each
     machine, operation, batch and dtype the winner of the latest run that has it. Comparisons

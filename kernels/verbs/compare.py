@@ -79,6 +79,10 @@ def compare(
 ) -> Comparison:
     """Check all kernels of these operations, time them on MNIST batches, and rank them.
 
+    Timed is the call that a kernel's users make, with arrays of any kind (`Kernel.function`);
+    `fastest` times what a choice calls with arrays of one kind (`Kernel.entry`), which takes some
+    microseconds less and may have another winner where a call takes as little.
+
     Args:
         names: operations or their names; all of them where None.
         batches: rows per call.

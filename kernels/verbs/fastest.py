@@ -97,6 +97,9 @@ def fastest(
 ) -> Choice:
     """argmin over kernels that passed the check of median seconds, on these very inputs.
 
+    Timed is what the choice calls with such arrays once it has looked at them, as `einbench.auto`
+    does; `einbench.compare` times what a kernel's users call, which takes some microseconds more.
+
     Within 2 % it is a tie, and the simplest wins. What was measured is remembered on disk, and
     serves equal signatures, and sizes between remembered ones whose winners agree.
 
