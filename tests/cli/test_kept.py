@@ -95,6 +95,13 @@ def test_a_table_for_a_full_disk_names_the_file(samples_of_relu):
 
 
 @FULL
+def test_a_summary_for_a_full_disk_names_the_file():
+    append = sys.modules["einbench.cli.gate"]._append
+    with pytest.raises(OSError, match=r"cannot write /dev/full: No space left.* --summary PATH$"):
+        append(Path("/dev/full"), "| cell |\n")
+
+
+@FULL
 def test_a_full_stdout_is_one_line(tmp_path):
     with Path("/dev/full").open("w") as full:
         finished = subprocess.run(
