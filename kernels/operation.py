@@ -134,7 +134,7 @@ class Operation:
                 in a process of its own.
 
         Raises:
-            TypeError: no function, or ``requires`` is no tuple.
+            TypeError: no function, ``requires`` is no tuple, or what is True or False is neither.
             ValueError: the operation has a kernel of that name already, or ``compile`` and
                 ``prepare`` come together.
         """
@@ -142,6 +142,12 @@ class Operation:
         module = str(sys._getframe(1).f_globals.get("__name__", ""))
         if isinstance(requires, str):
             raise TypeError(f"requires={requires!r}: expected a tuple of names, ({requires!r},)")
+        for flag, value in (("compile", compile), ("prepare", prepare), ("parallel", parallel)):
+            if not isinstance(value, bool):
+                raise TypeError(
+                    f"operation {self.name}: kernel {key!r} has {flag}={value!r}; expected True or "
+                    "False, and the function is decorated: @op.kernel(name, ...)"
+                )
         if compile and prepare:
             raise ValueError(
                 f"operation {self.name}: kernel {key!r} has compile=True and prepare=True; choose "

@@ -134,6 +134,9 @@ threads_option = click.option(
 )  # fmt: skip
 
 
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Name every file that was skipped, however many."
+)
 isolate_option = click.option(
     "--isolate", is_flag=True,
     help="Run the kernels of each operation in a process of their own.",
