@@ -221,3 +221,26 @@ def test_without_tbb_parallel_kernels_alone_are_unavailable(
             assert kernel.reason == expected, kernel
     with pytest.raises(ValueError, match="'numba_parallel' of softmax is unavailable: no safe thr"):
         einbench.operation("softmax")["numba_parallel"](VALUES)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", COMPILED, ids=str)
+def test_the_bits_of_a_result_do_not_depend_on_where_the_heap_places_memory(kernel, dtype):
+    """Loops over arrays that lie close by run entry by entry: then sums had another order."""
+    if not kernel.available:
+        pytest.skip(kernel.reason)
+    op = kernel.operation
+    rng = np.random.default_rng(5)
+    for seed in range(8):
+        sizes = {axis: int(rng.integers(1, 33)) for axis in op.sizes}
+        arrays = op.draw(1, dtype, seed, **sizes).values()
+        options = op.choose_options({})
+        found, held = set(), []
+        for _ in range(100):
+            held.append([np.empty(int(n), np.uint8) for n in rng.integers(1, 300, 6)])
+            if len(held) > 5:
+                held.pop(int(rng.integers(5)))
+            result = kernel.function(*arrays, **options)
+            outputs = result if isinstance(result, tuple) else (result,)
+            found.add(b"".join(output.tobytes() for output in outputs))
+        assert len(found) == 1, sizes

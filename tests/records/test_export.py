@@ -50,22 +50,22 @@ def test_many_files_of_other_programs_come_in_one_line(samples, results, einbenc
     half = "einbench: warning: results/half.json: not JSON at line 1"
     finished = einbench(*command)
     assert finished.status == 0
-    one, folded = finished.told
+    one, folded = finished.errors
     assert one.startswith(half)
     assert folded == (
         "einbench: warning: 5 other JSON files skipped: results/foreign.json, "
         "results/other0.json, results/other1.json, ... (-v names them all)"
     )
-    told = einbench(*command, "-v").told
-    assert len(told) == 6
-    assert sum("skipped" in line for line in told) == 6
+    errors = einbench(*command, "-v").errors
+    assert len(errors) == 6
+    assert sum("skipped" in line for line in errors) == 6
 
 
 def test_files_that_were_named_are_answered_one_by_one(samples, results, einbench):
     names = [results / f"other{number}.json" for number in range(5)]
     for name in names:
         samples.write(name, {"name": "another program's"})
-    assert len(einbench("export", results / "a.json", *names).told) == 5
+    assert len(einbench("export", results / "a.json", *names).errors) == 5
 
 
 def test_files_and_folders_mix_and_a_file_named_twice_counts_once(results, recorded, einbench):
