@@ -1,14 +1,14 @@
 """einbench: alternative kernels for the same mathematics, checked, timed and chosen from."""
 
 # ruff: noqa: I001, E402 - operations register when imported: the order is the reading order
+if __name__ != "einbench":  # the folder itself, found in a checkout's root
+    raise ImportError("this package is imported as einbench: write `import einbench`")
+
 from einbench.host.early import end_command_on_interrupt
 
 end_command_on_interrupt()
 
 from typing import TYPE_CHECKING, Any
-
-if __name__ != "einbench":  # the folder itself, found in a checkout's root
-    raise ImportError("this package is imported as einbench: write `import einbench`")
 
 import einbench.check
 import einbench.forward
