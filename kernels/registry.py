@@ -53,7 +53,7 @@ def as_operations(names: Operation | str | Iterable[Operation | str]) -> list[Op
 
 
 def keep() -> None:
-    """Let nobody forget the operations that there are now: the package's own."""
+    """Protect the operations registered so far, the package's own, from `forget`."""
     _SHIPPED.update(_OPERATIONS)
 
 

@@ -188,7 +188,7 @@ def look_up(
     # an input of that name cannot be distinguished from memory for the result
     written = [] if "out" in (*arrays, *op.options) else ["out=None"]
     named = [*defaults, *written]
-    # names that stand for others are nobody's to give
+    # made-up names that stand for the inputs' own are taken by position only
     parameters = [*arrays, *([] if plain else ["/"]), *(["*", *named] if named else [])]
     call = f"{own}call({', '.join(arrays)})"
     result = f"{own}new({own}result_type, {call})" if op.result_type else call
