@@ -75,15 +75,15 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
         if trained.diverged is not None or not kept.requested:
             kept = kept.under_free_name
         full: OSError | None = None
-        if keep:
+        # what was reached is shown, and kept where there is space
+        for place in (kept, *kept.elsewhere()) if keep else ():
             try:
-                net.save(kept.path)
-            except OSError as problem:  # what was reached is shown, and kept where there is space
-                full, kept = problem, kept.in_temporary_folder
-                try:
-                    net.save(kept.path)
-                except OSError:
-                    keep = False
+                net.save(place.path)
+            except OSError as problem:
+                full, keep = full or problem, False
+            else:
+                kept, keep = place, True
+                break
     document = _document(trained, shown, settings, kept.path if keep else None)
     out = console(target.tables)
     try:
@@ -100,7 +100,10 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
     _end(trained, shown, kept if keep else None, target, out)
     if full is not None:
         where = f"the network is in {kept.path}" if keep else "the network is lost"
-        raise OSError(full.errno, f"{full.strerror}; {where}", full.filename)
+        raise OSError(
+            f"cannot write {full.filename}: {full.strerror}; {where}; choose another file with "
+            "--save PATH"
+        )
     if trained.diverged is not None:
         where_kept = f"; they are in {kept.path}" if keep else ""
         raise ValueError(f"{trained.diverged}{where_kept}")

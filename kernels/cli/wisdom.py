@@ -81,7 +81,8 @@ def export_(file: str) -> int:
     memory = remembered()
     if file != "-":
         refuse_unwritable(Path(file), "einbench wisdom export")
-    target = Target(None, stdout=True) if file == "-" else Target(Path(file))
+    path = None if file == "-" else Path(file)
+    target = Target(path, stdout=path is None, option="einbench wisdom export PATH")
     with in_one_line():
         document = exported(memory, machine(), _now())
     if not document["operations"]:
