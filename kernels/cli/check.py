@@ -70,8 +70,7 @@ def check(
     try:
         with bar() as progress:
             for number, op in enumerate(ops):
-                if progress is not None:
-                    progress(number / len(ops), op.name)
+                progress(number / len(ops), f"{op.name}: checking")
                 for dtype in chosen:
                     verdicts.extend(judge(op, batch=batch, dtype=dtype, seed=seed, isolate=isolate))
     except KeyboardInterrupt:

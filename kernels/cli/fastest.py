@@ -143,8 +143,7 @@ def fastest(
     with limited(threads):
         try:
             with in_one_line(), bar() as progress:
-                if progress is not None:
-                    progress(0.0, f"{problem.operation.name}: checking and timing")
+                progress(0.0, f"{problem.operation.name}: checking and timing")
                 choice = _choose(problem, rigor, budget, again)
         except NoKernelLeft as problem:
             complain(str(problem))

@@ -76,7 +76,8 @@ def gate(
     Both are installed in environments of their own, every kernel is checked, and fresh processes
     of both take turns. Exit status: 0 no regression, 1 a regression or a wrong kernel, 2 something
     could not be measured. A cell that stays too noisy to be distinguished from its threshold is
-    no regression, and said; with --strict it is a 2. Interrupted, the same command goes on where it stopped.
+    no regression, and said; with --strict it is a 2. Interrupted, the same command goes on where
+    it stopped.
     """
     import filelock
 

@@ -75,7 +75,7 @@ def test_a_file_that_was_requested_by_name_is_replaced():
 def test_where_the_disk_is_full_the_numbers_are_elsewhere_and_tables_are_shown(args, kept, shown):
     finished = invoke(*args, "--json", "/dev/full")
     assert finished.exit_code == 2
-    (line,) = finished.stderr.splitlines()
+    *_, line = finished.stderr.splitlines()
     assert line == (
         "einbench: error: cannot write /dev/full: No space left on device; all numbers are in "
         f"einbench-{kept}.json; choose another file with --json PATH"
