@@ -15,6 +15,7 @@ from einbench.cli.parameters import (
     dtypes_option,
     isolate_option,
     json_option,
+    operations_named,
     plugins_option,
     seed_option,
 )
@@ -35,7 +36,7 @@ SCHEMA = "einbench.check/1"
     "  einbench check\n"
     "  einbench check softmax softmax_vjp --batch 10_000 --dtype float32,float64"
 )
-@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@operations_named("check")
 @batch_option(128)
 @dtypes_option
 @seed_option

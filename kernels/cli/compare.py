@@ -11,14 +11,15 @@ import click
 from einbench.cli.outcome import INTERRUPTED, REJECTED
 from einbench.cli.parameters import (
     axis_sizes,
+    data_option,
     dtypes_option,
     isolate_option,
+    operations_named,
     plugins_option,
     positive,
     seed_option,
     separate,
     separate_batches,
-    separate_operations,
     threads_option,
 )
 from einbench.cli.progress import bar
@@ -36,14 +37,11 @@ if TYPE_CHECKING:
 @click.command(
     epilog="\b\nExamples:\n"
     "  einbench compare\n"
-    "  einbench compare --operation softmax,relu --batch 1,128 --budget 10\n"
+    "  einbench compare softmax relu --batch 1,128 --budget 10\n"
     "  einbench compare --operation softmax --with torch,jax\n"
     "  einbench compare --operation softmax --size classes=100 --json - | jq .machine"
 )
-@click.option(
-    "--operation", "names", multiple=True, callback=separate_operations, metavar="NAME",
-    help="Operations to compare, by default all; several with commas.",
-)  # fmt: skip
+@operations_named("compare")
 @click.option(
     "--batch", "batches", multiple=True, callback=separate_batches, metavar="N",
     help="Rows per call, by default 1, 128, 10_000 and 60_000.",
@@ -55,9 +53,7 @@ if TYPE_CHECKING:
     "--layout", default="C", show_default=True, metavar="NAME",
     help="Memory order of the inputs: C, F, sliced, reversed or readonly.",
 )  # fmt: skip
-@click.option(
-    "--data", metavar="DIR", help="Folder with another image set in IDX format than MNIST."
-)
+@data_option
 @seed_option
 @click.option(
     "--memory", type=positive, default=MEMORY_BYTES / 1e9, show_default=True,
@@ -81,7 +77,7 @@ if TYPE_CHECKING:
 @isolate_option
 @plugins_option
 def compare(
-    names: tuple[str, ...],
+    operations: tuple[str, ...],
     batches: tuple[int, ...],
     dtypes: tuple[str, ...],
     budget: float | None,
@@ -107,10 +103,10 @@ def compare(
     """
     from einbench.verbs import compare as pipeline
 
-    ops = _operations(names)
+    ops = _operations(operations)
     _refuse_unknown_axes(sizes, ops)
     target = Target.of(json_path, _default_path())
-    _refuse_impossible(data, picture)
+    _refuse_impossible(picture)
     with bar() as progress:
         comparison = pipeline.compare(
             ops,
@@ -162,11 +158,7 @@ def _refuse_unknown_axes(sizes: dict[str, int], ops: list[Operation]) -> None:
             raise ValueError(unknown("axis", axis, known, where))
 
 
-def _refuse_impossible(data: str | None, picture: str | None) -> None:
-    if data is not None and not Path(data).is_dir():
-        raise ValueError(
-            f"--data {data}: no such folder; expected one with the four IDX files of an image set"
-        )
+def _refuse_impossible(picture: str | None) -> None:
     if picture is not None:
         if Path(picture).suffix.lower() != ".svg":
             raise ValueError(f"--picture {picture}: expected a name that ends in .svg")
