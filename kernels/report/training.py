@@ -38,7 +38,7 @@ def epoch_lines(
     best = max((e["validation_accuracy"] or 0.0 for e in epochs), default=0.0)
     rows = [
         Row(
-            (f"{epoch['epoch']:{digits},}",),
+            (f"{epoch['epoch']:<{digits},}",),
             tuple(
                 text.rjust(wide)
                 for text in (
