@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import einbench.check
 import einbench.forward
 import einbench.jacobian
-import einbench.gradient  # noqa: F401 - as those above
+import einbench.gradient
+import einbench.pickling  # noqa: F401 - as those above
 from einbench.choose.auto import auto
 from einbench.inputs import Input
 from einbench.kernel import Kernel
@@ -71,6 +72,8 @@ _LATER = {
 # here on it is the verb
 globals().pop("check")
 globals().pop("end_command_on_interrupt")
+
+globals().pop("pickling")
 
 keep()  # all that are registered by now
 globals().pop("keep")
