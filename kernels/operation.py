@@ -23,7 +23,7 @@ from einbench.inputs import Input
 from einbench.jit.compiled import Compiled
 from einbench.kernel import Array, Kernel, Origin, Sizes
 from einbench.names import check_dtype, normalise, shortened, unknown
-from einbench.possible import refuse_impossible
+from einbench.possible import refuse_impossible, refuse_wrong_types
 from einbench.prepared import Prepared
 
 _INT64 = np.dtype(np.int64)
@@ -42,58 +42,83 @@ def notify(op: Operation) -> None:
 class Operation:
     """The mathematics that several kernels compute, and what is needed to judge them.
 
-    Shapes are written as axis names in one string, ``"batch features"``; ``""`` is a scalar.
-    Everything that can be derived from them (shape checks, default draws, compulsory
+    Everything that can be derived from the names of axes (shape checks, default draws, compulsory
     traffic in bytes) is derived and never written out. To be found by its name an operation is
-    registered: ``register(Operation(...))``.
+    registered: ``register(Operation(...))``. ``sizes`` given to functions below are the size of
+    every axis by name; "wide" is float64 for float32 inputs, and longdouble for float64.
+
+    Args:
+        name: in lower case with underscores, or an einsum expression.
+        formula: one line, shown and not computed.
+        inputs: name -> `Input`, in the order of calls: axes in one string, ``"batch features"``,
+            ``""`` for a scalar, and a kind. Axes alone where any numbers may come. Every call gives
+            all of them: there are no optional inputs.
+        outputs: name -> axes, each of which an input has: from the inputs' shapes the outputs' must
+            follow. Several are returned as a tuple in this order; one without axes is an array
+            without axes, ``np.asarray(total)``, and no number.
+        sizes: default size of every axis but the leading one.
+        reference: wide-precision truth: ``reference(*wide_inputs, **options)`` -> array, or a tuple
+            of as many as outputs. Slow and obvious; what NumPy has no longdouble of (``np.linalg``,
+            ``np.bincount`` with weights) is written out.
+        scale: what rounding could do to the outputs: ``scale(outputs, *wide_inputs, **options)``,
+            shaped like ``outputs``, which is one array or a tuple. An error of one unit of rounding
+            is eps times this. A sum of terms has the sum of their magnitudes.
+        flops: ``flops(sizes)``: floating-point operations; exp, log and tanh count EXP_FLOPS each.
+        scale_takes_eps: whether ``scale`` takes ``eps=`` too (where masks may flip, say).
+        terms: ``terms(sizes)``: length of the longest sum, for limits.
+        limit: ``limit(terms)``: most units of rounding a right kernel may be off, on continuous
+            draws.
+        tied_limit: the same on constant, tied or few-valued draws.
+        independent: axes along which a slice of the inputs gives that slice of the output.
+        independent_options: options under which those axes are independent, where not under all: a
+            mean rescales.
+        exact: ``exact(rng, dtype, sizes)`` -> inputs for which every order of summation gives the
+            same bits.
+        exact_options: options for which ``exact`` holds, where not for all.
+        reads: axes of the entries that the mathematics reads of an input, where it does not read
+            them all.
+        options: keyword-only choices, first is the default: ``{"reduction": ("mean", "sum")}``.
+            Reference, scale and kernels get each by its name.
+        integer_outputs: outputs that are whole numbers, int64, and must be equal: ``("counts",)``.
+        leading: the axis of rows, which may be 0 and is given as ``batch``; None where there is
+            none.
+        baseline: the kernel that speed-ups are measured against; empty: ``loop``, or the simplest
+            where there is none of that name.
+
+    Raises:
+        TypeError: an argument is of another type.
+        ValueError: axes, sizes, kinds or names do not fit together; the message says what to do.
     """
 
     name: str
     formula: str
-    #: name -> `Input`, in order; axes alone where any numbers may come, ``{"x": "batch features"}``
     inputs: Mapping[str, Input]
     outputs: Mapping[str, str]
-    #: default size of every axis but the leading one
     sizes: Mapping[str, int]
-    #: wide-precision truth: reference(*wide_inputs, **options) -> array or tuple
     reference: Function
-    #: what rounding could do: scale(outputs, *wide_inputs, **options), shaped like outputs
     scale: Function
-    #: floating-point operations at these sizes; exp, log and tanh count EXP_FLOPS each
     flops: Callable[[Sizes], float]
-    #: whether ``scale`` takes eps= too (where masks may flip, say)
     scale_takes_eps: bool = False
-    #: length of the longest sum, for limits
     terms: Callable[[Sizes], float] = lambda sizes: 0.0
-    #: most units of rounding a right kernel may be off, on continuous draws
     limit: Callable[[float], float] = lambda terms: 4 + 2 * terms**0.5
-    #: the same on constant, tied or few-valued draws
     tied_limit: Callable[[float], float] = lambda terms: 4 + 2 * terms**0.5
-    #: axes along which a slice of the inputs gives that slice of the output
     independent: Sequence[str] = ()
-    #: options under which those axes are independent, where not under all: a mean rescales
     independent_options: Mapping[str, str] = field(default_factory=dict)
-    #: inputs for which every order of summation gives the same bits: exact(rng, dtype, sizes)
     exact: Callable[..., Mapping[str, Array]] | None = None
-    #: options for which ``exact`` holds, where not for all
     exact_options: Mapping[str, str] = field(default_factory=dict)
-    #: axes of the entries that the mathematics reads of an input, where it does not read them all
     reads: Mapping[str, str] = field(default_factory=dict)
-    #: keyword-only choices, first is the default, {"reduction": ("mean", "sum")}
     options: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    #: outputs that are whole numbers, int64, and must be equal
     integer_outputs: Sequence[str] = ()
-    #: the axis of rows, which may be 0 and is given as ``batch``; None where there is none
     leading: str | None = "batch"
-    #: the kernel that speed-ups are measured against; empty: ``loop``, or the simplest there is
     baseline: str = ""
     _kernels: dict[str, Kernel] = field(default_factory=dict, init=False, repr=False)
     _places: dict[str, tuple[bool, bool, int]] = field(default_factory=dict, init=False, repr=False)
     _simplest: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        given = {n: i if isinstance(i, Input) else Input(i) for n, i in self.inputs.items()}
         object.__setattr__(self, "name", normalise(self.name))
+        refuse_wrong_types(self)
+        given = {n: i if isinstance(i, Input) else Input(i) for n, i in self.inputs.items()}
         object.__setattr__(self, "inputs", MappingProxyType(given))
         if self.leading == "batch" and "batch" not in self.axes:
             object.__setattr__(self, "leading", None)

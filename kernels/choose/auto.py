@@ -234,11 +234,27 @@ def dispatch({", ".join(parameters)}):{write if written else ""}
     function.__name__ = op.name
     # where pickle finds it
     function.__module__, function.__qualname__ = "einbench", f"auto.{op.name}"
-    function.__doc__ = (
-        f"{op.formula}\n\nBy the fastest checked kernel for these arguments; to ``out`` where that "
-        "is given: an array like the result, or a tuple of them."
-    )
+    function.__doc__ = described(op)
     return function
+
+
+def described(op: Operation) -> str:
+    """What a call takes and gives, for ``help``."""
+    lines = [op.formula, "", "By the fastest checked kernel for these arguments.", "", "Args:"]
+    for name, each in op.inputs.items():
+        dtype = "integers" if each.integer else "float32 or float64"
+        lines.append(f"    {name}: ({', '.join(each.names)}), {dtype}.")
+    for name, choices in op.options.items():
+        lines.append(f"    {name}: {' or '.join(map(repr, choices))}.")
+    lines += [
+        "    out: memory for the result: an array like it, or a tuple of them.",
+        "",
+        "Returns:",
+    ]
+    for name, axes in op.outputs.items():
+        dtype = ", int64" if name in op.integer_outputs else ""
+        lines.append(f"    {name}: ({', '.join(axes.split())}){dtype}.")
+    return "\n".join(lines)
 
 
 auto = Auto()
