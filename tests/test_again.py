@@ -18,7 +18,7 @@ import einbench
 op = einbench.register(einbench.Operation(
     name="run_again", formula="y = 3 x", inputs={{"x": "batch f"}}, outputs={{"y": "batch f"}},
     sizes={{"f": 4}}, reference=lambda x: {factor} * x, scale=lambda y, x: np.abs(y),
-    flops=lambda s: s["batch"] * s["f"], independent=("batch", "f")))
+    flops=lambda s: s["batch"] * s["f"], independent=("batch", "f"){more}))
 
 @op.kernel("loop")
 def loop(x):
@@ -77,7 +77,7 @@ def cell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
 def test_a_wrong_kernel_in_place_of_a_right_one_is_not_believed(
     cell: Callable[..., Any], source: str, right: Any, wrong: Any
 ) -> None:
-    op = cell(OPERATION, factor=3)
+    op = cell(OPERATION, factor=3, more="")
     cell(source, **right)
     before = op["mine"]
     assert all(v.passed for v in einbench.check(op))
@@ -85,7 +85,7 @@ def test_a_wrong_kernel_in_place_of_a_right_one_is_not_believed(
     op.remove("loop")
     assert einbench.fastest(op, X).kernel is before
     np.testing.assert_allclose(einbench.auto.run_again(X), 3 * X)
-    cell(OPERATION, factor=3)
+    cell(OPERATION, factor=3, more="")
     op = cell(source, **right)
     np.testing.assert_allclose(einbench.auto.run_again(X), 3 * X)
     cell(source, **wrong)
@@ -107,10 +107,10 @@ def test_a_wrong_kernel_in_place_of_a_right_one_is_not_believed(
 def test_an_operation_defined_again_starts_without_kernels_and_answers_anew(
     cell: Callable[..., Any],
 ) -> None:
-    first = cell(OPERATION, factor=3)
+    first = cell(OPERATION, factor=3, more="")
     held = einbench.auto.run_again
     np.testing.assert_allclose(held(X), 3 * X)
-    second = cell(OPERATION, factor=2)
+    second = cell(OPERATION, factor=2, more="")
     assert einbench.operation("run_again") is second is not first
     assert list(einbench.operations).count("run_again") == 1
     assert list(second.kernels) == ["loop"]
@@ -118,10 +118,23 @@ def test_an_operation_defined_again_starts_without_kernels_and_answers_anew(
         np.testing.assert_allclose(call(X), 2 * X)
 
 
+def test_what_passed_under_another_limit_is_checked_again(cell: Callable[..., Any]) -> None:
+    lax = ", limit=lambda terms: 1e9, tied_limit=lambda terms: 1e9"
+    op = cell(OPERATION, factor=3, more=lax)
+    cell(PLAIN, expression="x * np.float32(3.0001)")
+    op.remove("loop")
+    assert einbench.fastest(op, X).kernel.method == "mine"
+    op = cell(OPERATION, factor=3, more="")
+    cell(PLAIN, expression="x * np.float32(3.0001)")
+    op.remove("loop")
+    with pytest.raises(ValueError, match="no kernel is left to choose from"):
+        einbench.fastest(op, X)
+
+
 def test_an_operation_with_other_inputs_gets_a_function_that_takes_them(
     cell: Callable[..., Any],
 ) -> None:
-    cell(OPERATION, factor=3)
+    cell(OPERATION, factor=3, more="")
     einbench.auto.run_again(X)
     cell("""
 import numpy as np, einbench
@@ -137,7 +150,7 @@ op.kernel("ufunc")(lambda x, a: a * x)
 def test_a_kernel_may_be_renamed_and_change_its_kind_from_run_to_run(
     cell: Callable[..., Any],
 ) -> None:
-    op = cell(OPERATION, factor=3)
+    op = cell(OPERATION, factor=3, more="")
     cell(PLAIN.replace("def mine", "def draft"), expression="3 * x")
     cell(COMPILED, factor=3.0)
     assert op["mine"].origin.compile
