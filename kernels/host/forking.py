@@ -1,39 +1,49 @@
-"""numba's compiler around fork: no child inherits its lock from a thread that is not there.
+"""numba's compiler around fork: no child waits for a thread that it does not have.
 
-A thread that forks waits until no other is compiling, or importing numba for the first time:
-seconds at most. Without that the child would wait for ever when it compiles something itself.
+A child inherits numba's lock as it is. If another thread of its parent is compiling just then, its
+own compiling would wait for ever; so a thread that forks waits for those that compile. It waits for
+some seconds only, as one that compiles may wait in turn for what this one holds while it forks, and
+not for an import of numba. A child that was forked meanwhile does not compile: it says so.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from typing import Any
 
-_IMPORTING = threading.RLock()
-#: the locks of numba that the forking thread holds
-_HELD: list[Any] = []
-#: not empty where numba was imported
+#: seconds; most kernels compile in less
+_WAIT_S = 10.0
+_IMPORTING = threading.Lock()
+#: why this process cannot compile, or that numba was imported
+_LOST: list[str] = []
 _IMPORTED: list[bool] = []
+#: threads that hold numba's lock while they fork
+_HOLDING: set[int] = set()
 
 
 def import_numba() -> None:
-    """Import it, while no other thread forks.
+    """Import numba, if it can be used in this process.
 
     Raises:
-        ImportError: it cannot be, as where its settings in the environment are wrong.
+        ImportError: it cannot be imported, as where its settings in the environment are wrong; or
+            this process was forked while another thread was compiling.
     """
-    # who compiles holds numba's lock, which must come second: where it is imported nothing is held
+    if _LOST:
+        raise ImportError(
+            f"numba cannot be used in this process, which was forked while another thread was "
+            f"{_LOST[0]}: compile before it is forked, or start it by spawn"
+        )
     if _IMPORTED:
         return
     with _IMPORTING:
+        if _IMPORTED:
+            return
         try:
             import numba  # noqa: F401
         except Exception as problem:  # of its settings it raises anything
-            raise ImportError(
-                f"numba cannot be imported: {_said(problem)}{_settings()}"
-            ) from problem
+            raise ImportError(f"numba cannot be imported: {_said(problem)}{_settings()}") from None
+        _take_part()
         _IMPORTED.append(True)
 
 
@@ -47,20 +57,40 @@ def _settings() -> str:
     return f" (set here: {', '.join(sorted(found))})" if found else ""
 
 
-def _hold() -> None:
-    _IMPORTING.acquire()
-    module = sys.modules.get("numba.core.compiler_lock")
-    lock = getattr(module, "global_compiler_lock", None)
-    if lock is not None:
-        lock.acquire()
-        _HELD.append(lock)
+def _take_part() -> None:
+    """Hold numba's lock around each fork from now on.
+
+    Registered after the hooks of `logging` it runs before them: a thread that compiles may need
+    what they hold.
+    """
+    from numba.core.compiler_lock import global_compiler_lock
+
+    lock: Any = global_compiler_lock._lock
+
+    def hold() -> None:
+        if lock.acquire(timeout=_WAIT_S):
+            _HOLDING.add(threading.get_ident())
+
+    def release() -> bool:
+        held = threading.get_ident() in _HOLDING
+        if held:
+            _HOLDING.discard(threading.get_ident())
+            lock.release()
+        return held
+
+    def begin_child() -> None:
+        if not release():
+            _LOST.append("compiling")
+        _HOLDING.clear()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=hold, after_in_parent=release, after_in_child=begin_child)
 
 
-def _release() -> None:
-    while _HELD:
-        _HELD.pop().release()
-    _IMPORTING.release()
+def _begin_child() -> None:
+    if _IMPORTING.locked():
+        _LOST.append("importing numba")
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_release)
+    os.register_at_fork(after_in_child=_begin_child)

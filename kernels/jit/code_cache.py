@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import os
 import pickle
 import sys
@@ -63,7 +62,7 @@ def keep(compiled: Any, function: FunctionType, options: dict[str, Any]) -> Any:
 @functools.lru_cache(maxsize=512)
 def _source_digest(file: str, *changed: int) -> str:
     with open(file, "rb") as source:  # noqa: PTH123 - as above
-        return hashlib.sha256(source.read()).hexdigest()
+        return _sha256(source.read()).hex()
 
 
 class CodeCache:
@@ -125,7 +124,7 @@ class CodeCache:
             function.__code__.co_code, dumps(closure) if closure else b"",
             self._about, str(signature),
         )  # fmt: skip
-        name = hashlib.sha256(repr(key).encode()).hexdigest()
+        name = _sha256(repr(key).encode()).hex()
         return os.path.join(self.cache_path, name + _SUFFIX)  # noqa: PTH118 - as above
 
 
@@ -151,7 +150,13 @@ def _read(path: str) -> bytes:
 
 
 def _digest(path: str, payload: bytes) -> bytes:
-    return hashlib.sha256(os.path.basename(path).encode() + payload).digest()  # noqa: PTH119
+    return _sha256(os.path.basename(path).encode() + payload)  # noqa: PTH119 - as above
+
+
+def _sha256(content: bytes) -> bytes:
+    import hashlib  # takes longer to import than a first answer may
+
+    return hashlib.sha256(content).digest()
 
 
 @functools.cache
