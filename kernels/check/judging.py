@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from einbench.blame import is_unknown, said_of
 from einbench.check import contract
 from einbench.check.diagnosis import describe
 from einbench.check.error import error
@@ -20,7 +21,6 @@ from einbench.kernel import Kernel
 from einbench.names import shortened
 from einbench.operation import Operation
 from einbench.problem import Problem
-from einbench.units import one_line
 
 Array = npt.NDArray[Any]
 
@@ -43,6 +43,15 @@ class Verdict:
     def method(self) -> str:
         """Name of the kernel."""
         return self.kernel.method
+
+    @property
+    def status(self) -> Literal["passed", "rejected", "unavailable", "unchecked"]:
+        """Unchecked: memory, time, the disk or a compiler left it unknown whether it is right."""
+        if self.passed:
+            return "passed"
+        if is_unknown(self.reason):
+            return "unchecked"
+        return "rejected" if self.kernel.available else "unavailable"
 
     def __repr__(self) -> str:
         return f"<Verdict {shortened(str(self), 200)}>"
@@ -112,7 +121,7 @@ def _verdict(kernel: Kernel, posed: Posed) -> Verdict:
     for name, array in problem.arrays.items():
         if array.flags.writeable:
             array[...] = pristine[name]
-    if reason and posed.probe.exposes:
+    if reason and posed.probe.exposes and not is_unknown(reason):
         reason = f"{posed.probe.exposes}: {reason}"
     rows = problem.batch or 0
     return Verdict(kernel, not reason, units, posed.limit, reason, rows, problem.dtype.name)
@@ -124,7 +133,7 @@ def _refusal(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     except (ValueError, IndexError):
         return 0.0, ""
     except (Exception, SystemExit) as problem:
-        return np.inf, f"raises {type(problem).__name__}, expected ValueError"
+        return np.inf, f"{said_of(problem, 'raises ')}, expected ValueError"
     return np.inf, "no error was raised"
 
 
@@ -147,7 +156,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     except RuntimeWarning as raised:
         return np.inf, f"warns: {raised}"
     except (Exception, SystemExit) as raised:
-        return np.inf, f"raises {one_line(raised)}"
+        return np.inf, said_of(raised, "raises ")
     if reason := contract.form(problem, result):
         return np.inf, reason
     outputs = as_tuple(op, result)
@@ -167,7 +176,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
             or _on_other_numbers(kernel, posed, call, memory)
         )
     except (Exception, SystemExit) as raised:
-        reason = f"a second call raises {one_line(raised)}"
+        reason = said_of(raised, "a second call raises ")
     return found.units, reason
 
 

@@ -61,6 +61,11 @@ class Remembered(NamedTuple):
     #: method -> ``status: reason``
     left_out: Mapping[str, str]
 
+    @property
+    def complete(self) -> bool:
+        """Whether every kernel could be checked when it was made."""
+        return not any(why.startswith("unchecked") for why in self.left_out.values())
+
     def is_for(self, other: Remembered) -> bool:
         """Whether both answer the same question."""
         return self.signature == other.signature and self.environment == other.environment

@@ -118,6 +118,12 @@ def _from_memory(
     return Decision(found.kernel, requested, recalled=found)
 
 
+def passes(kernel: Kernel, requested: Signature) -> bool:
+    """Whether a kernel passed the check here, or does now."""
+    op = kernel.operation
+    return _passes(op, kernel, environment(op), requested, wisdom())
+
+
 def _passes(
     op: Operation, kernel: Kernel, here: Environment, requested: Signature, memory: Wisdom
 ) -> bool:

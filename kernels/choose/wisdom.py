@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import sys
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from typing import Any
 from einbench.choose.book import Book, Remembered, book, document
 from einbench.choose.environment import Environment
 from einbench.host.documents import Damaged, Unreadable, load, write_whole
+from einbench.host.folders import user_cache
 
 #: a full file is a quarter of a megabyte
 _MOST_BYTES = 16 * 1024 * 1024
@@ -40,13 +40,7 @@ def folder() -> str:
     requested = os.environ.get("EINBENCH_WISDOM", "").strip()
     if requested:
         return os.path.abspath(os.path.expanduser(requested))  # noqa: PTH100, PTH111 - loads slowly
-    if sys.platform == "linux" and "ANDROID_ROOT" not in os.environ:
-        # as platformdirs has it, whose import takes longer than a first answer may
-        caches = os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")  # noqa: PTH111
-        return os.path.join(caches, "einbench", "wisdom")  # noqa: PTH118
-    import platformdirs
-
-    return os.path.join(platformdirs.user_cache_dir("einbench", appauthor=False), "wisdom")  # noqa: PTH118
+    return user_cache("wisdom")
 
 
 def wisdom() -> Wisdom:

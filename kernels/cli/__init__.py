@@ -17,6 +17,7 @@ from einbench.cli.train import train
 from einbench.cli.tune import tune
 from einbench.cli.wisdom import wisdom
 from einbench.host.early import hold_back
+from einbench.host.settings import check_settings
 
 __all__ = ["main", "start"]
 
@@ -45,6 +46,7 @@ def main(context: click.Context, plugins: bool) -> None:
     Exit status: 0 done, 1 a kernel was rejected or became slower, 2 wrong use or nothing to
     measure, 130 interrupted, 143 ended by SIGTERM.
     """
+    check_settings()
     if plugins:
         einbench.load_plugins()
     if context.invoked_subcommand is None:

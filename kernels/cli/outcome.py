@@ -13,6 +13,7 @@ import click
 
 from einbench.cli.interrupt import first_only, interrupted_status
 from einbench.cli.streams import spell_out_for_narrow_encodings
+from einbench.cli.warned import in_one_line
 from einbench.names import unknown
 
 #: a check failed
@@ -61,7 +62,7 @@ class OneLine(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the requested command; what the library refuses is wrong use."""
         try:
-            with first_only():
+            with first_only(), in_one_line():
                 status = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from einbench.blame import is_unknown, said_of
 from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, exact_case, judge_kept, keep
 from einbench.check.truth import Case
@@ -24,7 +25,7 @@ from einbench.measure.remote import remote
 from einbench.measure.timing import Clock
 from einbench.problem import Problem
 from einbench.record import Status
-from einbench.units import bytes_text, one_line, seconds_text
+from einbench.units import bytes_text, seconds_text
 
 #: tracing allocations makes interpreted loops several times slower: slower calls than this are
 #: measured by resident memory alone, which is enough for the sizes that take so long
@@ -83,6 +84,8 @@ def admit(
         body = remote(kernel)
         ended = body is not None and body.ended
         status: Status = "failed" if ended else "rejected"
+        if verdict.status == "unchecked":
+            return Admission(Outcome("unchecked", verdict.reason))
         return Admission(Outcome(status, verdict.reason, verdict.error, verdict.limit))
     needed = kernel.temporary_bytes(problem.sizes, problem.dtype)
     most = min(limits.memory_bytes, available_bytes() // 2)
@@ -92,7 +95,7 @@ def admit(
     try:
         expected = predict(kernel, problem, limits.call_s, known, clock)
     except (Exception, SystemExit) as raised:  # whatever a kernel raises is its result
-        return Admission(failure(one_line(raised)))
+        return Admission(failure(said_of(raised)))
     if expected.seconds <= limits.call_s:
         return Admission(Outcome(), expected)
     reason = (
@@ -160,7 +163,7 @@ def _answered(
                     expected = Prediction(expected.batch, expected.batch, took_s)
                     slow = Outcome("skipped", f"about {seconds_text(took_s)} at this size")
     except (Exception, SystemExit) as raised:
-        return Answered(failure(one_line(raised)), expected, peak_bytes)
+        return Answered(failure(said_of(raised)), expected, peak_bytes)
     judged = judge(case, keep(case, made.pop())) if case else Outcome()
     return Answered(slow if judged.passed else judged, expected, peak_bytes)
 
@@ -175,6 +178,8 @@ def judge(case: Case, kept: Kept, slack: float = 1.0) -> Outcome:
 
 def failure(reason: str) -> Outcome:
     """Of a kernel that raised; inputs are read-only: one that raises at that writes to them."""
+    if is_unknown(reason):
+        return Outcome("unchecked", reason)
     if "read-only" in reason:
         return Outcome("rejected", f"changes its inputs at the timed size: {reason}")
     return Outcome("failed", reason)

@@ -15,9 +15,9 @@ from itertools import repeat
 
 import numpy as np
 
+from einbench.blame import said_of
 from einbench.jit.spinning import stop_spinning
 from einbench.measure.turns import Turn
-from einbench.units import one_line
 
 Call = Callable[[], object]
 Clock = Callable[[], float]
@@ -189,7 +189,7 @@ def interleave(
                 clock,
             )
         except (Exception, SystemExit) as problem:
-            failures[name] = one_line(problem)
+            failures[name] = said_of(problem)
 
     best_s = min((candidate.call_s for candidate in candidates.values()), default=0.0)
     asked_s, budget_s = budget_s, max(budget_s, least_calls * best_s)
@@ -206,7 +206,7 @@ def interleave(
             try:
                 candidate.sample(share_s, clock)
             except (Exception, SystemExit) as problem:
-                failures[name] = one_line(problem)
+                failures[name] = said_of(problem)
                 del candidates[name]
             overhead_s = candidate.overhead_s if rounds < least_rounds else 0.0
             free_s += (clock() - called_s) if free else overhead_s
@@ -233,7 +233,7 @@ def interleave(
         try:
             outputs[name] = candidate.last()
         except (Exception, SystemExit) as problem:
-            failures[name] = one_line(problem)
+            failures[name] = said_of(problem)
             del candidates[name]
     return Timing(
         samples={
