@@ -5,6 +5,7 @@ This is all that a first call with wisdom on disk runs through, so nothing here 
 
 from __future__ import annotations
 
+import datetime
 from typing import NamedTuple
 
 from einbench.choose.between import Between, between
@@ -34,11 +35,17 @@ def recall(
 ) -> Recalled | None:
     """The kernel that memory has for this, at this rigor or a higher one.
 
-    A choice that names a kernel which is not registered, or cannot run here, is no answer.
+    A choice that names a kernel which is not registered, or cannot run here, is no answer, and
+    none that was made in disturbance and is due to be measured again.
     """
+    now = datetime.datetime.now(datetime.UTC)
     passed = book.passed(environment, requested.dtype)
     runnable = [method for method, _ in environment.candidates]
-    known = [choice for choice in book.of(environment) if set(choice.tie) <= set(runnable)]
+    known = [
+        choice
+        for choice in book.of(environment)
+        if set(choice.tie) <= set(runnable) and not choice.due(now)
+    ]
     for choice in known:
         if choice.signature == requested and RIGORS.index(choice.rigor) >= RIGORS.index(rigor):
             return Recalled(op[choice.kernel], choice, choice.kernel in passed)

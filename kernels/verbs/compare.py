@@ -13,7 +13,7 @@ import numpy.typing as npt
 from einbench.check.layouts import check_layout
 from einbench.check.verdicts import check_small
 from einbench.host.machine import limit_threads, machine
-from einbench.measure.conditions import MEMORY_BYTES, Conditions, Limits
+from einbench.measure.conditions import Conditions, Limits
 from einbench.measure.external import ExternalKernels
 from einbench.measure.roofline import Roofline
 from einbench.measure.run import Predictions, run
@@ -70,7 +70,7 @@ def compare(
     layout: str = "C",
     seed: int = 0,
     data: str | os.PathLike[str] | None = None,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int | None = None,
     progress: Progress | None = None,
     with_: str | Iterable[str] = (),
     isolate: bool = False,
@@ -93,7 +93,8 @@ def compare(
         layout: memory order of all inputs: C, F, sliced, reversed or readonly.
         seed: of everything that is drawn.
         data: a folder with another image set in IDX format; None takes the shipped MNIST.
-        memory_bytes: most temporaries a kernel may declare before it is skipped.
+        memory_bytes: most temporaries a kernel may declare before it is skipped; None takes half
+            the bytes of the outputs and 64 MiB.
         progress: called with the part done and what is being done.
         with_: libraries to compare with: ``torch``, ``jax``, ``sklearn``; each in a process of its
             own. They are judged on the timed inputs, and allowed `Kernel.slack` times the limit.
