@@ -109,10 +109,10 @@ class Problem:
         """Its inputs cut to these rows: views."""
         cut = {}
         for name, each in self.operation.inputs.items():
-            leading = (axis == self.operation.leading for axis in each.names)
-            where = (chosen if first else slice(None) for first in leading)
+            leading = [axis == self.operation.leading for axis in each.names]
+            where: Any = (*(chosen if first else slice(None) for first in leading), ...)
             # the dots: of an array without axes a view as well, and no scalar
-            cut[name] = self.arrays[name][(*where, ...)]
+            cut[name] = self.arrays[name][where]
         return self.holding(cut)
 
     @cached_property

@@ -34,7 +34,6 @@ def hostile_rows(private: PrivateCopy, seed: int) -> Iterator[Case | None]:
     None where rows depend on each other, or there are too few of them.
     """
     problem = private.problem
-    op = problem.operation
     rng = np.random.default_rng([seed, 31])
     changes = list(_changes(problem)) if _possible(problem) else []
     if not changes or problem.rows < max(_LEAST_ROWS, 4 * len(changes)):
@@ -58,7 +57,7 @@ def _possible(problem: Problem) -> bool:
     meant = all(problem.options.get(n) == v for n, v in op.independent_options.items())
     if op.leading not in op.independent or not meant:
         return False
-    row = {**problem.sizes, op.leading: 1}
+    row = {**problem.sizes, op.leading or "": 1}
     shapes = [*op.output_shapes(row).values(), *(i.shape(row) for i in op.inputs.values())]
     return all(int(np.prod(shape)) <= _MOST_ELEMENTS for shape in shapes)
 

@@ -14,6 +14,8 @@ from einbench.units import bytes_text
 
 #: whatever the size of the inputs
 _TEMPORARY_BYTES, _TRUTH_BYTES, _KEPT_BYTES = 64 << 20, 24 << 20, 16 << 20
+#: and for a probe of the check, which has no inputs or output of anybody else beside it
+_CHECK_BYTES = 128 << 20
 #: copies and truths of less than this are made without asking how much memory is left
 _SURELY_FITS = 256 << 20
 
@@ -26,6 +28,16 @@ def temporary_bytes(problem: Problem) -> int:
 def truth_bytes(problem: Problem) -> int:
     """Most memory that computing a truth may take."""
     return _TRUTH_BYTES + problem.output_bytes // 4
+
+
+def part_truth_bytes(problem: Problem) -> int:
+    """The same while no kernel's output and nothing that was kept is there."""
+    return _CHECK_BYTES + problem.output_bytes
+
+
+def exact_truth_bytes(problem: Problem) -> int:
+    """The same of exact inputs and their truth, while no copy of the inputs is there either."""
+    return _CHECK_BYTES + 2 * problem.output_bytes + problem.input_bytes
 
 
 def kept_bytes(problem: Problem) -> int:
@@ -45,6 +57,20 @@ def wide_bytes(problem: Problem) -> int:
     # the wide precision of an input, and of an output with its scale and what they are made from
     inputs, outputs = (2, 12) if problem.dtype.itemsize == 4 else (3, 8)
     return inputs * problem.input_bytes + outputs * problem.output_bytes
+
+
+def checked_rows(problem: Problem) -> int:
+    """Rows that a probe of the check may have; those of the problem where they are not too many.
+
+    A probe keeps its inputs twice, several results, the bytes of all those, and the truth.
+    """
+    most, rows = problem.input_bytes + problem.output_bytes + _CHECK_BYTES, problem.rows
+    while rows > 1 and problem.batch is not None:
+        part = problem.sized({problem.operation.leading or "": rows})
+        if 4 * part.input_bytes + 8 * part.output_bytes + wide_bytes(part) <= most:
+            break
+        rows //= 2
+    return rows
 
 
 def fitting_rows(problem: Problem, spare_bytes: int | None = None) -> int:

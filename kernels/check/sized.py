@@ -6,7 +6,7 @@ independent axes, or the first and the last rows as problems of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,7 +17,13 @@ from einbench.check import contract
 from einbench.check.diagnosis import describe
 from einbench.check.error import error
 from einbench.check.layouts import as_layout, read_only
-from einbench.check.room import kept_bytes, truth_bytes, wide_bytes
+from einbench.check.room import (
+    exact_truth_bytes,
+    kept_bytes,
+    part_truth_bytes,
+    truth_bytes,
+    wide_bytes,
+)
 from einbench.check.truth import Case, Truth, as_tuple, cut, exact_truth, truth
 from einbench.operation import Operation
 from einbench.problem import Problem
@@ -41,7 +47,7 @@ def exact_case(
     integers = ("int64",) * len(op.integers)
     asked = Problem(op, dict(sizes), dtype, options, "C" * len(op.inputs), integers)
     kept = _choose(asked, _independent(op, options), np.random.default_rng([seed, 29]), slow=False)
-    rows = asked.rows if kept else _judged_rows(asked)
+    rows = asked.rows if kept else _judged_rows(asked, exact_truth_bytes(asked), held=1)
     if rows < asked.rows and op.leading is not None:
         sizes = {**sizes, op.leading: rows}
     drawn = op.exact(np.random.default_rng([seed, 11]), dtype, sizes)
@@ -67,18 +73,22 @@ def timed_case(problem: Problem, seed: int, *, tied: bool = False, kernels: int 
     """
     independent = _independent(problem.operation, problem.options)
     kept = _choose(problem, independent, np.random.default_rng([seed, 13]), kernels)
-    if not kept and _judged_rows(problem) < problem.rows:
+    if not kept and _judged_rows(problem, truth_bytes(problem)) < problem.rows:
         return Case(problem, Truth((), (), problem.dtype, np.inf))
     return Case(problem, truth(problem, tied=tied, kept=kept))
 
 
-def part_cases(problem: Problem) -> list[Case]:
-    """The first rows and the last ones, each with its truth, where `timed_case` has none."""
-    rows = _judged_rows(problem)
+def part_cases(case: Case) -> Iterator[Case]:
+    """Where `timed_case` has no truth: one of all rows, or of the first ones and the last ones."""
+    problem = case.problem
+    if case.truth.outputs:
+        return
+    rows = _judged_rows(problem, part_truth_bytes(problem))
     if rows >= problem.rows:
-        return []
-    parts = (problem.first_rows(rows), problem.some_rows(slice(-rows, None)))
-    return [Case(part, truth(part)) for part in parts]
+        yield Case(problem, truth(problem))
+        return
+    for part in (problem.first_rows(rows), problem.some_rows(slice(-rows, None))):
+        yield Case(part, truth(part))
 
 
 def _independent(op: Operation, options: Mapping[str, str]) -> Sequence[str]:
@@ -88,12 +98,15 @@ def _independent(op: Operation, options: Mapping[str, str]) -> Sequence[str]:
     return op.independent
 
 
-def _judged_rows(problem: Problem) -> int:
-    """Rows whose truth takes no more memory than it may; all where there is no axis of rows."""
+def _judged_rows(problem: Problem, most_bytes: int, held: int = 0) -> int:
+    """Rows whose truth takes no more memory; all where there is no axis of rows.
+
+    ``held`` is how often the inputs of those rows are there beside it.
+    """
     op, rows = problem.operation, problem.rows
-    most = truth_bytes(problem)
     while op.leading is not None and rows > 1:
-        if wide_bytes(problem.sized({op.leading: rows})) <= most:
+        part = problem.sized({op.leading: rows})
+        if wide_bytes(part) + held * part.input_bytes <= most_bytes:
             break
         rows //= 2
     return rows

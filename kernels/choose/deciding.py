@@ -177,7 +177,9 @@ def _measure(
     problem = Problem.of(op, bound.arrays, bound.options)
     measured = measure(problem, requested, passed, rigor, budget_s, clock, progress)
     # where only the first rows were measured the choice is remembered for those
-    sizes = {**dict(requested.sizes), **({op.leading: measured.rows} if measured.rows else {})}
+    sizes = dict(requested.sizes)
+    if measured.rows is not None and op.leading is not None:
+        sizes[op.leading] = measured.rows
     part = requested._replace(sizes=tuple(sizes.items()))
     disturbed = 1 + max((c.disturbed for c in book.of(here) if c.signature == part), default=0)
     if not measured.disturbance.disturbs:

@@ -19,9 +19,10 @@ def why_wrong(kernel: Kernel, problem: Problem) -> str:
     """What is wrong with its result at this size; empty where nothing is."""
     rows = fitting_rows(problem)
     private = PrivateCopy(problem if rows == problem.rows else problem.first_rows(rows))
-    for case in part_cases(private.problem):
-        if wrong := judged(kernel, case, private):
+    timed = timed_case(private.problem, seed=0)
+    for part in part_cases(timed):
+        if wrong := judged(kernel, part, private):
             return wrong.reason
     with hostile_rows(private, seed=0) as case:
-        wrong = judged(kernel, case or timed_case(private.problem, seed=0), private)
+        wrong = judged(kernel, case or timed, private)
     return wrong.reason if wrong else ""

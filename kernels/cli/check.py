@@ -68,7 +68,7 @@ def check(
     verdicts: list[Verdict] = []
     interrupted = False
     try:
-        with bar() as progress:
+        with bar(lines=True) as progress:
             for number, op in enumerate(ops):
                 if progress is not None:
                     progress(number / len(ops), op.name)

@@ -110,7 +110,7 @@ def compare(
     _refuse_unknown_axes(sizes, ops)
     target = Target.of(json_path, _default_path())
     _refuse_impossible(data, picture)
-    with bar() as progress:
+    with bar(lines=True) as progress:
         comparison = pipeline.compare(
             ops,
             batches or pipeline.BATCHES,

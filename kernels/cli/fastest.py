@@ -29,6 +29,7 @@ from einbench.cli.warned import in_one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from einbench.choose.measuring import Progress
     from einbench.problem import Problem
     from einbench.verbs.fastest import Choice
 
@@ -142,10 +143,8 @@ def fastest(
     }  # fmt: skip
     with limited(threads):
         try:
-            with in_one_line(), bar() as progress:
-                if progress is not None:
-                    progress(0.0, f"{problem.operation.name}: checking and timing")
-                choice = _choose(problem, rigor, budget, again)
+            with in_one_line(), bar(lines=True) as progress:
+                choice = _choose(problem, rigor, budget, again, progress)
         except NoKernelLeft as problem:
             complain(str(problem))
             return REJECTED
@@ -162,19 +161,23 @@ def _refuse(why: str, **given: object) -> None:
             raise ValueError(f"--{name}: {why}")
 
 
-def _choose(problem: Problem, rigor: str, budget: float | None, again: bool) -> Choice:
-    """From memory where that answers without a look at the arrays, which take time to read."""
+def _choose(
+    problem: Problem, rigor: str, budget: float | None, again: bool, progress: Progress | None
+) -> Choice:
+    """From memory where that answers exactly: arrays take time to read."""
     from einbench.choose import environment
-    from einbench.choose.tune import remembered
+    from einbench.choose.tune import exactly
     from einbench.choose.usual import with_inputs
     from einbench.verbs.fastest import Choice
     from einbench.verbs.fastest import fastest as choose
 
-    found = None if again else remembered(problem, rigor, environment.threads())
+    found = None if again else exactly(problem, rigor, environment.threads())
     if found is not None:
         return Choice(found.kernel, found)
     arrays = with_inputs(problem).given
-    return choose(problem.operation, *arrays, rigor=rigor, budget_s=budget, again=again)
+    return choose(
+        problem.operation, *arrays, rigor=rigor, budget_s=budget, again=again, progress=progress
+    )
 
 
 def _report(choice: Choice, target: Target, settings: dict[str, Any]) -> int:

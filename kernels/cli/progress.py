@@ -1,8 +1,9 @@
-"""A bar where stderr is a terminal, nothing in a pipe."""
+"""A bar where stderr is a terminal; a line a step, or nothing, in a pipe."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 
@@ -13,14 +14,17 @@ _WIDE = 60
 
 
 @contextlib.contextmanager
-def bar() -> Iterator[Callable[[float, str], None] | None]:
-    """Yields what is to be called with the part done and what is being done; None in a pipe.
+def bar(*, lines: bool = False) -> Iterator[Callable[[float, str], None] | None]:
+    """Yields what is to be called with the part done and what is being done.
+
+    In a pipe, and on a terminal that can move no cursor, that is None, or prints a line to stderr
+    for each step where ``lines`` is set.
 
     The bar is drawn when something is reported and never by a thread of its own, which would
     take time from the kernels that are being timed.
     """
-    if not sys.stderr.isatty():
-        yield None
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield _line_by_line() if lines else None
         return
     from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -41,3 +45,15 @@ def bar() -> Iterator[Callable[[float, str], None] | None]:
             progress.update(task, completed=part, description=label, refresh=True)
 
         yield report
+
+
+def _line_by_line() -> Callable[[float, str], None]:
+    said = ""
+
+    def report(part: float, label: str) -> None:
+        nonlocal said
+        if label != said:
+            print(f"{100 * part:3.0f} % {label}", file=sys.stderr, flush=True)
+        said = label
+
+    return report

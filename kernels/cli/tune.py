@@ -89,7 +89,7 @@ def tune(
     interrupted = False
     with in_one_line():
         try:
-            with bar() as progress:
+            with bar(lines=True) as progress:
                 for tuned in fill(problems, rigor, threads, again=again, progress=progress):
                     done.append(tuned)  # noqa: PERF402 - what is there when Ctrl-C comes stays
         except KeyboardInterrupt:

@@ -25,15 +25,20 @@ from einbench.problem import Problem
 from einbench.units import one_line
 
 
-def look(private: PrivateCopy, kernels: Iterable[Kernel], seed: int) -> dict[str, Outcome]:
-    """By method, of those that are wrong: the reason. Kernels in workers are not looked at."""
+def look(
+    private: PrivateCopy, kernels: Iterable[Kernel], timed: Case, seed: int
+) -> dict[str, Outcome]:
+    """By method, of those that are wrong: the reason. Kernels in workers are not looked at.
+
+    ``timed`` is the case that timed calls are judged by: parts are judged where it has no truth.
+    """
     here = [kernel for kernel in kernels if not remote(kernel)]
     found: dict[str, Outcome] = {}
     if not here:
         return found
-    for case in part_cases(private.problem):
+    for part in part_cases(timed):
         for kernel in here:
-            if kernel.method not in found and (wrong := judged(kernel, case, private)):
+            if kernel.method not in found and (wrong := judged(kernel, part, private)):
                 found[kernel.method] = wrong
     with hostile_rows(private, seed) as case:
         for kernel in here:

@@ -131,11 +131,12 @@ def run(
     if runnable or libraries:
         report("hostile rows at this size")
         private = PrivateCopy(problem)
-        for method, wrong in look(private, [kernels[m] for m in runnable], conditions.seed).items():
-            answers[method] = replace(answers[method], outcome=wrong)
-            del runnable[method]
         count = len(runnable) + len(libraries)
         case = timed_case(private.problem, conditions.seed, kernels=count)
+        looked_at = [kernels[method] for method in runnable]
+        for method, wrong in look(private, looked_at, case, conditions.seed).items():
+            answers[method] = replace(answers[method], outcome=wrong)
+            del runnable[method]
         for kernel in libraries:
             admission = admissions[kernel.method] = admit_library_kernel(
                 kernel, case, limits.call_s

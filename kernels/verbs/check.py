@@ -28,7 +28,8 @@ def check(
 
     First on small hostile draws in every layout, then on random and exact draws at ``batch``
     rows, 128 by default, and ``sizes``. A kernel too slow for that batch is checked at a smaller
-    one.
+    one, and so are all where checking takes more than twice the memory of inputs and outputs and
+    256 MB: `Verdict.batch` says how many rows there were.
 
     Raises:
         ValueError: an operation, dtype, axis or size that is not known; or a kernel is isolated

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from einbench.check.layouts import check_layout
 from einbench.check.verdicts import check_small
+from einbench.host import cgroup
 from einbench.host.machine import limit_threads, machine
 from einbench.measure.conditions import Conditions, Limits
 from einbench.measure.external import ExternalKernels
@@ -132,6 +133,7 @@ def compare(
     records: list[Record] = []
     interrupted = False
     report = progress or (lambda part, label: None)
+    before = cgroup.throttled()
     with limit_threads(threads) as used, external.started(used):
         clock = _Budget(plans, budget_s, start_s, bounded=not settings.get("with"))
         roofline = Roofline(used)
@@ -160,8 +162,17 @@ def compare(
             interrupted = True
         settings |= {"timed_s": clock.timed_s, **external.facts()}
         report(1.0, "interrupted" if interrupted else "done")
-        facts = {**machine(), "threads": used}
+        facts = {**machine(), "threads": used, **_throttling(before)}
     return Comparison(records, facts, settings, time.perf_counter() - start_s, interrupted)
+
+
+def _throttling(before: cgroup.Throttled | None) -> dict[str, Any]:
+    """How often and how long a container's quota was used up since; nothing where none counts."""
+    now = cgroup.throttled()
+    if before is None or now is None:
+        return {}
+    seconds = max(now.seconds - before.seconds, 0.0)
+    return {"throttled_periods": max(now.periods - before.periods, 0), "throttled_s": seconds}
 
 
 class _Budget:
