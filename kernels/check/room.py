@@ -91,9 +91,12 @@ def fitting_rows(problem: Problem, spare_bytes: int | None = None) -> int:
         return problem.rows
     if problem.batch is None:
         return 0
-    # half of what is left: the choice is for a call that needs memory as well
-    most, rows = min(most, spare_bytes // 2), 1 << max(problem.rows.bit_length() - 1, 0)
-    while rows and needed_bytes(problem.first_rows(rows)) > most:
+    rows = 1 << max(problem.rows.bit_length() - 1, 0)
+    while rows:
+        part = problem.first_rows(rows)
+        # half of what is left: the choice is for a call that needs memory as well
+        if part.span_bytes <= most and needed_bytes(part) <= spare_bytes // 2:
+            break
         rows //= 2
     return rows
 

@@ -215,7 +215,7 @@ def test_timing_takes_half_a_second_or_ten_calls_of_the_winner(
 ) -> None:
     taken_s = start(loop=call_s).decide(1).measured.spent.timing_s
     # every timed call follows an untimed one
-    assert 0.8 * at_least_s <= taken_s <= max(1.25 * at_least_s, 22 * call_s)
+    assert 0.8 * at_least_s <= taken_s <= max(1.4 * at_least_s, 22 * call_s)
 
 
 def test_the_ten_calls_are_as_long_as_they_are_and_not_as_was_foreseen(start: Start) -> None:
