@@ -52,11 +52,11 @@ def needed_bytes(problem: Problem) -> int:
     )  # fmt: skip
 
 
-def wide_bytes(problem: Problem) -> int:
-    """About what the reference and its scale take."""
-    # the wide precision of an input, and of an output with its scale and what they are made from
-    inputs, outputs = (2, 12) if problem.dtype.itemsize == 4 else (3, 8)
-    return inputs * problem.input_bytes + outputs * problem.output_bytes
+def wide_bytes(problem: Problem, *, exact: bool = False) -> int:
+    """About what the reference and its scale take; of whole numbers there is no scale."""
+    # the wide precision of an input and of what is made from it, and of an output with its scale
+    inputs, outputs = (5, 12) if problem.dtype.itemsize == 4 else (6, 8)
+    return (2 if exact else inputs) * problem.input_bytes + outputs * problem.output_bytes
 
 
 def checked_rows(problem: Problem) -> int:

@@ -47,7 +47,7 @@ def exact_case(
     integers = ("int64",) * len(op.integers)
     asked = Problem(op, dict(sizes), dtype, options, "C" * len(op.inputs), integers)
     kept = _choose(asked, _independent(op, options), np.random.default_rng([seed, 29]), slow=False)
-    rows = asked.rows if kept else _judged_rows(asked, exact_truth_bytes(asked), held=1)
+    rows = asked.rows if kept else _judged_rows(asked, exact_truth_bytes(asked), exact=True)
     if rows < asked.rows and op.leading is not None:
         sizes = {**sizes, op.leading: rows}
     drawn = op.exact(np.random.default_rng([seed, 11]), dtype, sizes)
@@ -98,15 +98,15 @@ def _independent(op: Operation, options: Mapping[str, str]) -> Sequence[str]:
     return op.independent
 
 
-def _judged_rows(problem: Problem, most_bytes: int, held: int = 0) -> int:
-    """Rows whose truth takes no more memory; all where there is no axis of rows.
+def _judged_rows(problem: Problem, most_bytes: int, *, exact: bool = False) -> int:
+    """Rows whose truth takes no more memory, with the inputs where they are made for it (exact).
 
-    ``held`` is how often the inputs of those rows are there beside it.
+    All rows where there is no axis of them.
     """
     op, rows = problem.operation, problem.rows
     while op.leading is not None and rows > 1:
         part = problem.sized({op.leading: rows})
-        if wide_bytes(part) + held * part.input_bytes <= most_bytes:
+        if wide_bytes(part, exact=exact) + exact * part.input_bytes <= most_bytes:
             break
         rows //= 2
     return rows

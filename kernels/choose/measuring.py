@@ -209,7 +209,7 @@ class _Work:
             for number, verdict in enumerate(check_small(op, fresh, dtype, seed=0), 1):
                 self.verdicts[verdict.method] = verdict
                 following = fresh[number].method if number < len(fresh) else "at this size"
-                self._report(0.2 + 0.4 * number / len(fresh), f"checking {following}")
+                self._report(min(0.2 + 0.4 * number / len(fresh), 0.6), f"checking {following}")
             compiling_s = sum(_compiled_s(op).values()) - compiled_s
             self.spent.check_s += max(0.0, self._clock() - began_s - compiling_s)
         return {m for m in near if not self.verdicts[m].passed}

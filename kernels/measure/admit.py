@@ -8,14 +8,14 @@ It is called with private copies of the inputs (`einbench.check.unchanged`) and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from einbench.check import room
 from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, exact_case, judge_kept, keep
-from einbench.check.truth import Case
+from einbench.check.truth import Case, Truth
 from einbench.check.unchanged import PrivateCopy
 from einbench.kernel import Kernel
 from einbench.measure.calls import bound, collecting
@@ -149,16 +149,22 @@ def answer_exactly(
         return {}
     op, seed = problem.operation, conditions.seed
     case = exact_case(op, problem.dtype, problem.sizes, conditions.layout, seed)
-    return {
-        method: _answered(problem, kernels[method], case, expected, limits, clock)
-        for method, expected in admitted.items()
-    }
+    private = PrivateCopy(problem) if case is None else None
+    nothing = Truth((), (), problem.dtype, np.inf)
+    found = {}
+    for method, expected in admitted.items():
+        given = case or Case(private.problem if private else problem, nothing)
+        answered = _answered(kernels[method], given, expected, limits, clock)
+        if private is not None and (changed := private.changed()):
+            wrong = Outcome("rejected", f"changes its input {changed} at the timed size")
+            answered = replace(answered, outcome=wrong)
+        found[method] = answered
+    return found
 
 
 def _answered(
-    problem: Problem,
     kernel: Kernel,
-    case: Case | None,
+    case: Case,
     expected: Prediction,
     limits: Limits,
     clock: Clock,
@@ -167,12 +173,12 @@ def _answered(
     peak_bytes, slow = None, Outcome()
     try:
         # before timing: a kernel may prepare for the problem, and may fail in that
-        call = collecting(kernel, case.problem if case else problem, made)
+        call = collecting(kernel, case.problem, made)
         began_s = clock()
         with np.errstate(all="ignore"):
             if remote(kernel):
                 call()  # memory of another process is not measured
-            elif case or expected.seconds <= _EXTRA_CALL_S:
+            elif case.truth.exact or expected.seconds <= _EXTRA_CALL_S:
                 traced = expected.seconds <= _TRACED_CALL_S
                 peak_bytes = peak_extra_bytes(call, traced=traced)
             took_s = clock() - began_s
@@ -187,7 +193,7 @@ def _answered(
                     slow = Outcome("skipped", f"about {seconds_text(took_s)} at this size")
     except (Exception, SystemExit) as raised:
         return Answered(failure(one_line(raised)), expected, peak_bytes)
-    judged = judge(case, keep(case, made.pop())) if case else Outcome()
+    judged = judge(case, keep(case, made.pop())) if case.truth.exact else Outcome()
     return Answered(slow if judged.passed else judged, expected, peak_bytes)
 
 

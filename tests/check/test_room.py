@@ -55,9 +55,9 @@ def test_where_no_slice_is_possible_the_first_and_the_last_rows_are_judged():
     assert first.problem.rows == last.problem.rows < 20_000_000
     assert first.truth.outputs
     # little more than the share: all of it is in one truth
-    middle = timed_case(seen(op, 500_000), 0)
+    middle = timed_case(seen(op, 250_000), 0)
     (whole,) = part_cases(middle)
-    assert whole.problem.rows == 500_000
+    assert whole.problem.rows == 250_000
 
 
 def test_exact_inputs_of_a_large_problem_have_as_many_rows_as_fit():

@@ -73,7 +73,9 @@ def test_right_kernels_pass_on_hostile_rows_which_then_are_the_callers_again(op,
             assert case is None
             return
         assert case.truth.kept[op.leading][-1] == 299
-        assert not all(same_bits(a, b) for a, b in zip(given.given, case.problem.given))
+        assert not all(
+            same_bits(a, b) for a, b in zip(given.given, case.problem.given, strict=True)
+        )
         for kernel in op:
             if kernel.available and kernel.here:
                 with np.errstate(all="ignore"):
