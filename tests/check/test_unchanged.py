@@ -27,7 +27,7 @@ def problem(op, batch=300, dtype="float32", layout="C"):
 
 def overwrite(array):
     """Through its address: whatever its flags say."""
-    low, high = np.lib.array_utils.byte_bounds(array)
+    _, high = np.lib.array_utils.byte_bounds(array)
     last = (ctypes.c_char * 1).from_address(high - 1)
     last[0] = bytes([last[0][0] ^ 1])
 
