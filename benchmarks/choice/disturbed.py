@@ -39,11 +39,11 @@ def main() -> None:
     arguments.add_argument("--times", type=int, default=5)
     arguments.add_argument("--quiet", action="store_true", help="without the busy process")
     given = arguments.parse_args()
-    busy = None if given.quiet else subprocess.Popen([sys.executable, "-c", _BUSY])
+    busy = None if given.quiet else subprocess.Popen([sys.executable, "-c", _BUSY])  # noqa: S603
     try:
         for _ in range(given.times):
             with tempfile.TemporaryDirectory() as folder:
-                subprocess.run(
+                subprocess.run(  # noqa: S603 - this interpreter and the script above
                     [sys.executable, "-c", _RUN, given.operation, str(given.batch)],
                     env={**os.environ, "EINBENCH_WISDOM": folder}, check=True,
                 )  # fmt: skip

@@ -17,6 +17,7 @@ from einbench.check.layouts import as_layout
 from einbench.check.probes import Probe
 from einbench.check.truth import Truth, as_tuple, exact_truth, finite_only, truth
 from einbench.kernel import Kernel
+from einbench.names import shortened
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.units import one_line
@@ -42,6 +43,9 @@ class Verdict:
     def method(self) -> str:
         """Name of the kernel."""
         return self.kernel.method
+
+    def __repr__(self) -> str:
+        return f"<Verdict {shortened(str(self), 200)}>"
 
     def __str__(self) -> str:
         name = f"{self.kernel.operation.name}[{self.method}]"
