@@ -26,7 +26,6 @@ from einbench.cli.progress import bar
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming, refuse_unwritable
 from einbench.libraries.runtimes import LIBRARIES
-from einbench.measure.conditions import MEMORY_BYTES
 from einbench.record import WRONG, Record
 
 if TYPE_CHECKING:
@@ -56,9 +55,9 @@ if TYPE_CHECKING:
 @data_option
 @seed_option
 @click.option(
-    "--memory", type=positive, default=MEMORY_BYTES / 1e9, show_default=True,
-    metavar="GB",
-    help="Most that a kernel's temporaries may take.",
+    "--memory", type=positive, metavar="GB",
+    help="Most that a kernel's temporaries may take, by default half of what outputs take, and "
+    "64 MiB.",
 )  # fmt: skip
 @click.option(
     "--size", "sizes", multiple=True, callback=axis_sizes, metavar="AXIS=N",
@@ -85,7 +84,7 @@ def compare(
     layout: str,
     data: str | None,
     seed: int,
-    memory: float,
+    memory: float | None,
     sizes: dict[str, int],
     json_path: str | None,
     picture: str | None,
@@ -117,7 +116,7 @@ def compare(
             layout=layout,
             seed=seed,
             data=data,
-            memory_bytes=int(memory * 1e9),
+            memory_bytes=None if memory is None else int(memory * 1e9),
             progress=progress,
             with_=libraries,
             isolate=isolate,

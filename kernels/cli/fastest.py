@@ -30,6 +30,7 @@ from einbench.cli.warned import in_one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from einbench.choose.measuring import Progress
     from einbench.problem import Problem
     from einbench.verbs.fastest import Choice
 
@@ -147,9 +148,12 @@ def fastest(
     without: list[str] = []
     with limited(threads), in_one_line(), bar() as progress:
         for number, each in enumerate(problems):
-            progress(number / len(problems), f"{each.operation.name}: checking and timing")
+
+            def report(part: float, label: str, number: int = number) -> None:
+                progress((number + part) / len(problems), label)
+
             try:
-                choices.append(_choose(each, rigor, budget, again))
+                choices.append(_choose(each, rigor, budget, again, report))
             except NoKernelLeft as problem:
                 without.append(str(problem))
     try:
@@ -170,19 +174,23 @@ def _refuse(why: str, **given: object) -> None:
             raise ValueError(f"--{name}: {why}")
 
 
-def _choose(problem: Problem, rigor: str, budget: float | None, again: bool) -> Choice:
-    """From memory where that answers without a look at the arrays, which take time to read."""
+def _choose(
+    problem: Problem, rigor: str, budget: float | None, again: bool, progress: Progress | None
+) -> Choice:
+    """From memory where that answers exactly: arrays take time to read."""
     from einbench.choose import environment
-    from einbench.choose.tune import remembered
+    from einbench.choose.tune import exactly
     from einbench.choose.usual import with_inputs
     from einbench.verbs.fastest import Choice
     from einbench.verbs.fastest import fastest as choose
 
-    found = None if again else remembered(problem, rigor, environment.threads())
+    found = None if again else exactly(problem, rigor, environment.threads())
     if found is not None:
         return Choice(found.kernel, found)
     arrays = with_inputs(problem).given
-    return choose(problem.operation, *arrays, rigor=rigor, budget_s=budget, again=again)
+    return choose(
+        problem.operation, *arrays, rigor=rigor, budget_s=budget, again=again, progress=progress
+    )
 
 
 def _report(choices: list[Choice], target: Target, settings: dict[str, Any]) -> int:

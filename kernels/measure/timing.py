@@ -31,6 +31,8 @@ OVERDRAFT = 3.0
 MOST_ROUNDS = 300
 #: a kernel whose fastest call takes so many times the best's is dropped
 LOSING_RATIO = 2.0
+#: a call that another process delayed may take as much longer: no kernel is dropped by one or two
+SLICE_S = 0.03
 #: fifty times the coarsest resolution of a performance counter (1 us)
 MIN_SAMPLE_S = 50e-6
 #: bounds the search for a sample length where the clock does not advance
@@ -141,7 +143,8 @@ def interleave(
       Slow calls get no untimed call, and no warm-up where ``expected_s`` says they are slow.
     - Rounds 1 to 3: all. After them a kernel whose fastest call is beyond twice the best's
       is dropped, but only after round 7 where its seven rounds cost no more than two shares; a
-      slow kernel is dropped after its first sample.
+      slow kernel is dropped after its first sample if that is beyond what a time slice of another
+      process adds (30 ms).
     - Rounds 4 to 7: kernels not dropped, while three budgets last (slow ones from their second
       sample on). From round 8: while the budget lasts, at most ``most_rounds``.
     - The first sample of a slow call does not count against the budget, or one slow loop would
@@ -287,7 +290,8 @@ def _remaining(
     def stays(candidate: _Candidate) -> bool:
         if candidate.call_s <= LOSING_RATIO * best_s:
             return True
-        if rounds < min(FIRST_ROUNDS, least_rounds) and candidate.call_s <= share_s:
+        early = rounds < min(FIRST_ROUNDS, least_rounds)
+        if early and (candidate.call_s <= share_s or candidate.call_s - best_s < SLICE_S):
             return True
         cheap = least_rounds * candidate.round_s(share_s) <= 2 * share_s
         return rounds < least_rounds and cheap

@@ -34,8 +34,9 @@ def check(
 
     First on small hostile draws in every layout, then on random and exact draws at ``batch``
     rows, 128 by default, and ``sizes``. A kernel too slow for that batch is checked at a smaller
-    one; where inputs and outputs do not fit into memory none is, and what passed so far is
-    ``unchecked``.
+    one, and so are all where checking takes more than twice the memory of inputs and outputs and
+    256 MB: `Verdict.batch` says how many rows there were. Where not even inputs and outputs fit,
+    what passed so far is ``unchecked``.
 
     Raises:
         ValueError: an operation, dtype, axis or size that is not known; or a kernel is isolated

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from einbench.choose import environment
 from einbench.choose.auto import key_of, look_up
@@ -18,6 +18,9 @@ from einbench.names import unknown
 from einbench.operation import Operation
 from einbench.record import Record
 from einbench.registry import operation
+
+if TYPE_CHECKING:
+    from einbench.choose.measuring import Progress
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ def fastest(
     threads: int | None = None,
     budget_s: float | None = None,
     again: bool = False,
+    progress: Progress | None = None,
     **named: Any,
 ) -> Choice:
     """argmin over kernels that passed the check of median seconds, on these very inputs.
@@ -137,6 +141,8 @@ def fastest(
             are, which is what calls made after this will find.
         budget_s: seconds of timing in place of what rigor says.
         again: measure whatever is remembered.
+        progress: called while kernels are checked and timed, with the part done, between 0 and 1,
+            and what is being done.
         named: arrays by name, and options of the operation.
 
     Raises:
@@ -151,5 +157,5 @@ def fastest(
     bound = op.bind(*inputs, **named)
     with environment.limited(threads):
         now = environment.threads()
-        decision = decide(op, bound, now, rigor, budget_s=budget_s, again=again)
+        decision = decide(op, bound, now, rigor, budget_s=budget_s, again=again, progress=progress)
     return Choice(decision.kernel, decision)
