@@ -1,12 +1,14 @@
 """Random expressions: `einbench.einsum` and each of its kernels against `numpy.einsum`.
 
-    python benchmarks/einsum_random.py [CASES] [SEED] [--kernels]
+    python benchmarks/einsum_random.py [CASES] [SEED] [--kernels] [--compiled]
 
 Up to 4 operands and 6 indices of sizes 0 to 5; repeated, broadcast and ellipsis axes; C, Fortran,
 reversed, strided, repeated and overlapping memory; float, complex, integer and bool; some invalid.
 Accepted or refused as `numpy.einsum` without ``optimize`` does, of the same type, dtype, shape and
 strides, a view where it is one, equal where whole numbers are summed, else within rounding. With
-``--kernels`` every kernel is forced in turn, and how many cases each computed is printed.
+``--kernels`` every kernel is forced in turn, and how many cases each computed is printed; loops are
+then run by Python, those for threads too, and with ``--compiled`` compiled for every case as well,
+which takes a second each.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import sys
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,7 +41,10 @@ class Case:
 def draw(rng: np.random.Generator, dtypes: tuple[str, ...] = FLOATS + WHOLE) -> Case:
     """A case, valid nine times in ten."""
     letters = list(rng.permutation(list("abcxyZ"))[: rng.integers(1, 7)])
-    sizes = {i: int(rng.choice([0, 1, 2, 3, 4, 5], p=[0.03, 0.12, 0.3, 0.25, 0.15, 0.15])) for i in letters}
+    sizes = {
+        i: int(rng.choice([0, 1, 2, 3, 4, 5], p=[0.03, 0.12, 0.3, 0.25, 0.15, 0.15]))
+        for i in letters
+    }
     dots = [int(n) for n in rng.integers(1, 4, rng.integers(0, 3))] if rng.random() < 0.2 else None
     parts, shapes = [], []
     for _ in range(rng.integers(1, 5)):
@@ -98,7 +104,9 @@ def _array(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.n
         if kind.kind == "c":
             values = values + 1j * rng.standard_normal(shape)
     made = np.asarray(values).astype(kind)
-    layout = rng.choice(["C", "C", "F", "reversed", "strided", "repeated", "overlapping", "swapped"])
+    layout = rng.choice(
+        ["C", "C", "F", "reversed", "strided", "repeated", "overlapping", "swapped"]
+    )
     if layout == "F":
         return np.asfortranarray(made)
     if layout == "reversed" and made.ndim:
@@ -138,9 +146,9 @@ def difference(case: Case, right: Any, found: Any) -> str:
         return f"type {type(found).__name__}, expected {type(right).__name__}"
     if found.dtype != right.dtype or found.shape != right.shape:
         return f"{found.dtype} {found.shape}, expected {right.dtype} {right.shape}"
-    if len(case.operands) == 1 and right.ndim == 0 and right.dtype == case.operands[0].dtype:
-        if case.operands[0].ndim == 0:  # a view too, of which NumPy makes a scalar
-            return "" if np.array_equal(found, right) else "scalars differ"
+    if len(case.operands) == 1 and case.operands[0].ndim == 0:
+        # a view too, of which NumPy makes a scalar
+        return "" if np.array_equal(found, right) else "scalars differ"
     if isinstance(right, np.ndarray):
         shared = any(np.may_share_memory(right, a) for a in case.operands)
         if shared != any(np.may_share_memory(found, a) for a in case.operands):
@@ -182,7 +190,10 @@ def check(case: Case, function: Any) -> tuple[bool, str]:
     found, problem = call(function, case)
     if refused is not None or problem is not None:
         if (refused is None) != (problem is None):
-            return refused is None, f"NumPy: {refused or 'accepts'}; einbench: {problem or 'accepts'}"
+            return (
+                refused is None,
+                f"NumPy: {refused or 'accepts'}; einbench: {problem or 'accepts'}",
+            )
         return False, "" if "\n" not in str(problem) else f"more than one line: {problem}"
     return True, difference(case, right, found)
 
@@ -196,6 +207,11 @@ def forced(case: Case, kernel: Any) -> str | None:
     if refused is not None:
         return None
     keywords = case.keywords
+    if len(case.operands) == 1:
+        # what is a view ignores them, and keeps its byte order
+        native = case.operands[0].dtype.newbyteorder("=")
+        case = Case(case.text, [case.operands[0].astype(native)])
+        keywords, right = {}, np.einsum(case.text, *case.operands)
     dtype = np.dtype(keywords["dtype"]) if "dtype" in keywords else None
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -214,11 +230,22 @@ def forced(case: Case, kernel: Any) -> str | None:
     return unequal(case, right, found)
 
 
-def main(cases: int = 20_000, seed: int = 0, *, kernels: bool = False) -> int:
-    """Print what differs, and how many cases were computed by what; the number that differ."""
-    from einbench.einsum.calls import einsum
+def every_kernel(*, compiled: bool) -> dict[str, Any]:
+    """The kernels by name; the loops for threads run by Python among them."""
+    from einbench.einsum.compiling import interpreted
     from einbench.einsum.kernels import KERNELS
 
+    found = {n: k for n, k in KERNELS.items() if compiled or not n.startswith("numba")}
+    return {**found, "loop of threads": partial(interpreted, parallel=True)}
+
+
+def main(
+    cases: int = 20_000, seed: int = 0, *, kernels: bool = False, compiled: bool = False
+) -> int:
+    """Print what differs, and how many cases were computed by what; the number that differ."""
+    from einbench.einsum.calls import einsum
+
+    forcing = every_kernel(compiled=compiled) if kernels or compiled else {}
     rng = np.random.default_rng(seed)
     accepted, differ = 0, 0
     computed: Counter[str] = Counter()
@@ -231,13 +258,15 @@ def main(cases: int = 20_000, seed: int = 0, *, kernels: bool = False) -> int:
         if what:
             differ += 1
             print(f"DIFFERS {case}: {what}", flush=True)
-        for name, kernel in KERNELS.items() if kernels and valid else ():
+        for name, kernel in forcing.items() if valid else ():
             said = forced(case, kernel)
             computed[name] += said is not None
             if said:
                 differ += 1
                 print(f"DIFFERS {name} {case}: {said}", flush=True)
-    print(f"{cases:,} cases, {accepted:,} accepted by numpy.einsum {np.__version__}, {differ} differ")
+    print(
+        f"{cases:,} cases, {accepted:,} accepted by numpy.einsum {np.__version__}, {differ} differ"
+    )
     for name, count in computed.items():
         print(f"{name:16}{count:>8,} computed")
     return differ
@@ -245,4 +274,8 @@ def main(cases: int = 20_000, seed: int = 0, *, kernels: bool = False) -> int:
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
-    sys.exit(1 if main(*numbers, kernels="--kernels" in sys.argv) else 0)
+    sys.exit(
+        1
+        if main(*numbers, kernels="--kernels" in sys.argv, compiled="--compiled" in sys.argv)
+        else 0
+    )

@@ -35,15 +35,15 @@ def source_of(task: Task, *, parallel: bool) -> str:
     return Writer(nest(task), task.dtype.kind, parallel=parallel).text()
 
 
-def interpreted(task: Task) -> Run:
-    """The loops run by Python, one product at a time.
+def interpreted(task: Task, *, parallel: bool = False) -> Run:
+    """The loops run by Python, one product at a time; those for threads in turn.
 
     Raises:
         Refusal: they would take minutes.
     """
     if task.contraction.iterations > MOST_INTERPRETED:
         raise Refusal(f"more than {MOST_INTERPRETED:,} rounds of interpreted loops")
-    function = _function(source_of(task, parallel=False), _seen(task.dtype), range)
+    function = _function(source_of(task, parallel=parallel), _seen(task.dtype), range)
 
     def quiet(*arrays: Array) -> None:
         with np.errstate(all="ignore"):
@@ -87,7 +87,7 @@ def _function(source: str, dtype: np.dtype[Any], prange: Any) -> FunctionType:
     scope: dict[str, Any] = {
         "np": np, "T": dtype.type, "zero": dtype.type(0), "prange": prange,
     }  # fmt: skip
-    exec(compile(source, __file__, "exec"), scope)  # noqa: S102 - see above
+    exec(compile(source, "<loops of einsum>", "exec"), scope)  # noqa: S102 - see above
     function: FunctionType = scope["loops"]
     function.__module__ = __name__
     return function

@@ -18,9 +18,7 @@ def is_own(dtype: DType) -> bool:
     return dtype.char in _OWN
 
 
-def common(
-    dtypes: Sequence[DType], out: DType | None, asked: DType | None, casting: str
-) -> DType:
+def common(dtypes: Sequence[DType], out: DType | None, asked: DType | None, casting: str) -> DType:
     """dtype of products and sums: what ``dtype=`` says, else what all operands and ``out`` fit in.
 
     Raises:

@@ -83,7 +83,7 @@ def _letters(text: str, part: str, begin: int, whose: str) -> tuple[str, ...]:
         elif letter != " ":
             raise _fault(
                 text, begin + place,
-                f"{ascii(letter)} in {whose} is no index; expected a letter from a to z or A to Z",
+                f"{letter!a} in {whose} is no index; expected a letter from a to z or A to Z",
             )  # fmt: skip
         place += 1
     return tuple(found)

@@ -26,7 +26,7 @@ def as_letters(text: str) -> Named:
     left, arrow, right = text.partition("->")
     if not arrow:
         raise ValueError(
-            f"{quoted(text)}: named axes need an output, 'rows terms, terms columns -> rows columns'"
+            f"{quoted(text)}: named axes need an output, 'rows terms, terms units -> rows units'"
         )
     letters: dict[str, str] = {}
 
@@ -38,7 +38,7 @@ def as_letters(text: str) -> Named:
                 continue
             if not (word.isidentifier() and word.isascii()) or keyword.iskeyword(word):
                 raise ValueError(
-                    f"{quoted(text)}, position {begin + place}: {ascii(word)} is no name of an "
+                    f"{quoted(text)}, position {begin + place}: {word!a} is no name of an "
                     "axis; expected a word of letters, digits and _"
                 )
             if output and word not in letters:

@@ -7,6 +7,8 @@ in every array are one axis.
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -50,11 +52,17 @@ class Nest:
     unrolled: Indices
 
     @property
+    def vector(self) -> float:
+        """How much of a vector the innermost loop fills: short ones end before they begin."""
+        return 1.0 if self.innermost is None else min(1.0, self.sizes[self.innermost] / 32)
+
+    @property
     def adds_rows(self) -> bool:
         """Whether the innermost index is one of the result, whose rows are added up in memory."""
         return self.innermost in self.out.indices and bool(self.summed)
 
 
+@functools.lru_cache(maxsize=1024)
 def nest(task: Task) -> Nest:
     """The loops for a task."""
     sizes = dict(enumerate(task.contraction.sizes))
@@ -63,7 +71,7 @@ def nest(task: Task) -> Nest:
     memory = {number: list(by_memory(steps[number])) for number in numbers}
     fused = dict(_fuse(memory, steps, sizes))
     unrolled = _unrolled(memory, sizes)
-    looped = [i for i in dict.fromkeys(i for each in memory.values() for i in each)]
+    looped = list(dict.fromkeys(i for each in memory.values() for i in each))
     looped = [i for i in looped if i not in unrolled]
     iterations = prod(sizes[i] for i in looped) * prod(sizes[i] for i in unrolled)
 
@@ -113,7 +121,7 @@ def _fuse(
     found = True
     while found:
         found = False
-        pairs = {pair for each in memory.values() for pair in zip(each, each[1:], strict=False)}
+        pairs = {pair for each in memory.values() for pair in itertools.pairwise(each)}
         for first, second in sorted(pairs):
             if all(_fits(each, steps[n], sizes, first, second) for n, each in memory.items()):
                 for number, each in memory.items():

@@ -36,9 +36,7 @@ class Normal:
     kept: tuple[Any, ...] | None
 
 
-def normalise(
-    contraction: Contraction, operands: Sequence[Array], dtype: np.dtype[Any]
-) -> Normal:
+def normalise(contraction: Contraction, operands: Sequence[Array], dtype: np.dtype[Any]) -> Normal:
     """For operands of such shapes, strides and dtypes, none of them with an axis of size 0."""
     inputs: list[Indices] = []
     chains: list[list[Step]] = []

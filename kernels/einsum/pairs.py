@@ -24,7 +24,7 @@ _MOST_EXACT = 5
 
 @dataclass(frozen=True)
 class Pair:
-    """One step: the operands at these places are replaced by their product, the last of the list."""
+    """One step: operands at these places are replaced by their product, the last of the list."""
 
     first: int
     second: int

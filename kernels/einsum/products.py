@@ -7,12 +7,15 @@ behind each other; of the orders in which they may, the one that copies least is
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
+from einbench.einsum import rates
 from einbench.einsum.shapes import Indices
 from einbench.einsum.task import Array, Refusal, Run, Task, by_memory
 
@@ -25,6 +28,12 @@ class Groups:
     rows: Indices
     summed: Indices
     columns: Indices
+
+    def stacking(self, moved: Indices) -> Groups:
+        """The same with these rows or columns in the stack."""
+        rows = tuple(i for i in self.rows if i not in moved)
+        columns = tuple(i for i in self.columns if i not in moved)
+        return Groups((*self.stack, *moved), rows, self.summed, columns)
 
 
 def groups_of(task: Task) -> Groups:
@@ -73,58 +82,77 @@ class Product:
     right: Matrix
     out: Matrix
     swapped: bool
-    #: elements that are copied, those of the result among them
-    copied: int
+    #: seconds that it is expected to take
+    seconds: float
 
 
+@functools.lru_cache(maxsize=4096)
 def product(task: Task) -> Product:
-    """The product that copies least.
+    """The product that is expected to take the least time.
+
+    Where something must be copied, products are tried as well that have an index of one operand in
+    their stack: the other operand is repeated along it, and nothing of it is copied.
 
     Raises:
         Refusal: it is none.
     """
     groups = groups_of(task)
+    made = list(_products(task, groups))
+    if all(each.left.copied or each.right.copied or each.out.copied for each in made):
+        own = (*groups.rows, *groups.columns)
+        for count in (1, 2):
+            for moved in itertools.combinations(own, count):
+                made += _products(task, groups.stacking(moved))
+    return min(made, key=lambda each: each.seconds)
+
+
+def _products(task: Task, groups: Groups) -> Iterator[Product]:
     orders = (
         _orders(task, groups.rows, (0, -1)),
         _orders(task, groups.summed, (0, 1)),
         _orders(task, groups.columns, (1, -1)),
     )
-    made = (
-        _product(task, groups.stack, *order, swapped=swapped)
-        for order in itertools.product(*orders)
-        for swapped in (False, True)
-    )
-    return min(made, key=lambda each: each.copied)
+    for rows, summed, columns in itertools.product(*orders):
+        for swapped in (False, True):
+            yield _product(task, Groups(groups.stack, rows, summed, columns), swapped=swapped)
 
 
-def _orders(task: Task, group: Indices, numbers: tuple[int, ...]) -> set[Indices]:
+def _orders(task: Task, group: Indices, numbers: tuple[int, ...]) -> list[Indices]:
     """Orders of a group: as each of these arrays has them in memory."""
-    return {tuple(i for i in by_memory(task.of(n)) if i in group) for n in numbers}
+    found = (tuple(i for i in by_memory(task.of(n)) if i in group) for n in numbers)
+    return list(dict.fromkeys(found))
 
 
-def _product(
-    task: Task, stack: Indices, rows: Indices, summed: Indices, columns: Indices, *, swapped: bool
-) -> Product:
+def _product(task: Task, groups: Groups, *, swapped: bool) -> Product:
+    rows, columns = groups.rows, groups.columns
     if swapped:
-        left = _matrix(task, 1, stack, columns, summed)
-        right = _matrix(task, 0, stack, summed, rows)
-        out = _matrix(task, -1, stack, columns, rows)
+        left = _matrix(task, 1, groups.stack, columns, groups.summed)
+        right = _matrix(task, 0, groups.stack, groups.summed, rows)
+        out = _matrix(task, -1, groups.stack, columns, rows)
     else:
-        left = _matrix(task, 0, stack, rows, summed)
-        right = _matrix(task, 1, stack, summed, columns)
-        out = _matrix(task, -1, stack, rows, columns)
+        left = _matrix(task, 0, groups.stack, rows, groups.summed)
+        right = _matrix(task, 1, groups.stack, groups.summed, columns)
+        out = _matrix(task, -1, groups.stack, rows, columns)
     whole = [(left, int(swapped)), (right, 1 - int(swapped)), (out, -1)]
-    copied = sum(prod(task.contraction.sizes[i] for i in task.of(n)) for m, n in whole if m.copied)
-    return Product(left, right, out, swapped, copied)
+    sizes = task.contraction.shape
+    copied = sum(prod(sizes(tuple(task.of(n)))) for m, n in whole if m.copied)
+    seconds = rates.product(
+        *(prod(sizes(g)) for g in (groups.stack, rows, groups.summed, columns)),
+        copied, task.dtype,
+    )  # fmt: skip
+    return Product(left, right, out, swapped, seconds)
 
 
 def _matrix(task: Task, number: int, stack: Indices, rows: Indices, columns: Indices) -> Matrix:
     indices = task.contraction.output if number < 0 else task.contraction.inputs[number]
     sizes, steps = task.contraction.sizes, task.of(number)
-    order = tuple(indices.index(i) for i in (*stack, *rows, *columns))
+    order = tuple(indices.index(i) for i in (*stack, *rows, *columns) if i in indices)
     shape = (
-        *(sizes[i] for i in stack), prod(sizes[i] for i in rows), prod(sizes[i] for i in columns),
-    )  # fmt: skip
+        # an operand that lacks an index of the stack is repeated along it
+        *(sizes[i] if i in indices else 1 for i in stack),
+        prod(sizes[i] for i in rows),
+        prod(sizes[i] for i in columns),
+    )
     first, last = (_step(group, steps, sizes) for group in (rows, columns))
     return Matrix(order, shape, not _fits(shape, first, last, task.dtype.itemsize, number < 0))
 

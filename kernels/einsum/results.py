@@ -27,7 +27,11 @@ def maker(
         names: the letters: NumPy goes through summed indices from A to z.
     """
     shape = contraction.out_shape
-    axes = _memory_order(contraction, operands, order, names) if len(shape) > 1 else tuple(range(len(shape)))
+    axes = (
+        _memory_order(contraction, operands, order, names)
+        if len(shape) > 1
+        else tuple(range(len(shape)))
+    )
     if axes == tuple(range(len(shape))):
         return lambda: np.empty(shape, dtype)
     inside = tuple(shape[axis] for axis in axes)

@@ -30,6 +30,8 @@ class Writer:
         self._parallel = parallel
         self._lines: list[str] = []
         self._depth = 1
+        #: operands without axes, which numba does not share between threads as arrays
+        self._scalars = {f"t{n}" for n, laid in enumerate(nest.operands) if not laid.indices}
         inside = set(nest.out.indices)
         self._kept = [i for i in nest.unrolled if i in inside]
         self._added = [i for i in nest.unrolled if i not in inside]
@@ -42,6 +44,8 @@ class Writer:
         looped = [*nest.free, *nest.summed, *([] if nest.innermost is None else [nest.innermost])]
         for index in looped:
             self._say(f"n{index} = {self._length(index)}")
+        for name in sorted(self._scalars):
+            self._say(f"{name} = {name.replace('t', 'a')}[()]")
         inner_free = nest.innermost in nest.out.indices
         if nest.adds_rows:
             self._rows()
@@ -182,7 +186,7 @@ class Writer:
         """Elements that the innermost loop does not change, in local variables before it."""
         names: set[str] = set()
         for n, laid in enumerate(self._nest.operands):
-            if innermost in laid.indices:
+            if innermost in laid.indices or not laid.indices:
                 continue
             own = [i for i in self._nest.unrolled if i in laid.indices]
             for combination in self._combinations(own):
@@ -204,7 +208,9 @@ class Writer:
         factors = []
         for n, laid in enumerate(self._nest.operands):
             name = _local(n, laid, combination)
-            factors.append(name if name in hoisted else self._at(f"a{n}", laid, combination))
+            factors.append(
+                name if name in hoisted | self._scalars else self._at(f"a{n}", laid, combination)
+            )
         if self._kind == "b":
             return " & ".join(factors)
         text = factors[0]
