@@ -34,8 +34,8 @@ def einsum(
 
     As `numpy.einsum` is called: ``einsum("ij,jk->ik", a, b)`` or ``einsum(a, [0, 1], b, [1, 2],
     [0, 2])``, with ellipsis, repeated indices and broadcast axes of size 1. Transposes and
-    diagonals of one operand are views, writeable if it is; a result without axes is a scalar. Objects
-    and longdouble go to NumPy; float16 is summed in float32.
+    diagonals of one operand are views, writeable if it is; a result without axes is a scalar.
+    Operands of objects and longdouble go to NumPy; float16 is summed in float32.
 
     How it is computed is planned once for operands of such shapes, strides and dtypes.
 

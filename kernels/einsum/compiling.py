@@ -24,8 +24,6 @@ from einbench.host.threading_layer import start_threads, why_not_parallel
 
 #: sums may be split over vector lanes, and products fused with sums
 _FASTMATH = frozenset({"reassoc", "contract"})
-#: interpreted loops that would take longer are refused
-MOST_INTERPRETED = 20_000_000
 _LOCK = ForkedLock()
 _COMPILED: dict[tuple[Any, ...], Any] = {}
 
@@ -36,13 +34,7 @@ def source_of(task: Task, *, parallel: bool) -> str:
 
 
 def interpreted(task: Task, *, parallel: bool = False) -> Run:
-    """The loops run by Python, one product at a time; those for threads in turn.
-
-    Raises:
-        Refusal: they would take minutes.
-    """
-    if task.contraction.iterations > MOST_INTERPRETED:
-        raise Refusal(f"more than {MOST_INTERPRETED:,} rounds of interpreted loops")
+    """The loops run by Python, one product at a time; those for threads in turn."""
     function = _function(source_of(task, parallel=parallel), _seen(task.dtype), range)
 
     def quiet(*arrays: Array) -> None:

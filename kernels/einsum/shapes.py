@@ -67,7 +67,8 @@ def bind(subscripts: Subscripts, shapes: Sequence[Shape]) -> Contraction:
     said = quoted(subscripts.text)
     if len(shapes) != len(subscripts.inputs):
         raise ValueError(
-            f"{said}: {len(shapes)} operand(s) given, and the expression has {len(subscripts.inputs)}"
+            f"{said}: {len(shapes)} operand(s) given, and {len(subscripts.inputs)} in the "
+            "expression"
         )
     pairs = list(zip(subscripts.inputs, shapes, strict=True))
     dots = max((_beyond(said, n, *pair) for n, pair in enumerate(pairs)), default=0)
