@@ -236,7 +236,12 @@ def every_kernel(*, compiled: bool) -> dict[str, Any]:
     from einbench.einsum.kernels import KERNELS
 
     found = {n: k for n, k in KERNELS.items() if compiled or not n.startswith("numba")}
-    return {**found, "loop of threads": partial(interpreted, parallel=True)}
+    return {
+        **found,
+        "loop unrolled": partial(interpreted, unroll_from=0),
+        "loop for threads": partial(interpreted, parallel=True),
+        "both": partial(interpreted, parallel=True, unroll_from=0),
+    }
 
 
 def main(

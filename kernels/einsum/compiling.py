@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from einbench.einsum.nest import Laid, nest
+from einbench.einsum.nest import WORTH_UNROLLING, Laid, Nest, nest
 from einbench.einsum.source import Writer
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.forking import import_numba
@@ -28,20 +28,21 @@ _LOCK = ForkedLock()
 _COMPILED: dict[tuple[Any, ...], Any] = {}
 
 
-def source_of(task: Task, *, parallel: bool) -> str:
+def source_of(task: Task, *, parallel: bool, unroll_from: int = WORTH_UNROLLING) -> str:
     """The loops of a task as Python source."""
-    return Writer(nest(task), task.dtype.kind, parallel=parallel).text()
+    return Writer(nest(task, unroll_from), task.dtype.kind, parallel=parallel).text()
 
 
-def interpreted(task: Task, *, parallel: bool = False) -> Run:
+def interpreted(task: Task, *, parallel: bool = False, unroll_from: int = WORTH_UNROLLING) -> Run:
     """The loops run by Python, one product at a time; those for threads in turn."""
-    function = _function(source_of(task, parallel=parallel), _seen(task.dtype), range)
+    source = source_of(task, parallel=parallel, unroll_from=unroll_from)
+    function = _function(source, _seen(task.dtype), range)
 
     def quiet(*arrays: Array) -> None:
         with np.errstate(all="ignore"):
             function(*arrays)
 
-    return _given(task, quiet)
+    return _given(nest(task, unroll_from), task.dtype, quiet)
 
 
 def compiled(task: Task, *, parallel: bool) -> Run:
@@ -66,7 +67,7 @@ def compiled(task: Task, *, parallel: bool) -> Run:
             function = _COMPILED.get(key)
             if function is None:
                 function = _COMPILED[key] = _compile(source, dtype, shapes, parallel=parallel)
-    return _given(task, function)
+    return _given(laid, task.dtype, function)
 
 
 def _seen(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -96,7 +97,7 @@ def _compile(
     if parallel:
         start_threads()
     function = _function(source, dtype, numba.prange)
-    dispatcher = numba.njit(
+    dispatcher: Any = numba.njit(
         parallel=parallel, fastmath=set(_FASTMATH), error_model="numpy", nogil=True
     )(function)
     # the source says all that the code depends on, besides what the cache adds
@@ -113,11 +114,10 @@ def _compile(
     return dispatcher
 
 
-def _given(task: Task, function: Callable[..., None]) -> Run:
+def _given(loops: Nest, dtype: np.dtype[Any], function: Callable[..., None]) -> Run:
     """What gives a function each array as its loops expect it."""
-    loops = nest(task)
     steps = [_step(each) for each in (*loops.operands, loops.out)]
-    if task.dtype.kind == "b":
+    if dtype.kind == "b":
         steps = [_bytes_of(step) for step in steps]
     if not any(steps):
         return lambda arrays, out: function(*arrays, out)

@@ -24,14 +24,15 @@ def common(dtypes: Sequence[DType], out: DType | None, asked: DType | None, cast
     Raises:
         TypeError: an operand, or the result, cannot be cast so; the message says which.
     """
+    allowed: Any = casting
     given = dtypes if out is None else (*dtypes, out)
     chosen = (np.result_type(*given) if asked is None else asked).newbyteorder("=")
     for number, dtype in enumerate(dtypes):
-        if not np.can_cast(dtype, chosen, casting):  # type: ignore[arg-type]  # one of CASTINGS
+        if not np.can_cast(dtype, chosen, allowed):
             raise TypeError(_said(f"operand {number} is {dtype}", f"cast to {chosen}", casting))
     if out is not None:
         both = (chosen, out), (out, chosen)
-        if not all(np.can_cast(*pair, casting) for pair in both):  # type: ignore[call-overload]
+        if not all(np.can_cast(*pair, allowed) for pair in both):
             raise TypeError(_said(f"the result is {chosen}", f"cast to out, {out}", casting))
     return chosen
 

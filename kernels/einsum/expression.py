@@ -68,7 +68,9 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
     if "batch" in named_axes and "batch" not in sizes:
         rows = "batch"
     shown = bind(subscripts, [(1,) * len(each) for each in subscripts.inputs])
-    op = _operation(_spelt(shown, named_axes, named=axes == "named"), shown, named_axes, rows, sizes)
+    op = _operation(
+        _spelt(shown, named_axes, named=axes == "named"), shown, named_axes, rows, sizes
+    )
     _add_kernels(op, shown, named_axes)
     return op
 
@@ -99,7 +101,9 @@ def _operation(
     ) -> dict[str, Array]:
         most = (2.0 ** (23 if dtype == np.float32 else 52) / terms(sizes)) ** (1 / factors)
         bound = max(1, min(int(most), 3 if dtype == np.float32 else 2**20))
-        return {n: draws.integers(rng, each.shape(sizes), dtype, bound) for n, each in inputs.items()}
+        return {
+            n: draws.integers(rng, each.shape(sizes), dtype, bound) for n, each in inputs.items()
+        }
 
     return Operation(
         name=name,
@@ -162,7 +166,7 @@ def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None
         if name not in fitting:
             continue
         prepare = partial(_prepared, text, name)
-        prepare.__doc__ = SAYS[name]  # type: ignore[attr-defined]
+        prepare.__doc__ = SAYS[name]
         extra: Callable[[Mapping[str, int]], float] | None = None
         if name == "broadcast":
             extra = lambda sizes: float(prod(sizes[a] for a in axes))  # noqa: E731

@@ -27,14 +27,12 @@ def einsum_path(task: Task) -> Run:
     """
     if len(task.strides) < 2:
         raise Refusal("one operand has no path")
-    if len(task.contraction.sizes) > 52:
-        raise Refusal("a path of NumPy has 52 indices at most")
     return _numpy(task, optimize=True)
 
 
 def _numpy(task: Task, *, optimize: bool) -> Run:
     contraction = task.contraction
-    if len(contraction.sizes) > 52 or len(contraction.inputs) > 31:
+    if not contraction.fits_numpy:
         raise Refusal("more indices or operands than one call of NumPy's takes")
     text = contraction.text
 
@@ -61,7 +59,7 @@ def auto(task: Task) -> Run:
     """The kernel that is expected to be the fastest."""
     if len(task.strides) > 2:
         name, seconds = rule.choose(task)
-        if pairs.seconds_of(task) <= seconds:
+        if not task.contraction.fits_numpy or pairs.seconds_of(task) <= seconds:
             return pairs.path(task, auto)
         return KERNELS[name](task)
     return KERNELS[rule.choose(task)[0]](task)

@@ -18,6 +18,8 @@ from einbench.einsum.task import Task, by_memory
 
 #: largest size of an index that is unrolled, and most products of all that are
 _FEW, _MOST_TERMS = 4, 32
+#: products below which unrolled code, compiled anew for every small size, is of no use
+WORTH_UNROLLING = 4096
 #: an operand that is read so often is copied to the order of the loops
 _READ_OFTEN = 8
 
@@ -63,14 +65,15 @@ class Nest:
 
 
 @functools.lru_cache(maxsize=1024)
-def nest(task: Task) -> Nest:
-    """The loops for a task."""
+def nest(task: Task, unroll_from: int = WORTH_UNROLLING) -> Nest:
+    """The loops for a task; small axes are unrolled where there are so many products."""
     sizes = dict(enumerate(task.contraction.sizes))
     numbers = (*range(len(task.strides)), -1)
     steps = {number: task.of(number) for number in numbers}
     memory = {number: list(by_memory(steps[number])) for number in numbers}
     fused = dict(_fuse(memory, steps, sizes))
-    unrolled = _unrolled(memory, sizes)
+    many = task.contraction.iterations >= unroll_from
+    unrolled = _unrolled(memory, sizes) if many else ()
     looped = list(dict.fromkeys(i for each in memory.values() for i in each))
     looped = [i for i in looped if i not in unrolled]
     iterations = prod(sizes[i] for i in looped) * prod(sizes[i] for i in unrolled)

@@ -53,7 +53,7 @@ def plan(
     work = computed_in(found)
     task, run = _run(contraction, operands, work, fresh(), kernel)
     if work is found or work == found:
-        if plain(task) and len(operands) <= 31:
+        if plain(task) and contraction.fits_numpy:
             return _numpy(text, dtype=dtype, order=order, casting=casting)
         return _result(run, fresh)
     wide = maker(contraction, operands, work, order, names)

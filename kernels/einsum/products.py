@@ -136,10 +136,10 @@ def _product(task: Task, groups: Groups, *, swapped: bool) -> Product:
     whole = [(left, int(swapped)), (right, 1 - int(swapped)), (out, -1)]
     sizes = task.contraction.shape
     copied = sum(prod(sizes(tuple(task.of(n)))) for m, n in whole if m.copied)
+    stack, summed = prod(sizes(groups.stack)), prod(sizes(groups.summed))
     seconds = rates.product(
-        *(prod(sizes(g)) for g in (groups.stack, rows, groups.summed, columns)),
-        copied, task.dtype,
-    )  # fmt: skip
+        stack, prod(sizes(rows)), summed, prod(sizes(columns)), copied, task.dtype
+    )
     return Product(left, right, out, swapped, seconds)
 
 

@@ -43,7 +43,7 @@ def _memory_order(
     contraction: Contraction, operands: Sequence[Array], order: str, names: Mapping[int, str]
 ) -> tuple[int, ...]:
     """Axes of the result from the largest stride to the smallest."""
-    if order.upper() == "C":
+    if order.upper() == "C" or not contraction.fits_numpy:
         return tuple(range(len(contraction.output)))
     if order.upper() == "F":
         return tuple(reversed(range(len(contraction.output))))
@@ -56,18 +56,20 @@ def _memory_order(
             operand = np.einsum(text, operand)
         views.append(operand)
         inputs.append(distinct)
-    summed = sorted({i for each in inputs for i in each} - {*contraction.output}, key=names.get)
+    every_index = {i for each in inputs for i in each}
+    summed = sorted(every_index - {*contraction.output}, key=names.__getitem__)
     every = (*contraction.output, *summed)
     axes = [[each.index(i) if i in each else -1 for i in every] for each in inputs]
     kept = [n if n < len(contraction.output) else -1 for n in range(len(every))]
     # types are left out: only strides count
-    made = np.nditer(
+    iterate: Any = np.nditer
+    made = iterate(
         [*views, None],
         flags=["reduce_ok", "zerosize_ok", "refs_ok", "buffered", "delay_bufalloc"],
         op_flags=[*([["readonly"]] * len(views)), ["readwrite", "allocate"]],
         op_axes=[*axes, kept],
         op_dtypes=[*(view.dtype for view in views), np.dtype(np.uint8)],
-        order=order.upper(),  # type: ignore[arg-type]  # one of four letters
+        order=order.upper(),
         casting="unsafe",
     ).operands[-1]
     sizes = contraction.out_shape

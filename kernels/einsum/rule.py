@@ -22,7 +22,8 @@ _WORTH_COMPILING = 2e-5
 @functools.lru_cache(maxsize=4096)
 def choose(task: Task) -> tuple[str, float]:
     """Name of the kernel, and the seconds it is expected to take."""
-    costs = {"einsum": _einsum(task)}
+    # broadcast takes any number of axes and operands
+    costs = {"einsum" if task.contraction.fits_numpy else "broadcast": _einsum(task)}
     if (seconds := _product(task)) is not None:
         costs["matmul"] = seconds
     best = min(costs.values())

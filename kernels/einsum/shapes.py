@@ -42,6 +42,11 @@ class Contraction:
             total *= self.sizes[i]
         return total
 
+    @property
+    def fits_numpy(self) -> bool:
+        """Whether one call of NumPy's takes as many indices and operands."""
+        return len(self.sizes) <= 52 and len(self.inputs) <= 31
+
     @cached_property
     def text(self) -> str:
         """With letters from a on; beyond 52 there are none."""
