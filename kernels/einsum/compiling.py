@@ -23,7 +23,7 @@ from einbench.host.settings import why_unusable
 from einbench.host.threading_layer import start_threads, why_not_parallel
 
 #: sums may be split over vector lanes, and products fused with sums
-_FASTMATH = frozenset({"reassoc", "contract"})
+FASTMATH = frozenset({"reassoc", "contract"})
 _LOCK = ForkedLock()
 _COMPILED: dict[tuple[Any, ...], Any] = {}
 
@@ -98,7 +98,7 @@ def _compile(
         start_threads()
     function = _function(source, dtype, numba.prange)
     dispatcher: Any = numba.njit(
-        parallel=parallel, fastmath=set(_FASTMATH), error_model="numpy", nogil=True
+        parallel=parallel, fastmath=set(FASTMATH), error_model="numpy", nogil=True
     )(function)
     # the source says all that the code depends on, besides what the cache adds
     dispatcher._cache = CodeCache(function, f"einsum {dtype.char} {parallel} {source}")

@@ -27,7 +27,7 @@ DEFAULT_SIZE = 16
 #: operands whose product stays finite where values lie decades apart
 _MOST_DECADES = 4
 #: most products of interpreted loops, where no smaller batch can stand for the rest
-_MOST_LOOPED = 5_000_000
+_MOST_LOOPED = 500_000
 
 
 def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
@@ -193,10 +193,8 @@ def _prepared(text: str, name: str, problem: Problem) -> Callable[..., Array]:
     kernel = partial(_planned, name)
     if problem.layout.strip("C") == "":
         arrays = [
-            np.lib.stride_tricks.as_strided(
-                np.zeros(1, problem.dtype), shape, in_order(shape, problem.dtype.itemsize)
-            )
-            for shape in (each.shape(problem.sizes) for each in problem.operation.inputs.values())
+            np.zeros(each.shape(problem.sizes), problem.dtype)
+            for each in problem.operation.inputs.values()
         ]
         return _array_of(_made(text, arrays, kernel))
     known: dict[Any, Callable[..., Array]] = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,57 @@ Step = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
+class Ready:
+    """What is done to an operand before any product; None and False: nothing."""
+
+    #: of every axis, whether it is kept
+    kept: tuple[bool, ...] | None = None
+    #: an expression whose result is a view
+    diagonal: str | None = None
+    #: to the dtype that is computed in, or to memory that is aligned
+    cast: bool = False
+    #: axes that are summed
+    summed: tuple[int, ...] | None = None
+
+    def __bool__(self) -> bool:
+        return self != Ready()
+
+    def lines(self, name: str) -> list[str]:
+        """The same as Python, for an array of this name that needs no cast."""
+        found = []
+        if self.kept is not None:
+            found.append(f"{name} = {name}[{', '.join(':' if k else '0' for k in self.kept)}, ...]")
+        if self.diagonal is not None:
+            found.append(f'{name} = np.einsum("{self.diagonal}", {name})')
+        if self.summed is not None:
+            found.append(f"{name} = np.asarray(np.add.reduce({name}, axis={self.summed}))")
+        return found
+
+    def step(self, dtype: np.dtype[Any]) -> Step | None:
+        """The function that does it; None where there is nothing to do."""
+        chain: list[Step] = []
+        if self.kept is not None:
+            where = tuple(slice(None) if kept else 0 for kept in self.kept)
+            # the dots: of an array without axes a view as well, and no scalar
+            chain.append(lambda array: array[(*where, ...)])
+        if (text := self.diagonal) is not None:
+            chain.append(lambda array: np.einsum(text, array))
+        if self.cast:
+            chain.append(lambda array: array.astype(dtype))
+        if (axes := self.summed) is not None:
+            add: Any = np.logical_or if dtype.kind == "b" else np.add
+            chain.append(lambda array: np.asarray(add.reduce(array, axis=axes, dtype=dtype)))
+        return _chained(chain)
+
+
+@dataclass(frozen=True)
 class Normal:
     """What is left of an expression, and what is done before and after it."""
 
     #: indices are numbered anew: distinct in each operand
     contraction: Contraction
-    #: of every operand, from the array as it was given; None: as it is
-    steps: tuple[Step | None, ...]
+    #: of every operand
+    ready: tuple[Ready, ...]
     #: the result is multiplied by it
     factor: int
     #: index of the result that gives what is computed, where the rest repeats it; None: all is
@@ -39,27 +83,26 @@ class Normal:
 def normalise(contraction: Contraction, operands: Sequence[Array], dtype: np.dtype[Any]) -> Normal:
     """For operands of such shapes, strides and dtypes, none of them with an axis of size 0."""
     inputs: list[Indices] = []
-    chains: list[list[Step]] = []
+    ready: list[Ready] = []
     for indices, operand in zip(contraction.inputs, operands, strict=True):
-        chain: list[Step] = []
         axes = zip(operand.shape, operand.strides, strict=True)
-        needed = tuple(n for n, (size, stride) in enumerate(axes) if size > 1 and stride != 0)
-        if len(needed) < operand.ndim:
-            chain.append(_taken(operand.ndim, needed))
-        left = tuple(indices[number] for number in needed)
-        if len(set(left)) < len(left):
-            chain.append(_diagonal(left))
-            left = tuple(dict.fromkeys(left))
-        if operand.dtype != dtype or not operand.flags.aligned:
-            chain.append(lambda array: array.astype(dtype))
-        inputs.append(left)
-        chains.append(chain)
+        kept_here = tuple(size > 1 and stride != 0 for size, stride in axes)
+        left = tuple(i for i, kept in zip(indices, kept_here, strict=True) if kept)
+        repeated = len(set(left)) < len(left)
+        ready.append(
+            Ready(
+                kept=None if all(kept_here) else kept_here,
+                diagonal=_diagonal(left) if repeated else None,
+                cast=operand.dtype != dtype or not operand.flags.aligned,
+            )
+        )
+        inputs.append(tuple(dict.fromkeys(left)))
     everywhere = Counter(index for each in inputs for index in each)
     if len(inputs) > 1:
         for place, indices in enumerate(inputs):
             alone = [i for i in indices if everywhere[i] == 1 and i not in contraction.output]
             if alone:
-                chains[place].append(_summed(tuple(indices.index(i) for i in alone), dtype))
+                ready[place] = replace(ready[place], summed=tuple(map(indices.index, alone)))
                 inputs[place] = tuple(i for i in indices if i not in alone)
     factor = 1
     for index in {i for each in contraction.inputs for i in each}:
@@ -76,28 +119,16 @@ def normalise(contraction: Contraction, operands: Sequence[Array], dtype: np.dty
             tuple(number[i] for i in kept_axes),
             tuple(contraction.sizes[i] for i in names),
         ),
-        tuple(_chained(chain) for chain in chains),
+        tuple(ready),
         factor,
         kept,
     )
 
 
-def _taken(axes: int, needed: tuple[int, ...]) -> Step:
-    where = tuple(slice(None) if axis in needed else 0 for axis in range(axes))
-    # the dots: of an array without axes a view as well, and no scalar
-    return lambda array: array[(*where, ...)]
-
-
-def _diagonal(indices: Indices) -> Step:
+def _diagonal(indices: Indices) -> str:
     number = {index: n for n, index in enumerate(dict.fromkeys(indices))}
     text = "".join(letter(number[i]) for i in indices)
-    text += "->" + "".join(map(letter, number.values()))
-    return lambda array: np.einsum(text, array)
-
-
-def _summed(axes: tuple[int, ...], dtype: np.dtype[Any]) -> Step:
-    add: Any = np.logical_or if dtype.kind == "b" else np.add
-    return lambda array: np.asarray(add.reduce(array, axis=axes, dtype=dtype))
+    return text + "->" + "".join(map(letter, number.values()))
 
 
 def _chained(chain: list[Step]) -> Step | None:

@@ -139,7 +139,7 @@ def _run(
 ) -> tuple[Task, Run]:  # fmt: skip
     """What fills memory like ``out``: steps before the products, the products, what comes after."""
     normal = normalise(contraction, operands, dtype)
-    steps = normal.steps
+    steps = [each.step(dtype) for each in normal.ready]
     ready = [o if step is None else step(o) for o, step in zip(operands, steps, strict=True)]
     inner = out
     shape = normal.contraction.out_shape
