@@ -30,7 +30,9 @@ def sizes_of(
         if bool(equals) != bool(axis.strip()):
             raise click.BadParameter(f"{part!r} is no size; write 100, or axis=number, k=50 say")
         if axis.strip() in sizes:
-            raise click.BadParameter(f"{axis.strip() or 'all'} has two sizes; leave one of them out")
+            raise click.BadParameter(
+                f"{axis.strip() or 'all'} has two sizes; leave one of them out"
+            )
         sizes[axis.strip()] = whole(1, "10 or k=1_000")(number.strip())
     return sizes
 
@@ -112,10 +114,13 @@ def _operation(text: str, sizes: dict[str, int], *, named: bool) -> tuple[Operat
     """With a size for every axis; and the expression in letters."""
     from einbench.einsum.expression import expression
     from einbench.einsum.named import as_letters
+    from einbench.names import unknown
 
     axes = "named" if named else "letters"
     every = expression(text, axes=axes).axes
     given = {axis: size for axis, size in sizes.items() if axis}
+    if strange := [axis for axis in given if axis not in every]:
+        raise click.UsageError(unknown("axis", strange[0], every, f" in {text}"))
     if "" in sizes:
         given = {**dict.fromkeys(every, sizes[""]), **given}
     if missing := [axis for axis in every if axis not in given]:

@@ -64,6 +64,10 @@ def einsum(
                     b.dtype, dtype, order, casting,
                 )  # fmt: skip
                 return _PLANS[key](a, b)
+            if len(operands) == 2:
+                text, a = operands
+                key = (text, a.__class__, a.shape, a.strides, a.dtype, dtype, order, casting)
+                return _PLANS[key](a)
             text, *arrays = operands
             kinds = [(a.__class__, a.shape, a.strides, a.dtype) for a in arrays]
             key = (text, *kinds, dtype, order, casting)
@@ -90,7 +94,10 @@ def _planned(
         # not kept: the key of a list would be that of an array
         return plan(text, arrays, chosen, order, casting, auto, plain=_is_plain)(*arrays)
     key: Any
-    if len(arrays) == 2:
+    if len(arrays) == 1:
+        (a,) = arrays
+        key = (text, a.__class__, a.shape, a.strides, a.dtype, dtype, order, casting)
+    elif len(arrays) == 2:
         a, b = arrays
         key = (
             text, a.__class__, a.shape, a.strides, a.dtype, b.__class__, b.shape, b.strides,

@@ -53,7 +53,11 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
     body.append(f"out = np.empty({inner.out_shape}, np.{kind.name})")
     body += writer.lines(task, names, "out", method)
     body.append(f"return out.reshape({contraction.out_shape})")
-    parts = [f'"""y = einsum("{text}"): kernel {method}, written by einbench."""', "", *writer.head()]
+    parts = [
+        f'"""y = einsum("{text}"): kernel {method}, written by einbench."""',
+        "",
+        *writer.head(),
+    ]
     parts += [f"def contract({given}):", *(f"    {line}" for line in body)]
     return "\n".join(parts) + "\n"
 

@@ -55,8 +55,14 @@ class Nest:
 
     @property
     def vector(self) -> float:
-        """How much of a vector the innermost loop fills: short ones end before they begin."""
-        return 1.0 if self.innermost is None else min(1.0, self.sizes[self.innermost] / 32)
+        """How fast the innermost loop is: short ones end before they begin, and those in which
+        all that is summed is unrolled keep every sum in a register.
+        """
+        if self.innermost is None:
+            return 1.0
+        whole = min(1.0, self.sizes[self.innermost] / 32)
+        sums = self.summed or self.innermost not in self.out.indices
+        return whole if sums else 2.5 * whole
 
     @property
     def adds_rows(self) -> bool:

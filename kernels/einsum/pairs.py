@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,7 +120,7 @@ def path(task: Task, plan: Callable[[Task], Run]) -> Run:
     dtype = task.dtype
     *before, (_, _, end, _) = steps
 
-    def run(arrays: tuple[Array, ...], out: Array) -> None:
+    def run(arrays: Sequence[Array], out: Array) -> None:
         held = list(arrays)
         for first, second, step, shape in before:
             made = np.empty(shape, dtype)
@@ -130,7 +130,7 @@ def path(task: Task, plan: Callable[[Task], Run]) -> Run:
             held.append(made)
         end(held, out)
 
-    return run  # type: ignore[return-value]
+    return run
 
 
 def seconds_of(task: Task) -> float:

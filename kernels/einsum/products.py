@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -66,12 +66,21 @@ class Matrix:
     shape: tuple[int, ...]
     copied: bool
 
-    def of(self, array: Array) -> Array:
-        """The stack; a copy in C order where the axes do not fit."""
-        moved = array.transpose(self.order)
-        if self.copied:
-            moved = np.ascontiguousarray(moved)
-        return moved.reshape(self.shape)
+    def step(self, shape: tuple[int, ...]) -> Callable[[Array], Array] | None:
+        """What makes the stack of an array of that shape: a view, or a copy in C order where the
+        axes do not fit; None where it is one already.
+        """
+        order, whole = self.order, self.shape
+        if order == tuple(range(len(order))):
+            if whole == shape and not self.copied:
+                return None
+            if not self.copied:
+                return lambda array: array.reshape(whole)
+        elif not self.copied:
+            if whole == tuple(shape[axis] for axis in order):
+                return lambda array: array.transpose(order)
+            return lambda array: array.transpose(order).reshape(whole)
+        return lambda array: np.ascontiguousarray(array.transpose(order)).reshape(whole)
 
 
 @dataclass(frozen=True)
@@ -187,24 +196,34 @@ def matmul(task: Task) -> Run:
         Refusal: it is no product.
     """
     plan = product(task)
-    left, right, out = plan.left, plan.right, plan.out
     first, second = (1, 0) if plan.swapped else (0, 1)
+    shape, inputs = task.contraction.shape, task.contraction.inputs
+    left = plan.left.step(shape(inputs[first]))
+    right = plan.right.step(shape(inputs[second]))
+    order = plan.out.order
+    if plan.out.copied:
+        inner = tuple(shape(tuple(task.contraction.output[i] for i in order)))
 
-    if not out.copied:
+        def run_and_copy(arrays: Sequence[Array], result: Array) -> None:
+            a, b = arrays[first], arrays[second]
+            found = np.matmul(a if left is None else left(a), b if right is None else right(b))
+            np.copyto(result.transpose(order), found.reshape(inner))
 
-        def run(arrays: tuple[Array, ...], result: Array) -> None:
-            target = result.transpose(out.order).reshape(out.shape)
-            np.matmul(left.of(arrays[first]), right.of(arrays[second]), out=target)
+        return run_and_copy
+    out = plan.out.step(task.contraction.out_shape)
+    if left is None and right is None and out is None:
+        if plan.swapped:
+            return lambda arrays, result: np.matmul(arrays[1], arrays[0], out=result)
+        return lambda arrays, result: np.matmul(arrays[0], arrays[1], out=result)
 
-        return run  # type: ignore[return-value]  # a tuple is a sequence
+    def run(arrays: Sequence[Array], result: Array) -> None:
+        a, b = arrays[first], arrays[second]
+        np.matmul(
+            a if left is None else left(a), b if right is None else right(b),
+            out=result if out is None else out(result),
+        )  # fmt: skip
 
-    inner = tuple(task.contraction.shape(tuple(task.contraction.output[i] for i in out.order)))
-
-    def run_and_copy(arrays: tuple[Array, ...], result: Array) -> None:
-        found = np.matmul(left.of(arrays[first]), right.of(arrays[second]))
-        np.copyto(result.transpose(out.order), found.reshape(inner))
-
-    return run_and_copy  # type: ignore[return-value]
+    return run
 
 
 def tensordot(task: Task) -> Run:
@@ -221,10 +240,10 @@ def tensordot(task: Task) -> Run:
     made = (*groups.rows, *groups.columns)
     order = tuple(made.index(i) for i in task.contraction.output)
 
-    def run(arrays: tuple[Array, ...], result: Array) -> None:
+    def run(arrays: Sequence[Array], result: Array) -> None:
         np.copyto(result, np.tensordot(arrays[0], arrays[1], axes).transpose(order))
 
-    return run  # type: ignore[return-value]
+    return run
 
 
 def broadcast(task: Task) -> Run:
@@ -239,7 +258,7 @@ def broadcast(task: Task) -> Run:
         where = tuple(slice(None) if i in each else None for i in indices)
         views.append((order, where))
 
-    def run(arrays: tuple[Array, ...], result: Array) -> None:
+    def run(arrays: Sequence[Array], result: Array) -> None:
         given = [
             a.transpose(order)[(*where, ...)]
             for a, (order, where) in zip(arrays, views, strict=True)
@@ -255,4 +274,4 @@ def broadcast(task: Task) -> Run:
         else:
             np.copyto(result, total)
 
-    return run  # type: ignore[return-value]
+    return run

@@ -43,6 +43,8 @@ def test_emitted_source_computes_the_expression(text, method):
     expected = np.einsum(text, *operands)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected)
-    np.testing.assert_allclose(scope["contract"](*[np.array(x, order='F') for x in operands]), expected)
+    np.testing.assert_allclose(
+        scope["contract"](*[np.array(x, order="F") for x in operands]), expected
+    )
     with pytest.raises(ValueError, match="expected operands of shapes"):
         scope["contract"](*[np.ones((2, 2, 2, 2))] * len(operands))
