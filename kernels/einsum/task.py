@@ -14,7 +14,7 @@ from einbench.einsum.shapes import Contraction, Indices
 Array = npt.NDArray[Any]
 Strides = tuple[int, ...]
 #: run(operands, out): writes all of ``out``, which shares no memory with an operand
-Run = Callable[[Sequence[Array], Array], None]
+Run = Callable[[Sequence[Array], Array], object]
 
 
 class Refusal(ValueError):  # noqa: N818 - no error: another kernel computes it
