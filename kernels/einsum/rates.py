@@ -37,4 +37,6 @@ def product(
     else:
         rate = BLAS * min(1.0, least / 16) * min(1.0, summed / 16)
     each = CALL_BLAS + rows * summed * columns * wide / (rate * shared)
+    moved = rows * summed + summed * columns + rows * columns
+    each = max(each, moved * dtype.itemsize / (BYTES * shared))
     return CALL_MATMUL + stack * each + copied * dtype.itemsize * 4 / BYTES
