@@ -81,7 +81,7 @@ def repeats(
     call: Callable[[], Any],
     first: Sequence[Array],
     inputs: Mapping[str, Array],
-    times: int = 2,
+    times: int = 5,
 ) -> str:
     """The same inputs give the same bits in new memory, and earlier outputs stay as they are."""
     before = [bits(output) for output in first]
@@ -116,13 +116,18 @@ def into(
 ) -> str:
     """A kernel that is given memory writes all of the result there, the same bits, every time."""
     out = given if len(given) > 1 else given[0]
-    # the third time it finds the memory as the first time, the second time its own result
-    for time in ("", " the second time", " the third time"):
-        if time != " the second time":
+    # nothing that may be added to; then what the kernel itself wrote; then numbers
+    for held, said in (
+        (np.nan, ""),
+        (None, " the second time"),
+        (0, " with zeros"),
+        (1, " with ones"),
+    ):
+        if held is not None:
             for output in given:
-                output[...] = np.nan if output.dtype.kind == "f" else -1
+                output[...] = -1 if output.dtype.kind != "f" and np.isnan(held) else held
         write(out)
         for name, found, right in zip(operation.outputs, given, expected, strict=True):
             if bits(found) != bits(right):
-                return f"writes another {name} into memory that it is given{time}"
+                return f"writes another {name} into memory that it is given{said}"
     return ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,13 +16,25 @@ from einbench.check.diagnosis import describe
 from einbench.check.error import error
 from einbench.check.layouts import as_layout
 from einbench.check.probes import Probe
-from einbench.check.truth import Truth, as_tuple, exact_truth, finite_only, truth
+from einbench.check.state import other_numbers, restored, surroundings
+from einbench.check.truth import (
+    Truth,
+    as_tuple,
+    exact_truth,
+    finite_only,
+    first_rows,
+    truth,
+    truth_limit,
+)  # fmt: skip
 from einbench.kernel import Kernel
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.units import one_line
 
 Array = npt.NDArray[Any]
+
+#: seconds that a kernel's calls at many sizes may take: interpreted loops are asked at fewer
+SWEEP_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -63,17 +76,47 @@ class Posed(NamedTuple):
         return self.truth.limit if self.truth is not None else 0.0
 
 
-def pose(op: Operation, probe: Probe, dtype: np.dtype[Any]) -> Posed:
-    """Lay a probe's inputs out and compute what they should give."""
-    arrays = {name: as_layout(array, probe.layout) for name, array in probe.inputs.items()}
+def pose_all(op: Operation, probes: Iterable[Probe], dtype: np.dtype[Any]) -> list[Posed]:
+    """Every probe as a case; the truth of rows of a larger draw is computed once for all."""
+    wholes: dict[int, Posed] = {}
+    return [pose(op, probe, dtype, wholes) for probe in probes]
+
+
+def pose(
+    op: Operation, probe: Probe, dtype: np.dtype[Any], wholes: dict[int, Posed] | None = None
+) -> Posed:
+    """Lay a probe's inputs out and compute what they should give.
+
+    Args:
+        op: the operation.
+        probe: what to ask.
+        dtype: of floating inputs.
+        wholes: larger draws that were posed before, by the id of their inputs.
+    """
+    arrays = {
+        name: as_layout(
+            array, probe.layout if isinstance(probe.layout, str) else probe.layout[name]
+        )
+        for name, array in probe.inputs.items()
+    }
     bound = op.bind(**arrays, **probe.options)
     problem = Problem.of(op, bound.arrays, bound.options)
     if probe.judged == "refuse":
         return Posed(probe, problem, None)
     if probe.judged == "exact":
         return Posed(probe, problem, exact_truth(problem))
-    expected = truth(problem, tied=probe.judged == "tied")
-    return Posed(probe, problem, finite_only(expected) if probe.judged == "nonfinite" else expected)
+    if probe.whole is not None:
+        known = {} if wholes is None else wholes
+        key = id(probe.whole.inputs)
+        whole = known[key] if key in known else known.setdefault(key, pose(op, probe.whole, dtype))
+        assert whole.truth is not None  # noqa: S101 - rows of a draw that is answered
+        return Posed(probe, problem, first_rows(whole.truth, op, problem.rows))
+    expected = truth(problem, tied=probe.judged in ("tied", "mixed"))
+    if probe.judged == "mixed":
+        expected = replace(expected, limit=max(expected.limit, truth_limit(problem)))
+    if probe.judged in ("nonfinite", "mixed"):
+        expected = finite_only(expected)
+    return Posed(probe, problem, expected)
 
 
 def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
@@ -84,8 +127,14 @@ def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
         why = f"unavailable: {kernel.reason}"
         return Verdict(kernel, False, np.nan, np.nan, why, dtype=dtype)
     closest = Verdict(kernel, True, 0.0, 0.0, "", dtype=dtype)
+    swept_s = 0.0
     for probe in posed:
+        if probe.probe.sweep and swept_s > SWEEP_S:
+            continue
+        start_s = time.perf_counter()
         verdict = _verdict(kernel, probe)
+        if probe.probe.sweep:
+            swept_s += time.perf_counter() - start_s
         if not verdict.passed:
             return verdict
         if closeness(verdict) > closeness(closest) or closest.limit == 0:
@@ -158,6 +207,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     try:
         reason = (
             contract.repeats(op, call, outputs, arrays)
+            or surroundings(op, call, outputs)
             or _into(kernel, posed, outputs, memory)
             or contract.changed(arrays, before)
             or _on_other_numbers(kernel, posed, call, memory)
@@ -184,20 +234,16 @@ def _into(
 def _on_other_numbers(
     kernel: Kernel, posed: Posed, call: Callable[[], Any], memory: tuple[Array, ...]
 ) -> str:
-    """Call once more after the rows of every array have changed places, as training does."""
+    """Call once more after the numbers in every array have changed, as training does."""
     problem = posed.problem
     op, arrays = problem.operation, problem.arrays
-    kept = {name: array.copy() for name, array in arrays.items()}
-    try:
-        for name, array in arrays.items():
-            # a scalar has no rows
-            array[...] = kept[name][::-1] if array.ndim else kept[name] / 2
-        expected = truth(problem, tied=posed.probe.judged == "tied")
-        outputs = as_tuple(op, call())
-        reason = _into(kernel, posed, outputs, memory)
-    finally:
-        for name, array in arrays.items():
-            array[...] = kept[name]
-    if error(outputs, expected).units <= expected.limit:
-        return f"{reason}, for arrays that hold other numbers by now" if reason else ""
-    return "returns an earlier result for arrays that hold other numbers by now"
+    with restored(arrays):
+        for change in other_numbers(arrays):
+            change()
+            expected = truth(problem, tied=posed.probe.judged == "tied")
+            outputs = as_tuple(op, call())
+            if not error(outputs, expected).units <= expected.limit:
+                return "returns an earlier result for arrays that hold other numbers by now"
+            if reason := _into(kernel, posed, outputs, memory):
+                return f"{reason}, for arrays that hold other numbers by now"
+    return ""

@@ -9,7 +9,7 @@ wrong. Where scale is zero the output must be equal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,8 +76,29 @@ def truth(
         scales = as_tuple(op, op.scale(single, *in_double, **more))
         least = _terms(op, sizes) * float(info.smallest_subnormal)
         roundings = tuple(float(info.eps) * np.asarray(s, np.float64) + least for s in scales)
-    limit = (op.tied_limit if tied else op.limit)(_terms(op, problem.sizes))
-    return Truth(_in_wide(op, outputs), roundings, problem.dtype, float(limit), kept)
+    limit = truth_limit(problem, tied=tied)
+    return Truth(_in_wide(op, outputs), roundings, problem.dtype, limit, kept)
+
+
+def truth_limit(problem: Problem, *, tied: bool = False) -> float:
+    """Most units of rounding that a right kernel is off at these sizes."""
+    op = problem.operation
+    return float((op.tied_limit if tied else op.limit)(_terms(op, problem.sizes)))
+
+
+def first_rows(whole: Truth, op: Operation, rows: int) -> Truth:
+    """Of the first rows of a draw, where every row of the outputs depends on its own alone."""
+    outputs, roundings = [], []
+    for axes, output, rounding in zip(
+        op.outputs.values(), whole.outputs, whole.roundings, strict=True
+    ):
+        where = tuple(slice(rows) if axis == op.leading else slice(None) for axis in axes.split())
+        outputs.append(output[where])
+        # a rounding may broadcast to its output
+        own = where[len(where) - rounding.ndim :]
+        one = (slice(None) if n == 1 else s for n, s in zip(rounding.shape, own, strict=True))
+        roundings.append(rounding[tuple(one)])
+    return replace(whole, outputs=tuple(outputs), roundings=tuple(roundings))
 
 
 def exact_truth(problem: Problem) -> Truth:

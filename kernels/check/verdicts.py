@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from einbench.check import probes
-from einbench.check.judging import Posed, Verdict, closeness, judge, pose
+from einbench.check.judging import Posed, Verdict, closeness, judge, pose, pose_all
 from einbench.check.probes import Probe
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
@@ -23,7 +23,7 @@ def check_small(
     op: Operation, kernels: Iterable[Kernel], dtype: np.dtype[Any], seed: int
 ) -> Iterator[Verdict]:
     """Judge kernels on the small hostile draws; the truth of each is computed once for all."""
-    posed = [pose(op, probe, dtype) for probe in probes.probes(op, dtype, seed)]
+    posed = pose_all(op, probes.probes(op, dtype, seed), dtype)
     for kernel in kernels:
         yield judge(kernel, posed)
 

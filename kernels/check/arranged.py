@@ -1,0 +1,69 @@
+"""Inputs in every memory layout, in several at once, and in memory that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from einbench.check.layouts import LAYOUTS, MORE_LAYOUTS
+from einbench.check.probe import BATCH, Draw, Probe
+
+_NAMES = (
+    ("F", "Fortran-ordered"), ("sliced", "sliced"), ("reversed", "negative-stride"),
+    ("readonly", "read-only"),
+)  # fmt: skip
+#: rows of larger draws: where kernels copy what they are given in pieces
+_ROWS = (30, 90)
+#: draws of which each input has a layout of its own
+_ASSORTED = 6
+
+
+def arranged(draw: Draw) -> Iterator[Probe]:
+    """Each layout of all inputs, at small sizes and larger ones, then each input in another."""
+    for layout, which in _NAMES:
+        yield _laid(draw, BATCH, layout, f"{which} inputs", f"wrong on {which} inputs only")
+    for layout in MORE_LAYOUTS:
+        yield _laid(draw, BATCH, layout, layout, f"wrong where inputs are laid out: {layout}")
+    for layout in (*LAYOUTS, *MORE_LAYOUTS):
+        rows = int(draw.rng.integers(*_ROWS))
+        wrong = f"wrong where inputs are laid out: {layout}, {rows} rows"
+        sizes = {axis: int(draw.rng.integers(9, 41)) for axis in draw.operation.sizes}
+        yield _laid(draw, rows, layout, f"{layout}, {rows} rows", wrong, **sizes)
+    names = [*LAYOUTS, *MORE_LAYOUTS]
+    for number in range(_ASSORTED if len(draw.operation.inputs) > 1 else 0):
+        chosen = {n: names[int(draw.rng.integers(len(names)))] for n in draw.operation.inputs}
+        said = ", ".join(f"{name}: {layout}" for name, layout in chosen.items())
+        yield Probe(
+            f"assorted layouts {number}", f"wrong where inputs are laid out apart ({said})",
+            draw(BATCH), draw.options, "tied", chosen,
+        )  # fmt: skip
+
+
+def _laid(draw: Draw, batch: int, layout: str, name: str, wrong: str, **sizes: int) -> Probe:
+    # one row or column for all makes equal values
+    judged = "tied" if "for all" in layout else "continuous"
+    return Probe(name, wrong, draw(batch, **sizes), draw.options, judged, layout)
+
+
+def shared(draw: Draw) -> Iterator[Probe]:
+    """Two inputs of one shape that are one array, or lie a row apart in one."""
+    inputs = draw.operation.inputs
+    floating = [name for name, each in inputs.items() if not each.integer]
+    for one, other in combinations(floating, 2):
+        if inputs[one].names != inputs[other].names or not inputs[one].names:
+            continue
+        given = draw(BATCH)
+        given[other] = given[one]
+        yield Probe(
+            f"{one} is {other}", f"wrong where {one} and {other} are one array", given,
+            draw.options, "tied",
+        )  # fmt: skip
+        given = draw(BATCH)
+        longer = np.concatenate([given[one], given[one][:1]])
+        given[one], given[other] = longer[:-1], longer[1:]
+        yield Probe(
+            f"{one} beside {other}", f"wrong where {one} and {other} overlap in memory", given,
+            draw.options, "tied",
+        )  # fmt: skip
