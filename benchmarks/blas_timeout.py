@@ -1,8 +1,8 @@
-"""How long OpenBLAS's threads look for work after a call, said before NumPy is imported.
+"""The spin time of OpenBLAS's threads after a call, set before NumPy is imported.
 
 OpenBLAS 0.3.34 no longer exports the function by which `einbench.jit.spinning` ends them: there
-they are told to look no longer than they must. Nothing but Python's own is imported here, for the
-suites of benchmarks/ have this as their first import.
+their spin time is set to the minimum. Only the standard library is imported here, since the suites
+of benchmarks/ import this first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WITHOUT = (0, 3, 34)
 
 
 def wanted() -> Mapping[str, str]:
-    """What to add to the environment of a process that measures, under the NumPy of this one."""
+    """Environment variables for a process that measures with the NumPy installed here."""
     found = importlib.util.find_spec("numpy")
     if found is None or found.origin is None:
         return {}
@@ -33,6 +33,6 @@ def wanted() -> Mapping[str, str]:
 
 
 def here() -> None:
-    """Have it in this process, whose own word counts where it has said something."""
+    """Set them in this process, unless they are set already."""
     for name, value in wanted().items():
         os.environ.setdefault(name, value)

@@ -43,8 +43,8 @@ def versions(environment: Environment) -> str:
     """What is installed there: ``numpy 2.4.6, numba 0.68.1``; empty where nothing is yet."""
     if not environment.check_presence():
         return ""
-    told = ", ".join(f"{name} {{v('{name}')}}" for name in FOLLOWED)
-    program = f'from importlib.metadata import version as v; print(f"{told}")'
+    printed = ", ".join(f"{name} {{v('{name}')}}" for name in FOLLOWED)
+    program = f'from importlib.metadata import version as v; print(f"{printed}")'
     return str(environment.run(["-c", program], dots=False)).strip()
 
 

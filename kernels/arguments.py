@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 
 
 class Signature(Protocol):
-    """What binding needs to know of an operation."""
+    """The properties of an operation that binding needs."""
 
     @property
     def name(self) -> str:

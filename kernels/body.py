@@ -22,7 +22,7 @@ class Body(Protocol):
 
     @property
     def parallel(self) -> bool:
-        """Whether it uses the threads that numba may have."""
+        """Whether it runs on as many threads as numba may use."""
 
     @property
     def takes_out(self) -> bool:
@@ -41,7 +41,7 @@ class Body(Protocol):
         """The function that says what it computes."""
 
     def files(self) -> frozenset[str]:
-        """Files that say it too, beside the one that `source` stands in."""
+        """Further source files that its result depends on, besides the one of `source`."""
 
     def why_unavailable(self) -> str:
         """Why it cannot run here; empty where it can."""
@@ -50,16 +50,16 @@ class Body(Protocol):
         """The result of these arrays."""
 
     def prepared(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
-        """What its users call with such arrays and these options, all that is made once made."""
+        """The function that users call with such arrays and options, after any preparation."""
 
     def entry(
         self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
     ) -> Function:
-        """The least that can be called with just such arrays; ``out`` comes after them if given."""
+        """The call of least overhead for exactly such arrays; ``out`` is last if it is given."""
 
 
 class Plain:
-    """A function as it stands."""
+    """An ordinary function."""
 
     parallel = False
     compile_s = None
@@ -74,7 +74,7 @@ class Plain:
         return frozenset()
 
     def why_unavailable(self) -> str:
-        """Nothing is in its way."""
+        """Empty: it can always run."""
         return ""
 
     def __call__(self, *arrays: Array, out: Any = None, **options: str) -> Any:

@@ -1,4 +1,4 @@
-"""Input: what an array of an operation is, and Kind: what it holds and how it is drawn.
+"""Input: an array of an operation, and Kind: what it holds and how it is drawn.
 
 The check knows an array by its kind, never by its name: a user's ``scores`` of kind `LOGITS` get
 the same draws as the ``logits`` of a built-in operation.
@@ -23,7 +23,7 @@ Change: TypeAlias = "Callable[[np.random.Generator, Array], Array]"
 
 @dataclass(frozen=True)
 class Hostile:
-    """A change of a harmless draw that a right kernel survives, and what a wrong one does there."""
+    """A change of a harmless draw on which wrong kernels fail, and the name of that failure."""
 
     name: str
     #: begins the reason of a kernel that fails on it: "wrong on saturated logits"
@@ -42,14 +42,14 @@ class Kind:
     #: draw(rng, shape, dtype, sizes) -> array
     draw: draws.Distribution = draws.normal
     hostile: tuple[Hostile, ...] = ()
-    #: whether any number may come: then zeros, equal values and values over decades are drawn too
+    #: whether any number is valid: then zeros, equal values and values over decades are drawn too
     free: bool = True
     #: whether rounding is still known where values lie decades apart; one input without, and none
     #: of the operation's is drawn so
     decades: bool = True
     #: whole numbers of any integer dtype, and no floating ones
     integer: bool = False
-    #: the axis in whose size they count: 0 <= n < size; a kernel must refuse others
+    #: for integers, the axis whose size bounds them: 0 <= n < size; a kernel must refuse others
     below: str | None = None
     #: whether it is made of rows along its last axis, so that it must have one
     rows: bool = False
@@ -194,7 +194,7 @@ PREACTIVATIONS = Kind("preactivations", hostile=_LARGE)
 #: rows of features; real images where times are taken
 IMAGES = Kind("images", hostile=_LARGE, images=True)
 
-#: the same before a network of several layers, which says of its rounding less than a layer does
+#: the same for a network of several layers, whose rounding bound is wider than a layer's
 NETWORK_IMAGES = Kind("images of a network", decades=False, images=True)
 
 #: N(0, 2 / fan_in)

@@ -51,9 +51,9 @@ class Kernel:
     #: the library whose arrays it takes; any but `HERE` runs in a process of its own
     runtime: str = "numpy"
     origin: Origin = Origin()
-    #: times the operation's limit that it may be off: a library has exponentials of its own
+    #: factor on the operation's limit: a library has exponentials of its own
     slack: float = 1.0
-    #: outputs that a library keeps to itself
+    #: outputs that a library does not return
     without: tuple[str, ...] = ()
 
     @property

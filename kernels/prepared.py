@@ -42,7 +42,7 @@ class Prepared:
         return frozenset()
 
     def why_unavailable(self) -> str:
-        """Nothing is in its way."""
+        """Empty: it can always run."""
         return ""
 
     def __call__(self, *arrays: Array, out: Any = None, **options: str) -> Any:

@@ -1,4 +1,4 @@
-"""The outcome of one kernel at one size: the datum that tables, exports and memory are made of.
+"""The outcome of one kernel at one size, from which tables, exports and memory are made.
 
 A comparison gives one record for every kernel in every cell, also for those that got no time. The
 name of a field ends in its unit where it has one; what it holds, and in which unit, is said

@@ -74,12 +74,12 @@ def test_the_readmes_fastest_runs_and_explains_itself(capsys):
 
 
 def test_the_readmes_output_is_of_the_form_that_its_example_prints(capsys):
-    example, told = blocks("README.md")[1:3]
-    assert (example[1], told[1]) == ("python", "text")
+    example, output = blocks("README.md")[1:3]
+    assert (example[1], output[1]) == ("python", "text")
     exec(example[2], {})
     printed = capsys.readouterr().out.splitlines()
-    shown = [line for line in told[2].splitlines() if line.strip() != "..."]
-    # times and the kernel that wins are this machine's; words and columns are everybody's
+    shown = [line for line in output[2].splitlines() if line.strip() != "..."]
+    # times and the kernel that wins are this machine's; words and columns are the same everywhere
     assert re.sub(r": \w+,", ": K,", shown[0]) == re.sub(r": \w+,", ": K,", printed[0])
     assert shown[1] == re.sub(r"\d+ thread\w*", "2 threads", printed[1])
     kernels = {line[2:].split()[0] for line in printed if "error" in line}

@@ -1,4 +1,4 @@
-"""What an input holds says how it is drawn and what hurts, whatever it and its axes are called."""
+"""The kind of an input decides how it is drawn and checked, whatever its name and axes."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_whole_numbers_beyond_what_a_float_holds_are_compared_exactly() -> None:
         assert expected.outputs[0].dtype == np.int64
 
 
-def test_a_reference_that_gives_no_whole_numbers_is_told_in_one_line() -> None:
+def test_a_reference_that_gives_no_whole_numbers_is_reported_in_one_line() -> None:
     op = make(reference=lambda scores: scores[:, 0])
     with pytest.raises(ValueError, match="its reference gives labels that are no whole numbers"):
         einbench.check(op)
@@ -160,7 +160,7 @@ def test_they_are_compared_and_chosen_like_others(op: Operation) -> None:
         np.testing.assert_array_equal(result, scores.argmax(axis=1))
 
 
-def test_a_kernel_that_returns_a_number_of_pythons_is_told_what_to_do() -> None:
+def test_a_kernel_that_returns_a_number_of_pythons_gets_a_message_what_to_do() -> None:
     op = make(outputs={"labels": ""}, reference=lambda scores: np.asarray(scores.argmax()),
               independent=(), leading=None, sizes={"rows": 4, "kinds": 9})  # fmt: skip
     op.kernel("number")(lambda scores: int(scores.argmax()))

@@ -266,7 +266,7 @@ def test_memory_maps_are_inputs_and_outputs(dtype: str, tmp_path: Path) -> None:
         op["tiled"](**arrays, out=np.memmap(path, dtype, "r", shape=expected.shape))
 
 
-MISFIT = """
+MISALIGNED = """
 import numpy as np, einbench
 op = einbench.operation("{name}")
 arrays = op.draw(130_000, "float32", seed=1, **dict.fromkeys(op.sizes, 10))
@@ -282,9 +282,9 @@ except ValueError as problem:
 
 
 @pytest.mark.parametrize("name", ["relu", "tanh", "softmax_jacobian"])
-def test_large_memory_in_the_middle_of_an_element_ends_no_process(name: str) -> None:
+def test_large_memory_misaligned_with_elements_does_not_crash(name: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", MISFIT.format(name=name)],
+        [sys.executable, "-c", MISALIGNED.format(name=name)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr

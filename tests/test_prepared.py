@@ -14,7 +14,7 @@ import pytest
 import einbench
 from einbench import Problem
 from einbench.check.verdicts import check_small
-from einbench.measure.asked import Conditions, Limits
+from einbench.measure.conditions import Conditions, Limits
 from einbench.measure.run import run
 from einbench.operation import Operation
 from einbench.record import Record
@@ -185,9 +185,11 @@ def test_what_preparing_took_is_recorded_and_printed_as_compilation_is(op: Opera
     record = next(r for r in comparison.records if r.kernel == "slow")
     assert record.prepare_s == op["slow"].body.prepare_s
     assert next(r.prepare_s for r in comparison.records if r.kernel == "matmul") is None
-    told = [note.text for note in notes(blocks(comparison.records)[0]) if note.about == "prepared"]
-    assert told == [f"prepared before timing: slow {record.prepare_s:.2f} s"]
-    assert told[0] in " ".join(str(comparison).split())
+    reported = [
+        note.text for note in notes(blocks(comparison.records)[0]) if note.about == "prepared"
+    ]
+    assert reported == [f"prepared before timing: slow {record.prepare_s:.2f} s"]
+    assert reported[0] in " ".join(str(comparison).split())
     assert comparison.to_pandas().set_index("kernel").prepare_s["slow"] == record.prepare_s
 
 
@@ -229,7 +231,7 @@ def test_what_cannot_prepare_any_more_when_it_is_timed_has_failed(op: Operation)
     assert found["matmul"].winner
 
 
-def test_what_prepares_nothing_that_can_be_called_is_told_in_one_line(op: Operation) -> None:
+def test_what_prepares_nothing_that_can_be_called_is_reported_in_one_line(op: Operation) -> None:
     @op.kernel("wrong", prepare=True)
     def wrong(problem: Problem) -> Any:
         return problem.sizes

@@ -2,13 +2,11 @@
 
     make bounds-beside
 
-In rounds, in random order, the same product of BLAS is timed after nothing but itself, and right
-after a call of a parallel kernel, which has left its threads wherever it leaves them. The ratio is
-formed within each round. Where threads of one library waited for work by spinning, as numba's do on
-its ``omp`` layer, the second would take many times as long as the first.
-
-Whatever runs in between takes the product's matrices out of the caches, too: so there is another
-product of BLAS among those that run before, on which no threads but its own have been at work.
+In rounds, in random order, the same product of BLAS is timed after itself, and right after a call
+of a parallel kernel. The ratio is formed within each round. Where threads of one library waited for
+work by spinning, as numba's do on its ``omp`` layer, the second would take many times as long as
+the first. A call in between also evicts the product's matrices from the caches: as a control,
+another product of BLAS is among these calls, which leaves no threads but those of BLAS.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ from einbench.host.machine import machine
 from .ratios import ratio
 
 SCHEMA = "einbench.bounds-beside/1"
-#: what leaves threads behind: parallel kernels of each kind, at sizes at which they take several
+#: calls before the product: parallel kernels of each kind, at sizes at which they use several
 _BEFORE = (
     ("mlp_forward", "tiled", 1_000),
     ("mlp_sgd_step", "tiled", 1_000),

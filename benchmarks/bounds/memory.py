@@ -40,7 +40,7 @@ _NETWORKS = (
     "mlp_forward", "mlp_intermediates", "mlp_gradients", "mlp_logits_gradients", "mlp_sgd_step"
 )  # fmt: skip
 _ROWS, _MAPPED_ROWS = 60_000, 1_000_000
-_LOOK_S = 2e-4
+_POLL_S = 2e-4
 _BENCHMARKS = Path(__file__).resolve().parents[1]
 _STATUS = Path("/proc/self/status")
 
@@ -89,7 +89,7 @@ def _line(record: dict[str, Any]) -> str:
 
 
 def _write_rows(path: Path, dtype: str) -> None:
-    """The images of MNIST over and over, scaled to 0 to 1, a row after the other."""
+    """The images of MNIST repeatedly, scaled to [0, 1], row by row."""
     images = einbench.mnist.load().train.images.reshape(_ROWS, -1)
     with path.open("wb") as file:
         for first in range(0, _MAPPED_ROWS, _ROWS):
@@ -150,7 +150,7 @@ def _touched(op: Any, arrays: dict[str, Array], dtype: str) -> Any:
 
 
 class Peak:
-    """The greatest anonymous memory seen by a thread that looks all the time."""
+    """The greatest anonymous memory seen by a thread that polls."""
 
     def __init__(self) -> None:
         self.extra_bytes = 0
@@ -170,7 +170,7 @@ class Peak:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._done.wait(_LOOK_S):
+        while not self._done.wait(_POLL_S):
             if self._before:
                 self.extra_bytes = max(self.extra_bytes, _anonymous_bytes() - self._before)
                 self.looks += 1

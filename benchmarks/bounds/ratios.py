@@ -1,7 +1,7 @@
 """ratio = median over all rounds of (a time / the other time of that round).
 
 Its 95 % interval is bootstrapped in two stages, launches first and then rounds within each: rounds
-of one launch say nothing of the next, whose processes lie elsewhere in memory.
+of one launch say nothing of the next, whose processes have other placements in memory.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from einbench.host.documents import load
 
 from .study import Study
 
-#: ratios up to 1.4 tell what decides a choice
+#: log of the greatest ratio that enters the spread: only such kernels are chosen by noise
 _NEAR = math.log(1.4)
 SCHEMA = "einbench.choice-agreement/1"
 

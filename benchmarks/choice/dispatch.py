@@ -78,19 +78,19 @@ def main(arguments: list[str]) -> None:
 
 def _look_up(study: Study) -> None:
     """Through `einbench.auto` and directly, of kernels that do next to nothing."""
-    races = {}
+    pairs_of = {}
     for count, outputs in _COUNTS:
         op = _copy_operation(count, outputs)
         one, other = ([_array(n, batch) for n in range(count)] for batch in (1, 2))
         through = getattr(einbench.auto, op.name)
         through(*one), through(*other)
         direct = _copies(op, outputs)
-        races[count, outputs] = [
+        pairs_of[count, outputs] = [
             (_bound(through, one, second), _bound(direct, one, second)) for second in (one, other)
         ]
-    taken: dict[Any, list[tuple[float, float]]] = {(c, n): [] for c in races for n in (0, 1)}
+    taken: dict[Any, list[tuple[float, float]]] = {(c, n): [] for c in pairs_of for n in (0, 1)}
     for _ in range(_ROUNDS):
-        for counts, pair in races.items():
+        for counts, pair in pairs_of.items():
             for number, (through_calls, direct_calls) in enumerate(pair):
                 taken[counts, number] += _pairs(through_calls, direct_calls)
     for count, outputs in _COUNTS:

@@ -30,7 +30,7 @@ from .study import Study
 
 SCHEMA = "einbench.choice-regret/1"
 SIGNATURES = 120
-#: seconds of the exhaustive search, and of the duel after it
+#: seconds of the exhaustive search, and of the repeated timing of two after it
 SEARCH_S = 3.0
 DUEL_S = 1.5
 #: no array of a drawn signature is larger: memory is not what is studied here
@@ -62,7 +62,7 @@ def _row(number: int) -> dict[str, Any]:
     timed = {r.kernel: r.median_s for r in found.records if r.median_s}
     best = min(timed, key=timed.__getitem__)
     chosen = choice.kernel.method
-    ratio = _duel(op, drawn, chosen, best, rng) if chosen != best else 1.0
+    ratio = _timed_again(op, drawn, chosen, best, rng) if chosen != best else 1.0
     return {
         "operation": op.name,
         "sizes": dict(requested.sizes),
@@ -98,7 +98,7 @@ def draw(rng: np.random.Generator, number: int) -> tuple[Operation, dict[str, An
             return op, {name: as_layout(array, layout) for name, array in drawn.items()}
 
 
-def _duel(
+def _timed_again(
     op: Operation, drawn: dict[str, Any], chosen: str, best: str, rng: np.random.Generator
 ) -> float:
     """The median of t(chosen) / t(best) within rounds."""

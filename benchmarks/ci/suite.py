@@ -17,7 +17,7 @@ from einbench.check.truth import Case
 from einbench.check.verdicts import check_small
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
-from einbench.measure.asked import MEMORY_BYTES
+from einbench.measure.conditions import MEMORY_BYTES
 from einbench.measure.predict import Prediction, predict
 from einbench.measure.timing import interleave
 from einbench.measure.workload import Images, load_images, sizes_for, workload

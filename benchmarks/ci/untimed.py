@@ -1,4 +1,4 @@
-"""When no time may be taken, and why: said in words, where the plugin would pass in silence."""
+"""When and why no times are taken: reported, where the plugin would pass silently."""
 
 from __future__ import annotations
 

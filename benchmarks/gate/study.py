@@ -24,7 +24,7 @@ from typing import Any
 
 from einbench.host.documents import write_whole
 
-from . import plants
+from . import faults
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCHEMA = "einbench.gate-study/1"
@@ -39,13 +39,13 @@ SLOWED = (
     ("cross_entropy_gradient", "numba_parallel"),
     ("softmax", "loop"),
 )
-#: the planted wait costs half a microsecond by itself: a size at which that is little
+#: the injected wait costs half a microsecond by itself: a size at which that is little
 SLOWED_BATCHES = "1000"
 
 
 @dataclass(frozen=True)
 class Try:
-    """One run of the gate: what was planted, and what it measures."""
+    """One run of the gate: which fault was injected, and what it measures."""
 
     kind: str
     number: int
@@ -70,9 +70,9 @@ def main(arguments: list[str]) -> None:
 def _study(document: dict[str, Any], target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="gate-study-") as temporary:
         clone = Path(temporary) / "clone"
-        plants.git(CHECKOUT, "clone", "--quiet", ".", str(clone))
-        document.setdefault("commit", plants.git(clone, "rev-parse", "HEAD"))
-        plants.git(clone, "checkout", "--quiet", "--detach", document["commit"])
+        faults.git(CHECKOUT, "clone", "--quiet", ".", str(clone))
+        document.setdefault("commit", faults.git(clone, "rev-parse", "HEAD"))
+        faults.git(clone, "checkout", "--quiet", "--detach", document["commit"])
         _share_environments(clone)
         for one in _tries(clone):
             if one.name not in document["runs"]:
@@ -100,10 +100,10 @@ def _share_environments(clone: Path) -> None:
 
 
 def _tries(clone: Path) -> Iterator[Try]:
-    strong = plants.plant_slowdown(clone, SLOWED, 1.3)
-    weak = plants.plant_slowdown(clone, SLOWED, 1.15)
-    yield Try("renamed", 0, plants.plant_rename(clone, *SLOWED[0]), SLOWED[0][:1])
-    yield Try("wrong", 0, plants.plant_wrong(clone, "softmax_vjp", "numba"), ("softmax_vjp",))
+    strong = faults.inject_slowdown(clone, SLOWED, 1.3)
+    weak = faults.inject_slowdown(clone, SLOWED, 1.15)
+    yield Try("renamed", 0, faults.inject_rename(clone, *SLOWED[0]), SLOWED[0][:1])
+    yield Try("wrong", 0, faults.inject_wrong(clone, "softmax_vjp", "numba"), ("softmax_vjp",))
     for number in range(TRIES):
         for kind, slowed in (("slowed-1.3", strong), ("slowed-1.15", weak)):
             yield Try(kind, number, slowed, _operations(number))

@@ -152,7 +152,7 @@ class _Roofline(_Suite):
 
     def measure(self, *_cell: object) -> dict[str, Any]:
         # asv takes more for worse, and would call a speed-up a regression. Samples as far apart
-        # as these tell it that nothing is known: median and quartiles are the fraction, which is
+        # as these mean to it that nothing is known: median and quartiles are the fraction, which is
         # recorded and shown, and gates nothing
         return {"samples": [0.0, *[self.value] * 4, 2.0], "number": 1}
 

@@ -30,7 +30,7 @@ class Profile:
     #: seconds of timing in the comparison that checks the kernels and predicts their times;
     #: a cell whose call would take more than a twentieth of it, or than 1 s, is skipped
     budget_s: float
-    #: processes that time a cell: one says nothing about the next
+    #: processes that time a cell: times differ between processes
     rounds: int
     #: seconds of samples, of one sample and of warm-up in each of them
     cell_s: float

@@ -1,11 +1,11 @@
-"""The scoreboard: every operation of the suite beside PyTorch, JAX and scikit-learn.
+"""Every operation of the suite compared with PyTorch, JAX and scikit-learn (the peers).
 
     make peers
 
 This is `einbench compare --with torch,jax,sklearn` for each operation, and a table of ratios: the
 time of the suite's best kernel over that of the best peer, below 1 the suite is faster. Kernels of
-the suite write to memory that is there already, where they can, as peers do. Who does not agree
-with the reference does not count: then the status is 1.
+the suite write to memory that is there already, where they can, as peers do. A kernel
+that does not agree with the reference is excluded, and the status is then 1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import einbench
 from einbench.host.documents import write_whole
 from einbench.host.machine import machine, usable_threads
 from einbench.libraries import LIBRARIES
-from einbench.libraries.contestants import SLACK
+from einbench.libraries.library_kernels import SLACK
 from einbench.libraries.runtimes import modules_of
 from einbench.measure.disturbance import Moment, moment, other_cores
 from einbench.names import check_dtype
@@ -50,7 +50,7 @@ Record = dict[str, Any]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, keep and print; 0 where nobody was wrong."""
+    """Measure, save and print; 0 where no kernel was wrong."""
     asked = _parser().parse_args(arguments)
     status = 0
     if asked.summary:
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class Board:
-    """The cells that are asked for, and those that are there already."""
+    """The requested cells, and those measured before."""
 
     def __init__(self, asked: argparse.Namespace) -> None:
         self._asked = asked
@@ -83,14 +83,14 @@ class Board:
             self._cells = dict(self._kept())
 
     def run(self) -> None:
-        """Written after every operation, so that a crash costs little."""
+        """Measure what is missing, and save after every operation."""
         asked = self._asked
         for op in asked.operation:
             for dtype in asked.dtype:
                 places = [(op.name, batch, dtype) for batch in asked.batch]
                 for place in places:
                     if place in self._cells:
-                        _say(place, "kept")
+                        _print_cell(place, "kept")
                 missing = [place[1] for place in places if place not in self._cells]
                 if missing:
                     self._measure(op, missing, dtype)
@@ -108,7 +108,7 @@ class Board:
             place = (op.name, batch, dtype)
             self._cells[place] = cell = record(found, batch, self._code)
             cell |= watch.of(batch)
-            _say(place, _told(cell))
+            _print_cell(place, _cell_text(cell))
 
     def document(self) -> dict[str, Any]:
         """In the order of operations, dtypes and batches."""
@@ -142,25 +142,25 @@ class Board:
 
 
 class Watch:
-    """Told what is being done, it notes what each cell took, and what others had meanwhile."""
+    """A progress callback that records each cell's duration, and the load of other processes."""
 
     def __init__(self) -> None:
         self._begun: list[tuple[int | None, Moment]] = []
 
     def __call__(self, part: float, label: str) -> None:
-        """A cell begins, or something else."""
+        """Record the beginning of a cell or of another stage."""
         rows = re.search(r"\bbatch ([\d,]+)", label)  # a problem in words
         self._begun.append((int(rows[1].replace(",", "")) if rows else None, _moment()))
 
     def of(self, batch: int) -> Record:
-        """Of the cell of that batch."""
+        """Duration and load of other processes of the cell of that batch."""
         at = [number for number, (found, _) in enumerate(self._begun) if found == batch][-1]
         before, after = self._begun[at][1], self._begun[at + 1][1]
         return {"other_cores": other_cores(before, after), "took_s": after.wall_s - before.wall_s}
 
 
 def _moment() -> Moment:
-    """The libraries' processor time, and their compilers', is no others'."""
+    """The current moment; processor time of workers and their children counts as this process's."""
     now, workers = moment(), 0.0
     for child in psutil.Process().children():
         try:
@@ -171,7 +171,7 @@ def _moment() -> Moment:
 
 
 def record(found: Comparison, batch: int, code: str) -> Record:
-    """A cell of a comparison, ready for JSON: who was best, and by how much."""
+    """A cell of a comparison, ready for JSON: the best kernels and their ratio."""
     rows = [r for r in found.document()["records"] if r["sizes"].get("batch", batch) == batch]
     ways = list(map(_way, rows))
     sides: dict[bool, dict[str, list[float]]] = {True: {}, False: {}}
@@ -200,12 +200,12 @@ def _way(row: Mapping[str, Any]) -> Record:
             "turns_s": turns_s}  # fmt: skip
 
 
-def _say(place: Place, what: str) -> None:
+def _print_cell(place: Place, what: str) -> None:
     name, batch, dtype = place
     print(f"{name}, batch {batch:,}, {dtype}: {what}", file=sys.stderr, flush=True)
 
 
-def _told(found: Record) -> str:
+def _cell_text(found: Record) -> str:
     if found["ratio"] is None:
         return "no ratio"
     return (
@@ -215,7 +215,7 @@ def _told(found: Record) -> str:
 
 
 def _code() -> str:
-    """Of all that decides what is measured: the suite's sources and the board's."""
+    """Hash of all that decides what is measured: the sources of the suite and of this folder."""
     digest = hashlib.sha256()
     for folder in (Path(einbench.__file__).parent, Path(__file__).parent):
         for path in sorted(folder.rglob("*.py")):
@@ -224,7 +224,7 @@ def _code() -> str:
 
 
 def _commit() -> str | None:
-    """Of the checkout; with a + where something lies uncommitted beside it."""
+    """The checkout's commit; with a + where there are uncommitted changes."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         ran = subprocess.run(  # noqa: S603 - a fixed command

@@ -1,8 +1,7 @@
 """ratio = our best kernel's time / the best peer's, formed within a round; below 1 ours is faster.
 
-Who has the least median of some rounds was lucky in them, ours and peers alike. So the winners
-of every second round are held against each other in the rounds between, and the other way round:
-no round's ratio is of winners that it helped to pick.
+The least of several medians is biased low (selection bias). So the winners of the even rounds are
+compared in the odd rounds, and those of the odd rounds in the even ones (cross-validation).
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-#: seconds of a call, round by round; who loses clearly has a turn no more
+#: seconds of a call, round by round; kernels that are far slower have fewer rounds
 Turns = Mapping[str, Sequence[float]]
 
 RESAMPLES = 4000
 
 
 def verdict(ours: Turns, peers: Turns) -> dict[str, Any]:
-    """Winners by name, and the median ratio with its interval; None where a side has nobody."""
+    """Winners by name, and the median ratio with its interval; None where a side has no kernel."""
     found: dict[str, Any] = {"ours": None, "peer": None, "ours_s": None, "peer_s": None}
-    sides = {"ours": _to_the_end(ours), "peer": _to_the_end(peers)}
+    sides = {"ours": _in_all_rounds(ours), "peer": _in_all_rounds(peers)}
     for side, turns in sides.items():
         if turns:
             found[side] = _best(turns, slice(None))
@@ -35,8 +34,8 @@ def verdict(ours: Turns, peers: Turns) -> dict[str, Any]:
             "ratios": ratios}  # fmt: skip
 
 
-def _to_the_end(turns: Turns) -> Turns:
-    """Of a side, those that had turns for as long as any."""
+def _in_all_rounds(turns: Turns) -> Turns:
+    """The kernels that were timed in all rounds."""
     most = max(map(len, turns.values()), default=0)
     return {name: times for name, times in turns.items() if len(times) == most}
 
@@ -46,17 +45,17 @@ def _best(turns: Turns, rounds: slice) -> str:
 
 
 def _ratios(ours: Turns, peers: Turns) -> list[float]:
-    """Of the rounds in which both sides took part."""
+    """Ratios of the rounds in which both sides were timed."""
     count = min(len(next(iter(side.values()))) for side in (ours, peers))
     ours, peers = ({n: t[:count] for n, t in side.items()} for side in (ours, peers))
     odd, even = slice(0, None, 2), slice(1, None, 2)
     found = [0.0] * count
-    for picked, told in ((odd, even), (even, odd)):
+    for picked, held_out in ((odd, even), (even, odd)):
         if count == 1:
-            picked = told = slice(None)
+            picked = held_out = slice(None)
         mine, theirs = ours[_best(ours, picked)], peers[_best(peers, picked)]
-        pairs = zip(mine[told], theirs[told], strict=True)
-        found[told] = [a / b for a, b in pairs]
+        pairs = zip(mine[held_out], theirs[held_out], strict=True)
+        found[held_out] = [a / b for a, b in pairs]
     return found
 
 

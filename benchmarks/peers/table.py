@@ -1,4 +1,4 @@
-"""The scoreboard as Markdown: ratios, what they come to, and who was wrong."""
+"""The comparison with peers as Markdown: ratios, their means, and wrong kernels."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-#: an older board's word is refused
+#: ``refused`` is the status of older documents
 WRONG = ("rejected", "refused")
 
 Record = Mapping[str, Any]
 
 _WORST = 5
-#: cores' worth of other people's work from which ratios suffer, as einbench.measure.disturbance
-_BEARABLE_CORES = 0.1
+#: load of other processes, in cores, that disturbs ratios, as in einbench.measure.disturbance
+_MOST_OTHER_CORES = 0.1
 #: below this a call's own overhead hides what the machine could do
 _ROOFLINE_BATCH = 1000
 
 
 def summary(cells: Sequence[Record]) -> dict[str, Any]:
-    """Of all cells that have a ratio, and of each dtype alone."""
+    """Geometric means over all cells that have a ratio, and for each dtype."""
     found = {"all": _summary(cells)}
     for dtype in _in_order(cell["dtype"] for cell in cells):
         found[dtype] = _summary([cell for cell in cells if cell["dtype"] == dtype])
@@ -45,7 +45,7 @@ def _summary(cells: Sequence[Record]) -> dict[str, Any]:
 
 
 def table(document: Mapping[str, Any]) -> list[str]:
-    """All of it."""
+    """The whole table, its summary and its notes."""
     cells = document["cells"]
     settings = document["settings"]
     lines = [
@@ -56,9 +56,9 @@ def table(document: Mapping[str, Any]) -> list[str]:
     for dtype in _in_order(cell["dtype"] for cell in cells):
         own = [cell for cell in cells if cell["dtype"] == dtype]
         lines += [f"{dtype}:", "", *_grid(own, _ratio, 0), ""]
-        lines += [*_told(dtype, document["summary"][dtype]), ""]
+        lines += [*_summary_lines(dtype, document["summary"][dtype]), ""]
     if len(document["summary"]) > 2:
-        lines += [*_told("all", document["summary"]["all"]), ""]
+        lines += [*_summary_lines("all", document["summary"]["all"]), ""]
     for dtype in _in_order(cell["dtype"] for cell in cells):
         own = [cell for cell in cells if cell["dtype"] == dtype]
         if any(cell["batch"] >= _ROOFLINE_BATCH for cell in own):
@@ -92,7 +92,7 @@ def _roofline(cell: Record) -> str:
     return "-" if cell["roofline"] is None else f"{cell['roofline']:.2f}"
 
 
-def _told(name: str, found: Mapping[str, Any]) -> list[str]:
+def _summary_lines(name: str, found: Mapping[str, Any]) -> list[str]:
     if found["geometric_mean"] is None:
         return [f"{name}: no cell has a ratio."]
     lines = [
@@ -114,19 +114,19 @@ def _us(seconds: float) -> str:
 
 
 def _disturbed(cells: Sequence[Record]) -> list[str]:
-    """Pools of threads that wait for each other suffer most from somebody else on a core."""
-    found = [cell["other_cores"] for cell in cells if cell["other_cores"] > _BEARABLE_CORES]
+    """A note on cells that other processes disturbed."""
+    found = [cell["other_cores"] for cell in cells if cell["other_cores"] > _MOST_OTHER_CORES]
     if not found:
         return []
     return [
-        f"{len(found)} of {len(cells)} cells were disturbed: others had {max(found):.2f} cores "
-        "meanwhile, at most.",
+        f"{len(found)} of {len(cells)} cells were disturbed: other processes used at most "
+        f"{max(found):.2f} cores meanwhile.",
         "",
     ]
 
 
 def _notes(cells: Sequence[Record]) -> list[str]:
-    """Who was wrong or failed, cell by cell, and who is not here at all."""
+    """Kernels that were wrong or failed, cell by cell, and libraries that are unavailable."""
     lines = []
     for cell in cells:
         at = f"{cell['operation']}, batch {cell['batch']:,}, {cell['dtype']}"
@@ -145,7 +145,7 @@ def _notes(cells: Sequence[Record]) -> list[str]:
 
 
 def wrong(cells: Iterable[Record]) -> bool:
-    """Whether anybody was wrong anywhere, or the suite itself failed."""
+    """Whether any kernel was wrong, or one of the suite failed."""
     return any(
         row["status"] in WRONG or (row["status"] == "failed" and row["library"] == "ours")
         for cell in cells

@@ -1,4 +1,4 @@
-"""What a wrong output looks like, in words that name the fault."""
+"""The pattern of errors in a wrong output, as a message that names the fault."""
 
 from __future__ import annotations
 

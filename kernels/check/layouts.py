@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 
 def _sliced(array: Array) -> Array:
-    """Every second entry along every axis of an array whose other entries are poison."""
+    """Every second entry along every axis of an array whose other entries are NaN or extreme."""
     return _within(array, tuple(2 * n for n in array.shape), (2,) * array.ndim)
 
 
@@ -50,7 +50,7 @@ LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
 
 
 def _within(array: Array, larger: tuple[int, ...], steps: tuple[int, ...]) -> Array:
-    """A view of a larger array whose other entries are poison: every so many along each axis."""
+    """A view of a larger array whose other entries are NaN or extreme: every so many along each axis."""
     poison = np.nan if array.dtype.kind == "f" else -1 if array.dtype.kind == "i" else 0
     around = np.full(larger, poison, array.dtype)
     ends = (s * n for s, n in zip(steps, array.shape, strict=True))

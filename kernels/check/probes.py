@@ -48,7 +48,7 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
             yield Probe(
                 f"{axis} {size}", f"wrong for {size} {axis}", draw(BATCH, **{axis: size}), options
             )
-    # what else is wrong comes first: only then is it the layout, or the number of rows
+    # hostile values first: a kernel wrong on them is not reported as wrong on a layout or batch
     yield from hostile(draw, _HOSTILE_BATCH)
     yield from nonfinite(draw, BATCH)
     yield from arranged(draw)

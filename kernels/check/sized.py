@@ -50,7 +50,7 @@ def timed_case(problem: Problem, seed: int, *, tied: bool = False) -> Case:
 
 
 class Incomplete(NamedTuple):
-    """What a library gives of an operation with several outputs, and what it keeps to itself."""
+    """Outputs that a library returns of an operation with several, and those that it does not."""
 
     outputs: Any
     without: tuple[str, ...]

@@ -2,7 +2,7 @@
 
     rounding = eps(dtype) * scale + terms * eta
 
-eta is the smallest subnormal: it keeps honest products of denormals from looking infinitely
+eta is the smallest subnormal: it keeps correct products of denormals from looking infinitely
 wrong. Where scale is zero the output must be equal.
 """
 

@@ -15,8 +15,8 @@ from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.operation import Operation
 
-#: seconds that one call may take at the size asked for; slower kernels are checked at less
-PATIENCE_S = 0.4
+#: seconds that one call may take at the requested size; slower kernels are checked at less
+MOST_CALL_S = 0.4
 
 
 def check_small(
@@ -35,7 +35,7 @@ def check_sized(
     dtype: np.dtype[Any],
     seed: int,
 ) -> Iterator[Verdict]:
-    """Random and exact draws at the sizes asked for, or at a batch a slow kernel can finish."""
+    """Random and exact draws at the requested sizes, or at a batch a slow kernel can finish."""
     asked = {axis: size for axis, size in sizes.items() if axis != op.leading}
     batch = sizes.get(op.leading or "", 0)
     posed_at: dict[int, list[Posed]] = {}
@@ -78,12 +78,12 @@ def _affordable_batch(
             with np.errstate(all="ignore"):
                 kernel.function(*inputs.values(), **options)
         except (Exception, SystemExit):
-            return tried  # where it raises it is judged, and told
+            return tried  # the check at this batch reports what it raises
         call_s = time.perf_counter() - start_s
         fits = not too_large(kernel, batch, sizes, dtype)
-        if fits and call_s * batch / tried <= PATIENCE_S:
+        if fits and call_s * batch / tried <= MOST_CALL_S:
             return batch
-        if tried * 10 >= batch or call_s * 10 > PATIENCE_S:
+        if tried * 10 >= batch or call_s * 10 > MOST_CALL_S:
             return tried
         if too_large(kernel, tried * 10, sizes, dtype):
             return tried

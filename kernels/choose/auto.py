@@ -140,7 +140,7 @@ class Auto:
 
 
 def _key(op: Operation, arrays: tuple[Any, ...], options: Mapping[str, str]) -> tuple[Any, ...]:
-    """As the generated function makes it."""
+    """The key, as the generated function computes it."""
     parts: list[Any] = []
     for number, (a, short) in enumerate(zip(arrays, _short(op), strict=True)):
         shape = (len(a), a.ndim) if short and number else (a.shape,)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from einbench.choose.estimate import Estimate
     from einbench.choose.measuring import Measured
 
-#: one measurement at a time: two at once would measure each other
+#: one measurement at a time: two at once would disturb each other
 _MEASURING = ForkedLock()
 
 

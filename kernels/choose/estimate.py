@@ -23,7 +23,7 @@ from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature
 from einbench.choose.wisdom import Wisdom
 from einbench.kernel import Kernel
-from einbench.measure.asked import MEMORY_BYTES, PRUNED_RATIO
+from einbench.measure.conditions import MEMORY_BYTES, PRUNED_RATIO
 from einbench.operation import Operation
 from einbench.record import TIE_RATIO
 
@@ -33,7 +33,7 @@ _PEAK_FLOPS = {"float32": 1e11, "float64": 5e10}
 _BANDWIDTH = 1e10
 #: another dtype, layout, option or number of threads counts as so many e-folds of size
 _OTHER_KIND, _OTHER_MACHINE = 3.0, 20.0
-#: what is nearer is as near
+#: the least distance: nearer timings have the same weight
 _NEAREST = 0.01
 
 

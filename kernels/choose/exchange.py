@@ -39,17 +39,17 @@ _MOST_BYTES = 64 * 1024 * 1024
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
-class Taken(NamedTuple):
-    """What was taken of imported wisdom, and why the rest was not."""
+class Imported(NamedTuple):
+    """What was imported, and why the rest was not."""
 
-    #: operations that got any
+    #: operations for which choices were imported
     names: tuple[str, ...]
-    #: choices made where everything was as it is here
+    #: choices made in the same environment as here, which are used
     answers: int
-    #: and where it was not, with what differs: ``{"cpu": 12, "numpy": 3}``
+    #: choices made in another one, with what differs: ``{"cpu": 12, "numpy": 3}``
     hints: int
     differing: Mapping[str, int]
-    #: why others were not taken: ``{"remembered here already": 4}``
+    #: why others were not imported: ``{"remembered here already": 4}``
     left: Mapping[str, int]
 
 
@@ -95,11 +95,11 @@ def read_export(path: str | os.PathLike[str]) -> dict[str, Book]:
     return books
 
 
-def take(memory: Wisdom, books: Mapping[str, Book], now: str) -> Taken:
-    """Keep imported choices beside one's own, which all stay as they are.
+def import_choices(memory: Wisdom, books: Mapping[str, Book], now: str) -> Imported:
+    """Add imported choices to the local ones, all of which stay as they are.
 
     Args:
-        memory: where to.
+        memory: where they are added.
         books: of operations; those that are not registered are left out.
         now: ISO 8601 in UTC; nothing is younger.
 
@@ -127,7 +127,7 @@ def take(memory: Wisdom, books: Mapping[str, Book], now: str) -> Taken:
     for name, choices in kept.items():
         memory.merge(name, Book(choices=choices))
     count = sum(map(len, kept.values()))
-    return Taken(tuple(kept), answers, count - answers, dict(differing), dict(left))
+    return Imported(tuple(kept), answers, count - answers, dict(differing), dict(left))
 
 
 def _named(name: str) -> str:
@@ -147,7 +147,7 @@ def _validated(found: Any, name: str) -> Book:
 def _fitting(
     op: Operation, theirs: Book, mine: Book, here: Environment, left: Counter[str]
 ) -> list[Remembered]:
-    """Choices that can be taken, answers first and then the newest; the others are counted."""
+    """Choices that can be imported, answers first and then the newest; the others are counted."""
     fitting: list[Remembered] = []
     for choice in theirs.choices:
         if missing := [name for name in choice.tie if name not in op]:

@@ -1,4 +1,4 @@
-"""Which files of a wisdom folder are ours, and whether it can keep more."""
+"""Which files of a wisdom folder einbench wrote, and whether it can write more."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from einbench.choose.book import Remembered, Time
 from einbench.choose.environment import Environment, Threads
 from einbench.choose.signature import Signature, layout_name
 from einbench.kernel import Kernel
-from einbench.measure.asked import PRUNED_RATIO, Conditions, Limits
 from einbench.measure.calls import bound
+from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
 from einbench.measure.disturbance import disturbs, moment, other_cores
 from einbench.measure.predict import Prediction, predict
 from einbench.measure.run import Predictions, Results, compile_s, run
@@ -214,11 +214,11 @@ def _foreseen(
     for method, seen in known.items():
         if seen.seconds > call_s:
             kernel = problem.operation[method]
-            known[method] = _another_chance(kernel, seen, problem, call_s, clock)
+            known[method] = _fastest_of_few(kernel, seen, problem, call_s, clock)
     return known, call_s
 
 
-def _another_chance(
+def _fastest_of_few(
     kernel: Kernel, seen: Prediction, problem: Problem, call_s: float, clock: Clock
 ) -> Prediction:
     """The least of a few calls: one while BLAS waited for a core may take a hundred times that."""

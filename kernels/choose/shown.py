@@ -16,7 +16,7 @@ from einbench.registry import operations
 
 
 class Kept(NamedTuple):
-    """One choice, and what has changed since."""
+    """One choice, and how its environment differs from the current one."""
 
     operation: str
     choice: Remembered

@@ -112,7 +112,7 @@ class Wisdom:
             except Unreadable:
                 pass  # reported already
             except (OSError, TimeoutError) as problem:
-                self._say(
+                self._warn_once(
                     "write",
                     f"{self.folder}: {_line(problem)}; choices are remembered in memory only, "
                     "until this process ends (EINBENCH_WISDOM names another folder)",
@@ -157,7 +157,7 @@ class Wisdom:
         Waiting is limited: after a minute, or where it cannot be acquired, work goes on without.
         """
         if self._measures == threading.get_ident():
-            yield  # a kernel that is measured asks for the fastest of another operation
+            yield  # a kernel that is being measured calls the fastest of another operation
             return
         from filelock import FileLock
 
@@ -197,9 +197,11 @@ class Wisdom:
             with contextlib.suppress(OSError, TimeoutError, Unreadable), self._locked(operation):
                 # the process that held the lock may have moved it aside and written another
                 return self._load(operation, held=True)
-            self._say(path, f"{path}: {problem}; nothing of it is used")
+            self._warn_once(path, f"{path}: {problem}; nothing of it is used")
         except Unreadable as problem:
-            self._say(path, f"{path}: {problem}; it is left as it is, and nothing of it is used")
+            self._warn_once(
+                path, f"{path}: {problem}; it is left as it is, and nothing of it is used"
+            )
             if held:
                 raise
         return Book()
@@ -210,7 +212,7 @@ class Wisdom:
         if aside is None:
             raise OSError(f"{path} is damaged, and so were thousands before it")
         os.replace(path, aside)  # noqa: PTH105 - as above
-        self._say(path, f"{path}: {problem}; moved to {aside}, nothing of it is used")
+        self._warn_once(path, f"{path}: {problem}; moved to {aside}, nothing of it is used")
 
     def _write(self, operation: str, merged: Book) -> None:
         import json
@@ -220,7 +222,7 @@ class Wisdom:
         write_whole(path, content + "\n")
         self._read[operation] = (_stamp(path), merged)
 
-    def _say(self, about: str, message: str) -> None:
+    def _warn_once(self, about: str, message: str) -> None:
         """A warning, once for each thing that it is about."""
         if about not in self._said:
             self._said.add(about)

@@ -24,7 +24,7 @@ from einbench.cli.parameters import (
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
 from einbench.cli.target import Target, refuse_unwritable
-from einbench.measure.asked import MEMORY_BYTES
+from einbench.measure.conditions import MEMORY_BYTES
 from einbench.record import WRONG, Record
 
 if TYPE_CHECKING:

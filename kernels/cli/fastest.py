@@ -139,7 +139,7 @@ def fastest(
         except NoKernelLeft as problem:
             complain(str(problem))
             return REJECTED
-    return _tell(choice, target, settings)
+    return _report(choice, target, settings)
 
 
 _DEFAULT = click.core.ParameterSource.DEFAULT
@@ -167,7 +167,7 @@ def _choose(problem: Problem, rigor: str, budget: float | None, again: bool) -> 
     return choose(problem.operation, *arrays, rigor=rigor, budget_s=budget, again=again)
 
 
-def _tell(choice: Choice, target: Target, settings: dict[str, Any]) -> int:
+def _report(choice: Choice, target: Target, settings: dict[str, Any]) -> int:
     """The document, the explanation, and alarms where a kernel was found wrong."""
     from einbench.host.machine import machine
     from einbench.report.choice import plain_text

@@ -58,7 +58,7 @@ def _narrowed(
     machine: str | None,
     commit: str | None,
 ) -> list[Row]:
-    """Rows that are requested; an unknown value is answered with the known ones."""
+    """Rows that are requested; an unknown value raises, with the known ones in the message."""
     where = f" in {source}"
     if machine is not None:
         rows = _of_machine(rows, machine, where)

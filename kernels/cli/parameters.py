@@ -49,8 +49,8 @@ def separate_operations(
 ) -> tuple[str, ...]:
     """The same for operations, but that the commas of an einsum expression separate nothing.
 
-    It is given alone, and the option once more for another: of ``relu,ab,bc->ac`` nobody knows
-    where the expression begins.
+    An expression is given alone, and the option repeated for another operation: in
+    ``relu,ab,bc->ac`` the beginning of the expression is ambiguous.
     """
     from einbench.names import is_expression, normalise
     from einbench.registry import operations

@@ -22,7 +22,7 @@ def console(stream: IO[str] | None = None) -> Console:
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
-            """Tell, where rich would end the process with 1: that means a rejected kernel."""
+            """Raise, where rich would end the process with 1: that means a rejected kernel."""
             raise  # noqa: PLE0704 - called where the BrokenPipeError is handled
 
     out = stream or sys.stdout

@@ -23,7 +23,7 @@ class Target:
 
     @classmethod
     def of(cls, given: str | None, default: Path | None = None) -> Target:
-        """What ``--json`` asks for; raises where it cannot be written, and leaves no trace."""
+        """The target of ``--json``; raises where it cannot be written, without creating it."""
         if given == "-":
             return cls(None, stdout=True)
         path = Path(given) if given else default

@@ -115,10 +115,10 @@ def _train(net: Sequential, shown: Images, settings: Settings, finishing: ExitSt
     diverged = None
     net.ledger.clear()
     began_s = time.perf_counter()
-    with bar() as tell:
-        watch = Watch(tell, steps, settings.epochs) if tell else None
-        if tell:
-            tell(0.0, "choosing kernels, compiling")
+    with bar() as report:
+        watch = Watch(report, steps, settings.epochs) if report else None
+        if report:
+            report(0.0, "choosing kernels, compiling")
         try:
             history = net.fit(
                 shown.x, shown.y,
@@ -139,7 +139,7 @@ def _train(net: Sequential, shown: Images, settings: Settings, finishing: ExitSt
 def _spent(
     net: Sequential, optimizer: Timed, watch: Watch | None, wall_s: float
 ) -> list[dict[str, Any]]:
-    """Kernels, dearest first, then everything else; together the wall time."""
+    """Kernels, most expensive first, then everything else; together the wall time."""
 
     def other(what: str, seconds_s: float, calls: int = 0) -> dict[str, Any]:
         return {

@@ -132,7 +132,7 @@ def refuse_other_images(net: Sequential, shown: Images, path: str) -> None:
         )
     if gives < shown.classes:
         raise ValueError(
-            f"--load {path}: its network knows {gives} classes, these labels have "
+            f"--load {path}: its network has {gives} classes, these labels have "
             f"{shown.classes}; load one that was trained on such labels"
         )
 

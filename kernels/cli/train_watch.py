@@ -1,4 +1,4 @@
-"""What watches a network train: the clock of its updates, and the bar."""
+"""Timing of a training's updates, and its progress bar."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SMOOTHED = 50
 
 @dataclass
 class Timed:
-    """An optimizer that keeps the time of its steps; what it begins is itself."""
+    """An optimizer that times its steps; `begin` returns itself."""
 
     optimizer: Any
     calls: int = 0
@@ -28,12 +28,12 @@ class Timed:
 
     @property
     def rate(self) -> float:
-        """Of learning."""
+        """The learning rate."""
         return float(self.optimizer.rate)
 
     @property
     def plain_rate(self) -> float | None:
-        """As the optimizer's own: a kernel that takes the step has it on its own account."""
+        """The optimizer's own; a kernel that performs the whole step is timed by the ledger."""
         rate: float | None = self.descent.plain_rate
         return rate
 
@@ -43,7 +43,7 @@ class Timed:
         return self
 
     def step(self, *arguments: Any, **named: Any) -> None:
-        """The optimizer's own, on the clock."""
+        """The optimizer's own step, timed."""
         start_s = time.perf_counter()
         self.descent.step(*arguments, **named)
         self.seconds_s += time.perf_counter() - start_s
@@ -52,9 +52,9 @@ class Timed:
 
 @dataclass
 class Watch:
-    """Reports to the bar how far the training is, not more often than people can see."""
+    """Reports the progress of the training to the bar, at a limited rate."""
 
-    tell: Callable[[float, str], None]
+    report: Callable[[float, str], None]
     steps: int
     epochs: int
     accuracy: str = ""
@@ -70,7 +70,7 @@ class Watch:
         if start_s >= self.next_s:
             mean = sum(self.losses) / len(self.losses)
             label = f"{self.epoch}/{self.epochs} loss {mean:.3f}{self.accuracy}"
-            self.tell(step / self.steps, label)
+            self.report(step / self.steps, label)
             self.next_s = time.perf_counter() + _REFRESH_S
         self.spent_s += time.perf_counter() - start_s
 

@@ -16,7 +16,7 @@ from einbench.cli.target import Target, refuse_unwritable
 from einbench.cli.warned import in_one_line
 
 if TYPE_CHECKING:
-    from einbench.choose.exchange import Taken
+    from einbench.choose.exchange import Imported
 
 
 @click.group(
@@ -102,13 +102,13 @@ def export_(file: str) -> int:
 @click.argument("file")
 @plugins_option
 def import_(file: str) -> int:
-    """Take in what einbench wisdom export wrote, or one file of a wisdom folder.
+    """Import what einbench wisdom export wrote, or one file of a wisdom folder.
 
     Choices of this machine stay as they are. A kernel that was chosen on another is checked here
     before it is first called, and only kernels that are registered here can be.
     """
     from einbench.choose.book import NewerSchema
-    from einbench.choose.exchange import read_export, take
+    from einbench.choose.exchange import import_choices, read_export
     from einbench.choose.wisdom import wisdom as remembered
     from einbench.host.documents import Unreadable
     from einbench.report.terminal import print_paragraph
@@ -122,12 +122,12 @@ def import_(file: str) -> int:
             f"{file}: {problem}; expected what einbench wisdom export writes; nothing was imported"
         ) from None
     with in_one_line():
-        taken = take(remembered(), books, _now())
+        imported = import_choices(remembered(), books, _now())
     out = console()
-    print_paragraph(out, _taken_text(taken), "bold green" if taken.names else "bold")
-    for why, count in taken.left.items():
+    print_paragraph(out, _imported_text(imported), "bold green" if imported.names else "bold")
+    for why, count in imported.left.items():
         print_paragraph(out, f"left out: {count} {why}", "dim")
-    if taken.names:
+    if imported.names:
         print_paragraph(out, "Each kernel is checked here before it is first called.", "dim")
     return 0
 
@@ -176,14 +176,14 @@ def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def _taken_text(taken: Taken) -> str:
-    total = taken.answers + taken.hints
+def _imported_text(imported: Imported) -> str:
+    total = imported.answers + imported.hints
     if not total:
-        return "no choice was taken"
-    text = f"{_counted(total, 'choice')} of {_counted(len(taken.names), 'operation')} taken: "
-    text += f"{_counted(taken.answers, 'answer')} here"
-    if taken.hints:
-        text += f", {_counted(taken.hints, 'hint')} ({_differing(taken.differing)})"
+        return "no choice was imported"
+    text = f"{_counted(total, 'choice')} of {_counted(len(imported.names), 'operation')} imported: "
+    text += f"{_counted(imported.answers, 'answer')} here"
+    if imported.hints:
+        text += f", {_counted(imported.hints, 'hint')} ({_differing(imported.differing)})"
     return text
 
 

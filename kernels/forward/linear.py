@@ -130,7 +130,7 @@ def einsum_path(inputs: Array, weights: Array, bias: Array) -> Array:
 
 @linear.kernel("matmul")
 def matmul(inputs: Array, weights: Array, bias: Array) -> Array:
-    """New over ``einsum_path``: the GEMM asked for by its name, no path to look for."""
+    """New over ``einsum_path``: the GEMM called directly, no path to look for."""
     # reads B*F + U*F, writes B*U, then reads and writes B*U once more for the bias
     outputs = np.matmul(inputs, weights.T)
     outputs += bias
@@ -142,7 +142,7 @@ def matmul(inputs: Array, weights: Array, bias: Array) -> Array:
     extra_elements=lambda s: s["units"] * (1 + s["features"]),
 )  # fmt: skip
 def tiled(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
-    """New over ``numba_parallel``: blocks of sums in registers, the bias where they begin."""
+    """New over ``numba_parallel``: blocks of sums in registers, started from the bias."""
     # reads B*F and writes B*U once, and the weights, packed for it, once a tile of rows
     batch, features = inputs.shape
     units = weights.shape[0]

@@ -20,15 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.forward.mlp_shared import (
-    INPUTS,
+    FORWARD,
     LOOSE,
-    SIZES,
     Product,
     dense,
     einsum_path_product,
     einsum_product,
-    exact_network,
-    forward_flops,
     matmul_product,
     rectify,
     reference_intermediates,
@@ -52,27 +49,14 @@ from einbench.registry import register
 
 Array = npt.NDArray[Any]
 
-
-def _scale(outputs: Array, *inputs: Array, eps: float) -> Array:
-    return forward_rounding(*inputs, eps=eps).probs
-
-
 mlp_forward = register(
     Operation(
         name="mlp_forward",
         formula="P = softmax(relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3)",
-        inputs=INPUTS,
         outputs={"probs": "batch classes"},
-        sizes=SIZES,
-        independent=("batch",),
-        terms=lambda s: s["features"],
-        limit=lambda terms: 4,
-        tied_limit=lambda terms: 4,
-        flops=forward_flops,
         reference=lambda *inputs: reference_intermediates(*inputs)[-1],
-        scale=_scale,
-        scale_takes_eps=True,
-        exact=exact_network,
+        scale=lambda outputs, *inputs, eps: forward_rounding(*inputs, eps=eps).probs,
+        **FORWARD,
     )
 )
 

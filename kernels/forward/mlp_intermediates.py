@@ -25,15 +25,12 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.forward.mlp_shared import (
-    INPUTS,
+    FORWARD,
     LOOSE,
-    SIZES,
     Six,
     dense,
     einsum_path_product,
     einsum_product,
-    exact_network,
-    forward_flops,
     layers,
     matmul_product,
     rectify,
@@ -64,7 +61,6 @@ mlp_intermediates = register(
         name="mlp_intermediates",
         formula="y1 = X W1^T + b1; o1 = relu(y1); y2 = o1 W2^T + b2; o2 = relu(y2); "
         "y3 = o2 W3^T + b3; o3 = softmax(y3)",
-        inputs=INPUTS,
         outputs={
             "y1": "batch hidden1",
             "o1": "batch hidden1",
@@ -73,16 +69,9 @@ mlp_intermediates = register(
             "y3": "batch classes",
             "o3": "batch classes",
         },
-        sizes=SIZES,
-        independent=("batch",),
-        terms=lambda s: s["features"],
-        limit=lambda terms: 4,
-        tied_limit=lambda terms: 4,
-        flops=forward_flops,
         reference=reference_intermediates,
         scale=_scale,
-        scale_takes_eps=True,
-        exact=exact_network,
+        **FORWARD,
     )
 )
 

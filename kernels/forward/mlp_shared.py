@@ -1,7 +1,7 @@
 """What the network 784-128-128-10 (ReLU, ReLU, softmax) has in common, whatever is computed of it.
 
-Its inputs and default sizes, its reference, inputs of exact results, the layers of a whole batch
-with any product, and the layers of one sample as compiled loops.
+What its operations say of themselves, its reference, inputs of exact results, the layers of a whole
+batch with any product, and the layers of one sample as compiled loops.
 """
 
 from __future__ import annotations
@@ -46,10 +46,9 @@ def forward_flops(s: Sizes) -> float:
     return s["batch"] * (2 * weight_count(s) + s["classes"] * (4 + EXP_FLOPS))
 
 
-def reference_intermediates(
-    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array
-) -> Six:
+def reference_intermediates(inputs: Array, *parameters: Array) -> Six:
     """y1 = X W1^T + b1, o1 = relu(y1), y2, o2 alike, y3 = o2 W3^T + b3, o3 = softmax(y3)."""
+    w1, b1, w2, b2, w3, b3 = parameters
     y1 = wide.matmul(inputs, w1.T) + b1
     o1 = np.maximum(y1, 0)
     y2 = wide.matmul(o1, w2.T) + b2
@@ -64,7 +63,7 @@ def exact_network(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) 
     Sparse inputs and weights of -1, 0, 1 keep every sum small. The last layer is scaled by
     1024 * k with k >= classes and its biases are 1024 times a permutation, so that logits of a
     row differ by at least 1024 and all exponentials but one underflow to zero. In float64
-    the inputs reach 2^26, so that a float32 in the middle loses digits.
+    the inputs reach 2^26, so that an intermediate in float32 loses digits.
     """
     features, hidden1, hidden2, classes = (
         sizes[axis] for axis in ("features", "hidden1", "hidden2", "classes")
@@ -90,6 +89,21 @@ def exact_network(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) 
     }
 
 
+#: arguments of `Operation` that all that is computed forward shares. Errors are carried through the
+#: layers by `mlp_shared_rounding`: limits do not grow with the number of terms
+FORWARD: dict[str, Any] = {
+    "inputs": INPUTS,
+    "sizes": SIZES,
+    "independent": ("batch",),
+    "terms": lambda s: s["features"],
+    "limit": lambda terms: 4,
+    "tied_limit": lambda terms: 4,
+    "flops": forward_flops,
+    "scale_takes_eps": True,
+    "exact": exact_network,
+}
+
+
 def einsum_product(rows: Array, weights: Array) -> Array:
     """z[b, u] = sum_f a[b, f] w[u, f], in einsum's own C loop."""
     return np.einsum("bf,uf->bu", rows, weights)
@@ -105,17 +119,9 @@ def matmul_product(rows: Array, weights: Array) -> Array:
     return np.matmul(rows, weights.T)
 
 
-def layers(
-    product: Product,
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-) -> Six:
+def layers(product: Product, inputs: Array, *parameters: Array) -> Six:
     """All six arrays of the whole batch, layer by layer, with this product."""
+    w1, b1, w2, b2, w3, b3 = parameters
     y1 = product(inputs, w1)
     y1 += b1
     o1 = np.maximum(y1, 0)

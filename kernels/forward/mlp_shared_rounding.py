@@ -1,11 +1,11 @@
 """What rounding can do to a whole network: root-mean-square errors carried through layers.
 
-The sum of magnitudes would reject honest BLAS (errors grow through the layers, ReLU masks flip
-at zero), and propagated absolute values would let zeros pass. So squares are propagated,
-element by element, in units of eps, with n the number of inputs of a layer:
+A bound from sums of magnitudes alone would reject a correct BLAS (errors grow through the layers,
+ReLU masks flip at zero), and propagated absolute values would accept results that are zero. So
+squares are propagated, element by element, in units of eps, with n the inputs of a layer:
 
     E1 = sqrt(n) (|x| |W1|^T + |b1|)
-    Ek = sqrt(Eo^2 (W^2)^T) + sqrt(n) (|o| |W|^T + |b|)       Eo: E, zero on units surely off
+    Ek = sqrt(Eo^2 (W^2)^T) + sqrt(n) (|o| |W|^T + |b|)       Eo: E, zero where y < -8 eps E
     Ep = p (E3 + sqrt(sum p^2 E3^2) + 1 + gap + sum p gap)
 """
 
@@ -57,18 +57,9 @@ def _layer(rows: Array, carried: Array | None, weights: Array, bias: Array) -> t
     return values, error
 
 
-def forward_rounding(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    *,
-    eps: float,
-) -> ForwardRounding:
+def forward_rounding(inputs: Array, *parameters: Array, eps: float) -> ForwardRounding:
     """Root-mean-square errors of all six arrays in units of eps, from float64 inputs."""
+    w1, b1, w2, b2, w3, b3 = parameters
     y1, e1 = _layer(inputs, None, w1, b1)
     o1, eo1 = np.maximum(y1, 0), np.where(y1 < -AMBIGUOUS * eps * e1, 0, e1)
     y2, e2 = _layer(o1, eo1, w2, b2)

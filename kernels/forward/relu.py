@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.inputs import PREACTIVATIONS, Input
+from einbench.forward.activations_shared import ACTIVATION
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import relu_of
 from einbench.operation import Operation
@@ -31,12 +31,7 @@ relu = register(
     Operation(
         name="relu",
         formula="A[b, f] = max(Z[b, f], 0)",
-        inputs={
-            "inputs": Input("batch features", PREACTIVATIONS, nonfinite=(np.nan, np.inf, -np.inf))
-        },
-        outputs={"outputs": "batch features"},
-        sizes={"features": 128},
-        independent=("batch", "features"),
+        **ACTIVATION,
         # nothing is rounded: results must be equal
         limit=lambda terms: 0,
         tied_limit=lambda terms: 0,

@@ -18,35 +18,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws
-from einbench.inputs import Input, activations
+from einbench.forward.activations_shared import vjp_of
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import relu_vjp_of
-from einbench.kernel import Sizes
 from einbench.operation import Operation
 from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
 
-
-def _outputs(
-    rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any], sizes: Sizes
-) -> Array:
-    return np.asarray(np.maximum(draws.normal(rng, shape, dtype, sizes), 0))
-
-
 relu_vjp = register(
     Operation(
         name="relu_vjp",
         formula="dZ[b, f] = 0 where A[b, f] <= 0 else dA[b, f]",
-        inputs={
-            "outputs": Input("batch features", activations(_outputs)),
-            "cotangent": Input("batch features", nonfinite=(np.nan,)),
-        },
-        outputs={"dinputs": "batch features"},
-        sizes={"features": 128},
-        independent=("batch", "features"),
+        **vjp_of(lambda inputs: np.maximum(inputs, 0)),
         # nothing is rounded: results must be equal
         limit=lambda terms: 0,
         tied_limit=lambda terms: 0,

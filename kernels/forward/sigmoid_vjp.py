@@ -18,36 +18,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws
+from einbench.forward.activations_shared import vjp_of
 from einbench.forward.sigmoid_shared import sigmoid_values
-from einbench.inputs import Input, activations
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import sigmoid_vjp_of
-from einbench.kernel import Sizes
 from einbench.operation import Operation
 from einbench.registry import register
 
 Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
 
-
-def _outputs(
-    rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any], sizes: Sizes
-) -> Array:
-    return sigmoid_values(draws.normal(rng, shape, dtype, sizes))
-
-
 sigmoid_vjp = register(
     Operation(
         name="sigmoid_vjp",
         formula="dZ[b, f] = dA[b, f] A[b, f] (1 - A[b, f])",
-        inputs={
-            "outputs": Input("batch features", activations(_outputs)),
-            "cotangent": Input("batch features", nonfinite=(np.nan,)),
-        },
-        outputs={"dinputs": "batch features"},
-        sizes={"features": 128},
-        independent=("batch", "features"),
+        **vjp_of(sigmoid_values),
         limit=lambda terms: 4,
         tied_limit=lambda terms: 4,
         flops=lambda s: 3 * s["batch"] * s["features"],

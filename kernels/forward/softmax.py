@@ -71,7 +71,7 @@ def loop(logits: Array) -> Array:
 @softmax.kernel("ufunc", family="arrays")
 def ufunc(logits: Array) -> Array:
     """New over ``loop``: each pass over the whole batch, in the one array of the result."""
-    # five passes over B*C: bound by the exponential while it fits a cache, by memory beyond
+    # five passes over B*C: bound by the exponential in cache, else by memory
     probs = np.subtract(logits, logits.max(axis=1, keepdims=True))
     np.exp(probs, out=probs)
     probs /= probs.sum(axis=1, keepdims=True)
@@ -80,7 +80,7 @@ def ufunc(logits: Array) -> Array:
 
 @softmax.kernel("einsum")
 def einsum(logits: Array) -> Array:
-    """New over ``ufunc``: einsum sums the rows, quicker than ``sum`` along a short axis."""
+    """New over ``ufunc``: einsum sums the rows, faster than ``sum`` along a short axis."""
     probs = np.subtract(logits, logits.max(axis=1, keepdims=True))
     np.exp(probs, out=probs)
     probs /= np.einsum("bc->b", probs)[:, None]

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.flops import EXP_FLOPS
-from einbench.inputs import PREACTIVATIONS, Input
+from einbench.forward.activations_shared import ACTIVATION
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import tanh_of
 from einbench.operation import Operation
@@ -32,12 +32,7 @@ tanh = register(
     Operation(
         name="tanh",
         formula="A[b, f] = tanh(Z[b, f])",
-        inputs={
-            "inputs": Input("batch features", PREACTIVATIONS, nonfinite=(np.nan, np.inf, -np.inf))
-        },
-        outputs={"outputs": "batch features"},
-        sizes={"features": 128},
-        independent=("batch", "features"),
+        **ACTIVATION,
         limit=lambda terms: 4,
         tied_limit=lambda terms: 4,
         flops=lambda s: s["batch"] * s["features"] * EXP_FLOPS,
@@ -70,6 +65,7 @@ def ufunc(inputs: Array) -> Array:
 @tanh.kernel("simd", compile=True, parallel=True)
 def simd(inputs: Array, out: Array) -> None:
     """New over ``ufunc``: a polynomial for all lanes of a register, on all threads."""
-    # reads B*F, writes B*F: about twenty instructions a vector, bound by memory beyond the caches
+    # reads B*F, writes B*F: about twenty instructions a vector, bound by memory where the arrays
+    # exceed the last-level cache
     piece = piece_of(inputs, inputs.size, 0)
     tanh_of(inputs.size, piece, inputs, out, non_temporal(2 * inputs.nbytes))

@@ -258,12 +258,12 @@ class _Run:
         failed: dict[Compared, Finding] = {}
         least, most = self._settings.launches, self._settings.most_launches
         number = 0
-        racing = list(cells)
-        while racing and number < most:
+        open_cells = list(cells)
+        while open_cells and number < most:
             # what is still undecided takes far less than the least number of launches did
             part = span[0] + (span[1] - span[0]) * min(number / (least + 1), 1.0)
             label = f"{stage} measurement, launch {number + 1}"
-            for record in self._pair(stage, number, racing, (part, label)):
+            for record in self._pair(stage, number, open_cells, (part, label)):
                 cell = Compared(
                     *(record[name] for name in ("operation", "kernel", "batch", "dtype"))
                 )
@@ -272,12 +272,14 @@ class _Run:
                 else:
                     launches[cell].append(record)
             number += 1
-            racing = [cell for cell in racing if cell not in failed]
+            open_cells = [cell for cell in open_cells if cell not in failed]
             if number >= least:
                 # a median that dips below the threshold for a moment decides nothing, once it
                 # was beyond it: a suspect's was in the first measurement
                 first = number == least and stage == "first"
-                racing = [c for c in racing if self._goes_on(c, estimate(launches[c]), first)]
+                open_cells = [
+                    c for c in open_cells if self._goes_on(c, estimate(launches[c]), first)
+                ]
         return {c: estimate(taken) for c, taken in launches.items() if c not in failed}, failed
 
     def _goes_on(self, cell: Compared, found: Estimate, first_time: bool) -> bool:

@@ -1,4 +1,4 @@
-"""The gate's end of one launch: a process that answers requests, with a timeout."""
+"""A launch seen from the gate: a process that answers requests, with a timeout."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Partner:
         self._request = f"{do} {' '.join(map(str, fields.values()))}".strip()
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - it is a pipe
-        # where the process is gone, its answer says so
+        # where the process has ended, `answer` raises
         with contextlib.suppress(BrokenPipeError, ValueError):
             stdin.write(json.dumps({"do": do, **fields}) + "\n")
             stdin.flush()

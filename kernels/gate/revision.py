@@ -1,4 +1,4 @@
-"""Commits as git knows them: a name resolved, a file read, a tree written out."""
+"""Commits of a git repository: resolve a name, read a file, export a tree."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 class Revision:
     """One commit: as it was requested, as git calls it, and when it was made (ISO 8601)."""
 
+    #: a key of saved documents
     asked: str
     commit: str
     date: str

@@ -77,20 +77,20 @@ def sum_rows(dlogits: Array) -> Array:
 
 @bias_gradient.kernel("einsum")
 def einsum(dlogits: Array) -> Array:
-    """New over ``sum``: einsum's loop, with less ado about a short axis."""
+    """New over ``sum``: einsum's loop, with less overhead on a short axis."""
     return np.einsum("bu->u", dlogits)
 
 
 @bias_gradient.kernel("matmul", extra_elements=lambda s: s["batch"])
 def matmul(dlogits: Array) -> Array:
-    """New over ``einsum``: a row of ones times the matrix, which BLAS gives to all cores."""
+    """New over ``einsum``: a row of ones times the matrix, in BLAS."""
     # reads B*U, and B ones
     return np.matmul(np.ones(dlogits.shape[0], dlogits.dtype), dlogits)
 
 
 @bias_gradient.kernel("simd", compile=True, parallel=True)
 def simd(dlogits: Array, out: Array) -> None:
-    """New over ``numba``: sums in registers, of some rows at a time, each thread some of them."""
+    """New over ``numba``: sums in registers, a block of rows per thread."""
     # reads B*U once, in order of memory: bound by that
     batch, units = dlogits.shape
     rows = piece_rows(units)

@@ -19,8 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.flops import EXP_FLOPS
-from einbench.forward.softmax_shared import softmax_rows
-from einbench.gradient.losses_shared import exact_logits, one_hot, reduced
+from einbench.gradient.losses_shared import (
+    entropy_losses,
+    entropy_scale,
+    exact_logits,
+    one_hot,
+    reduced,
+)
 from einbench.inputs import LABELS, LOGITS, Input
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.pieces import piece_rows, rows_of_piece
@@ -32,19 +37,13 @@ Array = npt.NDArray[Any]
 
 
 def _reference(logits: Array, labels: Array, *, reduction: str) -> Array:
-    largest = logits.max(axis=1)
-    lse = np.log(np.exp(logits - largest[:, None]).sum(axis=1))
-    label_logits = np.take_along_axis(logits, labels[:, None].astype(np.intp), axis=1)[:, 0]
-    return reduced(lse + (largest - label_logits), reduction)
+    losses = entropy_losses(logits, labels)
+    return reduced(losses.sum(), losses, reduction)
 
 
 def _scale(loss: Array, logits: Array, labels: Array, *, reduction: str) -> Array:
-    gap = logits.max(axis=1, keepdims=True) - logits
-    probs = softmax_rows(logits)
-    # where p is zero the product is zero, also for a gap that is infinite
-    weighted = np.where(probs > 0, probs * gap, 0).sum(axis=1)
-    label_gap = np.take_along_axis(gap, labels[:, None].astype(np.intp), axis=1)[:, 0]
-    return reduced(1 + label_gap + np.log(np.exp(-gap).sum(axis=1)) + weighted, reduction)
+    scales = entropy_scale(logits, labels)
+    return reduced(scales.sum(), scales, reduction)
 
 
 cross_entropy = register(
@@ -66,7 +65,7 @@ cross_entropy = register(
         exact=exact_logits,
         exact_options={"reduction": "sum"},
         options={"reduction": ("mean", "sum")},
-        # -inf times a zero of a one-hot row is NaN where the loss is finite: not asked for
+        # no -inf among the logits: times a zero of a one-hot row it is NaN, and the loss is finite
     )
 )
 
@@ -88,7 +87,7 @@ def loop(logits: Array, labels: Array, reduction: str) -> Array:
         powers = logits.dtype.type(0)
         for c in range(classes):
             powers += np.exp(logits[b, c] - largest)
-        # the difference first: adding log and maximum would lose the log beside a large maximum
+        # the difference first: log plus a large maximum would lose the digits of the log
         total += np.log(powers) + (largest - logits[b, label])
     if reduction == "mean":
         total = total / logits.dtype.type(batch) if batch else logits.dtype.type(np.nan)
@@ -109,7 +108,7 @@ def indexed(logits: Array, labels: Array, *, reduction: str) -> Array:
     np.exp(powers, out=powers)
     losses = np.log(powers.sum(axis=1))
     losses += largest - logits[np.arange(len(labels)), labels]
-    return reduced(losses, reduction)
+    return reduced(losses.sum(), losses, reduction)
 
 
 @cross_entropy.kernel("einsum", extra_elements=lambda s: 2 * s["batch"] * s["classes"])
@@ -122,7 +121,7 @@ def einsum(logits: Array, labels: Array, *, reduction: str) -> Array:
     np.exp(shifted, out=shifted)
     losses = np.log(np.einsum("bc->b", shifted))
     losses -= gaps
-    return reduced(losses, reduction)
+    return reduced(losses.sum(), losses, reduction)
 
 
 @cross_entropy.kernel("simd", compile=True, parallel=True)

@@ -112,7 +112,7 @@ def indexed(logits: Array, labels: Array, *, reduction: str) -> Array:
 
 @cross_entropy_gradient.kernel("einsum", extra_elements=lambda s: s["batch"] * s["classes"])
 def einsum(logits: Array, labels: Array, *, reduction: str) -> Array:
-    """New over ``indexed``: einsum sums the rows, and one-hot rows are taken away whole."""
+    """New over ``indexed``: einsum sums the rows, and whole one-hot rows are subtracted."""
     # writes and reads B*C once more than ``indexed``, for the one-hot rows
     refuse_bad_labels(labels, logits.shape[1])
     dlogits = np.subtract(logits, logits.max(axis=1, keepdims=True))

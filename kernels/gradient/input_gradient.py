@@ -127,7 +127,7 @@ def einsum_path(dlogits: Array, weights: Array) -> Array:
 
 @input_gradient.kernel("matmul")
 def matmul(dlogits: Array, weights: Array) -> Array:
-    """New over ``einsum_path``: the GEMM asked for by its name, no path to look for."""
+    """New over ``einsum_path``: the GEMM called directly, no path to look for."""
     # reads B*U + U*F, writes B*F
     return np.matmul(dlogits, weights)
 
@@ -147,20 +147,9 @@ def tiled(dlogits: Array, weights: Array, out: Array) -> None:
     threads = 1 if run_serially(dlogits, batch, units, features) else num_threads()
     state = counters(2, threads)
     inputs_all(
-        threads,
-        1,
-        threads,
-        state,
-        dlogits,
-        weights,
-        batch,
-        units,
-        features,
-        zeros,
-        work,
-        out,
+        threads, 1, threads, state, dlogits, weights, batch, units, features, zeros, work, out,
         streamed,
-    )
+    )  # fmt: skip
 
 
 @input_gradient.kernel("mkl", compile=True, parallel=True, requires=("mkl",))

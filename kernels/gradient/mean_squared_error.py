@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.gradient.losses_shared import exact_outputs
-from einbench.inputs import Input
+from einbench.gradient.losses_shared import OUTPUTS_AND_TARGETS, exact_outputs, reduced
 from einbench.jit.pieces import PIECE, piece_of
 from einbench.jit.simd.sums import squares_of_differences
 from einbench.operation import Operation
@@ -30,7 +29,7 @@ Array = npt.NDArray[Any]
 
 
 def _reference(outputs: Array, targets: Array, *, reduction: str) -> Array:
-    return _reduced(np.square(outputs - targets).sum(), outputs, reduction)
+    return reduced(np.square(outputs - targets).sum(), outputs, reduction)
 
 
 def _scale(loss: Array, outputs: Array, targets: Array, *, reduction: str) -> Array:
@@ -38,21 +37,11 @@ def _scale(loss: Array, outputs: Array, targets: Array, *, reduction: str) -> Ar
     return loss
 
 
-def _reduced(total: Any, outputs: Array, reduction: str) -> Array:
-    """Sum or mean as an array of no dimensions; the mean of nothing is NaN, silently."""
-    if reduction == "mean":
-        total = total / outputs.size if outputs.size else np.nan
-    return np.asarray(total, outputs.dtype)
-
-
 mean_squared_error = register(
     Operation(
         name="mean_squared_error",
         formula="L = sum_bc (y[b, c] - t[b, c])^2, / (batch classes)",
-        inputs={
-            "outputs": Input("batch classes", nonfinite=(np.nan, np.inf, -np.inf)),
-            "targets": Input("batch classes", nonfinite=(np.nan, np.inf, -np.inf)),
-        },
+        inputs=OUTPUTS_AND_TARGETS,
         outputs={"loss": ""},
         sizes={"classes": 10},
         terms=lambda s: s["batch"] * s["classes"],
@@ -96,7 +85,7 @@ def ufunc(outputs: Array, targets: Array, *, reduction: str) -> Array:
     # three passes over B*C, in one temporary
     differences = np.subtract(outputs, targets)
     np.square(differences, out=differences)
-    return _reduced(differences.sum(), outputs, reduction)
+    return reduced(differences.sum(), outputs, reduction)
 
 
 @mean_squared_error.kernel("einsum", extra_elements=lambda s: s["batch"] * s["classes"])
@@ -104,7 +93,7 @@ def einsum(outputs: Array, targets: Array, *, reduction: str) -> Array:
     """New over ``ufunc``: squares and sum in one einsum call, no squares kept."""
     # two passes over B*C, in one temporary
     differences = np.subtract(outputs, targets)
-    return _reduced(np.einsum("bc,bc->", differences, differences), outputs, reduction)
+    return reduced(np.einsum("bc,bc->", differences, differences), outputs, reduction)
 
 
 @mean_squared_error.kernel("matmul", extra_elements=lambda s: s["batch"] * s["classes"])
@@ -112,7 +101,7 @@ def matmul(outputs: Array, targets: Array, *, reduction: str) -> Array:
     """New over ``einsum``: all differences as one vector, and BLAS takes it times itself."""
     # two passes over B*C, in one temporary; in C order the vector is a view of it
     differences = np.subtract(outputs, targets).ravel(order="K")
-    return _reduced(np.matmul(differences, differences), outputs, reduction)
+    return reduced(np.matmul(differences, differences), outputs, reduction)
 
 
 @mean_squared_error.kernel("simd", compile=True, parallel=True)

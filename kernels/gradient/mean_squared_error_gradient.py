@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.gradient.losses_shared import exact_outputs
-from einbench.inputs import Input
+from einbench.gradient.losses_shared import OUTPUTS_AND_TARGETS, exact_outputs
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import scaled_difference_of
 from einbench.operation import Operation
@@ -42,10 +41,7 @@ mean_squared_error_gradient = register(
     Operation(
         name="mean_squared_error_gradient",
         formula="dY[b, c] = 2 (y[b, c] - t[b, c]) / (batch classes)",
-        inputs={
-            "outputs": Input("batch classes", nonfinite=(np.nan, np.inf, -np.inf)),
-            "targets": Input("batch classes", nonfinite=(np.nan, np.inf, -np.inf)),
-        },
+        inputs=OUTPUTS_AND_TARGETS,
         outputs={"doutputs": "batch classes"},
         sizes={"classes": 10},
         independent=("batch", "classes"),

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.forward.mlp_shared import SIZES
+from einbench.forward.mlp_shared import Six
 from einbench.gradient import mlp_logits_gradients, mlp_shared
-from einbench.gradient.mlp_shared import Six, fused_loops
+from einbench.gradient.mlp_shared import fused_loops
 from einbench.gradient.mlp_shared_rounding import training_rounding
 from einbench.jit.gemm.block import PLAIN
 from einbench.jit.gemm.three_layers import chunk_rows
@@ -39,17 +39,10 @@ mlp_gradients = register(
         name="mlp_gradients",
         formula="d3 = P - onehot; d2 = (d3 W3) [o2 > 0]; d1 = (d2 W2) [o1 > 0]; "
         "dWk = dk^T o(k-1); dbk = sum_b dk",
-        inputs=mlp_shared.INPUTS,
         outputs=mlp_shared.GRADIENTS,
-        sizes=SIZES,
-        terms=lambda s: s["batch"],
-        limit=lambda terms: 4,
-        tied_limit=lambda terms: 4,
-        flops=mlp_shared.training_flops,
         reference=lambda *inputs: mlp_shared.reference(*inputs)[1:],
         scale=lambda outputs, *inputs, eps: training_rounding(*inputs, eps=eps)[1:],
-        scale_takes_eps=True,
-        exact=mlp_shared.exact,
+        **mlp_shared.TRAINING,
     )
 )
 
@@ -74,14 +67,7 @@ def matmul(inputs: Array, *parameters_and_labels: Array) -> Six:
 
 @mlp_gradients.kernel("numba", compile=True)
 def loops(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array
 ) -> Six:
     """New over ``loop``: every product is a pair of loops, and nothing is allocated inside."""
     _, dw1, db1, dw2, db2, dw3, db3 = fused_loops(inputs, w1, b1, w2, b2, w3, b3, labels)

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.forward.mlp_shared import SIZES, einsum_product, layers, matmul_product
+from einbench.forward.mlp_shared import einsum_product, layers, matmul_product
 from einbench.gradient import mlp_shared
 from einbench.gradient.mlp_shared import Seven, fused_loops
 from einbench.gradient.mlp_shared_rounding import training_rounding
@@ -42,31 +42,17 @@ mlp_logits_gradients = register(
         name="mlp_logits_gradients",
         formula="z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3; d3 = softmax(z) - onehot; "
         "d2 = (d3 W3) [o2 > 0]; d1 = (d2 W2) [o1 > 0]; dWk = dk^T o(k-1); dbk = sum_b dk",
-        inputs=mlp_shared.INPUTS,
         outputs={"logits": "batch classes", **mlp_shared.GRADIENTS},
-        sizes=SIZES,
-        terms=lambda s: s["batch"],
-        limit=lambda terms: 4,
-        tied_limit=lambda terms: 4,
-        flops=mlp_shared.training_flops,
         reference=mlp_shared.reference,
         scale=lambda outputs, *inputs, eps: training_rounding(*inputs, eps=eps),
-        scale_takes_eps=True,
-        exact=mlp_shared.exact,
+        **mlp_shared.TRAINING,
     )
 )
 
 
 @mlp_logits_gradients.kernel("loop")
 def sample_loop(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array
 ) -> Seven:
     """A Python loop over samples: forward, back, and six outer products added up."""
     refuse_bad_labels(labels, b3.shape[0])
@@ -91,14 +77,7 @@ def sample_loop(
 
 @mlp_logits_gradients.kernel("numba", compile=True)
 def loops(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array
 ) -> Seven:
     """New over ``loop``: every product is a pair of loops, and nothing is allocated inside."""
     return fused_loops(inputs, w1, b1, w2, b2, w3, b3, labels)

@@ -1,7 +1,7 @@
 """One step of stochastic gradient descent of the network 784-128-128-10 under cross-entropy.
 
-A whole training step in one call: the loss to watch, the logits to judge, and the parameters to
-go on from.
+A whole training step in one call: the loss, the logits, from which accuracy follows, and the new
+parameters.
 
     L = cross-entropy of z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3;
     Wk' = Wk - rate dL/dWk;
@@ -25,7 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.forward import mlp_shared as network
+from einbench.forward.softmax_shared import softmax_rows
 from einbench.gradient import cross_entropy, mlp_logits_gradients, mlp_shared
+from einbench.gradient.losses_shared import entropy_losses, entropy_scale, one_hot
 from einbench.gradient.mlp_shared import fused_loops
 from einbench.gradient.mlp_shared_rounding import training_rounding
 from einbench.inputs import Input, Kind
@@ -69,22 +71,14 @@ def _scale(
     batch = len(labels)
     _, logits, *new_parameters = outputs
     logits_error, *errors = training_rounding(inputs, *parameters, labels, eps=eps)
-    gaps = logits.max(axis=1, keepdims=True) - logits
-    powers = np.exp(-gaps)
-    totals = powers.sum(axis=1, keepdims=True)
-    probs = powers / totals
-    weighted = np.where(probs > 0, probs * gaps, 0).sum(axis=1)
-    label_gaps = gaps[np.arange(batch), labels]
-    slopes = probs.copy()
-    slopes[np.arange(batch), labels] -= 1
+    slopes = softmax_rows(logits) - one_hot(labels, logits)
     carried = np.sqrt(np.square(slopes * logits_error).sum(axis=1))
-    losses = np.log(totals[:, 0]) + label_gaps
-    own = 1 + label_gaps + np.log(totals[:, 0]) + weighted
+    losses, own = entropy_losses(logits, labels), entropy_scale(logits, labels)
     loss_error = np.sqrt(batch) * losses.sum() + (own + carried).sum()
     factor, mean = float(abs(rate)), reduction == "mean"
     if mean:
         factor, loss_error = factor / max(batch, 1), loss_error / max(batch, 1)
-    # |dW| from how far the step goes: the outputs are the new parameters
+    # rate |dW| is the difference of old and new parameters
     moved = [np.abs(p - new) for p, new in zip(parameters, new_parameters, strict=True)]
     stepped = [
         np.abs(p) + away + factor * error
@@ -94,10 +88,10 @@ def _scale(
 
 
 def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
-    """Whole numbers, a rate of one, and no larger a loss than the dtype can count to.
+    """Whole numbers, a rate of one, and a loss that the dtype represents exactly.
 
-    Losses of a row are multiples of 1024. Where those of all rows would be too many, some rows,
-    wherever they stand, are given the label of their largest logit, and lose nothing.
+    The loss of a row is a multiple of 1024. Where their sum would be too large, some rows, drawn at
+    random, are given the label of their largest logit, whose loss is zero.
     """
     drawn = mlp_shared.exact(rng, dtype, sizes)
     labels, forward = drawn["labels"], [drawn[name] for name in network.INPUTS]
@@ -124,25 +118,21 @@ mlp_sgd_step = register(
         name="mlp_sgd_step",
         formula="L = cross-entropy of z = relu(relu(X W1^T + b1) W2^T + b2) W3^T + b3; "
         "Wk' = Wk - rate dL/dWk; bk' = bk - rate dL/dbk",
-        inputs={**mlp_shared.INPUTS, "rate": Input("", Kind("rate", _draw_rate))},
         outputs={
             "loss": "",
             "logits": "batch classes",
-            **{
-                f"new_{name.removeprefix('d')}": axes for name, axes in mlp_shared.GRADIENTS.items()
-            },
+            **{f"new_{name[1:]}": axes for name, axes in mlp_shared.GRADIENTS.items()},
         },
-        sizes=network.SIZES,
-        terms=lambda s: s["batch"],
-        limit=lambda terms: 4,
-        tied_limit=lambda terms: 4,
-        flops=lambda s: mlp_shared.training_flops(s) + 2 * network.weight_count(s),
         reference=_reference,
         scale=_scale,
-        scale_takes_eps=True,
-        exact=_exact,
         exact_options={"reduction": "sum"},
         options={"reduction": ("mean", "sum")},
+        **mlp_shared.TRAINING
+        | {
+            "inputs": {**mlp_shared.INPUTS, "rate": Input("", Kind("rate", _draw_rate))},
+            "flops": lambda s: mlp_shared.training_flops(s) + 2 * network.weight_count(s),
+            "exact": _exact,
+        },
     )
 )
 
@@ -206,17 +196,9 @@ def _descend(parameters: Array, gradients: Array, factor: Any) -> None:
 
 @mlp_sgd_step.kernel("numba", compile=True, fastmath=frozenset({"contract"}))
 def loops(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
-    rate: Array,
-    reduction: str,
-) -> Eight:
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array,
+    rate: Array, reduction: str,
+) -> Eight:  # fmt: skip
     """New over ``loop``: every product is a pair of loops, and nothing is allocated inside."""
     logits, g1, c1, g2, c2, g3, c3 = fused_loops(inputs, w1, b1, w2, b2, w3, b3, labels)
     count = inputs.dtype.type(1 if reduction == "sum" else inputs.shape[0])

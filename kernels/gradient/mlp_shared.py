@@ -1,12 +1,12 @@
 """What the gradients of the network 784-128-128-10 under summed cross-entropy have in common.
 
-Inputs, reference, inputs of exact results, the way back through the layers of a whole batch with
-any product, and forward and back of one sample after the other as compiled loops.
+What their operations say of themselves, reference, inputs of exact results, the way back through
+the layers of a whole batch with any product, and forward and back of one sample after the other as
+compiled loops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,14 @@ import numpy.typing as npt
 
 from einbench import wide
 from einbench.forward import mlp_shared
+from einbench.forward.mlp_shared import LOOSE, Product, Six, dense, rectify, softmax_row
 from einbench.inputs import LABELS, Input
 from einbench.jit.bodies import helper
 from einbench.jit.gemm.three_layers import CHUNK
 from einbench.kernel import Sizes
 
 Array = npt.NDArray[Any]
-Six = tuple[Array, Array, Array, Array, Array, Array]
 Seven = tuple[Array, Array, Array, Array, Array, Array, Array]
-
 
 INPUTS = {**mlp_shared.INPUTS, "labels": Input("batch", LABELS)}
 GRADIENTS = {
@@ -48,13 +47,7 @@ def workspace_elements(s: Sizes) -> float:
 
 
 def backward(
-    matmul: Callable[[Array, Array], Array],
-    inputs: Array,
-    o1: Array,
-    o2: Array,
-    d3: Array,
-    w2: Array,
-    w3: Array,
+    matmul: Product, inputs: Array, o1: Array, o2: Array, d3: Array, w2: Array, w3: Array
 ) -> Six:
     """From d3 = probs - onehot back to all gradients; a unit that is off passes nothing."""
     d2 = matmul(d3, w3)
@@ -71,8 +64,8 @@ def backward(
 def reference(inputs: Array, *parameters_and_labels: Array) -> Seven:
     """Layer by layer as the formula says, in the dtype of the inputs, with wide products."""
     *parameters, labels = parameters_and_labels
-    w1, b1, w2, b2, w3, b3 = parameters
-    _, o1, _, o2, y3, d3 = mlp_shared.reference_intermediates(inputs, w1, b1, w2, b2, w3, b3)
+    _, _, w2, _, w3, _ = parameters
+    _, o1, _, o2, y3, d3 = mlp_shared.reference_intermediates(inputs, *parameters)
     d3[np.arange(len(labels)), labels] -= 1
     return y3, *backward(wide.matmul, inputs, o1, o2, d3, w2, w3)
 
@@ -83,30 +76,15 @@ def exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[
     return {**mlp_shared.exact_network(rng, dtype, sizes), "labels": labels}
 
 
-def _dense(sample: Array, weights: Array, bias: Array, outputs: Array) -> None:
-    for u in range(weights.shape[0]):
-        total = sample.dtype.type(0)
-        for f in range(weights.shape[1]):
-            total += sample[f] * weights[u, f]
-        outputs[u] = total + bias[u]
-
-
-def _relu(values: Array) -> None:
-    for u in range(values.shape[0]):
-        values[u] = max(values[u], 0)
-
-
-def _softmax_minus_onehot(logits: Array, label: int, d3: Array) -> None:
-    largest = logits[0]
-    for c in range(logits.shape[0]):
-        largest = max(largest, logits[c])
-    total = logits.dtype.type(0)
-    for c in range(logits.shape[0]):
-        d3[c] = np.exp(logits[c] - largest)
-        total += d3[c]
-    for c in range(logits.shape[0]):
-        d3[c] /= total
-    d3[label] -= logits.dtype.type(1)
+#: arguments of `Operation` that all that goes forward and back shares
+TRAINING: dict[str, Any] = {
+    **mlp_shared.FORWARD,
+    "inputs": INPUTS,
+    "independent": (),
+    "terms": lambda s: s["batch"],
+    "flops": training_flops,
+    "exact": exact,
+}
 
 
 def _back(d: Array, weights: Array, o: Array, before: Array) -> None:
@@ -127,16 +105,9 @@ def _add_outer(d: Array, o: Array, dw: Array, db: Array) -> None:
             dw[u, f] += d[u] * o[f]
 
 
-@helper(fastmath=frozenset({"reassoc", "contract"}))
+@helper(fastmath=LOOSE)
 def fused_loops(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
+    inputs: Array, w1: Array, b1: Array, w2: Array, b2: Array, w3: Array, b3: Array, labels: Array
 ) -> Seven:
     """Sample by sample, forward and back; every product is a pair of loops."""
     # per sample reads each weight twice and adds to each gradient once: bound by the
@@ -152,12 +123,13 @@ def fused_loops(
     for b in range(inputs.shape[0]):
         if not 0 <= labels[b] < classes:
             raise ValueError("labels must lie in [0, classes): count classes from 0")
-        _dense(inputs[b], w1, b1, o1)
-        _relu(o1)
-        _dense(o1, w2, b2, o2)
-        _relu(o2)
-        _dense(o2, w3, b3, logits[b])
-        _softmax_minus_onehot(logits[b], labels[b], d3)
+        dense(inputs[b], w1, b1, o1)
+        rectify(o1, o1)
+        dense(o1, w2, b2, o2)
+        rectify(o2, o2)
+        dense(o2, w3, b3, logits[b])
+        softmax_row(logits[b], d3)
+        d3[labels[b]] -= inputs.dtype.type(1)
         _back(d3, w3, o2, d2)
         _back(d2, w2, o1, d1)
         _add_outer(d1, inputs[b], dw1, db1)

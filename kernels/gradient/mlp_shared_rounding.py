@@ -22,16 +22,16 @@ def training_rounding(inputs: Array, *rest: Array, eps: float) -> Errors:
     Ed  = on Eg + ambiguous |g| / eps;
     EdW = sqrt(batch) (|d| + U)^T |o| + sqrt((Ed^2)^T o^2 + (d^2)^T Eo^2).
 
-    U is what a subnormal d may be off whatever its size, carried back by |W|: a probability of
-    1e-41 has four digits, and no more have the gradients that it leads to.
+    U is the absolute error of a subnormal d, carried back by |W|: a probability of 1e-41 has four
+    digits, and the gradients that depend on it have no more.
 
     The sums over the batch are taken block by block, for 60,000 rows of all that is carried
     would be more than a gigabyte.
     """
-    w1, b1, w2, b2, w3, b3, labels = rest
+    *parameters, labels = rest
     batch = len(labels)
     blocks = [
-        _block_sums(inputs[rows], w1, b1, w2, b2, w3, b3, labels[rows], eps=eps)
+        _block_sums(inputs[rows], parameters, labels[rows], eps=eps)
         for rows in (slice(i, i + _ROWS) for i in range(0, max(batch, 1), _ROWS))
     ]
     logits = np.concatenate([block[0] for block in blocks])
@@ -45,19 +45,11 @@ def training_rounding(inputs: Array, *rest: Array, eps: float) -> Errors:
 
 
 def _block_sums(
-    inputs: Array,
-    w1: Array,
-    b1: Array,
-    w2: Array,
-    b2: Array,
-    w3: Array,
-    b3: Array,
-    labels: Array,
-    *,
-    eps: float,
+    inputs: Array, parameters: list[Array], labels: Array, *, eps: float
 ) -> tuple[Array, list[tuple[Array, Array]]]:
     """Errors of the logits; for every gradient, sum |d| |o| and the sum of squared errors."""
-    forward = forward_rounding(inputs, w1, b1, w2, b2, w3, b3, eps=eps)
+    forward = forward_rounding(inputs, *parameters, eps=eps)
+    _, _, w2, _, w3, _ = parameters
     o1, o2, _, d3 = forward.values
     d3[np.arange(len(labels)), labels] -= 1
     e3 = forward.probs + np.abs(d3)

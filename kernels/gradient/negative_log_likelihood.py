@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from einbench import wide
 from einbench.flops import EXP_FLOPS
-from einbench.gradient.losses_shared import label_probs, one_hot, reduced
-from einbench.inputs import LABELS, PROBABILITIES, Input
+from einbench.gradient.losses_shared import PROBS_AND_LABELS, label_entries, one_hot, reduced
+from einbench.inputs import LABELS
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.pieces import piece_rows, rows_of_piece
 from einbench.jit.simd.softmax import label_log_sums
@@ -35,8 +35,8 @@ Array = npt.NDArray[Any]
 def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
     """Labels that are certain, p = 1: the loss is exactly zero, unless another entry is read.
 
-    The others are whole numbers from 2 on, in float64 beyond 2^24. No logarithm but this one is
-    a number that every library gives to the last bit.
+    The others are whole numbers from 2 on, in float64 beyond 2^24. log 1 = 0 is the only logarithm
+    that all libraries return with the same bits.
     """
     shape = (sizes["batch"], sizes["classes"])
     labels = LABELS.draw(rng, shape[:1], dtype, sizes)
@@ -48,24 +48,23 @@ def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict
 def _reference(probs: Array, labels: Array, *, reduction: str) -> Array:
     # what stands for zero is of the kernels' dtype: the wide one has smaller numbers
     least = float(wide.narrow_of(probs).smallest_subnormal)
-    return reduced(0 - np.log(np.maximum(label_probs(probs, labels), least)), reduction)
+    losses = 0 - np.log(np.maximum(label_entries(probs, labels), least))
+    return reduced(losses.sum(), losses, reduction)
 
 
 def _scale(loss: Array, probs: Array, labels: Array, *, reduction: str, eps: float) -> Array:
-    # |log p|, without a one beside it: near p = 1 a logarithm loses no digits
+    # |log p|, without adding one: near p = 1 a logarithm loses no digits
     narrow = np.finfo(np.float32 if eps > np.finfo(np.float64).eps else np.float64)
-    chosen = np.maximum(label_probs(probs, labels), float(narrow.smallest_subnormal))
-    return reduced(np.abs(np.log(chosen)), reduction)
+    chosen = np.maximum(label_entries(probs, labels), float(narrow.smallest_subnormal))
+    scales = np.abs(np.log(chosen))
+    return reduced(scales.sum(), scales, reduction)
 
 
 negative_log_likelihood = register(
     Operation(
         name="negative_log_likelihood",
         formula="L = -sum_b log max(p[b, label[b]], smallest subnormal), / batch",
-        inputs={
-            "probs": Input("batch classes", PROBABILITIES, nonfinite=(np.nan,)),
-            "labels": Input("batch", LABELS),
-        },
+        inputs=PROBS_AND_LABELS,
         outputs={"loss": ""},
         sizes={"classes": 10},
         terms=lambda s: s["batch"],
@@ -116,19 +115,20 @@ def indexed(probs: Array, labels: Array, *, reduction: str) -> Array:
     np.log(losses, out=losses)
     # not the negative, which of log 1 is a zero with a sign
     np.subtract(0, losses, out=losses)
-    return reduced(losses, reduction)
+    return reduced(losses.sum(), losses, reduction)
 
 
 @negative_log_likelihood.kernel("einsum", extra_elements=lambda s: 3 * s["batch"] * s["classes"])
 def einsum(probs: Array, labels: Array, *, reduction: str) -> Array:
     """New over ``indexed``: -Y log p, one-hot rows times logarithms, summed by einsum."""
-    # writes and reads B*C three times: one-hot rows, lifted probabilities, logarithms
+    # writes and reads B*C three times: one-hot rows, clipped probabilities, logarithms
     refuse_bad_labels(labels, probs.shape[1])
     hot = one_hot(labels, probs)
     logs = np.maximum(probs, np.finfo(probs.dtype).smallest_subnormal)
     # NaN times zero is NaN: where a row is not hot there is no logarithm but a zero
     logs = np.log(logs, out=np.zeros_like(logs), where=hot != 0)
-    return reduced(0 - np.einsum("bc,bc->b", hot, logs), reduction)
+    losses = 0 - np.einsum("bc,bc->b", hot, logs)
+    return reduced(losses.sum(), losses, reduction)
 
 
 @negative_log_likelihood.kernel("simd", compile=True, parallel=True)

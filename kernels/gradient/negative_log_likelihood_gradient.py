@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import wide
-from einbench.gradient.losses_shared import label_probs, one_hot
-from einbench.inputs import LABELS, PROBABILITIES, Input
+from einbench.gradient.losses_shared import PROBS_AND_LABELS, label_entries, one_hot
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.linked import Integers, Pointer, Scalar, linked
 from einbench.jit.pieces import rows_of_piece
@@ -36,7 +35,7 @@ def _reference(probs: Array, labels: Array, *, reduction: str) -> Array:
     # the smallest normal number of the kernels' dtype: the wide one has smaller ones
     least = float(wide.narrow_of(probs).smallest_normal)
     dprobs = np.zeros_like(probs)
-    slopes = -1 / np.maximum(label_probs(probs, labels), least)
+    slopes = -1 / np.maximum(label_entries(probs, labels), least)
     dprobs[np.arange(len(labels)), labels] = slopes
     return np.asarray(dprobs / len(labels)) if reduction == "mean" else dprobs
 
@@ -49,10 +48,7 @@ negative_log_likelihood_gradient = register(
     Operation(
         name="negative_log_likelihood_gradient",
         formula="dP[b, c] = -[c = label[b]] / max(p[b, c], smallest normal) / batch",
-        inputs={
-            "probs": Input("batch classes", PROBABILITIES, nonfinite=(np.nan,)),
-            "labels": Input("batch", LABELS),
-        },
+        inputs=PROBS_AND_LABELS,
         outputs={"dprobs": "batch classes"},
         sizes={"classes": 10},
         independent=("batch",),
@@ -122,12 +118,12 @@ def indexed(probs: Array, labels: Array, *, reduction: str) -> Array:
 )
 def ufunc(probs: Array, labels: Array, *, reduction: str) -> Array:
     """New over ``indexed``: -Y / P, one-hot rows over whole rows, so nothing is indexed."""
-    # writes and reads B*C twice more than ``indexed``: one-hot rows, lifted probabilities
+    # writes and reads B*C twice more than ``indexed``: one-hot rows, clipped probabilities
     refuse_bad_labels(labels, probs.shape[1])
     hot = one_hot(labels, probs)
-    lifted = np.maximum(probs, np.finfo(probs.dtype).smallest_normal)
+    clipped = np.maximum(probs, np.finfo(probs.dtype).smallest_normal)
     # zero over NaN is NaN: where a row is not hot nothing is divided
-    dprobs = np.divide(-1, lifted, out=np.zeros_like(lifted), where=hot != 0)
+    dprobs = np.divide(-1, clipped, out=np.zeros_like(clipped), where=hot != 0)
     if reduction == "mean":
         dprobs /= len(labels)
     return dprobs

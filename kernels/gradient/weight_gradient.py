@@ -132,7 +132,7 @@ def einsum_path(inputs: Array, dlogits: Array) -> Array:
 
 @weight_gradient.kernel("matmul")
 def matmul(inputs: Array, dlogits: Array) -> Array:
-    """New over ``einsum_path``: the GEMM asked for by its name, no path to look for."""
+    """New over ``einsum_path``: the GEMM called directly, no path to look for."""
     # reads B*F + B*U, writes U*F; BLAS reads the transpose as it lies
     return np.matmul(dlogits.T, inputs)
 
@@ -142,8 +142,8 @@ def matmul(inputs: Array, dlogits: Array) -> Array:
 )
 def unit_blocks(inputs: Array, dlogits: Array) -> Array:
     """New over ``numba``: threads take eight units each; no two add to the same sum."""
-    # the eight rows of dW stay in first-level cache while all samples pass by; X is read once
-    # per block instead of once
+    # the eight rows of dW stay in first-level cache while all samples are read; X is read
+    # once per block instead of once
     batch, features = inputs.shape
     units = dlogits.shape[1]
     dweights = np.empty((units, features), inputs.dtype)
@@ -167,7 +167,7 @@ def _sums_of_parts(s: Sizes) -> float:
 
 @weight_gradient.kernel("tiled", compile=True, parallel=True, extra_elements=_sums_of_parts)
 def tiled(inputs: Array, dlogits: Array, out: Array) -> None:
-    """New over ``numba_parallel``: blocks of sums in registers, some rows in cache at a time."""
+    """New over ``numba_parallel``: blocks of sums in registers, a block of rows in cache."""
     # reads B*F and B*U once where rows are many, sums of parts two to four times U*F
     (batch, features), units = inputs.shape, dlogits.shape[1]
     zeros = np.zeros(48, inputs.dtype)

@@ -26,7 +26,7 @@ def cpu_model() -> str | None:
 
 @functools.cache
 def third_level_bytes() -> int:
-    """Of the cache that cores share; 0 where there is none, or where asking takes a process."""
+    """Bytes of the shared cache; 0 where there is none, or where reading it takes a subprocess."""
     try:
         with open(_THIRD, encoding="ascii") as size:  # noqa: PTH123 - loads slowly
             return int(size.read().strip().removesuffix("K")) * 1024
@@ -35,7 +35,7 @@ def third_level_bytes() -> int:
 
 
 def sysctl(key: str) -> str:
-    """A fact of macOS.
+    """A value of sysctl on macOS.
 
     Raises:
         OSError: it knows no such key.

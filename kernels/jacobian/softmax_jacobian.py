@@ -34,7 +34,7 @@ prange = range  # the compiled copies see numba's
 
 
 def one_jacobian(sizes: Mapping[str, int]) -> float:
-    """Elements of the Jacobian of a batch, for kernels that keep one beside the result."""
+    """Elements of the Jacobian of a batch, for kernels with one as a temporary."""
     return sizes["batch"] * sizes["classes"] ** 2
 
 
@@ -132,7 +132,7 @@ def broadcast(probs: Array) -> Array:
 @softmax_jacobian.kernel("matmul")
 def matmul(probs: Array) -> Array:
     """New over ``broadcast``: the outer product is a column times a row, sample by sample."""
-    # the writes of ``einsum``; a product of so thin matrices is a call per sample, no GEMM
+    # the writes of ``einsum``; products of such thin matrices are a call per sample, no GEMM
     jacobian = np.matmul(-probs[:, :, None], probs[:, None, :])
     _add_to_diagonal(jacobian, probs)
     return jacobian

@@ -1,12 +1,12 @@
 """Functions that compiled bodies call: compiled with them, or once for all of them.
 
 A body is ordinary Python over the globals of its module. What is compiled is a copy of it, over
-globals in which ``prange`` is numba's, and in which what it calls is what numba knows of that:
+globals in which ``prange`` is numba's, and in which what it calls is replaced:
 
 - a function of its own module is compiled with it;
 - a `Helper`, of any module, is compiled once and linked into every body that calls it, which LLVM
   then optimises again together with the body;
-- an `Intrinsic` is instructions that Python has no words for; `einbench.jit.linked` has
+- an `Intrinsic` is emitted as instructions that Python cannot express; `einbench.jit.linked` has
   functions that a body calls by a symbol.
 """
 
@@ -63,7 +63,7 @@ def callback_of(
 
 
 class Intrinsic:
-    """What only a compiled body can call: instructions that Python has no words for.
+    """A function of compiled bodies only, emitted as instructions that Python cannot express.
 
     ``build`` makes numba's intrinsic when a body that uses it is compiled; ``source`` is the file
     that says what it does, ``also`` others, and ``calls`` a function whose own callees it
@@ -86,17 +86,17 @@ class Intrinsic:
 
     @functools.cached_property
     def sources(self) -> frozenset[str]:
-        """Files that say what it does."""
+        """Source files that it depends on."""
         others = sources_of(self._calls) if self._calls is not None else frozenset()
         return others | self._own
 
     @functools.cached_property
     def built(self) -> Any:
-        """What takes its place in a compiled body."""
+        """The numba object that replaces it in a compiled body."""
         return self._build()
 
     def __call__(self, *_: Any) -> Any:
-        """Not from Python."""
+        """Raises: it cannot be called from Python."""
         raise TypeError("an intrinsic can be called in a compiled kernel only")
 
 
@@ -117,13 +117,13 @@ class Helper:
 
     @functools.cached_property
     def built(self) -> Any:
-        """What takes its place in a compiled body."""
+        """The numba object that replaces it in a compiled body."""
         name = digest_of(self.sources)
         jit = functools.partial(jit_of, fastmath=self._fastmath)
         return jit(copy_of(self.function, name, (), range, jit))
 
     def __call__(self, *arguments: Any) -> Any:
-        """Interpreted, as it stands."""
+        """The interpreted function."""
         return self.function(*arguments)
 
 
@@ -135,7 +135,7 @@ def helper(*, fastmath: frozenset[str] | None = None) -> Callable[[Callable[...,
 def copy_for_numba(
     body: FunctionType, name: str, fastmath: frozenset[str] | None = None
 ) -> FunctionType:
-    """``body`` over globals in which helpers and intrinsics are what numba knows."""
+    """``body`` over globals in which helpers and intrinsics are replaced by numba's objects."""
     return copy_of(body, name, (), range, functools.partial(jit_of, fastmath=fastmath))
 
 
@@ -170,7 +170,7 @@ def sources_of(body: FunctionType) -> frozenset[str]:
 
 
 def digest_of(sources: frozenset[str]) -> str:
-    """Of what lies in these files: numba's disk cache looks at a body's own file alone."""
+    """Hash of these files' contents: numba's disk cache depends only on a body's own file."""
     from importlib.util import source_hash
     from pathlib import Path
 

@@ -1,10 +1,9 @@
 """Tasks that threads claim one at a time, phase after phase, inside one job of the pool.
 
-In each phase a thread claims tasks of its own share, which is the same in every call, so that what
-it reads and writes stays in its core's caches and on lines that no other thread writes to; then it
-claims what is left of others' shares, and goes on when all are done. A thread that has not claimed
-a task is not waited for: one that wakes late, or never, costs nothing but its help, and one that
-is held up leaves its share to the others.
+In each phase a thread claims tasks of its own share, the same in every call, so that what it reads
+and writes stays in its core's caches, without false sharing; then it claims tasks of other shares,
+and goes on when all are done. Only claimed tasks are waited for, not threads: one that wakes late
+delays no other, and the share of a delayed thread is claimed by the others.
 
 The counters are a flat int64 array; every counter has a cache line of its own.
 """
@@ -24,7 +23,7 @@ from einbench.jit.pool_code import yield_core
 Array = npt.NDArray[Any]
 
 _LINE = 8  # int64 in a cache line
-#: looks at a counter after which a thread that waits yields its core
+#: polls of a counter after which a waiting thread yields its core
 _YIELD_EVERY = 64
 
 
@@ -57,7 +56,7 @@ def finish_task(state: Integers, phase: int, threads: int) -> None:
 
 @helper()
 def wait_for_tasks(state: Integers, phase: int, threads: int, tasks: int) -> None:
-    """Until all tasks of the phase are done; those left are being done by other threads."""
+    """Spin until all tasks of the phase are done, the last of them by other threads."""
     waited = 0
     while read(state, phase * (1 + threads) * _LINE) < tasks:
         pause()

@@ -195,7 +195,7 @@ class Compiled:
 def _making(
     form: Callable[..., Any], results: Sequence[tuple[tuple[int, ...], np.dtype[Any]]]
 ) -> Callable[..., Any]:
-    """A form that is given memory, and makes it: of these shapes and dtypes."""
+    """A compiled form that allocates its outputs, of these shapes and dtypes."""
     if len(results) == 1:
         ((shape, dtype),) = results
 

@@ -1,4 +1,4 @@
-"""Labels index into classes; one that lies outside is refused before it is used."""
+"""Labels index into classes; one out of range is refused before it is used."""
 
 from __future__ import annotations
 

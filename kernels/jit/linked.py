@@ -51,7 +51,7 @@ Scalar = Any
 
 #: bytes of a cache line
 _LINE = 64
-#: symbols that the linker knows, each with what keeps its code alive
+#: symbols added to the linker, each with the object that keeps its code alive
 _LINKED: dict[str, Any] = {}
 
 
@@ -128,7 +128,7 @@ def _compile(
     fastmath: frozenset[str] | None,
     dtype: np.dtype[Any],
 ) -> None:
-    """Compile it and have the linker know it, before code is loaded that calls it."""
+    """Compile it and add its symbol to the linker, before code is loaded that calls it."""
     if symbol in _LINKED:
         return
     import numba

@@ -1,15 +1,15 @@
 """A worker pool whose threads spin before they sleep: a parallel loop begins in a microsecond.
 
-To wake a sleeping thread takes fifty microseconds, in a virtual machine a hundred, as long as a
-whole product of a small batch; and numba's own parallel region costs ten however many threads take
-part. So a worker spins for some `_SPINS` before it sleeps, and yields its core to other threads
-that want it, BLAS's above all.
+Waking a sleeping thread takes fifty microseconds, a hundred in a virtual machine, as long as a
+whole product of a small batch; numba's own parallel region costs ten whatever the number of
+threads. So a worker spins for `_SPINS` polls before it sleeps, and yields its core to other
+threads, such as those of BLAS.
 
-A job is so many items, taken in pieces. Each thread begins with a share of its own, the same in
-every call, so that data stay in the caches of the core that had them, and then takes what is left
-of others'. A thread that has not taken a piece is not waited for: one that comes late, or never,
-costs nothing but its help. The pool runs one job at a time: a caller that finds it busy, or is one
-of its threads, does all pieces itself.
+A job is a number of items, computed in pieces. Each thread begins with a share of its own, the same
+in every call, so that data stay in the caches of its core, and then claims pieces of other shares.
+The caller waits only for pieces that were claimed, not for threads that have claimed none. The pool
+runs one job at a time: a caller that finds it busy, or is one of its threads, does all pieces
+itself.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ from einbench.jit.pool_code import (
     yield_core,
 )
 
-#: times that a worker looks for a job before it sleeps, some hundred microseconds, and after how
-#: many it yields its core
+#: polls of a worker before it sleeps, about a hundred microseconds, and polls between two yields of
+#: its core
 _SPINS, _YIELD_EVERY = 2048, 16
 
 Words = Any  # the state, as a pointer
@@ -73,12 +73,12 @@ _THREADS: list[threading.Thread] = []
 
 @helper()
 def num_threads() -> int:
-    """How many threads would share a job, the caller among them."""
+    """How many threads would share a job, including the caller."""
     return min(asked_for(), shared()[END + 1], MOST)
 
 
-def _take(state: Words, thread: int) -> None:
-    """Pieces of one's own share, then of the others' after it."""
+def _claim_pieces(state: Words, thread: int) -> None:
+    """Claim and compute pieces: of the thread's own share first, then of the following ones."""
     function, given, total, piece, threads = (
         state[JOB], state[JOB + 1], state[JOB + 2], state[JOB + 3], state[JOB + 4]
     )  # fmt: skip
@@ -92,10 +92,10 @@ def _take(state: Words, thread: int) -> None:
                 call(function, first, min(piece, total - first), given)
 
 
-def _keep_off(state: Words, core: int) -> None:
-    """Threads that are woken now are put on other cores than the caller's.
+def _avoid_core(state: Words, core: int) -> None:
+    """Restrict the workers' affinity to other cores than the caller's before they are woken.
 
-    Linux may wake a thread on the waker's own core though another does nothing; both then share it
+    Linux may wake a thread on the waker's own core although another is idle; both then share it
     until the load is balanced, some milliseconds later. In a virtual machine of two cores a product
     of 1,000 rows, after a pause of 50 ms, took 5.0 instead of 3.0 ms in two turns of three.
     """
@@ -125,11 +125,11 @@ def _run(function: int, given: int, total: int, piece: int) -> None:
         add(state, GATE, -CLOSED)
         add(state, TICKET, 1)
         if read(state, ASLEEP) > 0:
-            _keep_off(state, own_core())
+            _avoid_core(state, own_core())
             lock(state)
             wake(state)
             unlock(state)
-        _take(state, 0)
+        _claim_pieces(state, 0)
         add(state, GATE, CLOSED)
         waited = 0
         while read(state, GATE) != CLOSED:
@@ -164,7 +164,7 @@ def _serve(thread: int) -> None:
             unlock(state)
         seen = read(state, TICKET)
         if add(state, GATE, 1) < CLOSED and thread < state[JOB + 4]:
-            _take(state, thread)
+            _claim_pieces(state, thread)
         add(state, GATE, -1)
 
 

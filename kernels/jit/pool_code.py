@@ -1,4 +1,4 @@
-"""What the pool's code says that numba has no words for: calls of addresses, and of POSIX threads.
+"""Operations of the pool that numba cannot express: calls by address, and POSIX threads.
 
 The state of the pool is a flat array of int64 behind a symbol; what different threads write has a
 cache line of its own.
@@ -39,7 +39,7 @@ _HAS_CORES = sys.platform == "linux"
 
 @functools.cache
 def symbol(part: str) -> str:
-    """What the linker knows a part of the pool by."""
+    """The linker's symbol of a part of the pool."""
     return f"einbench_pool_{part}_{digest_of(frozenset(SOURCES))}"
 
 

@@ -1,12 +1,12 @@
-"""BLAS threads that look for more work after a call, and take a core from the kernel after it.
+"""BLAS threads that spin after a call, and occupy a core that the next kernel needs.
 
-OpenBLAS's do so for some 30 ms: a parallel kernel in that time has one core less, and of two that
-take turns the one would be charged for the other. So between turns they are ended; the next call
-of BLAS, which is not on the clock, starts them anew.
+OpenBLAS's threads do so for about 30 ms: a parallel kernel in that time has one core less, and its
+time would include another kernel's threads. So they are ended between turns; the next call of BLAS,
+which is not timed, starts them anew.
 
 OpenBLAS 0.3.34, in the wheels of NumPy 2.5.5, no longer exports the function that ends them. There
-a process that measures must have said before NumPy was imported how long they look for work; a
-program that merely imports this package keeps the environment that it has.
+a process that measures must set their spin time before NumPy is imported (OPENBLAS_THREAD_TIMEOUT);
+a program that merely imports this package keeps its environment.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from einbench.jit import pool
 
 #: 2 to the power of this many ticks of the processor's clock, 4 being the least it takes
 TIMEOUT = ("OPENBLAS_THREAD_TIMEOUT", "4")
-#: threads of Python that never call BLAS: they wait for what a worker answers
+#: Python threads that never call BLAS: they wait for answers of workers
 waiting: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
-#: other threads than OpenBLAS's spin too, for less long; what spins for longer is reported as the
-#: processor time between turns
-_PATIENCE_S = 0.5
-LOOK_S = 0.002
-#: the part of a look that may be processor time of something else than spinning
-_STILL = 0.2
-#: looks in a row without any: on a busy machine a thread that spins may wait for its core
-_LOOKS = 3
+#: threads of other libraries spin for less long; those that spin for longer show in the processor
+#: time between turns
+_SETTLE_S = 0.5
+INTERVAL_S = 0.002
+#: processor time per interval, as a fraction, below which no thread spins
+_IDLE = 0.2
+#: successive intervals without any: on a busy machine a spinning thread may wait for its core
+_INTERVALS = 3
 
 
-def settle(look_s: float = LOOK_S) -> float:
-    """Return when no thread of this process runs, or patience ends; its processor time by then."""
-    end_s = time.perf_counter() + _PATIENCE_S
+def settle(interval_s: float = INTERVAL_S) -> float:
+    """Wait until no thread of this process runs, or for 0.5 s; the processor time by then."""
+    end_s = time.perf_counter() + _SETTLE_S
     still = 0
-    while still < _LOOKS and time.perf_counter() < end_s:
+    while still < _INTERVALS and time.perf_counter() < end_s:
         before_s = time.process_time()
-        time.sleep(look_s)
-        still = still + 1 if time.process_time() - before_s < _STILL * look_s else 0
+        time.sleep(interval_s)
+        still = still + 1 if time.process_time() - before_s < _IDLE * interval_s else 0
     return time.process_time()
 
 
@@ -55,21 +55,21 @@ def stop_spinning() -> None:
     """End OpenBLAS's idle threads, where no other thread of this process can be using them."""
     # OpenBLAS does this itself before a fork; a thread in the middle of a product would wait for
     # ever for the ones that are ended
-    if _alone():
+    if _no_thread_in_blas():
         for stop in _stoppers():
             stop()
 
 
-def _alone() -> bool:
-    """Whether no other thread of Python could be in a product; the pool's never are."""
+def _no_thread_in_blas() -> bool:
+    """Whether no other Python thread could be in a product; the pool's threads never are."""
     return len(set(threading.enumerate()) - pool.threads() - set(waiting)) == 1
 
 
 def restart_with_timeout() -> None:
     """Start this process anew, as it was called, where threads spin that cannot be ended.
 
-    For a command's first lines: OpenBLAS reads how long its threads look for work when NumPy is
-    imported, and then it is too late to tell.
+    For a command's first lines: OpenBLAS reads the spin time of its threads when NumPy is imported,
+    so that it cannot be set afterwards.
     """
     name, value = TIMEOUT
     if name not in os.environ and _endless():

@@ -1,7 +1,7 @@
-"""JAX: each operation as one jitted function, weights also as its users have them.
+"""JAX: each operation as one jitted function, with weights in both orders of their axes.
 
-``jax_jit`` takes weights as the suite has them, (units, features); ``jax_jit_turned`` is given them
-turned off the clock, (features, units), and gives their gradients so.
+``jax_jit`` takes weights (units, features), as the suite has them; ``jax_jit_turned`` takes them
+transposed beforehand, (features, units), as JAX's users have them, and returns such gradients.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from einbench.libraries.contestants import Given, Way, contestant
+from einbench.libraries.library_kernels import Given, Way, library_kernel
 from einbench.registry import operation
 
-#: inputs and outputs that are turned
+#: inputs and outputs that are transposed
 _LAYERS = ("w1", "w2", "w3")
 _WEIGHTS = frozenset(
     ("weights", "dweights", *(before + name for name in _LAYERS for before in ("", "d", "new_")))
@@ -68,6 +68,6 @@ for _name in (
     "negative_log_likelihood", "negative_log_likelihood_gradient", "mean_squared_error",
     "mean_squared_error_gradient", "mlp_logits_gradients", "mlp_gradients", "mlp_sgd_step",
 ):  # fmt: skip
-    contestant(_name, "jax_jit", library="jax")(partial(jitted, turned=False))
+    library_kernel(_name, "jax_jit", library="jax")(partial(jitted, turned=False))
     if _WEIGHTS.intersection(operation(_name).inputs):
-        contestant(_name, "jax_jit_turned", library="jax")(partial(jitted, turned=True))
+        library_kernel(_name, "jax_jit_turned", library="jax")(partial(jitted, turned=True))

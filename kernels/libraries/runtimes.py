@@ -1,6 +1,6 @@
-"""Runtime: whose arrays a kernel computes with, and what its process must know of it.
+"""Runtime: the library whose arrays a kernel takes, and how its process is set up.
 
-This list names libraries and imports none of them: that is done in a process of the library's own.
+The list names libraries and imports none of them: each is imported only in a process of its own.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Runtime:
-    """One library: how arrays become its own and NumPy's again, off the clock, and its process."""
+    """One library: conversion of arrays to its own and back (not timed), and process settings."""
 
     name: str
-    #: imports it cannot do without
+    #: required imports
     requires: tuple[str, ...] = ()
-    #: modules of this package in which its contestants are registered
+    #: modules of this package in which its kernels are registered
     modules: tuple[str, ...] = ()
-    #: of its process, beside the threads of every pool that asks the environment
+    #: environment variables of its process, in addition to those that set thread counts
     environment: Mapping[str, str] = field(default_factory=dict)
-    #: start(threads), once
+    #: start(threads), called once in its process
     start: Callable[[int], object] = lambda threads: None
     #: an array of the library's own, a copy
     wrap: Callable[[Array], Any] = lambda array: array
-    #: one of NumPy's, of a result or of an input that may have been changed
+    #: a NumPy array, from a result or from an input that may have been changed
     unwrap: Callable[[Any], Any] = lambda result: result
     #: whether ``wrap`` copies, so that a changed input shows in the copy alone
     copies: bool = True
-    #: what must be waited for inside the clock; None where a call is over when it returns
+    #: waits for an asynchronous result, inside the timing; None where calls are synchronous
     wait: Callable[[Any], Any] | None = None
-    #: mode(name) is entered around a whole turn: what its users set once
+    #: mode(name) is entered around a whole turn, ``inference_mode`` say
     mode: Callable[[str], AbstractContextManager[Any]] = lambda name: contextlib.nullcontext()
-    #: after every turn
+    #: called after every turn
     after: Callable[[], object] = lambda: None
-    #: when nothing of a cell is needed any more
+    #: called when a problem is finished, to free memory
     close: Callable[[], object] = lambda: None
     #: versions and threads, ready for JSON
     facts: Callable[[], Mapping[str, Any]] = dict
@@ -74,7 +74,7 @@ def runtime(name: str) -> Runtime:
 
 
 def stop_blas() -> None:
-    """OpenBLAS's threads look for more work for 30 ms after a product."""
+    """End OpenBLAS's idle threads, which spin for 30 ms after a product."""
     from einbench.jit.spinning import stop_spinning
 
     stop_spinning()
@@ -91,7 +91,7 @@ def _numpy_facts() -> dict[str, Any]:
 
 
 def blas_threads() -> int:
-    """Of the largest pool of this process."""
+    """Threads of the largest pool of this process."""
     import threadpoolctl
 
     return max((pool["num_threads"] for pool in threadpoolctl.threadpool_info()), default=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from einbench.libraries.contestants import Given, Way, contestant
+from einbench.libraries.library_kernels import Given, Way, library_kernel
 from einbench.libraries.runtimes import Array
 
 
@@ -34,18 +34,18 @@ def in_place(given: Given, table: str, name: str) -> Callable[[], Any]:
 
 
 for _op, _name in (("relu", "relu"), ("tanh", "tanh"), ("sigmoid", "logistic")):
-    contestant(_op, f"sklearn_inplace_{_name}", library="sklearn")(
+    library_kernel(_op, f"sklearn_inplace_{_name}", library="sklearn")(
         partial(in_place, table="ACTIVATIONS", name=_name)
     )
-    contestant(f"{_op}_vjp", f"sklearn_inplace_{_name}_derivative", library="sklearn")(
+    library_kernel(f"{_op}_vjp", f"sklearn_inplace_{_name}_derivative", library="sklearn")(
         partial(in_place, table="DERIVATIVES", name=_name)
     )
-contestant("softmax", "sklearn_inplace_softmax", library="sklearn")(
+library_kernel("softmax", "sklearn_inplace_softmax", library="sklearn")(
     partial(in_place, table="ACTIVATIONS", name="softmax")
 )
 
 
-@contestant("softmax", "sklearn_softmax", library="sklearn")
+@library_kernel("softmax", "sklearn_softmax", library="sklearn")
 def softmax(given: Given) -> Callable[[], Any]:
     """Of its extended mathematics."""
     from sklearn.utils.extmath import softmax
@@ -53,7 +53,7 @@ def softmax(given: Given) -> Callable[[], Any]:
     return partial(softmax, *given.inputs)
 
 
-@contestant("negative_log_likelihood", "sklearn_log_loss", library="sklearn")
+@library_kernel("negative_log_likelihood", "sklearn_log_loss", library="sklearn")
 def likelihood(given: Given) -> Way:
     """Classes are prepared as it does itself, once for all epochs."""
     from sklearn.neural_network._base import log_loss
@@ -63,7 +63,7 @@ def likelihood(given: Given) -> Way:
     return Way(partial(log_loss, classes, probs), lambda loss: [np.asarray(dtype.type(loss))])
 
 
-@contestant("mean_squared_error", "sklearn_squared_loss", library="sklearn")
+@library_kernel("mean_squared_error", "sklearn_squared_loss", library="sklearn")
 def squared_error(given: Given) -> Way:
     """Half the loss, doubled off the clock."""
     from sklearn.neural_network._base import squared_loss

@@ -1,4 +1,4 @@
-"""scikit-learn: its classifier of multilayer perceptrons, as far as it goes."""
+"""scikit-learn: its multilayer perceptron classifier, where it has the operation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from einbench.libraries.contestants import Given, Way, contestant
+from einbench.libraries.library_kernels import Given, Way, library_kernel
 from einbench.libraries.runtimes import Array
 from einbench.libraries.sklearn_layers import one_hot
 
@@ -50,19 +50,19 @@ def _reset(model: Any, given: Given) -> None:
         held[...] = named[name].T
 
 
-@contestant("mlp_forward", "sklearn_predict_proba", library="sklearn")
+@library_kernel("mlp_forward", "sklearn_predict_proba", library="sklearn")
 def predict_proba(given: Given) -> Callable[[], Any]:
     """As its users call it."""
     return partial(_model(given).predict_proba, given.inputs[0])
 
 
-@contestant("mlp_forward", "sklearn_forward_pass_fast", library="sklearn")
+@library_kernel("mlp_forward", "sklearn_forward_pass_fast", library="sklearn")
 def forward_pass_fast(given: Given) -> Callable[[], Any]:
     """Without looking at its input."""
     return partial(_model(given)._forward_pass_fast, given.inputs[0], check_input=False)
 
 
-@contestant("mlp_gradients", "sklearn_backprop", library="sklearn")
+@library_kernel("mlp_gradients", "sklearn_backprop", library="sklearn")
 def backprop(given: Given) -> Way:
     """Gradients of the mean; the sum is formed off the clock."""
     model, inputs = _model(given), given.inputs[0]
@@ -82,7 +82,7 @@ def backprop(given: Given) -> Way:
     return Way(call, arrays)
 
 
-@contestant("mlp_sgd_step", "sklearn_partial_fit", library="sklearn", without=("logits",))
+@library_kernel("mlp_sgd_step", "sklearn_partial_fit", library="sklearn", without=("logits",))
 def partial_fit(given: Given) -> Way:
     """One step in place, from where the one before led; a turn begins with the problem's own.
 

@@ -1,4 +1,4 @@
-"""PyTorch's tensors of a problem, and memory for its outputs, as its contestants are given them."""
+"""PyTorch's tensors of a problem, and memory for its outputs, as its kernels are given them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from einbench.libraries.contestants import Given, contestant
+from einbench.libraries.library_kernels import Given, library_kernel
 from einbench.problem import Problem
 
 Call = Callable[[], Any]
 
 
 class Tensors:
-    """What ways of PyTorch are made of; the library is imported here and nowhere before."""
+    """The tensors that PyTorch's kernels are made from; importing it is delayed until here."""
 
     def __init__(self, given: Given) -> None:
         import torch
@@ -30,15 +30,15 @@ class Tensors:
         return self.full(next(iter(self.given.shapes.values())))
 
     def outs(self) -> list[Any]:
-        """For all of them."""
+        """Memory for all outputs."""
         return [self.full(shape) for shape in self.given.shapes.values()]
 
     def full(self, shape: tuple[int, ...]) -> Any:
-        """Its pages are there by the time it is used, and no result of an earlier call is."""
+        """Filled with NaN: its pages are mapped before timing, and it holds no earlier result."""
         return self.torch.full(shape, float("nan"), dtype=self.dtype)
 
     def one_hot(self, labels: Any, classes: int) -> Any:
-        """Classes of labels in the dtype of the problem: its own losses take them so."""
+        """Labels one-hot in the problem's dtype, as PyTorch's losses accept them."""
         return self.torch.nn.functional.one_hot(labels, classes).to(self.dtype)
 
 
@@ -49,14 +49,14 @@ def way(
     mode: str = "inference_mode",
     applies: Callable[[Problem], bool] = lambda problem: True,
 ) -> Callable[[Callable[[Tensors], Call]], Callable[[Tensors], Call]]:
-    """Register a function of tensors that returns what is called: a way of PyTorch."""
+    """Register a function of tensors that returns the call to time, as a kernel of PyTorch."""
 
     def register(make: Callable[[Tensors], Call]) -> Callable[[Tensors], Call]:
         @functools.wraps(make)
         def of_given(given: Given) -> Call:
             return make(Tensors(given))
 
-        contestant(op, f"torch_{method}", library="torch", mode=mode, applies=applies)(of_given)
+        library_kernel(op, f"torch_{method}", library="torch", mode=mode, applies=applies)(of_given)
         return make
 
     return register

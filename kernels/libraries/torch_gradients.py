@@ -14,7 +14,7 @@ from einbench.libraries.torch_given import Call, Tensors, one_row, way
 
 @way("weight_gradient", "mm_out")
 def weights_mm(given: Tensors) -> Call:
-    """A product with the turned cotangent."""
+    """A product with the transposed cotangent."""
     inputs, dlogits = given.tensors
     return partial(given.torch.mm, dlogits.t(), inputs, out=given.out())
 
@@ -115,7 +115,7 @@ def cross_entropy_gradient_sparse(given: Tensors) -> Call:
 
 @way("negative_log_likelihood", "gather_out_log_mean")
 def likelihood_gather(given: Tensors) -> Call:
-    """The logarithm of what is chosen alone."""
+    """The logarithm of the gathered entries only."""
     probs, labels = given.tensors
     torch, least, chosen = given.torch, given.torch.finfo(given.dtype).tiny, labels[:, None]
     picked = given.full((given.batch, 1))
@@ -129,7 +129,7 @@ def likelihood_gather(given: Tensors) -> Call:
 
 @way("negative_log_likelihood", "log_nll_loss")
 def likelihood_nll_loss(given: Tensors) -> Call:
-    """As everybody writes it."""
+    """As in PyTorch's tutorials."""
     probs, labels = given.tensors
     torch, nll_loss = given.torch, given.torch.nn.functional.nll_loss
     return lambda: nll_loss(torch.log(probs), labels)
@@ -137,7 +137,7 @@ def likelihood_nll_loss(given: Tensors) -> Call:
 
 @way("negative_log_likelihood_gradient", "zero_scatter")
 def likelihood_gradient_sparse(given: Tensors) -> Call:
-    """Zeros, and what is chosen written to them."""
+    """Zeros, and the entries of the labels scattered into them."""
     probs, labels = given.tensors
     torch, least, chosen = given.torch, given.torch.finfo(given.dtype).tiny, labels[:, None]
     out, picked, share = given.out(), given.full((given.batch, 1)), -1 / given.batch

@@ -13,7 +13,7 @@ from einbench.libraries.torch_given import Call, Tensors, one_row, way
 
 @way("linear", "addmm_out")
 def linear_addmm(given: Tensors) -> Call:
-    """addmm with the weights turned."""
+    """addmm with the transposed weights."""
     inputs, weights, bias = given.tensors
     return partial(given.torch.addmm, bias, inputs, weights.t(), out=given.out())
 

@@ -1,6 +1,6 @@
 """Eager PyTorch for a whole network: the closed form, outputs and intermediates in its own memory.
 
-And autograd, as everybody writes it.
+And autograd, as in PyTorch's tutorials.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def gradients(given: Tensors) -> Call:
 
 
 def _step(given: Tensors, add: Callable[[int, Any, Any, Any, Any], None]) -> Call:
-    """By hand; ``add(place, d, o, factor, out)`` puts products on the weights at that place."""
+    """By hand; ``add(place, d, o, factor, out)`` adds products to the weights at that place."""
     torch, tensors, network = given.torch, given.tensors, _Network(given)
     labels, rate = tensors[7], float(tensors[8])
     classes = given.one_hot(labels, given.sizes["classes"])
@@ -190,14 +190,14 @@ def _autograd(given: Tensors, reduction: str) -> Callable[[], tuple[Any, Any, An
 
 @way("mlp_gradients", "autograd", mode="enable_grad")
 def gradients_autograd(given: Tensors) -> Call:
-    """As everybody writes it."""
+    """As in PyTorch's tutorials."""
     call = _autograd(given, "sum")
     return lambda: call()[2]
 
 
 @way("mlp_logits_gradients", "autograd", mode="enable_grad")
 def logits_gradients_autograd(given: Tensors) -> Call:
-    """As everybody writes it."""
+    """As in PyTorch's tutorials."""
     call = _autograd(given, "sum")
 
     def both() -> Any:

@@ -1,7 +1,7 @@
-"""Which kernels may be timed on a problem: what each is asked before the clock starts.
+"""Which kernels may be timed on a problem: the checks before timing.
 
-It can run here, passed the check, needs no more memory and time than is allowed, and is right on
-whole numbers of this very size, for which every order of summation gives the same bits.
+A kernel is admitted if it can run here, passed the check, needs no more memory and time than is
+allowed, and is right on integers of this very size, for which every order of summation is exact.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from einbench.check.sized import Kept, exact_case, judge_kept, keep
 from einbench.check.truth import Case
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
-from einbench.measure.asked import Conditions, Limits
 from einbench.measure.calls import collecting
+from einbench.measure.conditions import Conditions, Limits
 from einbench.measure.memory import peak_extra_bytes
 from einbench.measure.predict import Prediction, predict
 from einbench.measure.remote import remote
@@ -35,7 +35,7 @@ _EXTRA_CALL_S = 0.1
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage found out of a kernel: it goes on, or why it does not; its error if known."""
+    """A stage's result for a kernel: passed, or why not; its error if known."""
 
     status: Status = "ok"
     reason: str = ""
@@ -51,7 +51,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Admission:
-    """A kernel before its first exact answer; without a prediction where none was needed."""
+    """Outcome and predicted time before the exact probe; without a prediction if not admitted."""
 
     outcome: Outcome
     expected: Prediction | None = None
@@ -59,10 +59,10 @@ class Admission:
 
 @dataclass(frozen=True)
 class Answered:
-    """A kernel after its exact answer."""
+    """Outcome, time and memory after the exact probe."""
 
     outcome: Outcome
-    #: of a call here, as far as is known by now
+    #: best estimate of a call's time at this size
     expected: Prediction
     #: temporaries of a call
     peak_bytes: int | None = None
@@ -141,18 +141,18 @@ def _answered(
     made: list[object] = []
     peak_bytes, slow = None, Outcome()
     try:
-        # before the clock: a kernel may prepare for the problem, and fail at that
+        # before timing: a kernel may prepare for the problem, and may fail in that
         call = collecting(kernel, case.problem if case else problem, made)
         began_s = clock()
         with np.errstate(all="ignore"):
             if remote(kernel):
-                call()  # what it takes there is not seen from here
+                call()  # memory of another process is not measured
             elif case or expected.seconds <= _EXTRA_CALL_S:
                 traced = expected.seconds <= _TRACED_CALL_S
                 peak_bytes = peak_extra_bytes(call, traced=traced)
             took_s = clock() - began_s
             if took_s > limits.call_s and took_s > 5 * expected.seconds:
-                # small batches did not show how it grows, or tracing slowed it: ask without
+                # the prediction was too low, or tracing slowed the call: time it without tracing
                 began_s = clock()
                 call()
                 took_s = clock() - began_s

@@ -1,8 +1,8 @@
-"""Rounds in several blocks, the arrays elsewhere in each: what else differs between two runs.
+"""Rounds in several blocks, with randomised placement of the arrays in each.
 
-Rounds that follow each other are disturbed alike and share one placement of the arrays, so an
-interval from all of them as if they were independent is too narrow. Medians of blocks show how far
-a ratio wanders (the method of batch means).
+Successive rounds are correlated and share one placement of the arrays, so an interval that takes
+all of them as independent is too narrow. The spread of the medians of blocks includes what differs
+between runs (the method of batch means).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from einbench.measure.timing import (
     interleave,
 )
 
-#: blocks of short calls are over before their time
+#: short calls take less than their share of the budget: up to so many times as many blocks
 _MOST_TIMES = 4
 #: a block of short calls has no more rounds than this, so that more blocks are more rounds
 _BLOCK_ROUNDS = 30
@@ -42,7 +42,7 @@ def interleave_in_blocks(
     clock: Clock = time.perf_counter,
     keep: Callable[[object], object] = lambda output: output,
 ) -> Timing:
-    """`interleave`, several times over with a share of the budget each, put together.
+    """`interleave` in several blocks with a share of the budget each; their rounds concatenated.
 
     Where blocks take less than their share there are more of them, up to four times as many.
 
@@ -57,23 +57,23 @@ def interleave_in_blocks(
         keep: what to keep of an output.
 
     Returns:
-        A `Timing` whose ``blocks`` has the rounds of each. Whose fastest call so far is beyond
-        twice the best's takes no part in the next.
+        A `Timing` whose ``blocks`` has the rounds of each. A kernel whose fastest call so far takes
+        more than twice the best's is left out of the following blocks.
     """
     parts: list[Timing] = []
     fastest_s: dict[str, float] = {}
-    racing: list[str] | None = None
+    active: list[str] | None = None
     start_s = clock()
     while len(parts) < blocks or (
         len(parts) < _MOST_TIMES * blocks and blocks > 1 and clock() - start_s < budget_s
     ):
         block_calls = calls()
-        if racing is None:
-            racing = list(block_calls)
-        if not racing:
+        if active is None:
+            active = list(block_calls)
+        if not active:
             break
         part = interleave(
-            {name: block_calls[name] for name in racing},
+            {name: block_calls[name] for name in active},
             budget_s=budget_s / blocks,
             rng=rng,
             expected_s=fastest_s or expected_s,
@@ -84,20 +84,20 @@ def interleave_in_blocks(
             keep=keep,
         )
         parts.append(part)
-        racing = _still_racing(part, fastest_s)
+        active = _remaining(part, fastest_s)
     return _together(parts)
 
 
 def _least_rounds(blocks: int, *, first: bool) -> int:
-    """A share of what one block would have; in the first losers show that they lose."""
+    """A share of what one block would have; in the first, enough to exclude slow kernels."""
     share = math.ceil(LEAST_ROUNDS / blocks)
     return max(share, FIRST_ROUNDS) if first else share
 
 
-def _still_racing(part: Timing, fastest_s: dict[str, float]) -> list[str]:
-    """Who is not beaten clearly; ``fastest_s`` holds fastest calls and is brought up to date.
+def _remaining(part: Timing, fastest_s: dict[str, float]) -> list[str]:
+    """Kernels within LOSING_RATIO of the best; updates ``fastest_s``, the fastest calls so far.
 
-    A block in which threads waited for a core says little: the blocks before it count too.
+    The minimum is over all blocks, since in one of them threads may have waited for a core.
     """
     for name, times in part.samples.items():
         fastest_s[name] = min(float(np.nanmin(times)), fastest_s.get(name, math.inf))
@@ -122,5 +122,5 @@ def _together(parts: list[Timing]) -> Timing:
         failures=failures,
         rounds=sum(part.rounds for part in parts),
         blocks=tuple(part.rounds for part in parts),
-        beside_s=sum(part.beside_s for part in parts),
+        overhead_s=sum(part.overhead_s for part in parts),
     )

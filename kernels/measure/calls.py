@@ -1,4 +1,4 @@
-"""A kernel with a problem's inputs as a call without any: what the clock sees."""
+"""A kernel bound to a problem's inputs, as a call without arguments to be timed."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ Call = Callable[[], object]
 
 
 def bound(kernel: Kernel, problem: Problem) -> Call:
-    """What the kernel's users call, all that it prepares prepared; in a worker, timed there."""
+    """The kernel as users call it, prepared for these inputs; of a remote one, the remote call."""
     if body := remote(kernel):
         return body.bound(problem.given, problem.options)
     return partial(kernel.prepared(problem.given, problem.options), *problem.given)
 
 
 def bare(kernel: Kernel, problem: Problem) -> Call:
-    """What `einbench.auto` calls for such inputs, with nothing between."""
+    """The function that `einbench.auto` calls for such inputs, without checks around it."""
     if body := remote(kernel):
         return body.bound(problem.given, problem.options)
     return partial(kernel.entry(problem.given, problem.options), *problem.given)
 
 
 def into(kernel: Kernel, problem: Problem) -> Call:
-    """The same, writing to memory that is there already where the kernel can."""
+    """As `bare`, writing to preallocated outputs where the kernel can."""
     if remote(kernel) or not kernel.takes_out:
         return bare(kernel, problem)
     op = problem.operation

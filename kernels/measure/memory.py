@@ -12,12 +12,12 @@ import numpy as np
 
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
-#: resident memory moves by stacks and lazy counters: below this it says nothing
+#: resident memory varies by stacks and lazy counters: smaller differences are noise
 _RESIDENT_NOISE = 1 << 20
-#: and a call is big enough for it to speak from here
+#: least change of resident memory that is taken for a call's
 _RESIDENT_LEAST = 8 << 20
-#: outputs smaller than this cannot be told from the objects around them
-_TELLING_OUTPUT = 4096
+#: a smaller output is not distinguishable from the Python objects around it
+_LEAST_OUTPUT = 4096
 
 
 def peak_extra_bytes(
@@ -28,10 +28,10 @@ def peak_extra_bytes(
     What NumPy, Python and numba (through Python's allocator, its threads included) allocate
     is counted by tracemalloc, to about 10 kB. What other libraries allocate is seen only as
     resident memory, only on Linux, and only where a call takes 8 MiB or more: that count is
-    good to about 1 MiB, less is told as 0. Of the two the greater is given. Where not even the
-    output was traced and resident memory cannot speak, the answer is None. What escapes:
-    memory that a library took before the call and keeps (BLAS's packing buffers), and small
-    temporaries of such libraries beside an output that NumPy made.
+    accurate to about 1 MiB, less is reported as 0. The greater of the two is returned; None where
+    neither measures the call. Not counted: memory that a library allocated before the call and
+    keeps (BLAS's packing buffers), and small temporaries of such libraries beside an output that
+    NumPy allocated.
 
     The call runs once, and slower than without tracing: make it once beforehand, so that
     compilation does not count, and take no times meanwhile. tracemalloc is stopped afterwards
@@ -41,7 +41,7 @@ def peak_extra_bytes(
         call: takes no arguments and returns an array, or a tuple of arrays.
         output_bytes: size of what it returns; taken from that itself where None.
         traced: count with tracemalloc, which makes interpreted loops several times slower;
-            without it, resident memory alone speaks.
+            without it, only resident memory is measured.
     """
     if not traced:
         return _resident_extra_bytes(call, output_bytes)
@@ -51,7 +51,7 @@ def peak_extra_bytes(
         tracemalloc.start()
     try:
         resident_before = _resident_restart()
-        # reading files allocates too: between these two lines nothing but the call does
+        # reading files allocates too: from here to the next reading only the call allocates
         tracemalloc.reset_peak()
         before, _ = tracemalloc.get_traced_memory()
         output = call()
@@ -62,8 +62,8 @@ def peak_extra_bytes(
             tracemalloc.stop()
     out = _array_bytes(output) if output_bytes is None else output_bytes
     counted = peak - before - out
-    resident = _told_by_residence(resident_before, resident_peak, out)
-    if counted < 0 and out >= _TELLING_OUTPUT:
+    resident = _from_resident(resident_before, resident_peak, out)
+    if counted < 0 and out >= _LEAST_OUTPUT:
         return resident
     return max(counted, resident or 0, 0)
 
@@ -74,10 +74,10 @@ def _resident_extra_bytes(call: Callable[[], object], output_bytes: int | None) 
     output = call()
     peak = _status_bytes("VmHWM")
     out = _array_bytes(output) if output_bytes is None else output_bytes
-    return _told_by_residence(before, peak, out)
+    return _from_resident(before, peak, out)
 
 
-def _told_by_residence(before: int | None, peak: int | None, out: int) -> int | None:
+def _from_resident(before: int | None, peak: int | None, out: int) -> int | None:
     if before is None or peak is None or peak - before < _RESIDENT_LEAST:
         return None
     extra = peak - before - out

@@ -1,7 +1,7 @@
-"""The same arrays elsewhere in memory: where they lie changes times by a few percent.
+"""Randomised placement of arrays in memory, which changes times by a few percent.
 
-A program that calls a kernel has its arrays at other addresses than the one that chose it had, and
-small arrays that share a cache set or straddle a line make one kernel slower and not the next.
+The arrays of a later call have other addresses than those that a kernel was chosen with; conflicts
+in a cache set and accesses across a line slow some kernels and not others.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-#: of larger inputs a copy costs more than it tells
+#: larger inputs are not copied: the copy would take longer than the effect is worth
 MOST_BYTES = 8 << 20
-#: what allocators align to, and the span of addresses that caches tell apart
+#: alignment of allocators, and the period of cache-set indices (a page)
 _ALIGNMENT, _PAGE = 16, 4096
 
 
@@ -33,10 +33,10 @@ def randomise_placement(arrays: Sequence[Array], rng: np.random.Generator) -> tu
 def _moved(array: Array, rng: np.random.Generator) -> Array:
     if not (array.flags.c_contiguous or array.flags.f_contiguous):
         return array
-    room = np.empty(array.nbytes + 2 * _PAGE, np.uint8)
+    buffer = np.empty(array.nbytes + 2 * _PAGE, np.uint8)
     wanted = _ALIGNMENT * int(rng.integers(_PAGE // _ALIGNMENT))
-    start = (wanted - room.ctypes.data) % _PAGE
-    flat = room[start : start + array.nbytes].view(array.dtype)
+    start = (wanted - buffer.ctypes.data) % _PAGE
+    flat = buffer[start : start + array.nbytes].view(array.dtype)
     moved = flat.reshape(array.shape, order="C" if array.flags.c_contiguous else "F")
     moved[...] = array
     moved.flags.writeable = False

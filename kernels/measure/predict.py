@@ -43,10 +43,10 @@ def predict(
     known: Prediction | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Prediction:
-    """Grow the batch tenfold from what is known until the answer is sure, or too slow.
+    """Grow the batch tenfold until the prediction is decisive, or the call too slow.
 
-    A prediction below ``limit_s`` is sure, because overhead can only make it too high. One
-    above it is tried at ten times the batch as long as that call itself stays below
+    A prediction below ``limit_s`` is reliable, because overhead can only make it too high. One
+    above it is refined at ten times the batch as long as that call itself stays below
     ``limit_s``.
     """
 

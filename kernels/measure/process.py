@@ -1,4 +1,4 @@
-"""The other end of a worker: a process to ask, with patience that ends."""
+"""A worker's process, seen from its parent: requests and answers, with a timeout."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from einbench.libraries.runtimes import Runtime
 from einbench.measure.results import raise_again
 from einbench.plugins import loaded_here
 
-#: of pools that ask the environment: BLAS and OpenMP, numba, XLA
+#: environment variables of thread pools: BLAS and OpenMP, numba, XLA
 _THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NPROC",
 )  # fmt: skip
-#: importing PyTorch from a cold disk, and compiling with it
-PATIENCE_S = 300.0
-#: for a process to end by itself; one that is busy with a call is not waited for
-_GOODBYE_S = 5.0
+#: long enough to import PyTorch from a cold disk and compile with it
+TIMEOUT_S = 300.0
+#: seconds for an idle process to exit by itself before it is killed
+_EXIT_S = 5.0
 
 
 class WorkerEnded(Exception):  # noqa: N818 - a state of a process, not a mistake of the caller
-    """A worker's process is gone, and why."""
+    """A worker's process has ended; the message says why."""
 
 
 class Process:
-    """A worker's process; nothing of it is left after ``close``."""
+    """A worker's process; ``close`` ends it."""
 
-    def __init__(self, library: Runtime, threads: int, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, library: Runtime, threads: int, timeout_s: float = TIMEOUT_S) -> None:
         """Start it, and wait until its library is imported.
 
         Raises:
             WorkerEnded: it did not start.
             Exception: what importing the library raised.
         """
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._busy = False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         environment = {key: v for key, v in os.environ.items() if key != "PYTHONSAFEPATH"}
         environment |= dict.fromkeys(_THREADS, str(threads)) | dict(library.environment)
-        # modules are found where they are found here, and not beside the module that is run
+        # the same sys.path as here, without the folder of the module that is run
         environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of our own
             [sys.executable, "-P", "-m", "einbench.measure.worker", library.name, str(threads),
@@ -78,7 +78,7 @@ class Process:
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - it is a pipe
         self._busy = True
-        # where the process is gone, its answer says so
+        # where the process has ended, reading its answer raises
         with contextlib.suppress(BrokenPipeError, ValueError):
             stdin.write(json.dumps({"do": do, **fields}) + "\n")
             stdin.flush()
@@ -86,17 +86,17 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked anything more: not where its last answer was not waited for."""
+        """Whether it accepts requests: not after a timeout or an interrupt, nor once it ended."""
         return not self._busy and self._process.poll() is None
 
     def close(self) -> None:
-        """End the process, politely where it listens."""
+        """Close its stdin and wait; kill it if it is busy or does not exit."""
         process = self._process
         with contextlib.suppress(BrokenPipeError):
             if process.stdin is not None:
                 process.stdin.close()
         try:
-            process.wait(0 if self._busy else _GOODBYE_S)
+            process.wait(0 if self._busy else _EXIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -105,16 +105,14 @@ class Process:
 
     def _answer(self, asked: str) -> Mapping[str, Any]:
         try:
-            line = self._answers.get(timeout=self._patience_s)
+            line = self._answers.get(timeout=self._timeout_s)
         except queue.Empty:
             self._process.kill()
-            raise WorkerEnded(
-                f"no answer within {self._patience_s:.0f} s (asked {asked})"
-            ) from None
+            raise WorkerEnded(f"no answer within {self._timeout_s:.0f} s (asked {asked})") from None
         self._busy = False
         if line is None:
             status = self._process.wait()
-            raise WorkerEnded(f"died with status {status} (asked {asked}): {self._last_words()}")
+            raise WorkerEnded(f"died with status {status} (asked {asked}): {self._last_log_line()}")
         reply: Mapping[str, Any] = json.loads(line)
         if "raised" in reply:
             raise_again(reply["raised"])
@@ -127,7 +125,7 @@ class Process:
                 self._answers.put(line)
         self._answers.put(None)
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         self._log.seek(0)
         lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].strip() if lines else "it left no words"
+        return lines[-1].strip() if lines else "nothing in its log"

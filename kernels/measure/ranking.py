@@ -1,6 +1,6 @@
 """ratio[r] = sample_kernel[r] / sample_best[r]: medians, intervals, the winner and its ties.
 
-Intervals speak of this process alone: identical code in another process can differ by more.
+Intervals are within this process: between processes identical code can differ by more.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _STUDENT_T = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.3
 
 @dataclass(frozen=True)
 class Summary:
-    """What the samples of one kernel say; times in seconds per call."""
+    """Statistics of one kernel's samples; times in seconds per call."""
 
     median_s: float
     #: 95 % interval of the median; with ``few`` samples the least and the greatest of them
     low_s: float
     high_s: float
-    #: rounds the kernel took part in
+    #: rounds in which the kernel was timed
     count: int
     #: too few samples for an interval
     few: bool
@@ -70,10 +70,9 @@ def rank(
     """The best median wins, and of those that tie with it the simplest.
 
     A kernel ties where the lower 95 % bound of its median within-round ratio to the best is
-    below 1.02, and its median below 1.10, and the ratio of their medians as well: an interval as
-    wide as that, around a larger median, shows a disturbed measurement and no tie, and so do few
-    rounds in which the best was disturbed. The order of ``samples`` is the order of registration,
-    simplest first.
+    below 1.02, and its median and the ratio of their medians are below 1.10: a wider interval
+    around a larger median means a disturbed measurement and no tie, as do few rounds in which the
+    best was disturbed. The order of ``samples`` is the order of registration, simplest first.
 
     Args and raises: as `summarise`.
     """
@@ -99,11 +98,11 @@ def summarise(
 ) -> dict[str, Summary]:
     """Median, interval and ratios of every kernel.
 
-    Intervals of the ratio to the best reach as far as the medians of blocks say, where those
-    wander further than rounds within a block.
+    Intervals of the ratio to the best are the union with the interval from block medians, which
+    vary more than rounds within a block.
 
     Args:
-        samples: name -> seconds per call, one a round, NaN where the kernel took no part.
+        samples: name -> seconds per call, one a round, NaN where the kernel was not timed.
         baseline: the kernel speed-ups are measured against; they are None without it.
         rng: draws the bootstrap's resamples; by default always the same.
         blocks: rounds of each block, where they were taken in several.
@@ -146,7 +145,7 @@ def summarise(
 def _across_blocks(ratios: Array, blocks: Sequence[int]) -> tuple[float, float] | None:
     """exp(mean +- t s / sqrt(n)) of log block medians: the 95 % interval by batch means.
 
-    None where a kernel took part in fewer than three blocks: it lost clearly.
+    None where a kernel has fewer than three blocks, as one that is far slower than the best.
     """
     parts = np.split(ratios, np.cumsum(blocks)[:-1]) if len(blocks) else []
     logs = [math.log(np.median(_taken(part))) for part in parts if _taken(part).size]
@@ -163,8 +162,8 @@ class _Bootstrap:
 
     The median of a resample depends only on which sorted samples end up in its middle. The
     k-th smallest of n uniform numbers is Beta(k, n + 1 - k), and given it the next one is the
-    smallest of n - k uniform above it: so the middle is drawn at once instead of resampling
-    n values and sorting them, at the same distribution and a hundredth of the time.
+    smallest of n - k uniform above it: so the middle is drawn directly, without resampling
+    n values and sorting them: the same distribution in a hundredth of the time.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -204,7 +203,7 @@ def _checked(name: str, times: Sequence[float], samples: Samples) -> Array:
     if array.size != rounds:
         raise ValueError(
             f"samples of {name!r}: expected {rounds} rounds, as the first kernel has, "
-            f"got {array.size}; put NaN where a kernel took no part"
+            f"got {array.size}; put NaN where a kernel was not timed"
         )
     if not taken.size or not taken.min() > 0:
         raise ValueError(f"samples of {name!r}: expected at least one, all above 0 seconds")
@@ -218,8 +217,8 @@ def _taken(times: Array) -> Array:
 def _speedup(within_rounds: Array, of_medians: float) -> float | None:
     """The median of ratios within rounds; with few rounds in common, the ratio of medians.
 
-    A slow baseline takes part in a round or three: their luck would decide, and a kernel could
-    come out with a smaller speed-up than one it beats.
+    A slow baseline is timed in one to three rounds: their noise would dominate, and a kernel could
+    get a smaller speed-up than a slower one.
     """
     if within_rounds.size >= FEWEST_SAMPLES:
         return float(np.median(within_rounds))

@@ -1,7 +1,7 @@
-"""A kernel that is called in a worker, as every other kernel is called here.
+"""A kernel that is called in a worker process, with the interface of a local kernel.
 
-What it does there is seen here: a changed input is changed, a result is new memory where it was
-new there, what it raises is raised, and where its process dies that is the reason.
+Its effects are reproduced here: changed inputs are copied back, a result aliases what it aliased
+there, exceptions are raised again, and if the process dies that is the reason of the failure.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from einbench.measure.workers import Workers
 Array = npt.NDArray[Any]
 
 
-def hosted(kernels: Iterable[Kernel], workers: Workers, isolate: bool = False) -> list[Kernel]:
-    """Kernels as they are where they run here, else called in a worker; all where isolated."""
+def in_workers(kernels: Iterable[Kernel], workers: Workers, isolate: bool = False) -> list[Kernel]:
+    """Local kernels unchanged, the others as `Remote`; all as `Remote` where isolated."""
     return [k if k.here and not isolate else replace(k, body=Remote(workers, k)) for k in kernels]
 
 
 def remote(kernel: Kernel) -> Remote | None:
-    """The body of a kernel that is called in a worker; None of any other."""
+    """The body of a kernel that is called in a worker; None for any other."""
     return kernel.body if isinstance(kernel.body, Remote) else None
 
 
@@ -53,16 +53,16 @@ class Remote:
         self.without = kernel.without
         self.compile_s = None
         self.prepare_s: float | None = None
-        #: why its process has died, where it has
+        #: why its process has died; empty while it has not
         self.ended = ""
-        self._bound: BoundThere | None = None
+        self._bound: RemoteCall | None = None
 
     def files(self) -> frozenset[str]:
-        """Those of the kernel itself."""
+        """Source files of the kernel itself."""
         return self._kernel.body.files()
 
     def why_unavailable(self) -> str:
-        """The library is not there, or no other process can be given the kernel."""
+        """The library is missing, or the kernel cannot be sent to another process."""
         try:
             library: Runtime = runtime(self._kernel.runtime)
         except ValueError as problem:
@@ -70,7 +70,7 @@ class Remote:
         return library.reason or self._kernel.body.why_unavailable()
 
     def __call__(self, *arrays: Array, out: Any = None, **options: str) -> Any:
-        """One call there, with these arrays."""
+        """One call in the worker, with these arrays."""
         outs = () if out is None else out if isinstance(out, tuple) else (out,)
         given = (*arrays, *outs) if self.takes_out else arrays
         strict = any(f[0] == "error" and issubclass(RuntimeWarning, f[2]) for f in warnings.filters)
@@ -80,11 +80,11 @@ class Remote:
                 answer = process.ask(
                     "call", kernel=self.key, memory=memory, places=where, options=dict(options),
                     outs=len(given) - len(arrays), errors=np.geterr(), strict=strict,
-                    results=self._workers.room(0),
+                    results=self._workers.buffer(0),
                 )  # fmt: skip
             finally:
                 if process.alive:
-                    self._workers.take_back(given)
+                    self._workers.copy_back(given)
             result = self._workers.decoded(process, answer, self._decoder, arrays)
         if out is None:
             return result
@@ -93,41 +93,41 @@ class Remote:
         return out
 
     def prepared(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
-        """A function that calls it there."""
+        """A function that calls it in the worker."""
         return partial(self, **options) if options else self
 
     def entry(
         self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
     ) -> Function:
-        """The same."""
+        """As `prepared`; with ``out`` the last argument is memory for the result."""
         if out is None:
             return self.prepared(arrays, options)
         return lambda *given: self(*given[:-1], out=given[-1], **options)
 
-    def bound(self, arrays: Sequence[Array], options: Mapping[str, str]) -> BoundThere:
-        """A call with these arrays that is timed there."""
-        bound = BoundThere(self, self._workers, tuple(arrays), dict(options))
+    def bound(self, arrays: Sequence[Array], options: Mapping[str, str]) -> RemoteCall:
+        """A call with these arrays that is timed in the worker."""
+        bound = RemoteCall(self, self._workers, tuple(arrays), dict(options))
         if self._bound is None or not self._bound.serves(bound):
             self._bound = bound
         return self._bound
 
     def ready(self) -> None:
-        """Its process has the kernel.
+        """Start the process and send the kernel.
 
         Raises:
-            Refused: no other process can be given it.
+            Refused: it cannot be sent to another process.
         """
         with suppress(WorkerEnded, ImportError), self.running():
             pass
 
     @property
     def key(self) -> str:
-        """Of the kernel, among all that a process is given."""
+        """Identifies the kernel in its process."""
         return f"{self._kernel.operation.name}[{self._kernel.method}]"
 
     @contextmanager
     def running(self) -> Iterator[Process]:
-        """The process, which has the kernel by then; how it died is kept."""
+        """The process, with the kernel loaded; records why it died, if it does."""
         try:
             yield self._started()
         except WorkerEnded as problem:
@@ -145,8 +145,8 @@ class Remote:
         return process
 
 
-class BoundThere:
-    """A kernel with its arguments in a worker: prepared with the first result, then timed."""
+class RemoteCall:
+    """A kernel bound to its arguments in a worker: prepared with the first result, then timed."""
 
     def __init__(
         self, remote: Remote, workers: Workers, arrays: tuple[Array, ...], options: dict[str, str]
@@ -159,11 +159,11 @@ class BoundThere:
         self._bound: tuple[Process, int] | None = None
 
     def __call__(self) -> Any:
-        """What one call gives."""
+        """The result of one call."""
         return self.result()
 
     def timed(self, calls: int, warm: bool) -> float:
-        """Seconds of a call on the worker's clock, both processes quiet before."""
+        """Seconds of a call on the worker's clock; no thread of either process spins before it."""
         with self._remote.running() as process:
             if self._bound != (process, self._workers.generation):
                 self._bind(process)
@@ -172,18 +172,20 @@ class BoundThere:
         return float(answer["call_s"])
 
     def result(self) -> Any:
-        """Of one more call; of the first, where it is not prepared yet."""
+        """The result of one more call; of the first, where it is not prepared yet."""
         with self._remote.running() as process:
             if self._bound != (process, self._workers.generation):
                 answer = self._bind(process)
             else:
-                answer = process.ask("result", key=self._remote.key, results=self._workers.room(0))
+                answer = process.ask(
+                    "result", key=self._remote.key, results=self._workers.buffer(0)
+                )
             found = self._workers.decoded(process, answer, ResultDecoder(), self._arrays)
         without = self._remote.without
         return Incomplete(found, without) if without else found
 
-    def serves(self, other: BoundThere) -> bool:
-        """Whether it is the same call."""
+    def serves(self, other: RemoteCall) -> bool:
+        """Whether the other is the same call: identical arrays and options."""
         same = len(self._arrays) == len(other._arrays) and self._options == other._options
         return same and all(map(is_, self._arrays, other._arrays))
 
@@ -191,7 +193,7 @@ class BoundThere:
         memory, where, stamp = self._workers.put(self._arrays)
         answer = process.ask(
             "bind", key=self._remote.key, kernel=self._remote.key, memory=memory, places=where,
-            stamp=stamp, options=self._options, results=self._workers.room(0),
+            stamp=stamp, options=self._options, results=self._workers.buffer(0),
         )  # fmt: skip
         self._bound = process, self._workers.generation
         self._remote.prepare_s = float(answer["prepare_s"])

@@ -1,6 +1,6 @@
-"""What a kernel returned, for another process: numbers in shared memory, the rest as JSON.
+"""Results of kernels between processes: numbers in shared memory, the description as JSON.
 
-Memory that is not new is described as what it is: an input's, or that of an earlier result.
+Memory that is not new is described as an alias of an input or of an earlier result.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Words = dict[str, Any]
 
-#: results whose memory a worker remembers, so that one that comes again is known
+#: earlier results that a worker keeps, to recognise aliases of them
 _MOST, _MOST_BYTES = 8, 64_000_000
 
 
 class ResultEncoder:
-    """In the worker: results become words and bytes."""
+    """In the worker: a result to its description and its arrays."""
 
     def __init__(self) -> None:
         self._earlier: dict[int, Array] = {}
@@ -33,7 +33,7 @@ class ResultEncoder:
         return self._words(result, inputs, arrays), arrays
 
     def forget(self) -> None:
-        """Earlier results are another kernel's."""
+        """Drop earlier results: the next are another kernel's."""
         self._earlier.clear()
 
     def _words(self, value: Any, inputs: Sequence[Array], arrays: list[Array]) -> Words:
@@ -72,7 +72,7 @@ class ResultEncoder:
 
 
 class ResultDecoder:
-    """In the process that asked: the same result, in memory of its own where it was new."""
+    """In the requesting process: the same result, in new memory where it was new."""
 
     def __init__(self) -> None:
         self._earlier: weakref.WeakValueDictionary[int, Array] = weakref.WeakValueDictionary()
@@ -113,7 +113,7 @@ class ResultDecoder:
 
 
 def _again(earlier: Array | None, array: Array) -> Array:
-    """The earlier result's memory with the numbers of the new one."""
+    """The earlier result's memory, overwritten with the new numbers."""
     if earlier is None or earlier.dtype != array.dtype or earlier.size < array.size:
         return array
     if earlier.shape == array.shape:
@@ -128,7 +128,7 @@ def _within(
     given: Array, words: Mapping[str, Any], dtype: np.dtype[Any], shape: tuple[int, ...],
     array: Array,
 ) -> Array:  # fmt: skip
-    """The same part of the input here, where it lies in it; else the numbers alone."""
+    """The view of the input here that the result was there; else the numbers in new memory."""
     low, high = np.lib.array_utils.byte_bounds(given)
     first, strides = given.ctypes.data + words["beyond"], tuple(words["strides"])
     reach = [(n - 1) * s for n, s in zip(shape, strides, strict=True)]
@@ -137,18 +137,18 @@ def _within(
     if 0 in shape or begin < low or end > high:
         return array
     memory: Any = (ctypes.c_char * (high - low)).from_address(low)
-    memory.owner = given  # it lives as long as what looks at it
+    memory.owner = given  # keeps the input alive as long as its views
     return np.ndarray(shape, dtype, memory, first - low, strides)
 
 
 def raised(problem: BaseException) -> Words:
-    """An exception in words."""
+    """An exception as JSON: its type's name and message."""
     lines = str(problem).strip()
     return {"type": type(problem).__name__, "message": lines}
 
 
 def raise_again(words: Mapping[str, Any]) -> None:
-    """What a kernel raised in its worker: the same type where Python has it, else one so named."""
+    """Raise the same builtin type again, else a new type of that name."""
     import builtins
 
     known: Any = getattr(builtins, words["type"], None)

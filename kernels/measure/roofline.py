@@ -1,7 +1,7 @@
-"""best_s = max(flops / peak FLOP/s, bytes / bandwidth): what this machine could do at best.
+"""best_s = max(flops / peak FLOP/s, bytes / bandwidth): the roofline model of this machine.
 
-Both roofs are measured here and now, with what NumPy offers. FLOPs are the operation's, so
-that wasted arithmetic earns a kernel nothing; an exp, log or tanh counts
+Both ceilings are measured at run time with NumPy functions. FLOPs are the operation's, so that
+redundant arithmetic does not raise a kernel's fraction; an exp, log or tanh counts
 ``einbench.flops.EXP_FLOPS`` = 16 of them. Bytes are the compulsory traffic: every input read
 once, every output written once.
 """
@@ -24,27 +24,27 @@ from einbench.operation import Operation
 
 Bytes = npt.NDArray[np.uint8]
 
-#: a working set beyond this is main memory's (or that of a huge cache) like any larger one
+#: larger working sets are measured at this size, which is beyond most caches
 _GREATEST_LOG2 = 28
-#: and one below this lies in the first cache, where calls cost more than traffic
+#: smaller ones at this size: in first-level cache call overhead exceeds traffic
 _LEAST_LOG2 = 16
 #: below this the overhead of calls and of handing work to threads outweighs the traffic
 _SMALL_BYTES = 1 << 20
-#: mixes of reads and writes are told apart by eighths
+#: ratios of writes to reads are rounded down to eighths
 _MIXES = 8
 #: a run of passes is at least this long
 _RUN_S = 1e-3
-#: measurements of a roof that a kernel seems to exceed
+#: measurements of a ceiling that a kernel seems to exceed
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """The roofs of one machine at one number of threads, measured when first asked for.
+    """The ceilings of one machine at one number of threads, measured when first needed.
 
-    Make one per comparison and keep it no longer: a machine's speed drifts. A working set is
-    measured at the next lower power of two, with the next lower eighth of writes, because
-    smaller sets and fewer writes are not slower: a roof may be a little high, not low.
+    Make one per comparison, since a machine's speed drifts. A working set is measured at the next
+    lower power of two, with the next lower eighth of writes; smaller sets and fewer writes are
+    not slower, so a ceiling may be slightly high, not low.
     """
 
     threads: int
@@ -52,7 +52,7 @@ class Roofline:
     peaks: dict[str, float] = field(default_factory=dict)
     #: (log2 of the bytes, eighths of them written) -> bytes/s
     bandwidths: dict[tuple[int, int], float] = field(default_factory=dict)
-    #: whether every call writes to memory of its own, and not to what the one before left
+    #: whether every call allocates its output, rather than reuse the previous one's memory
     fresh: bool = True
 
     def best_s(self, operation: Operation, sizes: Mapping[str, int], dtype: Any) -> float:
@@ -71,20 +71,20 @@ class Roofline:
     ) -> float:
         """best_s / median_s: about 1 for a kernel that could not be faster here.
 
-        More than 1 says that a roof was measured while the machine was busy: it is measured
-        again, and the higher one kept. What is above 1 even then is told as it is.
+        Above 1 a ceiling was measured while the machine was busy: it is measured again, and the
+        higher value kept. A fraction still above 1 is reported as it is.
         """
         for _ in range(_ATTEMPTS):
             best_s = self.best_s(operation, sizes, dtype)
             if best_s <= median_s:
                 break
-            self._raise_roofs(operation, sizes, np.dtype(dtype))
+            self._raise_ceilings(operation, sizes, np.dtype(dtype))
         return self.best_s(operation, sizes, dtype) / median_s
 
-    def _raise_roofs(
+    def _raise_ceilings(
         self, operation: Operation, sizes: Mapping[str, int], dtype: np.dtype[Any]
     ) -> None:
-        """Measure again what limits the operation; the higher value stays."""
+        """Measure again the ceiling that limits the operation; keep the higher value."""
         flops_s = operation.flops(sizes) / self._peak(dtype)
         if flops_s == self.best_s(operation, sizes, dtype):
             again = peak_flops(dtype, self.threads)
@@ -123,8 +123,8 @@ def peak_flops(dtype: npt.DTypeLike, threads: int, budget_s: float = 0.2) -> flo
     """2 n^3 / t, the best of several matrix products of n x n, in FLOP/s.
 
     n doubles until a product takes 2 ms: long enough for all threads to be at work, short
-    enough to be repeated. The first product at each size is a warm-up. One thread has its
-    turn too: on a busy machine BLAS threads that wait for each other can be slower.
+    enough to be repeated. The first product at each size is a warm-up. One thread is measured
+    too: on a busy machine BLAS threads that wait for each other can be slower.
     """
     counts = {1, threads}
     return max(_peak_flops(dtype, count, budget_s / len(counts)) for count in counts)
@@ -158,13 +158,12 @@ def bandwidth(
 ) -> float:
     """(read + written) / t in bytes/s at this working set, the best of 1 thread and of all.
 
-    What is both read and written is copied, the rest of the reads goes through ``max`` and the
-    rest of the writes through ``fill``: of NumPy's functions those that wait for memory most.
-    Where outputs are fresh, as those of kernels that are given no ``out``, every run pays for its
-    new pages where the allocator takes them from the system. Short passes are repeated within a
-    run, and what the same calls cost on a byte each is taken off: no kernel pays NumPy's overhead
-    for traffic. Where runs outlast the budget three are made all the same: the first one on a
-    virtual machine may find memory that the host has not given it yet.
+    Equal numbers of reads and writes are a copy, remaining reads are ``max`` and remaining writes
+    ``fill``, the NumPy functions most bound by memory. With fresh outputs, as of kernels without
+    ``out``, every run includes the page faults of new memory. Short passes are repeated within a
+    run, and the overhead of the same calls on one byte is subtracted. At least three runs are made
+    even beyond the budget: the first on a virtual machine may touch memory that the host has not
+    mapped yet.
     """
     source = np.full(read_bytes, 1, np.uint8)
     counts = {1}
@@ -207,12 +206,12 @@ def _pass_s(
         best_s = min(best_s, run_s / passes)
     if passes == 1:
         return best_s
-    # both were measured at different moments: an overhead that looks like most of a pass is not
+    # measured at different moments: at most half of a pass is taken for overhead
     return best_s - min(_overhead_s(source.size, write_bytes), best_s / 2)
 
 
 def _overhead_s(read_bytes: int, write_bytes: int) -> float:
-    """Seconds that the calls of one pass take beside their traffic."""
+    """Overhead of the calls of one pass, in seconds: on arrays of one byte."""
     passes = 200
     both = min(read_bytes, write_bytes, 1)
     source = np.ones(both + (read_bytes > write_bytes), np.uint8)
@@ -230,7 +229,7 @@ def _traverse(source: Bytes, target: Bytes, passes: int) -> None:
     both = min(source.size, target.size)
     copied, read = source[:both], source[both:]
     written, filled = target[:both], target[both:]
-    # one call reads a small set many times, where many calls would show their overhead
+    # a small set is read many times by one call: many calls would measure their overhead
     at_once = passes if source.size + target.size < _SMALL_BYTES else 1
     for _ in repeat(None, passes):
         if both:

@@ -29,10 +29,10 @@ from einbench.measure.admit import (
     failure,
     judge,
 )
-from einbench.measure.asked import Conditions, Limits
 from einbench.measure.blocks import interleave_in_blocks
 from einbench.measure.calls import bare, bound, into, or_raising
-from einbench.measure.guests import admit_guest, as_turns
+from einbench.measure.conditions import Conditions, Limits
+from einbench.measure.library import admit_library_kernel, as_turns
 from einbench.measure.placement import randomise_placement
 from einbench.measure.predict import Prediction
 from einbench.measure.ranking import Ranking, rank
@@ -46,7 +46,7 @@ Predictions = Mapping[str, Prediction]
 
 @dataclass(frozen=True)
 class Results:
-    """What became of the kernels."""
+    """The outcomes of all kernels of a problem."""
 
     #: one for each kernel of the operation
     records: list[Record]
@@ -57,8 +57,8 @@ class Results:
 
 
 @dataclass(frozen=True)
-class _Race:
-    """The kernels that went on the clock, by method."""
+class _Timed:
+    """The kernels that were timed, by method."""
 
     timing: Timing | None = None
     timing_s: float = 0.0
@@ -74,7 +74,7 @@ class _Findings:
 
     admissions: Mapping[str, Admission]
     answers: Mapping[str, Answered]
-    race: _Race
+    timed: _Timed
     known: Predictions
 
 
@@ -89,14 +89,14 @@ def run(
     compiled_s: Mapping[str, float] | None = None,
     kernels: Mapping[str, Kernel] | None = None,
 ) -> Results:
-    """A record for every kernel, whatever became of it.
+    """A record for every kernel, whatever its outcome.
 
     Args:
         problem: with its inputs.
         conditions: how kernels are called.
         verdicts: of the check on small draws, by method.
         known: what calls took at smaller batches, by method.
-        roofline: without one, records say nothing of what the machine could do at best.
+        roofline: None leaves the fraction of the roofline out of the records.
         limits: what it may cost.
         clock: the only source of time, in seconds.
         compiled_s: seconds of compiling that were spent before, by method, and do not count.
@@ -114,26 +114,28 @@ def run(
     answers = answer_exactly(problem, kernels, conditions, passed, limits, clock)
     expected = {method: answered.expected for method, answered in answers.items()}
     runnable = {method: expected[method] for method, a in answers.items() if a.outcome.passed}
-    guests = [kernel for method, kernel in kernels.items() if method not in own]
-    race = _Race()
-    if runnable or guests:
+    libraries = [kernel for method, kernel in kernels.items() if method not in own]
+    timed = _Timed()
+    if runnable or libraries:
         case = timed_case(problem, conditions.seed)
-        for kernel in guests:
-            admission = admissions[kernel.method] = admit_guest(kernel, case, limits.call_s)
+        for kernel in libraries:
+            admission = admissions[kernel.method] = admit_library_kernel(
+                kernel, case, limits.call_s
+            )
             if admission.expected:
                 expected[kernel.method] = admission.expected
                 if admission.outcome.passed:
                     runnable[kernel.method] = admission.expected
         if runnable:
-            race = _race(case, kernels, conditions, runnable, limits, clock)
-    now_known = {**known, **predicted, **expected, **_medians(problem, race.ranking)}
-    findings = _Findings(admissions, answers, race, now_known)
-    _measure_roof_again(problem, race.ranking, roofline)
+            timed = _time_and_judge(case, kernels, conditions, runnable, limits, clock)
+    now_known = {**known, **predicted, **expected, **_medians(problem, timed.ranking)}
+    findings = _Findings(admissions, answers, timed, now_known)
+    _measure_ceiling_again(problem, timed.ranking, roofline)
     records = [
         _record(problem, conditions, kernel, findings, roofline, compiled_s or {})
         for kernel in kernels.values()
     ]
-    return Results(records, race.timing_s, now_known)
+    return Results(records, timed.timing_s, now_known)
 
 
 def compile_s(kernel: Kernel) -> float | None:
@@ -141,25 +143,25 @@ def compile_s(kernel: Kernel) -> float | None:
     return kernel.body.compile_s
 
 
-def _race(
+def _time_and_judge(
     case: Case,
     kernels: Mapping[str, Kernel],
     conditions: Conditions,
     expected: Predictions,
     limits: Limits,
     clock: Clock,
-) -> _Race:
+) -> _Timed:
     """Time these kernels, judge what the last timed call of each returned, rank the right ones."""
     began_s = clock()
     timing = _time(case, kernels, conditions, expected, limits, clock)
-    timing_s = clock() - began_s - timing.beside_s
+    timing_s = clock() - began_s - timing.overhead_s
     outcomes = {method: failure(reason) for method, reason in timing.failures.items()}
     for method, last in timing.outputs.items():
         assert isinstance(last, Kept)  # noqa: S101 - what ``keep`` made of the output
         outcomes[method] = judge(case, last, kernels[method].slack)
     right = {method: s for method, s in timing.samples.items() if outcomes[method].passed}
     baseline = case.problem.operation.baseline
-    return _Race(timing, timing_s, outcomes, rank(right, baseline, blocks=timing.blocks))
+    return _Timed(timing, timing_s, outcomes, rank(right, baseline, blocks=timing.blocks))
 
 
 def _time(
@@ -200,8 +202,8 @@ def _medians(problem: Problem, ranking: Ranking) -> dict[str, Prediction]:
     }
 
 
-def _measure_roof_again(problem: Problem, ranking: Ranking, roofline: Roofline | None) -> None:
-    """A time below the roof has the roof measured again: before any time is held against it."""
+def _measure_ceiling_again(problem: Problem, ranking: Ranking, roofline: Roofline | None) -> None:
+    """Measure the ceilings again where a kernel seems to exceed them, before records use them."""
     fastest_s = min((s.median_s for s in ranking.summaries.values()), default=None)
     if fastest_s and roofline is not None:
         roofline.fraction(problem.operation, problem.sizes, problem.dtype, fastest_s)
@@ -219,7 +221,7 @@ def _record(
     method, op = kernel.method, problem.operation
     admission, answered = found.admissions[method], found.answers.get(method)
     outcome = answered.outcome if answered else admission.outcome
-    outcome = found.race.outcomes.get(method, outcome)
+    outcome = found.timed.outcomes.get(method, outcome)
     compiling_s = compile_s(kernel)
     record = Record(
         operation=op.name,
@@ -240,8 +242,8 @@ def _record(
         runtime=kernel.runtime,
         predicted_s=admission.expected.seconds if admission.expected else None,
     )
-    summary = found.race.ranking.summaries.get(method)
-    if summary is None or found.race.timing is None:
+    summary = found.timed.ranking.summaries.get(method)
+    if summary is None or found.timed.timing is None:
         return record
     speedup, predicted = summary.speedup, False
     if speedup is None and (baseline := found.known.get(op.baseline)):
@@ -252,8 +254,8 @@ def _record(
         low_s=summary.low_s,
         high_s=summary.high_s,
         samples=summary.count,
-        samples_s=tuple(None if math.isnan(s) else s for s in found.race.timing.samples[method]),
-        calls_per_sample=found.race.timing.calls_per_sample[method],
+        samples_s=tuple(None if math.isnan(s) else s for s in found.timed.timing.samples[method]),
+        calls_per_sample=found.timed.timing.calls_per_sample[method],
         unstable=summary.unstable,
         few_samples=summary.few,
         speedup=speedup,
@@ -263,6 +265,6 @@ def _record(
         roofline=roofline.fraction(op, problem.sizes, problem.dtype, summary.median_s)
         if roofline
         else None,
-        winner=method == found.race.ranking.winner,
-        tie=method in found.race.ranking.ties,
+        winner=method == found.timed.ranking.winner,
+        tie=method in found.timed.ranking.ties,
     )

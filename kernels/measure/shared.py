@@ -1,6 +1,6 @@
-"""Arrays in memory that two processes share, laid out as they lie: their strides and flags too.
+"""Arrays in shared memory, with the layout of the originals: strides and flags.
 
-The process that asks makes the memory, lets it grow, and removes it; a worker only looks at it.
+The parent process creates the memory, grows it, and removes it; a worker only attaches to it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Place = dict[str, Any]
 
 
 def places(arrays: Sequence[Array]) -> tuple[list[Place], int]:
-    """Where arrays lie one after the other, as each does now; bytes of all."""
+    """Layouts of the arrays placed one after the other, each as it is now; bytes in all."""
     found: list[Place] = []
     end = 0
     for array in arrays:
@@ -41,7 +41,7 @@ def places(arrays: Sequence[Array]) -> tuple[list[Place], int]:
 
 
 def view(place: Place, memory: Any) -> Array:
-    """The array that lies there, which may be written to."""
+    """The array at that place, writeable."""
     dtype, shape = np.dtype(place["dtype"]), tuple(place["shape"])
     if 0 in shape:
         return np.empty(shape, dtype)
@@ -49,21 +49,21 @@ def view(place: Place, memory: Any) -> Array:
 
 
 def fill(place: Place, memory: Any, array: Array) -> None:
-    """The numbers of an array; what lies between them is NaN, or -1."""
+    """Copy an array's elements; the bytes between them become NaN, or -1."""
     if place["bytes"] > array.nbytes:
         np.frombuffer(memory, np.uint8, place["bytes"], place["begin"])[...] = 255
     view(place, memory)[...] = array
 
 
 def flagged(place: Place, memory: Any) -> Array:
-    """The array that lies there, to be written to only where the original may be."""
+    """The array at that place, writeable only where the original is."""
     array = view(place, memory)
     array.flags.writeable = place["writeable"]
     return array
 
 
 def private(arrays: Sequence[Array]) -> list[Array]:
-    """Copies in memory of this process alone, laid out alike."""
+    """Copies in private memory, with the same layout."""
     copies = []
     for array in arrays:
         (place,), size = places([array])
@@ -74,18 +74,18 @@ def private(arrays: Sequence[Array]) -> list[Array]:
 
 
 class Arena:
-    """Memory that another process may look at by its name; it grows, and ends with ``close``."""
+    """Named shared memory that grows; ``close`` removes it."""
 
     def __init__(self) -> None:
         self._memory: SharedMemory | None = None
 
     @property
     def name(self) -> str:
-        """By which it is found."""
+        """Name by which another process attaches to it."""
         return self._memory.name if self._memory is not None else ""
 
     def reserve(self, size: int) -> memoryview:
-        """So many bytes at least; what was in it is gone where it had to grow.
+        """At least so many bytes; growing discards the contents.
 
         Raises:
             MemoryError: the system has no such memory left.
@@ -98,7 +98,7 @@ class Arena:
         return buffer
 
     def close(self) -> None:
-        """Nothing of it is left; a view that somebody still holds keeps its pages till then."""
+        """Remove it; pages stay mapped as long as a view refers to them."""
         memory, self._memory = self._memory, None
         if memory is not None:
             memory.unlink()
@@ -109,7 +109,7 @@ class Arena:
 def _made(size: int) -> SharedMemory:
     memory = SharedMemory(create=True, size=size)
     try:
-        # without this, pages that are not there would end the process when they are written
+        # without this, writing to pages that cannot be allocated would raise SIGBUS
         if hasattr(os, "posix_fallocate") and (file := getattr(memory, "_fd", -1)) >= 0:
             os.posix_fallocate(file, 0, size)
     except OSError as problem:
@@ -123,15 +123,15 @@ def _made(size: int) -> SharedMemory:
 
 
 class Attached:
-    """What a worker has open of another's memory."""
+    """Shared memory that a worker is attached to."""
 
     def __init__(self) -> None:
         self._open: dict[str, SharedMemory] = {}
-        #: still looked at by somebody: closed when the process ends
+        #: views still refer to it: closed when the process ends
         self._kept: list[SharedMemory] = []
 
     def memory(self, name: str, role: str) -> Any:
-        """The bytes under that name; an older memory of the same role is let go."""
+        """The bytes under that name; memory attached before in the same role is closed."""
         held = self._open.get(role)
         if held is None or held.name != name:
             if held is not None:
@@ -144,7 +144,7 @@ class Attached:
 
 
 def _attach(name: str) -> SharedMemory:
-    """Without a tracker of this process, which would remove what is another's."""
+    """Attach without the resource tracker, which would remove the parent's memory at exit."""
     if sys.version_info >= (3, 13):
         return SharedMemory(name, track=False)
     register = resource_tracker.register

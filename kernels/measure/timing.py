@@ -1,7 +1,7 @@
 """sample = (clock after - clock before) / calls, kernels interleaved in random order each round.
 
-Drift of a noisy machine then hits all kernels of a round alike, and ratios formed within a
-round are fair where times taken minutes apart are not.
+Drift of a noisy machine then affects all kernels of a round alike, so ratios are formed within a
+round: times taken minutes apart do not compare.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from einbench.units import one_line
 Call = Callable[[], object]
 Clock = Callable[[], float]
 
-#: every kernel takes part in this many rounds before a slow one may leave
+#: rounds of every kernel before a slow one is dropped
 FIRST_ROUNDS = 3
-#: contenders get this many rounds even where the budget is spent, up to OVERDRAFT budgets
+#: rounds of kernels that are not dropped even where the budget is spent, up to OVERDRAFT budgets
 LEAST_ROUNDS = 7
 OVERDRAFT = 3.0
-#: more samples than this narrow an interval less than the next process shifts it
+#: with more samples the interval is narrower than the variation between processes
 MOST_ROUNDS = 300
-#: a fastest call beyond this many times the best's is out of the race
+#: a kernel whose fastest call takes so many times the best's is dropped
 LOSING_RATIO = 2.0
 #: fifty times the coarsest resolution of a performance counter (1 us)
 MIN_SAMPLE_S = 50e-6
-#: ends the search for a sample length where a clock stands still
+#: bounds the search for a sample length where the clock does not advance
 _MOST_CALLS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Raw samples of one cell. A kernel that failed is in ``failures`` and nowhere else."""
+    """Raw samples of one cell; a kernel that raised is only in ``failures``."""
 
-    #: seconds per call, one entry a round, NaN where the kernel took no part
+    #: seconds per call, one entry a round, NaN where the kernel was not timed
     samples: Mapping[str, tuple[float, ...]]
     #: calls in one sample, chosen in the warm-up
     calls_per_sample: Mapping[str, int]
@@ -52,13 +52,13 @@ class Timing:
     rounds: int
     #: rounds of each block, where they were taken in several
     blocks: tuple[int, ...] = ()
-    #: seconds that the budget did not pay for: of calls that are timed elsewhere
-    beside_s: float = 0.0
+    #: seconds outside the timed calls of turns, in worker processes and here: not in the budget
+    overhead_s: float = 0.0
 
 
 @dataclass
-class _Entrant:
-    """A kernel in the race: how it is called and what it has shown so far."""
+class _Candidate:
+    """A kernel that is being timed: its call and its samples so far."""
 
     call: Call
     keep: Callable[[object], object]
@@ -67,10 +67,10 @@ class _Entrant:
     call_s: float = math.inf
     samples_s: list[float] = field(default_factory=list)
     output: object = None
-    #: the same call, where it is timed elsewhere
+    #: the same call, where it is timed as a turn
     turn: Turn | None = None
-    #: seconds that the last sample took beside its calls: nobody's time
-    beside_s: float = 0.0
+    #: seconds that the last sample took beyond its timed calls
+    overhead_s: float = 0.0
 
     def timed(self, calls: int, clock: Clock, warm: bool = True) -> float:
         """Seconds per call over that many calls, the collector off meanwhile."""
@@ -78,10 +78,10 @@ class _Entrant:
             start_s = clock()
             call_s = self.turn.timed(calls, warm)
             self.call_s = min(self.call_s, call_s)
-            self.beside_s = max(clock() - start_s - calls * call_s, 0.0)
+            self.overhead_s = max(clock() - start_s - calls * call_s, 0.0)
             return call_s
         call = self.call
-        self.output = output = None  # one output at a time: released before the next is made
+        self.output = output = None  # one output at a time: freed before the next is allocated
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -114,7 +114,7 @@ class _Entrant:
         return self.call_s * (self.calls + (self.call_s <= share_s))
 
     def last(self) -> object:
-        """What is kept of the last output; of a call that is timed elsewhere it comes now."""
+        """What is kept of the last output; a turn computes it now."""
         return self.output if self.turn is None else self.keep(self.turn.result())
 
 
@@ -133,26 +133,26 @@ def interleave(
 ) -> Timing:
     """Time the calls against each other, in rounds, each in a fresh random order.
 
-    A sample finds no thread spinning that another kernel left behind, follows one untimed call of
-    the same kernel, and repeats the call as often as the warm-up found necessary to last
-    ``min_sample_s``. Who takes part how long:
+    Before a sample the idle threads of other kernels are stopped and the kernel is called once
+    untimed; the sample repeats the call as often as the warm-up found necessary to last
+    ``min_sample_s``. How many rounds a kernel gets:
 
     - A call is *slow* where it takes more than its share, ``budget_s / (2 max(3, kernels))``.
       Slow calls get no untimed call, and no warm-up where ``expected_s`` says they are slow.
     - Rounds 1 to 3: all. After them a kernel whose fastest call is beyond twice the best's
-      retires, but only after round 7 where its seven rounds cost no more than two shares; a slow
-      kernel       retires after its first sample.
-    - Rounds 4 to 7: the contenders, while three budgets last (slow ones from their second
+      is dropped, but only after round 7 where its seven rounds cost no more than two shares; a
+      slow kernel is dropped after its first sample.
+    - Rounds 4 to 7: kernels not dropped, while three budgets last (slow ones from their second
       sample on). From round 8: while the budget lasts, at most ``most_rounds``.
-    - The first sample of a slow call costs the budget nothing, or one slow loop would
-      leave the contenders without samples.
-    - A call that is a `Turn` is timed where it is made; until round 7 the budget pays for its calls
-      and not for what comes before and after them.
+    - The first sample of a slow call does not count against the budget, or one slow loop would
+      leave the others without samples.
+    - A call that is a `Turn` is timed in its own process; until round 7 only its timed calls count
+      against the budget.
 
-    So every kernel has one sample at least, one that is not slow three, and no cell takes
-    longer than the warm-up, three budgets and one slow call each. The budget begins after the
-    warm-up, because a first call may compile. Releasing an output falls between samples where
-    a sample is one call, and into the sample where it is several.
+    So every kernel has at least one sample, one that is not slow three, and no cell takes longer
+    than the warm-up, three budgets and one slow call each. The budget begins after the warm-up,
+    because a first call may compile. Freeing an output is timed only where a sample is several
+    calls.
 
     Args:
         calls: name -> call without arguments, in order of registration.
@@ -167,7 +167,7 @@ def interleave(
         keep: what to keep of an output, called when the clock has stopped; all of it by default.
 
     Returns:
-        A `Timing`. What a call raises makes its kernel leave and is in ``failures``.
+        A `Timing`. A kernel that raises is dropped, and its exception is in ``failures``.
 
     Raises:
         ValueError: the budget is not a positive number of seconds.
@@ -176,13 +176,13 @@ def interleave(
         raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
     expected_s = expected_s or {}
     share_s = budget_s / (2 * max(3, len(calls)))
-    entrants: dict[str, _Entrant] = {}
+    candidates: dict[str, _Candidate] = {}
     failures: dict[str, str] = {}
 
     for name, call in calls.items():
         try:
-            entrants[name] = _warmed_up(
-                _Entrant(call, keep, turn=call if isinstance(call, Turn) else None),
+            candidates[name] = _warmed_up(
+                _Candidate(call, keep, turn=call if isinstance(call, Turn) else None),
                 expected_s.get(name),
                 share_s,
                 min_sample_s,
@@ -191,101 +191,105 @@ def interleave(
         except (Exception, SystemExit) as problem:
             failures[name] = one_line(problem)
 
-    best_s = min((entrant.call_s for entrant in entrants.values()), default=0.0)
+    best_s = min((candidate.call_s for candidate in candidates.values()), default=0.0)
     asked_s, budget_s = budget_s, max(budget_s, least_calls * best_s)
     share_s = budget_s / (2 * max(3, len(calls)))
     start_s = clock()
-    free_s = all_beside_s = 0.0
+    free_s = all_overhead_s = 0.0
     rounds = 0
-    racing = list(entrants)
-    while racing and rounds < most_rounds:
-        for place in rng.permutation(len(racing)):
-            name = racing[place]
-            entrant = entrants[name]
-            called_s, free = clock(), not rounds and entrant.call_s > share_s
+    active = list(candidates)
+    while active and rounds < most_rounds:
+        for place in rng.permutation(len(active)):
+            name = active[place]
+            candidate = candidates[name]
+            called_s, free = clock(), not rounds and candidate.call_s > share_s
             try:
-                entrant.sample(share_s, clock)
+                candidate.sample(share_s, clock)
             except (Exception, SystemExit) as problem:
                 failures[name] = one_line(problem)
-                del entrants[name]
-            beside_s = entrant.beside_s if rounds < least_rounds else 0.0
-            free_s += (clock() - called_s) if free else beside_s
-            all_beside_s += entrant.beside_s
+                del candidates[name]
+            overhead_s = candidate.overhead_s if rounds < least_rounds else 0.0
+            free_s += (clock() - called_s) if free else overhead_s
+            all_overhead_s += candidate.overhead_s
         rounds += 1
-        racing = [name for name in racing if name in entrants]
+        active = [name for name in active if name in candidates]
         # calls may be shorter than was foreseen
-        best_s = min((entrant.call_s for entrant in entrants.values()), default=0.0)
+        best_s = min((candidate.call_s for candidate in candidates.values()), default=0.0)
         budget_s = max(asked_s, least_calls * best_s)
         share_s = budget_s / (2 * max(3, len(calls)))
         if rounds <= least_rounds:
-            racing = _contenders(entrants, racing, rounds, least_rounds, share_s)
+            active = _remaining(candidates, active, rounds, least_rounds, share_s)
         limit_s = budget_s * (OVERDRAFT if rounds < least_rounds else 1.0)
         ahead_s = (
-            clock() - start_s - free_s + sum(entrants[name].round_s(share_s) for name in racing)
+            clock() - start_s - free_s + sum(candidates[name].round_s(share_s) for name in active)
         )
         if ahead_s > limit_s:
-            # all take part in the first rounds, but for slow calls
-            sure = rounds < min(FIRST_ROUNDS, least_rounds)
-            racing = [name for name in racing if sure and entrants[name].call_s <= share_s]
+            # no kernel is dropped in the first rounds but for slow calls
+            guaranteed = rounds < min(FIRST_ROUNDS, least_rounds)
+            active = [name for name in active if guaranteed and candidates[name].call_s <= share_s]
 
     outputs: dict[str, object] = {}
-    for name, entrant in list(entrants.items()):
+    for name, candidate in list(candidates.items()):
         try:
-            outputs[name] = entrant.last()
+            outputs[name] = candidate.last()
         except (Exception, SystemExit) as problem:
             failures[name] = one_line(problem)
-            del entrants[name]
+            del candidates[name]
     return Timing(
         samples={
-            name: (*entrant.samples_s, *repeat(math.nan, rounds - len(entrant.samples_s)))
-            for name, entrant in entrants.items()
+            name: (*candidate.samples_s, *repeat(math.nan, rounds - len(candidate.samples_s)))
+            for name, candidate in candidates.items()
         },
-        calls_per_sample={name: entrant.calls for name, entrant in entrants.items()},
+        calls_per_sample={name: candidate.calls for name, candidate in candidates.items()},
         outputs=outputs,
         failures=failures,
         rounds=rounds,
-        beside_s=all_beside_s,
+        overhead_s=all_overhead_s,
     )
 
 
 def _warmed_up(
-    entrant: _Entrant, expected_s: float | None, share_s: float, min_sample_s: float, clock: Clock
-) -> _Entrant:
-    """An entrant that has compiled, touched its memory and chosen its calls per sample."""
+    candidate: _Candidate,
+    expected_s: float | None,
+    share_s: float,
+    min_sample_s: float,
+    clock: Clock,
+) -> _Candidate:
+    """An candidate that has compiled, touched its memory and chosen its calls per sample."""
     if expected_s is not None and expected_s > share_s:
-        entrant.call_s = expected_s
-        return entrant
-    sample_s = entrant.timed(1, clock)
+        candidate.call_s = expected_s
+        return candidate
+    sample_s = candidate.timed(1, clock)
     if expected_s is None:
-        sample_s = entrant.timed(1, clock)  # the first call may have compiled
-    while sample_s < min_sample_s and entrant.calls < _MOST_CALLS:
+        sample_s = candidate.timed(1, clock)  # the first call may have compiled
+    while sample_s < min_sample_s and candidate.calls < _MOST_CALLS:
         # a quarter more than needed: later samples may be a little faster than this one
-        wanted = 1.25 * entrant.calls * min_sample_s / sample_s if sample_s > 0 else math.inf
-        entrant.calls = math.ceil(min(max(wanted, 2 * entrant.calls), 10 * entrant.calls))
-        sample_s = entrant.calls * entrant.timed(entrant.calls, clock)
-    return entrant
+        wanted = 1.25 * candidate.calls * min_sample_s / sample_s if sample_s > 0 else math.inf
+        candidate.calls = math.ceil(min(max(wanted, 2 * candidate.calls), 10 * candidate.calls))
+        sample_s = candidate.calls * candidate.timed(candidate.calls, clock)
+    return candidate
 
 
-def _contenders(
-    entrants: Mapping[str, _Entrant],
-    racing: list[str],
+def _remaining(
+    candidates: Mapping[str, _Candidate],
+    active: list[str],
     rounds: int,
     least_rounds: int,
     share_s: float,
 ) -> list[str]:
-    """Those of the race that are not clear losers, and those too new or too cheap to leave.
+    """Active kernels within LOSING_RATIO of the best, or with few or cheap rounds so far.
 
-    Fastest calls are compared, not medians: threads that wait for each other can spoil three
-    samples in a row of what is the fastest kernel.
+    Fastest calls are compared, not medians: threads that wait for each other can disturb three
+    successive samples of the fastest kernel.
     """
-    best_s = min((entrant.call_s for entrant in entrants.values()), default=0.0)
+    best_s = min((candidate.call_s for candidate in candidates.values()), default=0.0)
 
-    def stays(entrant: _Entrant) -> bool:
-        if entrant.call_s <= LOSING_RATIO * best_s:
+    def stays(candidate: _Candidate) -> bool:
+        if candidate.call_s <= LOSING_RATIO * best_s:
             return True
-        if rounds < min(FIRST_ROUNDS, least_rounds) and entrant.call_s <= share_s:
+        if rounds < min(FIRST_ROUNDS, least_rounds) and candidate.call_s <= share_s:
             return True
-        cheap = least_rounds * entrant.round_s(share_s) <= 2 * share_s
+        cheap = least_rounds * candidate.round_s(share_s) <= 2 * share_s
         return rounds < least_rounds and cheap
 
-    return [name for name in racing if stays(entrants[name])]
+    return [name for name in active if stays(candidates[name])]

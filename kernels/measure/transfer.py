@@ -42,9 +42,9 @@ def named(kernel: Kernel) -> dict[str, Any] | None:
 def found(names: Mapping[str, Any]) -> Kernel | None:
     """The kernel of those names in this process, after importing its module; None if it differs."""
     if "library" in names:
-        from einbench.libraries import guests
+        from einbench.libraries import library_kernels
 
-        kernels = guests(names["library"])[names["operation"]]
+        kernels = library_kernels(names["library"])[names["operation"]]
         return next(k for k in kernels if k.method == names["method"])
     try:
         importlib.import_module(names["module"])

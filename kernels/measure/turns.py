@@ -1,7 +1,7 @@
 """A turn: untimed calls, then groups of timed ones, and the median group.
 
-Where some kernels run in processes of their own, everyone is timed so: a process that had nothing
-to do for a while finds its caches full of another's data, and its threads asleep.
+Where some kernels run in processes of their own, all are timed in turns: a process that was idle
+finds other data in the caches, and its threads asleep.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from einbench.jit.spinning import stop_spinning
 
 #: untimed calls go on for so long
 _UNTIMED_S = 0.0015
-#: and timed ones for so long, or longer where others have the core meanwhile
+#: and timed ones for so long, or longer where other processes use the core meanwhile
 _TURN_S, _MOST_S = 0.005, 0.1
 _MOST_GROUPS = 2000
 
 
 @runtime_checkable
 class Turn(Protocol):
-    """A call that is timed where it is made."""
+    """A call that is timed in the process that makes it."""
 
     def __call__(self) -> object:
-        """What it gives."""
+        """The result of one call."""
 
     def timed(self, calls: int, warm: bool) -> float:
-        """Seconds of a call, the median of groups of so many; untimed ones before where warm."""
+        """Seconds of a call, the median of groups of so many; untimed calls first if ``warm``."""
 
     def result(self) -> object:
-        """What it gives by now."""
+        """The result of one more call."""
 
 
 @dataclass(frozen=True)
 class LocalTurn:
-    """A call in this process, and the memory that it writes to where it returns nothing."""
+    """A call in this process, and the memory that it writes to, which is then its result."""
 
     call: Callable[[], object]
     memory: object = None
@@ -50,12 +50,12 @@ class LocalTurn:
         return self.result()
 
     def timed(self, calls: int, warm: bool) -> float:
-        """No thread spins that a kernel before left behind."""
+        """As `turn_s`, after stopping threads that another kernel left spinning."""
         stop_spinning()
         return turn_s(self.call, calls, warm)
 
     def result(self) -> object:
-        """Of one more call."""
+        """The result of one more call."""
         made = self.call()
         return made if self.memory is None else self.memory
 
@@ -76,7 +76,7 @@ def turn_s(call: Callable[[], object], calls: int, warm: bool) -> float:
             fastest_s = min(fastest_s, calls * (stop_s - start_s))
             warm = stop_s < end_s
         end_s = clock() + _MOST_S
-        # as many groups as the fastest would fill it with: one that was held up costs no others
+        # as many groups as would fill the turn at the fastest's time: a delayed one costs no others
         while not times_s or (
             len(times_s) * fastest_s < _TURN_S and len(times_s) < _MOST_GROUPS and clock() < end_s
         ):

@@ -2,8 +2,8 @@
 
     python -m einbench.measure.worker RUNTIME THREADS [plugins]
 
-What a kernel raises is an answer too, and the process goes on; what it prints goes to the log.
-Before and after a turn the process is quiet: what it uses meanwhile is reported with its turn.
+An exception of a kernel is an answer too, and the process goes on; its output goes to the log.
+Before and after a turn no thread runs; processor time used between turns is reported.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 from einbench.jit.spinning import settle
 from einbench.kernel import Kernel
-from einbench.libraries.contestants import Contestant, Way
+from einbench.libraries.library_kernels import LibraryBody, Way
 from einbench.libraries.runtimes import Array, Runtime, runtime
 from einbench.measure.results import ResultEncoder, Words, raised
 from einbench.measure.shared import Attached, Place, flagged, private
@@ -33,7 +33,7 @@ from einbench.problem import Problem
 
 
 class Worker:
-    """What the process holds between requests."""
+    """The state of the process between requests."""
 
     def __init__(self, library: Runtime) -> None:
         self._library = library
@@ -47,7 +47,7 @@ class Worker:
         self._idle_s: list[float] = []
 
     def load(self, kernel: str, names: Words | None = None, pickle: str = "") -> Words:
-        """A kernel, to be asked for by that key."""
+        """Load a kernel under that key."""
         self._encoder.forget()
         made = unpickled(pickle) if names is None else found(names)
         if made is not None:
@@ -83,14 +83,14 @@ class Worker:
         return self._encoded(result, alike, results)
 
     def fetch(self, results: Words) -> Words:
-        """What found no room before."""
+        """Results for which the buffer was too small."""
         return self._written(results)
 
     def bind(
         self, key: str, kernel: str, memory: str, places: list[Place], stamp: int,
         options: Mapping[str, str], results: Words,
     ) -> Words:  # fmt: skip
-        """Make a kernel ready for arrays, and call it once; they are copied for all of a stamp."""
+        """Prepare a kernel for arrays and call it once; arrays are copied once per stamp."""
         if self._inputs[0] != stamp:
             buffer = self._attached.memory(memory, "inputs") if memory else b""
             views = private([flagged(place, buffer) for place in places])
@@ -116,7 +116,7 @@ class Worker:
         return {"call_s": call_s}
 
     def result(self, key: str, results: Words) -> Words:
-        """What one more call gives."""
+        """The result of one more call."""
         kernel, way = self._ways[key]
         try:
             with self._around(kernel), np.errstate(all="ignore"):
@@ -129,7 +129,7 @@ class Worker:
         return self._encoded(found, [], results)
 
     def release(self) -> Words:
-        """Nothing of what was made ready is left."""
+        """Free everything that was prepared."""
         self._ways, self._inputs, self._pending = {}, (-1, [], []), []
         self._encoder.forget()
         self._library.close()
@@ -138,7 +138,7 @@ class Worker:
         return {}
 
     def facts(self) -> Words:
-        """Versions, threads, and processor time between its turns: above zero it disturbed."""
+        """Versions, threads, and processor time between turns, in which it disturbed others."""
         idle_s = statistics.median(self._idle_s) if self._idle_s else None
         return {"facts": {**self._library.facts(), "idle_s": idle_s}}
 
@@ -157,7 +157,7 @@ class Worker:
         self, kernel: Kernel, views: Sequence[Array], arrays: Sequence[Any],
         options: Mapping[str, str],
     ) -> Way:  # fmt: skip
-        if isinstance(kernel.body, Contestant):
+        if isinstance(kernel.body, LibraryBody):
             return kernel.body.way(Problem.of(kernel.operation, views, options), arrays)
         call = partial(kernel.prepared(views, options), *arrays)
         wait = self._library.wait
@@ -165,10 +165,10 @@ class Worker:
 
     def _around(self, kernel: Kernel) -> Any:
         body = kernel.body
-        return body.around() if isinstance(body, Contestant) else self._library.mode("")
+        return body.around() if isinstance(body, LibraryBody) else self._library.mode("")
 
     def _arrays(self, kernel: Kernel, way: Way, result: Any) -> Any:
-        if isinstance(kernel.body, Contestant):
+        if isinstance(kernel.body, LibraryBody):
             return kernel.body.arrays(way, result)
         if isinstance(result, tuple | list):
             unwrapped = list(map(self._library.unwrap, result))
@@ -180,7 +180,7 @@ class Worker:
         return {"result": words, **self._written(results)}
 
     def _written(self, results: Words) -> Words:
-        """Numbers into the memory for them, or how many bytes they need."""
+        """Write the numbers to the buffer, or report how many bytes they need."""
         needed = sum(array.nbytes for array in self._pending)
         if needed > results["size"]:
             return {"needs": needed}
@@ -194,21 +194,21 @@ class Worker:
 
 
 def serve(start: Callable[[], Worker]) -> None:
-    """Say that the library is there, or why not, and answer until the input ends."""
+    """Report that the library is loaded, or why not, and answer until the input ends."""
     answers = _own_output()
     try:
         worker = start()
     except Exception as problem:
-        _say(answers, {"raised": raised(problem)})
+        _send(answers, {"raised": raised(problem)})
         return
-    _say(answers, {})
+    _send(answers, {})
     for line in sys.stdin:
         request = json.loads(line)
         try:
             answer = getattr(worker, request.pop("do"))(**request)
         except (Exception, SystemExit) as problem:
             answer = {"raised": raised(problem)}
-        _say(answers, answer)
+        _send(answers, answer)
 
 
 def _own_output() -> TextIO:
@@ -218,13 +218,13 @@ def _own_output() -> TextIO:
     return answers
 
 
-def _keep_to_cores(threads: int) -> None:
-    """As many cores as threads: then no library has more, whatever it was asked for."""
+def _pin_to_cores(threads: int) -> None:
+    """Restrict the process to as many cores as threads, whatever its libraries start."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
-def _say(answers: TextIO, answer: Words) -> None:
+def _send(answers: TextIO, answer: Words) -> None:
     answers.write(json.dumps(answer) + "\n")
     answers.flush()
 
@@ -234,7 +234,7 @@ def main(arguments: Sequence[str]) -> None:
     name, threads, *more = arguments
 
     def start() -> Worker:
-        _keep_to_cores(int(threads))
+        _pin_to_cores(int(threads))
         if more:
             from einbench.plugins import load_plugins
 

@@ -47,13 +47,13 @@ def load_images(folder: str | Path | None) -> Images:
 
 
 def sizes_for(operation: Operation, images: Images, sizes: Mapping[str, int]) -> dict[str, int]:
-    """The sizes asked for; features and classes are the images' by default."""
+    """The requested sizes; features and classes are the images' by default."""
     natural = {**operation.sizes, **_natural(operation, images)}
     return {axis: sizes.get(axis, natural[axis]) for axis in operation.sizes}
 
 
 def _natural(operation: Operation, images: Images) -> dict[str, int]:
-    """Sizes that the images give axes: pixels to a row of them, classes to where labels count."""
+    """Sizes that follow from the images: pixels of a row, and classes of the labels."""
     if not takes_images(operation):
         return {}
     pixels = [each.names[-1] for each in operation.inputs.values() if each.kind.images]
@@ -64,7 +64,7 @@ def _natural(operation: Operation, images: Images) -> dict[str, int]:
 
 
 def refuse_too_large(batch: int, images: Images) -> None:
-    """Raise where there are fewer images than rows are asked for.
+    """Raise where there are fewer images than requested rows.
 
     Raises:
         ValueError: the batch is larger than the data.
@@ -82,14 +82,14 @@ def takes_images(operation: Operation) -> bool:
 
 
 def shows_images(problem: Problem, images: Images) -> bool:
-    """Whether at these sizes its rows are those images."""
+    """Whether its rows at these sizes are these images."""
     inputs = problem.operation.inputs.values()
     shown = [each.names[-1] for each in inputs if each.kind.images]
     return bool(shown) and all(problem.sizes[axis] == images.features for axis in shown)
 
 
 def workload(problem: Problem, images: Images, seed: int, layout: str = "C") -> Problem:
-    """The problem with read-only inputs: pixels scaled to [0, 1], and what is no image drawn.
+    """The problem with read-only inputs: pixels scaled to [0, 1], other inputs random.
 
     Raises:
         ValueError: there are fewer images than rows.

@@ -1,4 +1,4 @@
-"""Reads one file in IDX format, plain or gzip, and trusts nothing that its header says."""
+"""Reads one file in IDX format, plain or gzip, and validates its header against the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into a network: pixels on one scale, one-hot rows, two parts of a set, mini-batches."""
+"""Preparation of data: normalised pixels, one-hot rows, validation split, mini-batches."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def one_hot(labels: npt.ArrayLike, classes: int, dtype: npt.DTypeLike = "float32
 def split(
     inputs: npt.ArrayLike, targets: npt.ArrayLike, validation: float = 0.1, seed: int | None = 0
 ) -> tuple[Samples, Samples]:
-    """Deal samples out to training and validation; each part keeps the order they came in.
+    """Split samples at random into training and validation; each part keeps their order.
 
     ::
 

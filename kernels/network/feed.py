@@ -20,7 +20,7 @@ def feed(
     """Batches for as many steps as are requested; the last of a round may be short.
 
     ``shuffled`` goes through all samples in a new order each round, ``given`` in the order they
-    lie in, ``random`` draws every batch with replacement. A batch is good until the next.
+    lie in, ``random`` draws every batch with replacement. A batch is valid until the next.
     """
     count = len(inputs)
     if order == "random":

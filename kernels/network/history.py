@@ -1,4 +1,4 @@
-"""What a training went through, epoch by epoch; prints as a table."""
+"""The course of a training, epoch by epoch; prints as a table."""
 
 from __future__ import annotations
 

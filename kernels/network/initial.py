@@ -2,7 +2,7 @@
 
     he       N(0, 2 / features)             keeps the standard deviation through ReLU
     xavier   N(0, 2 / (features + units))   a compromise between forward and backward
-    normal   N(0, 1 / features)             keeps it where nothing is cut off
+    normal   N(0, 1 / features)             keeps it without ReLU
     uniform  U[-1 / sqrt(features), 1 / sqrt(features)), biases alike
 
 A function ``(rng, units, features) -> weights`` serves as well, and `normal` and `uniform` make

@@ -34,14 +34,14 @@ TURN = 6
 _PROBE_ROWS = 4
 #: a step that will take longer than this is not made to be measured
 _SLOW_S = 1.0
-#: the loss of the first step knows nothing of gradients yet
+#: the loss of the first step does not depend on gradients yet
 _LEAST_STEPS = 2
 #: budgets that those may take
 _MOST_BUDGETS = 2.0
 
 
 class _Carried:
-    """An optimizer whose velocities last over several fits of one network."""
+    """An optimizer whose velocities persist over several fits of one network."""
 
     def __init__(self, optimizer: SGD) -> None:
         self.rate = optimizer.rate
@@ -144,11 +144,15 @@ def train_together(
             runner.turn(due)
     if progress is not None:
         progress(1.0, "comparing")
-    judge(families, LIMITS[x.dtype.name], partial(_twin, make, optimizer or SGD(0.1), x, y, places))
+    judge(
+        families,
+        LIMITS[x.dtype.name],
+        partial(_perturbed_losses, make, optimizer or SGD(0.1), x, y, places),
+    )
     return families
 
 
-def _twin(
+def _perturbed_losses(
     make: Make,
     optimizer: SGD,
     x: Array,
@@ -158,7 +162,7 @@ def _twin(
     number: int,
     steps: int,
 ) -> list[float]:
-    """The losses of a family whose every parameter began some roundings away."""
+    """The losses of a family from parameters perturbed by some roundings."""
     net = make(name)
     rng = np.random.default_rng(number)
     for parameter in net.parameters.values():

@@ -43,7 +43,7 @@ class Diverged(ValueError):  # noqa: N818 - what is the matter, as users read it
 
 
 class _Kept(NamedTuple):
-    """What an interrupted training goes back to."""
+    """The state that an interrupted training is restored to."""
 
     parameters: list[Array]
     epochs: int
@@ -51,7 +51,7 @@ class _Kept(NamedTuple):
 
 
 class _Parameters:
-    """Two sets of them: a step gives the other set, and the old one is there still.
+    """Two sets of parameters: a step writes the other set and leaves the current one.
 
     So the parameters whose loss was finite are never lost, without a copy of them a step.
     """

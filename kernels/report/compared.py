@@ -9,7 +9,7 @@ from einbench.record import Record
 
 
 class Compared(Protocol):
-    """`einbench.Comparison`, which knows how it is shown: so this module need not import it."""
+    """What the report needs of `einbench.Comparison`; a protocol avoids a circular import."""
 
     @property
     def records(self) -> Sequence[Record]:

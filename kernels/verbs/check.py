@@ -9,7 +9,7 @@ import numpy.typing as npt
 from einbench.check.judging import Verdict
 from einbench.check.verdicts import check_sized, check_small
 from einbench.host.machine import usable_threads
-from einbench.measure.entrants import Entrants
+from einbench.measure.external import ExternalKernels
 from einbench.names import check_dtype
 from einbench.operation import Operation
 from einbench.registry import as_operations
@@ -36,13 +36,13 @@ def check(
     """
     chosen = check_dtype(dtype)
     found: list[Verdict] = []
-    entrants = Entrants(isolate=isolate)
-    with entrants.started(usable_threads()):
+    external = ExternalKernels(isolate=isolate)
+    with external.started(usable_threads()):
         for op in as_operations(op_or_name):
             full = op.all_sizes(batch, sizes)
-            small = list(check_small(op, entrants.kernels(op).values(), chosen, seed))
+            small = list(check_small(op, external.kernels(op).values(), chosen, seed))
             passed = {v.method: v for v in small if v.passed}
             at_size = {v.method: v for v in check_sized(op, passed, full, chosen, seed)}
             found.extend(at_size.get(v.method, v) for v in small)
-            entrants.end(op)
+            external.end(op)
     return found

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from einbench.check.layouts import check_layout
 from einbench.check.verdicts import check_small
 from einbench.host.machine import limit_threads, machine
-from einbench.measure.asked import MEMORY_BYTES, Conditions, Limits
-from einbench.measure.entrants import Entrants
+from einbench.measure.conditions import MEMORY_BYTES, Conditions, Limits
+from einbench.measure.external import ExternalKernels
 from einbench.measure.roofline import Roofline
 from einbench.measure.run import Predictions, run
 from einbench.measure.workload import (
@@ -90,7 +90,7 @@ def compare(
         data: a folder with another image set in IDX format; None takes the shipped MNIST.
         memory_bytes: most temporaries a kernel may declare before it is skipped.
         progress: called with the part done and what is being done.
-        with_: libraries that compete: ``torch``, ``jax``, ``sklearn``; each in a process of its
+        with_: libraries to compare with: ``torch``, ``jax``, ``sklearn``; each in a process of its
             own. They are judged on the timed inputs, and allowed `Kernel.slack` times the limit.
         isolate: the kernels of an operation run in a process of their own.
         reuse_outputs: kernels write to memory that is there already, where they can.
@@ -116,24 +116,24 @@ def compare(
     _refuse_too_large(plans, images)
     if isinstance(with_, str):
         with_ = (with_,)
-    entrants = Entrants(tuple(with_), isolate)
+    external = ExternalKernels(tuple(with_), isolate)
     settings: dict[str, Any] = {
         "batches": list(chosen_batches), "dtypes": [d.name for d in chosen_dtypes],
         "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,
         "data": images.source, "operations": [op.name for op in ops],
     }  # fmt: skip
-    settings |= entrants.settings()
+    settings |= external.settings()
     records: list[Record] = []
     interrupted = False
     report = progress or (lambda part, label: None)
-    with limit_threads(threads) as used, entrants.started(used):
+    with limit_threads(threads) as used, external.started(used):
         clock = _Budget(plans, budget_s, start_s, bounded=not settings.get("with"))
         roofline = Roofline(used)
         conditions = Conditions(layout, used, seed, reuse_outputs=reuse_outputs)
         try:
             for plan in plans:
                 report(clock.part_done, f"{plan.operation.name}: checking")
-                kernels = entrants.kernels(plan.operation)
+                kernels = external.kernels(plan.operation)
                 judged = check_small(plan.operation, kernels.values(), plan.dtype, seed)
                 verdicts = {verdict.method: verdict for verdict in judged}
                 known: Predictions = {}
@@ -143,16 +143,16 @@ def compare(
                     limits = Limits(clock.share_s(weight), clock.call_s, memory_bytes)
                     measured = run(
                         problem, conditions, verdicts, known, roofline, limits,
-                        kernels={**kernels, **entrants.guests(problem)},
+                        kernels={**kernels, **external.library_kernels(problem)},
                     )  # fmt: skip
                     known = measured.known
                     records.extend(measured.records)
                     clock.spent(weight, measured.timing_s)
-                    entrants.release()
-                entrants.end(plan.operation)
+                    external.release()
+                external.end(plan.operation)
         except KeyboardInterrupt:
             interrupted = True
-        settings |= {"timed_s": clock.timed_s, **entrants.facts()}
+        settings |= {"timed_s": clock.timed_s, **external.facts()}
         report(1.0, "interrupted" if interrupted else "done")
         facts = {**machine(), "threads": used}
     return Comparison(records, facts, settings, time.perf_counter() - start_s, interrupted)
@@ -225,7 +225,7 @@ def _plan(
 
 
 def _weight(problem: Problem) -> float:
-    """What a problem weighs in time: seconds that a good kernel takes, on any machine of now."""
+    """Weight of a problem in the budget: seconds of a good kernel on a typical machine."""
     op, sizes = problem.operation, problem.sizes
     good_s = op.flops(sizes) / 1e11 + sum(op.traffic_bytes(sizes, problem.dtype)) / 1e10
     return 0.25 + min(20 * good_s, 5.0)

@@ -87,5 +87,5 @@ def test_errors_of_other_sizes_are_not_blamed_on_float32(factor):
     assert "float32" not in said(exact * factor, exact, "float64")
 
 
-def test_float32_kernels_are_not_told_to_be_float32():
+def test_float32_kernels_are_not_reported_as_float32():
     assert "float32" not in said(np.full((3, 2), 1.001), np.ones((3, 2)))

@@ -31,7 +31,7 @@ def test_every_verdict_tells_its_precision_and_largest_batch():
         assert verdict.batch == 9
 
 
-def test_a_kernel_that_raises_at_a_larger_batch_only_is_told_and_ends_nothing():
+def test_a_kernel_that_raises_at_a_larger_batch_only_is_reported_and_ends_nothing():
     op = einbench.operation("relu")
 
     @op.kernel("gives_up_at_ten")

@@ -214,7 +214,7 @@ def test_small_sizes_are_no_multiple_of_a_vector():
 
 
 @DTYPES
-def test_a_kernel_wrong_on_one_draw_only_is_told_which(dtype):
+def test_a_kernel_wrong_on_one_draw_only_is_reported_with_it(dtype):
     op = einbench.operation("relu")
     op.kernel("no_zeros")(lambda inputs: np.maximum(inputs, 0) + (not inputs.any()))
     try:

@@ -60,7 +60,7 @@ def test_check_judges_every_kernel_in_order_and_at_the_batch_asked_for(name, dty
     assert max(v.batch for v in verdicts) == 1000
 
 
-def test_a_kernel_that_cannot_run_is_told_apart_from_a_wrong_one():
+def test_a_kernel_that_cannot_run_is_distinguished_from_a_wrong_one():
     op = einbench.operation("relu")
     op.kernel("elsewhere", requires=("no_such_distribution",))(lambda inputs: inputs)
     try:

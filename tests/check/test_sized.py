@@ -22,8 +22,8 @@ def each(operations):
 
 
 @pytest.fixture
-def stingy(monkeypatch):
-    """References so dear that only a slice can be afforded at a few hundred rows."""
+def sliced(monkeypatch):
+    """References so expensive that only a slice is computed at a few hundred rows."""
     monkeypatch.setattr(sized, "_AFFORDABLE_FLOPS", {"float32": 2e3, "float64": 2e3})
 
 
@@ -50,7 +50,7 @@ def test_a_right_kernel_answers_at_the_timed_size(op, dtype):
 
 @each([op for op in ALL if op.independent and not op.independent_options])
 @DTYPES
-def test_slices_always_hold_the_first_and_the_last_index(op, dtype, stingy):
+def test_slices_always_hold_the_first_and_the_last_index(op, dtype, sliced):
     kept = []
     for seed in range(5):
         case, arrays, options = asked(op, dtype, seed=seed)
@@ -67,7 +67,7 @@ def test_slices_always_hold_the_first_and_the_last_index(op, dtype, stingy):
 
 @each([op for op in ALL if op.independent and not op.independent_options])
 @pytest.mark.parametrize("end", [0, -1])
-def test_a_wrong_first_or_last_entry_is_in_every_slice(op, end, stingy):
+def test_a_wrong_first_or_last_entry_is_in_every_slice(op, end, sliced):
     case, arrays, options = asked(op, np.dtype("float32"))
     result = fastest(op)(*arrays, **options)
     last = result[-1] if len(op.outputs) > 1 else result
@@ -76,7 +76,7 @@ def test_a_wrong_first_or_last_entry_is_in_every_slice(op, end, stingy):
 
 
 @each([op for op in ALL if op.independent])
-def test_the_truth_of_a_slice_is_the_slice_of_the_truth(op, stingy):
+def test_the_truth_of_a_slice_is_the_slice_of_the_truth(op, sliced):
     options = dict(op.independent_options)
     case, arrays, chosen = asked(op, np.dtype("float32"), **options)
     assert case.truth.kept
@@ -87,7 +87,7 @@ def test_the_truth_of_a_slice_is_the_slice_of_the_truth(op, stingy):
 
 
 @each([op for op in ALL if not op.independent or op.independent_options])
-def test_where_nothing_is_independent_everything_is_judged(op, stingy):
+def test_where_nothing_is_independent_everything_is_judged(op, sliced):
     case, _, _ = asked(op, np.dtype("float32"))
     assert case.truth.kept == {}
 
@@ -133,7 +133,7 @@ def test_one_dropped_row_of_60_000_is_named_exactly(dtype):
         (lambda y: y[::-1], "wrong at the timed size: wrong in every entry"),
     ],
 )
-def test_a_wrong_answer_at_the_timed_size_is_told_by_its_fault(spoil, reason):
+def test_a_wrong_answer_at_the_timed_size_is_reported_with_its_fault(spoil, reason):
     op = einbench.operation("linear")
     case, arrays, _ = asked(op, np.dtype("float32"))
     said = judge_output(case, spoil(fastest(op)(*arrays)))[1]

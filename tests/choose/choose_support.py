@@ -1,4 +1,4 @@
-"""A race on a fake clock, choices made by hand, and processes: what these tests stand on."""
+"""A bench on a fake clock, choices made by hand, and processes: what these tests stand on."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def doubling(name: str, **more: Any) -> Operation:
     return register(Operation(**{**facts, **more}))
 
 
-class Race:
+class Bench:
     """An operation whose kernels move a clock and are counted."""
 
     def __init__(self, **more: Any) -> None:
-        self.op = doubling(f"race_{os.getpid()}_{next(NUMBERS)}", **more)
+        self.op = doubling(f"bench_{os.getpid()}_{next(NUMBERS)}", **more)
         self.now_s = 0.0
         #: (method, batch) of every call, in order
         self.log: list[tuple[str, int]] = []
@@ -162,9 +162,9 @@ def batches(book: Book) -> list[int]:
 @contextlib.contextmanager
 def warned_once(match: str) -> Iterator[None]:
     """One warning and no more, with this in it."""
-    with pytest.warns(RuntimeWarning) as told:
+    with pytest.warns(RuntimeWarning) as caught:
         yield
-    messages = [str(warning.message) for warning in told]
+    messages = [str(warning.message) for warning in caught]
     assert len(messages) == 1, messages
     assert match in messages[0]
 

@@ -1,4 +1,4 @@
-"""A folder of wisdom for each test, and races on a fake clock."""
+"""A folder of wisdom for each test, and benches on a fake clock."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Callable[..., Any]]:
-    """Makes a race: ``start(loop=2e-3, quick=1e-3)``, seconds a row, simplest first."""
-    races: list[Any] = []
+    """Makes a bench: ``start(loop=2e-3, quick=1e-3)``, seconds a row, simplest first."""
+    benches: list[Any] = []
 
     def make(facts: dict[str, Any] | None = None, **seconds: Any) -> Any:
-        race = SUPPORT.Race(**(facts or {}))
-        races.append(race)
+        bench = SUPPORT.Bench(**(facts or {}))
+        benches.append(bench)
         for method, of_it in seconds.items():
-            race.kernel(method, of_it)
-        return race
+            bench.kernel(method, of_it)
+        return bench
 
     yield make
-    for race in races:
-        if registry.operations.get(race.op.name) is race.op:
-            registry.forget(race.op.name)
+    for bench in benches:
+        if registry.operations.get(bench.op.name) is bench.op:
+            registry.forget(bench.op.name)
 
 
 @pytest.fixture

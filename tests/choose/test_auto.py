@@ -113,8 +113,8 @@ def test_a_function_says_what_it_takes_and_computes(auto: Auto) -> None:
 
 
 def test_a_signature_is_decided_once(start: Start, auto: Auto, measured: list[str]) -> None:
-    race = start(loop=1e-3)
-    call = getattr(auto, race.op.name)
+    bench = start(loop=1e-3)
+    call = getattr(auto, bench.op.name)
     for _ in range(5):
         for batch in (2, 600):
             for dtype in ("float32", "float64"):
@@ -125,12 +125,12 @@ def test_a_signature_is_decided_once(start: Start, auto: Auto, measured: list[st
 def test_no_more_than_so_many_signatures_are_kept(
     start: Start, auto: Auto, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    race = start(loop=1e-3)
+    bench = start(loop=1e-3)
     monkeypatch.setattr(
         "einbench.choose.auto.decide",
         lambda op, bound, *rest: type("Decision", (), {"kernel": op["loop"]}),
     )
-    call, x = getattr(auto, race.op.name), np.ones((MOST_KEYS + 1, 3), "float32")
+    call, x = getattr(auto, bench.op.name), np.ones((MOST_KEYS + 1, 3), "float32")
     for batch in range(1, MOST_KEYS + 2):
         call(x[:batch])
     assert "0 signatures decided" in repr(auto)
@@ -146,7 +146,7 @@ def test_no_more_than_so_many_signatures_are_kept(
 def test_a_rigor_that_is_set_is_asked_for(
     rigor: str, start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    race = start(loop=1e-3)
+    bench = start(loop=1e-3)
     asked: list[str] = []
     from einbench.choose import auto as module
 
@@ -156,9 +156,9 @@ def test_a_rigor_that_is_set_is_asked_for(
         or real(op, bound, threads, "measure"),
     )  # fmt: skip
     auto.refresh(rigor)
-    getattr(auto, race.op.name)(np.ones((2, 3)))
+    getattr(auto, bench.op.name)(np.ones((2, 3)))
     auto.refresh()
-    getattr(auto, race.op.name)(np.ones((2, 3)))
+    getattr(auto, bench.op.name)(np.ones((2, 3)))
     assert asked == [rigor] * 2
 
 

@@ -155,15 +155,15 @@ NAMES = ["lambda", "type", "_key", "_decided", "_call", "_last", "_otherwise", "
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_input_may_be_called_anything(name: str, start: Start, auto: Auto) -> None:
-    race = start({"inputs": {name: "batch features"}}, loop=1e-3)
+    bench = start({"inputs": {name: "batch features"}}, loop=1e-3)
     x = np.ones((4, 3), "float32")
     for _ in range(3):
-        assert (getattr(auto, race.op.name)(x) == 2).all()
+        assert (getattr(auto, bench.op.name)(x) == 2).all()
 
 
 @pytest.mark.parametrize("option", ["mode", "type", "_key", "_call", "_decided"])
 def test_an_option_may_be_called_anything(option: str, start: Start, auto: Auto) -> None:
-    race = start({"options": {option: ("a", "b'\"\\")}}, loop=1e-3)
+    bench = start({"options": {option: ("a", "b'\"\\")}}, loop=1e-3)
     x = np.ones((4, 3), "float32")
-    for value in (*race.op.options[option], "a"):
-        assert (getattr(auto, race.op.name)(x, **{option: value}) == 2).all()
+    for value in (*bench.op.options[option], "a"):
+        assert (getattr(auto, bench.op.name)(x, **{option: value}) == 2).all()

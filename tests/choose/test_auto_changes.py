@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from choose_support import Held, Race, doubling
+from choose_support import Bench, Held, doubling
 
 from einbench import registry
 from einbench.choose import environment, measuring
@@ -21,37 +21,37 @@ X = np.ones((4, 3), "float32")
 pytestmark = pytest.mark.usefixtures("auto")
 
 
-def calls(race: Race) -> set[str]:
+def calls(bench: Bench) -> set[str]:
     """Methods that were called since the last look."""
-    methods = {method for method, _ in race.log}
-    race.log.clear()
+    methods = {method for method, _ in bench.log}
+    bench.log.clear()
     return methods
 
 
 def test_a_kernel_added_later_is_considered_and_one_removed_is_not_called_again(
     start: Start, auto: Auto
 ) -> None:
-    race = start(loop=1e-3)
-    function = getattr(auto, race.op.name)
+    bench = start(loop=1e-3)
+    function = getattr(auto, bench.op.name)
     function(X), function(X)
-    race.kernel("later", 1e-9)
-    calls(race)
+    bench.kernel("later", 1e-9)
+    calls(bench)
     function(X)
-    assert calls(race) == {"loop", "later"}
-    race.op.remove("loop")
+    assert calls(bench) == {"loop", "later"}
+    bench.op.remove("loop")
     function(X)
-    assert "loop" not in calls(race)
+    assert "loop" not in calls(bench)
     for _ in range(3):
         assert (function(X) == 2).all()
-    assert calls(race) == {"later"}
+    assert calls(bench) == {"later"}
 
 
 def test_a_kernel_added_while_another_thread_decides_is_considered(
     start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    race = start(loop=1e-3)
-    held = Held(monkeypatch, lambda: race.kernel("meanwhile", 1e-9))
-    function = getattr(auto, race.op.name)
+    bench = start(loop=1e-3)
+    held = Held(monkeypatch, lambda: bench.kernel("meanwhile", 1e-9))
+    function = getattr(auto, bench.op.name)
     function(X)
     function(X)
     assert held.count == 2
@@ -60,27 +60,27 @@ def test_a_kernel_added_while_another_thread_decides_is_considered(
 def test_a_kernel_removed_while_another_thread_decides_is_not_called_again(
     start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    race = start(loop=1e-3)
+    bench = start(loop=1e-3)
     real = measuring.remembered
 
     def late(*args: Any) -> Any:
         found = real(*args)
-        if "doomed" in race.op:
-            race.kernel("other", 1e-3)
-            race.op.remove("doomed")
+        if "doomed" in bench.op:
+            bench.kernel("other", 1e-3)
+            bench.op.remove("doomed")
         return found
 
     monkeypatch.setattr(measuring, "remembered", late)
-    race.kernel("doomed", 1e-3)
-    race.op.remove("loop")
-    function = getattr(auto, race.op.name)
+    bench.kernel("doomed", 1e-3)
+    bench.op.remove("loop")
+    function = getattr(auto, bench.op.name)
     try:
         function(X)
     except ValueError as problem:
         assert "doomed" in str(problem)  # noqa: PT017 - either is right
-    calls(race)
+    calls(bench)
     function(X)
-    assert "doomed" not in calls(race)
+    assert "doomed" not in calls(bench)
 
 
 def test_an_operation_made_anew_under_the_name_of_a_forgotten_one_is_the_one_called(
@@ -109,16 +109,16 @@ def test_threads_are_read_once_and_again_by_refresh(
         return Threads(len(read), 1)
 
     monkeypatch.setattr(environment, "threads", threads)
-    race = start(loop=1e-3)
-    function = getattr(auto, race.op.name)
+    bench = start(loop=1e-3)
+    function = getattr(auto, bench.op.name)
     for batch in (1, 2, 600):
         function(np.ones((batch, 3)))
     assert len(read) == 1
     auto.refresh()
     function(np.ones((1, 3)))
-    getattr(auto, race.op.name)(np.ones((1, 3)))
+    getattr(auto, bench.op.name)(np.ones((1, 3)))
     assert len(read) == 2
-    asked = [c.signature.threads.blas for c in wisdom().book(race.op.name).choices]
+    asked = [c.signature.threads.blas for c in wisdom().book(bench.op.name).choices]
     assert sorted(set(asked)) == [1, 2]
 
 
@@ -126,8 +126,8 @@ def test_the_machine_is_read_again_by_refresh(
     start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(monkeypatch, lambda: None)
-    race = start(loop=1e-3)
-    function = getattr(auto, race.op.name)
+    bench = start(loop=1e-3)
+    function = getattr(auto, bench.op.name)
     function(X)
     monkeypatch.setattr(environment, "cpu_model", lambda: "another")
     function(X), function(X[:3])
@@ -141,8 +141,8 @@ def test_refreshing_asks_memory_first(
     start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(monkeypatch, lambda: None)
-    race = start(loop=1e-3)
+    bench = start(loop=1e-3)
     for _ in range(3):
-        getattr(auto, race.op.name)(X)
+        getattr(auto, bench.op.name)(X)
         auto.refresh()
     assert held.count == 1

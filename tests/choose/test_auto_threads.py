@@ -30,14 +30,14 @@ def test_many_threads_that_ask_for_the_same_at_once_measure_once(
     ask: str, start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(monkeypatch, lambda: time.sleep(0.05))
-    race = start(loop=1e-3, other=2e-3)
+    bench = start(loop=1e-3, other=2e-3)
     barrier = threading.Barrier(8)
 
     def work(number: int) -> bool:
         barrier.wait()
         if ask == "auto" or (ask == "both" and number % 2):
-            return bool((getattr(auto, race.op.name)(X) == 2).all())
-        return bool((einbench.fastest(race.op, X)(X) == 2).all())
+            return bool((getattr(auto, bench.op.name)(X) == 2).all())
+        return bool((einbench.fastest(bench.op, X)(X) == 2).all())
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(8)))
@@ -48,7 +48,7 @@ def test_many_threads_with_many_signatures_get_right_results(
     start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While everything is decided anew again and again."""
-    race = start(loop=1e-3)
+    bench = start(loop=1e-3)
     monkeypatch.setattr("einbench.choose.dispatch.MOST_KEYS", 5)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
@@ -58,7 +58,7 @@ def test_many_threads_with_many_signatures_get_right_results(
         rng, done = np.random.default_rng(seed), 0
         while not stop.is_set():
             x = np.full((int(rng.integers(1, 8)), 3), seed, "float32")
-            assert (getattr(auto, race.op.name)(x) == 2 * seed).all()
+            assert (getattr(auto, bench.op.name)(x) == 2 * seed).all()
             done += 1
         return done
 
@@ -76,7 +76,7 @@ def test_many_threads_with_many_signatures_get_right_results(
         sys.setswitchinterval(before)
 
 
-class Forgetful(Auto):
+class RefreshedAuto(Auto):
     """One whose `refresh` comes at the worst moment: right after threads are read."""
 
     reads = 0
@@ -91,9 +91,9 @@ class Forgetful(Auto):
 
 
 def test_a_refresh_between_reading_threads_and_deciding_does_no_harm(start: Start) -> None:
-    race = start(loop=1e-3)
+    bench = start(loop=1e-3)
     for batch in (2, 3, 600):
-        assert (getattr(Forgetful(), race.op.name)(np.ones((batch, 3))) == 2).all()
+        assert (getattr(RefreshedAuto(), bench.op.name)(np.ones((batch, 3))) == 2).all()
 
 
 def counts() -> list[Any]:
@@ -121,10 +121,10 @@ def test_counts_of_threads_are_left_as_they_were(
     einbench.fastest("linear", **linear, threads=threads)
     einbench.auto.linear(**linear)
     if fails:
-        race = start()
-        race.kernel("wrong", 1e-3, lambda inputs: 3 * inputs)
+        bench = start()
+        bench.kernel("wrong", 1e-3, lambda inputs: 3 * inputs)
         with pytest.raises(ValueError, match="no kernel is left"):
-            einbench.fastest(race.op, X, threads=threads)
+            einbench.fastest(bench.op, X, threads=threads)
     assert counts() == before
 
 

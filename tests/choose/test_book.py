@@ -111,7 +111,7 @@ def test_anything_in_the_place_of_anything_is_damaged_or_sound(path: Any, junk: 
         kept = book(found, "op")
     except (Damaged, NewerSchema):
         return
-    # what was believed can be written, and is read as the same
+    # what was accepted can be written, and is read as the same
     assert read_again("op", kept).choices == kept.choices
 
 

@@ -1,4 +1,4 @@
-"""What is measured, what memory answers, who wins: on a clock that only kernels move."""
+"""What is measured, what memory answers, which kernel wins: on a clock advanced by kernels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import filelock
 import numpy as np
 import pytest
-from choose_support import Race
+from choose_support import Bench
 
 import einbench
 from einbench.choose import environment
@@ -19,9 +19,9 @@ from einbench.verbs.fastest import Choice
 Start = Callable[..., Any]
 
 
-def timed(race: Race) -> int:
+def timed(bench: Bench) -> int:
     """Calls so far."""
-    return len(race.log)
+    return len(bench.log)
 
 
 def test_the_fastest_on_the_clock_is_chosen(start: Start) -> None:
@@ -32,12 +32,12 @@ def test_the_fastest_on_the_clock_is_chosen(start: Start) -> None:
 
 
 def test_what_was_measured_is_remembered_and_nothing_is_called_again(start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide()
-    calls, now_s = timed(race), race.now_s
-    decision = race.decide()
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide()
+    calls, now_s = timed(bench), bench.now_s
+    decision = bench.decide()
     assert (decision.origin, decision.kernel.method) == ("remembered", "quick")
-    assert (timed(race), race.now_s) == (calls, now_s)
+    assert (timed(bench), bench.now_s) == (calls, now_s)
 
 
 @pytest.mark.parametrize(
@@ -54,24 +54,24 @@ def test_what_was_measured_is_remembered_and_nothing_is_called_again(start: Star
 def test_a_choice_serves_its_own_rigor_and_lower_ones(
     known: str, asked: str, origin: str, start: Start
 ) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide(rigor=known)
-    assert race.decide(rigor=asked).origin == origin
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(rigor=known)
+    assert bench.decide(rigor=asked).origin == origin
 
 
 def test_a_more_thorough_choice_takes_the_place_of_the_lesser(start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide()
-    race.decide(rigor="patient")
-    (choice,) = wisdom().book(race.op.name).choices
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide()
+    bench.decide(rigor="patient")
+    (choice,) = wisdom().book(bench.op.name).choices
     assert choice.rigor == "patient"
-    assert race.decide().recalled.evidence == choice
+    assert bench.decide().recalled.evidence == choice
 
 
 @pytest.mark.parametrize(("ratio", "winner"), [(1.015, "simple"), (1.03, "clever")])
 def test_within_two_percent_the_simplest_wins(ratio: float, winner: str, start: Start) -> None:
-    race = start(slow=5e-3, simple=ratio * 1e-3, clever=1e-3)
-    measured, remembered = race.decide(), race.decide()
+    bench = start(slow=5e-3, simple=ratio * 1e-3, clever=1e-3)
+    measured, remembered = bench.decide(), bench.decide()
     assert measured.kernel.method == remembered.kernel.method == winner
     tied = ["simple", "clever"] if winner == "simple" else []
     for decision in (measured, remembered):
@@ -80,8 +80,8 @@ def test_within_two_percent_the_simplest_wins(ratio: float, winner: str, start: 
 
 
 def test_a_tie_is_said_when_it_is_measured_and_when_it_is_remembered(start: Start) -> None:
-    race = start(slow=5e-3, simple=1.015e-3, clever=1e-3)
-    for decision in (race.decide(), race.decide()):
+    bench = start(slow=5e-3, simple=1.015e-3, clever=1e-3)
+    for decision in (bench.decide(), bench.decide()):
         said = str(Choice(decision.kernel, decision))
         assert "tie" in said
         assert all(method in said for method in ("simple", "clever", "slow"))
@@ -99,9 +99,9 @@ def test_a_tie_is_said_when_it_is_measured_and_when_it_is_remembered(start: Star
     ids=["wrong", "zeros", "dtype", "in place", "wrong where it is large"],
 )
 def test_a_kernel_that_fails_the_check_never_wins(wrong: Any, start: Start) -> None:
-    race = start(loop=2e-6)
-    race.kernel("wrong", 1e-9, wrong)
-    for decision in (race.decide(2000), race.decide(2000)):
+    bench = start(loop=2e-6)
+    bench.kernel("wrong", 1e-9, wrong)
+    for decision in (bench.decide(2000), bench.decide(2000)):
         assert decision.kernel.method == "loop"
         (row,) = [r for r in records(decision) if r.kernel == "wrong"]
         assert row.status == "rejected"
@@ -109,52 +109,52 @@ def test_a_kernel_that_fails_the_check_never_wins(wrong: Any, start: Start) -> N
 
 
 def test_a_kernel_that_goes_wrong_while_it_is_timed_never_wins(start: Start) -> None:
-    race = start(loop=2e-3)
+    bench = start(loop=2e-3)
     calls: list[int] = []
 
     def tires(inputs: Any) -> Any:
         calls.append(len(inputs))
         return (3 if calls.count(7) > 20 else 2) * inputs
 
-    race.kernel("tires", 1e-5, tires)
-    assert race.decide(7).kernel.method == "loop"
+    bench.kernel("tires", 1e-5, tires)
+    assert bench.decide(7).kernel.method == "loop"
     assert calls.count(7) > 20
 
 
 def test_a_kernel_that_raises_at_the_size_leaves_and_says_why(start: Start) -> None:
-    race = start(loop=2e-3)
+    bench = start(loop=2e-3)
 
     def small_only(inputs: Any) -> Any:
         if inputs.shape[0] == 500:
             raise ValueError("not at 500")
         return 2 * inputs
 
-    race.kernel("small", 1e-9, small_only)
-    decision = race.decide(500)
+    bench.kernel("small", 1e-9, small_only)
+    decision = bench.decide(500)
     assert decision.kernel.method == "loop"
     (row,) = [r for r in records(decision) if r.kernel == "small"]
     assert (row.status, row.reason) == ("failed", "ValueError: not at 500")
 
 
 def test_without_a_right_kernel_nothing_is_chosen_and_nothing_remembered(start: Start) -> None:
-    race = start()
-    race.kernel("thrice", 1e-3, lambda inputs: 3 * inputs)
+    bench = start()
+    bench.kernel("thrice", 1e-3, lambda inputs: 3 * inputs)
     for _ in range(2):
         with pytest.raises(ValueError, match=r"no kernel is left to choose from \(thrice: "):
-            race.decide()
-    assert wisdom().book(race.op.name).choices == ()
+            bench.decide()
+    assert wisdom().book(bench.op.name).choices == ()
 
 
 def test_again_measures_whatever_is_remembered_and_remembers_that(start: Start) -> None:
     seconds = {"loop": 2e-3, "quick": 1e-3}
-    race = start(loop=lambda b: b * seconds["loop"], quick=lambda b: b * seconds["quick"])
-    assert race.decide().kernel.method == "quick"
+    bench = start(loop=lambda b: b * seconds["loop"], quick=lambda b: b * seconds["quick"])
+    assert bench.decide().kernel.method == "quick"
     seconds["quick"] = 9e-3  # another program has changed the machine
-    assert race.decide().kernel.method == "quick"
-    decision = race.decide(again=True)
+    assert bench.decide().kernel.method == "quick"
+    decision = bench.decide(again=True)
     assert (decision.origin, decision.kernel.method) == ("measured", "loop")
-    # both within the second that dates are told in
-    decision = race.decide()
+    # both within the resolution of dates, a second
+    decision = bench.decide()
     assert (decision.origin, decision.kernel.method) == ("remembered", "loop")
 
 
@@ -162,48 +162,48 @@ def test_again_measures_whatever_is_remembered_and_remembers_that(start: Start) 
 def test_in_another_environment_an_old_choice_is_a_hint_and_no_answer(
     part: str, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide()
-    (old,) = wisdom().book(race.op.name).choices
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide()
+    (old,) = wisdom().book(bench.op.name).choices
     changed = environment.machine()._replace(**{part: "another"})
     monkeypatch.setattr(environment, "machine", lambda: changed)
-    decision = race.decide()
+    decision = bench.decide()
     assert decision.origin == "measured"
     assert decision.hint == old
-    assert race.decide().origin == "remembered"
+    assert bench.decide().origin == "remembered"
     monkeypatch.undo()
 
 
 def test_a_hint_of_another_environment_is_not_interpolated_from(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide(4)
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(4)
     changed = environment.machine()._replace(numpy="1.0")
     with monkeypatch.context() as patched:
         patched.setattr(environment, "machine", lambda: changed)
-        race.decide(16)
-    assert race.decide(8).origin == "measured"
+        bench.decide(16)
+    assert bench.decide(8).origin == "measured"
 
 
 def test_a_new_kernel_makes_old_choices_hints(start: Start) -> None:
-    race = start(loop=2e-3)
-    race.decide()
-    race.kernel("quick", 1e-3)
-    decision = race.decide()
+    bench = start(loop=2e-3)
+    bench.decide()
+    bench.kernel("quick", 1e-3)
+    decision = bench.decide()
     assert (decision.origin, decision.kernel.method) == ("measured", "quick")
     assert decision.hint.kernel == "loop"
 
 
 def test_what_imported_wisdom_names_is_checked_before_it_is_called(start: Start) -> None:
-    race = start(loop=2e-3)
-    race.kernel("wrong", 1e-3, lambda inputs: 3 * inputs)
-    honest = start(loop=2e-3, wrong=1e-3)
-    honest.decide()
-    (choice,) = wisdom().book(honest.op.name).choices
-    forged = choice._replace(environment=environment.environment(race.op))
-    wisdom().remember(race.op.name, forged)
-    decision = race.decide()
+    bench = start(loop=2e-3)
+    bench.kernel("wrong", 1e-3, lambda inputs: 3 * inputs)
+    trusted = start(loop=2e-3, wrong=1e-3)
+    trusted.decide()
+    (choice,) = wisdom().book(trusted.op.name).choices
+    forged = choice._replace(environment=environment.environment(bench.op))
+    wisdom().remember(bench.op.name, forged)
+    decision = bench.decide()
     assert (decision.origin, decision.kernel.method) == ("measured", "loop")
 
 
@@ -230,14 +230,14 @@ def test_a_patient_measurement_takes_ten_times_as_long(start: Start) -> None:
 
 
 def test_a_budget_in_seconds_takes_the_place_of_what_rigor_says(start: Start) -> None:
-    race = start(loop=0.005)
-    assert race.decide(1, budget_s=0.2).measured.timing_s == pytest.approx(0.2, rel=0.3)
+    bench = start(loop=0.005)
+    assert bench.decide(1, budget_s=0.2).measured.timing_s == pytest.approx(0.2, rel=0.3)
 
 
 def test_a_kernel_much_slower_than_the_fastest_is_not_called_at_the_size(start: Start) -> None:
-    race = start(loop=1.0, quick=1e-3)
-    decision = race.decide(200)
-    assert ("loop", 200) not in race.log
+    bench = start(loop=1.0, quick=1e-3)
+    decision = bench.decide(200)
+    assert ("loop", 200) not in bench.log
     (row,) = [r for r in records(decision) if r.kernel == "loop"]
     assert row.status == "skipped"
     assert "at this size" in row.reason
@@ -251,14 +251,14 @@ def test_a_kernel_may_call_the_fastest_of_another_operation(
     refused: list[BaseException] = []
     acquire = filelock.FileLock.acquire
 
-    def told(self: Any, *args: Any, **more: Any) -> Any:
+    def recording(self: Any, *args: Any, **more: Any) -> Any:
         try:
             return acquire(self, *args, **more)
         except BaseException as problem:
             refused.append(problem)
             raise
 
-    monkeypatch.setattr(filelock.FileLock, "acquire", told)
+    monkeypatch.setattr(filelock.FileLock, "acquire", recording)
     inner = start(loop=1e-3)
     outer = start(loop=2e-3)
     outer.kernel("composed", 1e-3, getattr(einbench.auto, inner.op.name))

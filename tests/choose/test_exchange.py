@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from einbench.choose.book import MOST_CHOICES, Book, NewerSchema, document
 from einbench.choose.environment import environment
-from einbench.choose.exchange import exported, read_export, take
+from einbench.choose.exchange import exported, import_choices, read_export
 from einbench.choose.wisdom import Wisdom, wisdom
 from einbench.host.documents import Damaged, Unreadable
 
@@ -22,7 +22,7 @@ NOW = "2026-11-22T00:00:00Z"
 
 
 @pytest.fixture
-def race(start: Start):
+def bench(start: Start):
     return start(loop=2e-3, quick=1e-3)
 
 
@@ -40,113 +40,117 @@ def file(tmp_path):
 
 
 @pytest.fixture
-def elsewhere(race, tmp_path, monkeypatch, folder):
-    """The export of a machine just like this one that has measured batch 4."""
-    monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path / "elsewhere"))
-    race.decide()
+def other_machine(bench, tmp_path, monkeypatch, folder):
+    """The export of an identical machine that has measured batch 4."""
+    monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path / "other_machine"))
+    bench.decide()
     found = exported(wisdom(), {"cpu": "A"}, NOW)
     monkeypatch.setenv("EINBENCH_WISDOM", str(folder))
-    race.log.clear()
+    bench.log.clear()
     return found
 
 
-def by(race, batch=4, kernel="quick", **more):
+def by(bench, batch=4, kernel="quick", **more):
     """A choice made here and now, but by hand."""
-    return choice(batch, kernel, environment=environment(race.op), **more)
+    return choice(batch, kernel, environment=environment(bench.op), **more)
 
 
-def taken(race, *choices):
-    return take(wisdom(), {race.op.name: Book(choices=choices)}, NOW)
+def taken(bench, *choices):
+    return import_choices(wisdom(), {bench.op.name: Book(choices=choices)}, NOW)
 
 
-def test_what_was_exported_answers_where_everything_is_the_same(race, elsewhere, file):
-    assert elsewhere["schema"] == "einbench.wisdom/1"
-    assert (elsewhere["machine"], elsewhere["date"]) == ([{"cpu": "A"}], NOW)
-    told = take(wisdom(), read_export(file(elsewhere)), NOW)
-    assert (told.names, told.answers, told.hints) == ((race.op.name,), 1, 0)
-    assert race.decide().origin == "remembered"
+def test_what_was_exported_answers_where_everything_is_the_same(bench, other_machine, file):
+    assert other_machine["schema"] == "einbench.wisdom/1"
+    assert (other_machine["machine"], other_machine["date"]) == ([{"cpu": "A"}], NOW)
+    imported = import_choices(wisdom(), read_export(file(other_machine)), NOW)
+    assert (imported.names, imported.answers, imported.hints) == ((bench.op.name,), 1, 0)
+    assert bench.decide().origin == "remembered"
 
 
-def test_one_file_of_a_wisdom_folder_can_be_taken_in(race, elsewhere, file):
-    told = take(wisdom(), read_export(file(elsewhere["operations"][race.op.name])), NOW)
-    assert told.answers == 1
+def test_one_file_of_a_wisdom_folder_can_be_taken_in(bench, other_machine, file):
+    imported = import_choices(
+        wisdom(), read_export(file(other_machine["operations"][bench.op.name])), NOW
+    )
+    assert imported.answers == 1
 
 
-def test_a_kernel_is_checked_here_before_it_is_first_called_and_no_other_is(race, elsewhere, file):
-    (there,) = elsewhere["operations"].values()
+def test_a_kernel_is_checked_here_before_it_is_first_called_and_no_other_is(
+    bench, other_machine, file
+):
+    (there,) = other_machine["operations"].values()
     assert there["checks"]
-    take(wisdom(), read_export(file(elsewhere)), NOW)
-    assert wisdom().book(race.op.name).checks == ()
-    assert race.log == []
-    race.decide()
-    assert {method for method, _ in race.log} == {"quick"}
-    (checked,) = wisdom().book(race.op.name).checks
+    import_choices(wisdom(), read_export(file(other_machine)), NOW)
+    assert wisdom().book(bench.op.name).checks == ()
+    assert bench.log == []
+    bench.decide()
+    assert {method for method, _ in bench.log} == {"quick"}
+    (checked,) = wisdom().book(bench.op.name).checks
     assert set(checked.errors) == {"quick"}
 
 
 def test_a_wrong_kernel_that_imported_wisdom_names_is_never_called(start: Start):
-    race = start(loop=1e-3)
-    race.kernel("wrong", 1e-6, lambda inputs: 3 * inputs)
-    taken(race, by(race, kernel="wrong"))
-    decision = race.decide()
+    bench = start(loop=1e-3)
+    bench.kernel("wrong", 1e-6, lambda inputs: 3 * inputs)
+    taken(bench, by(bench, kernel="wrong"))
+    decision = bench.decide()
     assert (decision.origin, decision.kernel.method) == ("measured", "loop")
 
 
-def test_choices_of_another_environment_are_hints_and_say_what_differs(race):
-    theirs = environment(race.op)
+def test_choices_of_another_environment_are_hints_and_say_what_differs(bench):
+    theirs = environment(bench.op)
     theirs = theirs._replace(machine=theirs.machine._replace(numpy="1.0", cpu="another"))
-    told = taken(race, by(race)._replace(environment=theirs))
-    assert (told.answers, told.hints) == (0, 1)
-    assert told.differing == {"cpu": 1, "numpy": 1}
-    decision = race.decide()
+    imported = taken(bench, by(bench)._replace(environment=theirs))
+    assert (imported.answers, imported.hints) == (0, 1)
+    assert imported.differing == {"cpu": 1, "numpy": 1}
+    decision = bench.decide()
     assert decision.origin == "measured"
     assert decision.hint.kernel == "quick"
 
 
-def test_own_choices_are_never_overridden(race):
-    race.decide()
-    before = wisdom().book(race.op.name)
-    told = taken(race, by(race, kernel="loop", rigor="patient", date="2999-01-01T00:00:00Z"))
-    assert told.left == {"remembered here already": 1}
-    assert wisdom().book(race.op.name) == before
+def test_own_choices_are_never_overridden(bench):
+    bench.decide()
+    before = wisdom().book(bench.op.name)
+    imported = taken(bench, by(bench, kernel="loop", rigor="patient", date="2999-01-01T00:00:00Z"))
+    assert imported.left == {"remembered here already": 1}
+    assert wisdom().book(bench.op.name) == before
 
 
-def test_a_choice_from_the_future_does_not_outlive_later_measurements(race):
-    taken(race, by(race, kernel="loop", date="2999-01-01T00:00:00Z"))
-    (kept,) = wisdom().book(race.op.name).choices
+def test_a_choice_from_the_future_does_not_outlive_later_measurements(bench):
+    taken(bench, by(bench, kernel="loop", date="2999-01-01T00:00:00Z"))
+    (kept,) = wisdom().book(bench.op.name).choices
     assert kept.date == NOW
 
 
-def test_a_full_book_loses_none_of_its_own(race):
-    own = [by(race, batch, date="2026-01-01T00:00:00Z") for batch in range(MOST_CHOICES - 1)]
-    wisdom().merge(race.op.name, Book(choices=tuple(own)))
-    told = taken(race, *(by(race, 10_000 + batch) for batch in range(5)))
-    assert told.answers == 1
-    assert sum(told.left.values()) == 4
-    batches = {dict(c.signature.sizes)["batch"] for c in wisdom().book(race.op.name).choices}
+def test_a_full_book_loses_none_of_its_own(bench):
+    own = [by(bench, batch, date="2026-01-01T00:00:00Z") for batch in range(MOST_CHOICES - 1)]
+    wisdom().merge(bench.op.name, Book(choices=tuple(own)))
+    imported = taken(bench, *(by(bench, 10_000 + batch) for batch in range(5)))
+    assert imported.answers == 1
+    assert sum(imported.left.values()) == 4
+    batches = {dict(c.signature.sizes)["batch"] for c in wisdom().book(bench.op.name).choices}
     assert set(range(MOST_CHOICES - 1)) < batches
 
 
-def test_what_is_not_registered_here_or_of_another_form_is_left_out_and_counted(race):
-    told = take(
+def test_what_is_not_registered_here_or_of_another_form_is_left_out_and_counted(bench):
+    imported = import_choices(
         wisdom(),
         {
-            "nobody_knows": Book(choices=(by(race),)),
-            race.op.name: Book(
+            "nobody_knows": Book(choices=(by(bench),)),
+            bench.op.name: Book(
                 choices=(
-                    by(race, kernel="theirs"),
-                    by(race, layout="CC"),
-                    by(race, options=(("reduction", "sum"),)),
-                    by(race)._replace(signature=by(race).signature._replace(sizes=(("b", 1),))),
-                    by(race),
+                    by(bench, kernel="theirs"),
+                    by(bench, layout="CC"),
+                    by(bench, options=(("reduction", "sum"),)),
+                    by(bench)._replace(signature=by(bench).signature._replace(sizes=(("b", 1),))),
+                    by(bench),
                 )
             ),
         },
         NOW,
     )
-    assert told.answers == 1
-    assert sorted(told.left.values()) == [1, 1, 3]
-    assert wisdom().operations() == [race.op.name]
+    assert imported.answers == 1
+    assert sorted(imported.left.values()) == [1, 1, 3]
+    assert wisdom().operations() == [bench.op.name]
 
 
 @pytest.mark.parametrize(
@@ -178,11 +182,11 @@ def test_a_file_that_is_too_large_or_missing_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("where", ["whole", "inside"])
-def test_a_newer_schema_is_refused_whole(where, race, elsewhere, file):
-    place = elsewhere if where == "whole" else elsewhere["operations"][race.op.name]
+def test_a_newer_schema_is_refused_whole(where, bench, other_machine, file):
+    place = other_machine if where == "whole" else other_machine["operations"][bench.op.name]
     place["schema"] = "einbench.wisdom/2"
     with pytest.raises(NewerSchema, match="a newer einbench wrote it"):
-        read_export(file(elsewhere))
+        read_export(file(other_machine))
 
 
 @pytest.mark.parametrize(
@@ -202,10 +206,10 @@ def test_a_newer_schema_is_refused_whole(where, race, elsewhere, file):
         lambda c: c.pop("left_out"),
     ],
 )
-def test_one_damaged_choice_and_nothing_is_taken(spoil, race, elsewhere, file):
-    spoil(elsewhere["operations"][race.op.name]["choices"][0])
+def test_one_damaged_choice_and_nothing_is_taken(spoil, bench, other_machine, file):
+    spoil(other_machine["operations"][bench.op.name]["choices"][0])
     with pytest.raises(Damaged, match="not wisdom"):
-        read_export(file(elsewhere))
+        read_export(file(other_machine))
 
 
 @settings(max_examples=200)
@@ -232,18 +236,18 @@ def test_no_spoiled_document_is_anything_but_refused_or_read(data, file):
     assert all(isinstance(each, Book) for each in books.values())
 
 
-def test_nothing_is_taken_where_one_file_cannot_be_kept(race, elsewhere, folder, file):
-    mine = Wisdom(str(folder)).path(race.op.name)
+def test_nothing_is_taken_where_one_file_cannot_be_kept(bench, other_machine, folder, file):
+    mine = Wisdom(str(folder)).path(bench.op.name)
     folder.mkdir()
     with open(mine, "w", encoding="utf-8") as newer:  # noqa: PTH123 - a name, not a path
         newer.write('{"schema": "einbench.wisdom/2"}')
     with pytest.raises(ValueError, match="a newer einbench wrote it, and it is left as it is"):
-        take(wisdom(), read_export(file(elsewhere)), NOW)
+        import_choices(wisdom(), read_export(file(other_machine)), NOW)
     with open(mine, encoding="utf-8") as newer:  # noqa: PTH123 - as above
         assert newer.read() == '{"schema": "einbench.wisdom/2"}'
 
 
-def test_a_folder_that_cannot_be_made_is_reported(race, elsewhere, folder, file):
+def test_a_folder_that_cannot_be_made_is_reported(bench, other_machine, folder, file):
     folder.write_text("", encoding="utf-8")
     with pytest.raises(OSError, match=r"cannot write to .*EINBENCH_WISDOM"):
-        take(wisdom(), read_export(file(elsewhere)), NOW)
+        import_choices(wisdom(), read_export(file(other_machine)), NOW)

@@ -16,20 +16,20 @@ Start = Callable[..., Any]
 
 
 def test_between_sizes_that_agree_nothing_is_measured(start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide(4)
-    race.decide(64)
-    calls = len(race.log)
-    decision = race.decide(10)
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(4)
+    bench.decide(64)
+    calls = len(bench.log)
+    decision = bench.decide(10)
     assert (decision.origin, decision.kernel.method) == ("interpolated", "quick")
-    assert len(race.log) == calls
+    assert len(bench.log) == calls
 
 
 def test_seconds_are_interpolated_in_log_size(start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide(4)
-    race.decide(64)
-    decision = race.decide(16)
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(4)
+    bench.decide(64)
+    decision = bench.decide(16)
     found = {r.kernel: r.predicted_s for r in records(decision)}
     assert found == pytest.approx({"loop": 32e-3, "quick": 16e-3})
     assert {r.median_s for r in records(decision)} == {None}
@@ -42,46 +42,46 @@ def crossing(start: Start) -> Any:
 
 
 def test_between_sizes_that_disagree_it_is_measured(start: Start) -> None:
-    race = crossing(start)
-    assert race.decide(8).kernel.method == "loop"
-    assert race.decide(60).kernel.method == "steady"
-    decision = race.decide(40)
+    bench = crossing(start)
+    assert bench.decide(8).kernel.method == "loop"
+    assert bench.decide(60).kernel.method == "steady"
+    decision = bench.decide(40)
     assert (decision.origin, decision.kernel.method) == ("measured", "steady")
     # and narrows down where they disagree
-    assert (race.decide(50).origin, race.decide(30).origin) == ("interpolated", "measured")
+    assert (bench.decide(50).origin, bench.decide(30).origin) == ("interpolated", "measured")
 
 
 def test_what_ties_at_one_and_wins_at_the_other_is_agreed_on(start: Start) -> None:
-    race = start(loop=lambda b: 1e-3 if b < 10 else 9e-3, quick=lambda b: 1e-3)
-    assert race.decide(4).kernel.method == "loop"
-    assert race.decide(40).kernel.method == "quick"
-    decision = race.decide(20)
+    bench = start(loop=lambda b: 1e-3 if b < 10 else 9e-3, quick=lambda b: 1e-3)
+    assert bench.decide(4).kernel.method == "loop"
+    assert bench.decide(40).kernel.method == "quick"
+    decision = bench.decide(20)
     assert (decision.origin, decision.kernel.method) == ("interpolated", "quick")
 
 
 def test_a_disagreement_between_neighbours_is_not_stepped_over(start: Start) -> None:
     """The nearest of two axes agree; what lies between them does not."""
-    race = start(loop=1e-5, odd=lambda batch: 1e-6 if batch == 10 else 1e-3)
+    bench = start(loop=1e-5, odd=lambda batch: 1e-6 if batch == 10 else 1e-3)
     for batch, features in ((5, 2), (10, 3), (20, 6)):
-        race.decide(batch, features=features)
+        bench.decide(batch, features=features)
     # (10, 3) is inside the box from (5, 2) to (20, 6), and neither below nor above this
-    assert race.decide(8, features=5).origin == "measured"
+    assert bench.decide(8, features=5).origin == "measured"
 
 
 @pytest.mark.parametrize("batch", [1, 3, 65, 1000])
 def test_outside_of_what_is_known_it_is_measured(batch: int, start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide(4)
-    race.decide(64)
-    assert race.decide(batch).origin == "measured"
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(4)
+    bench.decide(64)
+    assert bench.decide(batch).origin == "measured"
 
 
 @pytest.mark.parametrize(("upper", "origin"), [(256, "interpolated"), (257, "measured")])
 def test_neighbours_too_far_apart_say_nothing(upper: int, origin: str, start: Start) -> None:
-    race = start(loop=2e-6, quick=1e-6)
-    race.decide(1)
-    race.decide(upper)
-    assert race.decide(16).origin == origin
+    bench = start(loop=2e-6, quick=1e-6)
+    bench.decide(1)
+    bench.decide(upper)
+    assert bench.decide(16).origin == origin
 
 
 @pytest.mark.parametrize(
@@ -96,55 +96,55 @@ def test_neighbours_too_far_apart_say_nothing(upper: int, origin: str, start: St
     ids=lambda other: next(iter(other)),
 )
 def test_choices_of_another_kind_are_no_neighbours(other: dict[str, Any], start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide(4)
-    race.decide(64)
-    assert race.decide(16, **other).origin == "measured"
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(4)
+    bench.decide(64)
+    assert bench.decide(16, **other).origin == "measured"
 
 
 def test_options_are_no_axis(start: Start) -> None:
-    race = start({"options": {"mode": ("a", "b")}}, loop=2e-3, quick=1e-3)
-    race.decide(4)
-    race.decide(64)
-    assert race.decide(16, options={"mode": "b"}).origin == "measured"
-    assert race.decide(16, options={"mode": "a"}).origin == "interpolated"
+    bench = start({"options": {"mode": ("a", "b")}}, loop=2e-3, quick=1e-3)
+    bench.decide(4)
+    bench.decide(64)
+    assert bench.decide(16, options={"mode": "b"}).origin == "measured"
+    assert bench.decide(16, options={"mode": "a"}).origin == "interpolated"
 
 
 def test_several_axes_are_interpolated_together(start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide(4, features=2)
-    race.decide(64, features=32)
-    decision = race.decide(16, features=8)
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(4, features=2)
+    bench.decide(64, features=32)
+    decision = bench.decide(16, features=8)
     assert decision.origin == "interpolated"
-    assert race.decide(16, features=33).origin == "measured"
+    assert bench.decide(16, features=33).origin == "measured"
 
 
 def test_neighbours_that_were_less_thorough_do_not_answer_a_patient_request(start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide(4)
-    race.decide(64, "patient")
-    assert race.decide(16).origin == "interpolated"
-    assert race.decide(16, "patient").origin == "measured"
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(4)
+    bench.decide(64, "patient")
+    assert bench.decide(16).origin == "interpolated"
+    assert bench.decide(16, "patient").origin == "measured"
 
 
 def test_what_was_interpolated_is_not_remembered_as_measured(start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    race.decide(4)
-    race.decide(64)
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(4)
+    bench.decide(64)
     for _ in range(2):
-        assert race.decide(16).origin == "interpolated"
-    assert len(wisdom().book(race.op.name).choices) == 2
+        assert bench.decide(16).origin == "interpolated"
+    assert len(wisdom().book(bench.op.name).choices) == 2
 
 
 def test_a_batch_of_none_between_two_is_measured(start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
-    assert race.decide(0).origin == "measured"
-    assert race.decide(0).origin == "remembered"
+    bench = start(loop=2e-3, quick=1e-3)
+    assert bench.decide(0).origin == "measured"
+    assert bench.decide(0).origin == "remembered"
 
 
 def test_a_remembered_batch_of_none_hides_no_neighbour(start: Start) -> None:
-    race = start(loop=2e-3, quick=1e-3)
+    bench = start(loop=2e-3, quick=1e-3)
     for batch in (0, 1, 64):
-        race.decide(batch)
-    decision = race.decide(16)
+        bench.decide(batch)
+    decision = bench.decide(16)
     assert (decision.origin, decision.kernel.method) == ("interpolated", "quick")

@@ -38,10 +38,10 @@ def test_an_operation_is_finished_before_the_next_and_small_batches_come_first()
 
 
 def test_an_operation_without_batches_has_one_cell(start):
-    race = start({"inputs": {"inputs": "features"}, "outputs": {"outputs": "features"}}, loop=1e-3)
-    (only,) = tune.plan([race.op])
+    bench = start({"inputs": {"inputs": "features"}, "outputs": {"outputs": "features"}}, loop=1e-3)
+    (only,) = tune.plan([bench.op])
     assert only.batch is None
-    assert str(only) == race.op.name
+    assert str(only) == bench.op.name
 
 
 @pytest.mark.parametrize("name", einbench.operations)
@@ -71,51 +71,51 @@ def test_what_cannot_be_tuned_is_reported_before_anything_is_measured(wrong, mes
 
 
 def test_what_is_remembered_is_not_measured_again(start: Start):
-    race = start(loop=2e-3, quick=1e-3)
-    cells = tune.plan([race.op], [1, 4])
-    first = list(tune.tune(cells, clock=race.clock))
-    calls = len(race.log)
-    told: list[tuple[float, str]] = []
-    second = list(tune.tune(cells, clock=race.clock, progress=lambda *done: told.append(done)))
+    bench = start(loop=2e-3, quick=1e-3)
+    cells = tune.plan([bench.op], [1, 4])
+    first = list(tune.tune(cells, clock=bench.clock))
+    calls = len(bench.log)
+    reported: list[tuple[float, str]] = []
+    second = list(tune.tune(cells, clock=bench.clock, progress=lambda *done: reported.append(done)))
     assert [t.origin for t in first] == ["measured"] * 2
     assert [t.origin for t in second] == ["remembered"] * 2
     assert [t.decision.kernel.method for t in second] == ["quick"] * 2
-    assert len(race.log) == calls
-    assert told == [(1.0, "done")]
+    assert len(bench.log) == calls
+    assert reported == [(1.0, "done")]
 
 
 def test_every_cell_is_kept_before_the_next_is_begun_and_a_later_run_does_the_rest(start: Start):
-    race = start(loop=2e-3, quick=1e-3)
-    cells = tune.plan([race.op], [1, 4, 16])
-    running = tune.tune(cells, clock=race.clock)
+    bench = start(loop=2e-3, quick=1e-3)
+    cells = tune.plan([bench.op], [1, 4, 16])
+    running = tune.tune(cells, clock=bench.clock)
     assert next(running).problem.batch == 1
     running.close()  # as an exception would
-    assert [len(c.signature.sizes) for c in wisdom().book(race.op.name).choices] == [2]
-    later = list(tune.tune(cells, clock=race.clock))
+    assert [len(c.signature.sizes) for c in wisdom().book(bench.op.name).choices] == [2]
+    later = list(tune.tune(cells, clock=bench.clock))
     assert [t.origin for t in later] == ["remembered", "measured", "measured"]
 
 
 def test_a_size_between_remembered_ones_is_measured_all_the_same(start: Start):
-    race = start(loop=2e-3, quick=1e-3)
-    list(tune.tune(tune.plan([race.op], [1, 16]), clock=race.clock))
-    (middle,) = tune.tune(tune.plan([race.op], [4]), clock=race.clock)
+    bench = start(loop=2e-3, quick=1e-3)
+    list(tune.tune(tune.plan([bench.op], [1, 16]), clock=bench.clock))
+    (middle,) = tune.tune(tune.plan([bench.op], [4]), clock=bench.clock)
     assert middle.origin == "measured"
 
 
 def test_again_and_more_rigor_measure_anew(start: Start):
-    race = start(loop=2e-3, quick=1e-3)
-    cells = tune.plan([race.op], [4])
+    bench = start(loop=2e-3, quick=1e-3)
+    cells = tune.plan([bench.op], [4])
     for asked in ({}, {"again": True}, {"rigor": "patient"}):
-        (tuned,) = tune.tune(cells, clock=race.clock, **asked)
+        (tuned,) = tune.tune(cells, clock=bench.clock, **asked)
         assert tuned.origin == "measured"
-    (tuned,) = tune.tune(cells, clock=race.clock)
+    (tuned,) = tune.tune(cells, clock=bench.clock)
     assert tuned.origin == "remembered"
 
 
 def test_threads_are_part_of_the_question(start: Start):
-    race = start(loop=2e-3)
-    cells = tune.plan([race.op], [4])
-    (tuned,) = tune.tune(cells, threads=1, clock=race.clock)
+    bench = start(loop=2e-3)
+    cells = tune.plan([bench.op], [4])
+    (tuned,) = tune.tune(cells, threads=1, clock=bench.clock)
     assert tuned.decision.signature.threads == Threads(1, 1)
 
 
@@ -129,14 +129,14 @@ def test_a_cell_without_a_right_kernel_is_reported_and_the_rest_is_tuned(start: 
 
 
 def test_progress_says_what_is_being_measured_and_never_goes_back(start: Start):
-    race = start(loop=2e-3)
-    told: list[tuple[float, str]] = []
-    cells = tune.plan([race.op], [1, 4])
-    list(tune.tune(cells, clock=race.clock, progress=lambda *done: told.append(done)))
-    assert [label for _, label in told] == [
-        f"{race.op.name} batch 1 (1 of 2)", f"{race.op.name} batch 4 (2 of 2)", "done",
+    bench = start(loop=2e-3)
+    reported: list[tuple[float, str]] = []
+    cells = tune.plan([bench.op], [1, 4])
+    list(tune.tune(cells, clock=bench.clock, progress=lambda *done: reported.append(done)))
+    assert [label for _, label in reported] == [
+        f"{bench.op.name} batch 1 (1 of 2)", f"{bench.op.name} batch 4 (2 of 2)", "done",
     ]  # fmt: skip
-    parts = [part for part, _ in told]
+    parts = [part for part, _ in reported]
     assert parts == sorted(parts)
     assert parts[-1] == 1.0
 

@@ -54,8 +54,8 @@ def test_else_it_lies_in_the_users_cache_directory(
         monkeypatch.setenv("XDG_CACHE_HOME", caches)
     expected = platformdirs.user_cache_dir("einbench", appauthor=False)
     assert folder() == os.path.join(expected, "wisdom")  # noqa: PTH118
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(sys, "platform", "another")
+    with monkeypatch.context() as other_system:
+        other_system.setattr(sys, "platform", "another")
         assert folder() == os.path.join(expected, "wisdom")  # noqa: PTH118
 
 

@@ -47,11 +47,11 @@ def test_memory_alone_is_enough_to_decide(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path / "file" / "wisdom"))
-    race = start(loop=2e-3, quick=1e-3)
+    bench = start(loop=2e-3, quick=1e-3)
     with warned_once("memory only"):
-        race.decide(4)
-        race.decide(64)
-    found = [race.decide(4).origin, race.decide(64).origin, race.decide(16).origin]
+        bench.decide(4)
+        bench.decide(64)
+    found = [bench.decide(4).origin, bench.decide(64).origin, bench.decide(16).origin]
     assert found == ["remembered", "remembered", "interpolated"]
 
 
@@ -62,7 +62,7 @@ wisdom().remember("doubled", choice(1))
 os.environ["EINBENCH_WISDOM"] = place
 einbench.auto.refresh()
 os.setgroups([]), os.setgid(65534), os.setuid(65534)
-with warnings.catch_warnings(record=True) as told:
+with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     kept = wisdom()
     found = [c.signature.sizes[0][1] for c in kept.book("doubled").choices]
@@ -71,11 +71,13 @@ with warnings.catch_warnings(record=True) as told:
     x = np.ones((5, 3), "float32")
     assert (einbench.auto.doubled(x) == 2).all()
     after = [c.signature.sizes[0][1] for c in kept.book("doubled").choices]
-print(found, after, [str(w.message) for w in told if "wisdom" in str(w.message)])
+print(found, after, [str(w.message) for w in caught if "wisdom" in str(w.message)])
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid(), reason="only root becomes nobody")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid(), reason="only root becomes another user"
+)
 def test_a_folder_that_may_only_be_read_is_read_and_no_more() -> None:
     # pytest's own folders are closed to other users
     place = Path(tempfile.mkdtemp(prefix="einbench-", dir="/tmp"))
@@ -120,11 +122,11 @@ import resource
 kept = wisdom()
 kept.remember("doubled", choice(4))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-with warnings.catch_warnings(record=True) as told:
+with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     for batch in range(5, 20):
         kept.remember("doubled", choice(batch))
-print(len(kept.book("doubled").choices), len(told), os.listdir(kept.folder))
+print(len(kept.book("doubled").choices), len(caught), os.listdir(kept.folder))
 """
     pytest.importorskip("resource")
     done = run(OPERATION + script, EINBENCH_WISDOM=str(tmp_path / "wisdom"))
@@ -174,10 +176,10 @@ def test_where_files_cannot_be_locked_work_goes_on(
     monkeypatch.setattr(fcntl, "flock", refuse)
     monkeypatch.setattr("einbench.choose.wisdom._LOCK_TIMEOUT_S", 0.1)
     monkeypatch.setattr("einbench.choose.wisdom._MEASURING_TIMEOUT_S", 0.1)
-    race = start(loop=1e-3)
+    bench = start(loop=1e-3)
     with contextlib.nullcontext() if number == errno.ENOSYS else warned_once("memory only"):
-        assert race.decide().origin == "measured"
-        assert race.decide().origin == "remembered"
+        assert bench.decide().origin == "measured"
+        assert bench.decide().origin == "remembered"
 
 
 def test_a_lock_that_is_never_given_back_is_not_waited_for_forever(
@@ -186,15 +188,15 @@ def test_a_lock_that_is_never_given_back_is_not_waited_for_forever(
     monkeypatch.setattr("einbench.choose.wisdom._LOCK_TIMEOUT_S", 0.05)
     other = Wisdom(kept.folder)
     with other._locked("op"):
-        told: list[Any] = []
+        kept_batches: list[Any] = []
 
         def write() -> None:
             with warned_once("memory only"):
                 kept.remember("op", choice(1))
-            told.append(batches(kept.book("op")))
+            kept_batches.append(batches(kept.book("op")))
 
         writer = threading.Thread(target=write)
         writer.start()
         writer.join(20)
-    assert told == [[1]]
+    assert kept_batches == [[1]]
     assert batches(other.book("op")) == []

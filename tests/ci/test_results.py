@@ -94,9 +94,9 @@ def test_a_run_compared_with_another_machines_says_what_differs(finished, tmp_pa
     then = json.loads(saved.read_text(encoding="utf-8"))
     then["machine_info"]["einbench"]["numpy"] = "1.0"
     # in the default place, for the plugin trips over storage that is not below where it starts
-    elsewhere = tmp_path / ".benchmarks" / saved.relative_to(finished.results.parent)
-    elsewhere.parent.mkdir(parents=True)
-    elsewhere.write_text(json.dumps(then), encoding="utf-8")
+    copied = tmp_path / ".benchmarks" / saved.relative_to(finished.results.parent)
+    copied.parent.mkdir(parents=True)
+    copied.write_text(json.dumps(then), encoding="utf-8")
     found = run(
         "-k", "softmax_vjp-128-numba", "--benchmark-max-time=0.01",
         "--benchmark-compare", folder=tmp_path, start=tmp_path,

@@ -136,7 +136,7 @@ def test_a_guess_says_so_and_what_it_stands_on(tuned, monkeypatch):
         None: "nothing was timed and nothing is remembered: the last kernel registered",
         tuned[0]: "scaled by the roofline from 2 remembered timings, the nearest at batch 16 (meas",
     }
-    for folder, told in stands_on.items():
+    for folder, text in stands_on.items():
         if folder:
             monkeypatch.setenv("EINBENCH_WISDOM", str(folder))
         done = invoke(*asked)
@@ -144,7 +144,7 @@ def test_a_guess_says_so_and_what_it_stands_on(tuned, monkeypatch):
         document = json.loads(Path("a.json").read_text("utf-8"))
         assert document["origin"] == "estimated"
         assert f"relu at batch 40: {document['kernel']}, a guess" in done.stdout
-        assert told in " ".join(done.stdout.split())
+        assert text in " ".join(done.stdout.split())
         assert ("about " in done.stdout) == bool(folder)
 
 
@@ -227,7 +227,7 @@ def test_wisdom_goes_to_a_file_and_comes_back(there, folder, monkeypatch):
     assert json.loads(invoke("wisdom", "export", "-").stdout)["schema"] == "einbench.wisdom/1"
     monkeypatch.setenv("EINBENCH_WISDOM", str(folder))
     done = invoke("wisdom", "import", "w.json")
-    assert done.stdout.startswith("4 choices of 2 operations taken: 4 answers here\n")
+    assert done.stdout.startswith("4 choices of 2 operations imported: 4 answers here\n")
     assert "checked here before it is first called" in done.stdout
     assert "remembered since" in invoke("fastest", "relu", "--batch", "16").stdout
     assert "4 remembered here already" in invoke("wisdom", "import", "w.json").stdout
@@ -293,7 +293,7 @@ def test_a_group_alone_and_every_part_of_it_has_help():
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
         (["tune", "rellu"], "did you mean relu"),
         (["tune", "relu", "--batch", "10,000"], "write 10000 or 10_000"),
@@ -331,14 +331,14 @@ def test_a_group_alone_and_every_part_of_it_has_help():
         (["wisdom", "forget", "rellu"], "did you mean relu"),
     ],
 )
-def test_wrong_use_is_one_line_and_exits_2(args, told, tmp_path):
+def test_wrong_use_is_one_line_and_exits_2(args, message, tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     done = invoke(*args)
     assert done.exit_code == 2, done.output
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("einbench: error: ")
-    assert told in line
+    assert message in line
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -361,7 +361,7 @@ def test_after_ctrl_c_the_same_command_measures_only_the_rest(folder):
     try:
         _read_until(leader, rb"relu batch 4 \(3 of 6\)")
         process.send_signal(signal.SIGINT)
-        told, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
     finally:
         process.kill()
         os.close(follower)
@@ -369,7 +369,7 @@ def test_after_ctrl_c_the_same_command_measures_only_the_rest(folder):
     assert process.returncode == 130
     found = re.fullmatch(
         r"interrupted: (\d) of 6 cells are remembered; the same command goes on from there",
-        told.splitlines()[-1],
+        output.splitlines()[-1],
     )
     assert found
     kept = int(found[1])
@@ -386,9 +386,9 @@ def test_after_ctrl_c_the_same_command_measures_only_the_rest(folder):
     assert json.loads((folder / "relu.json").read_text("utf-8"))["choices"][: len(first)] == first
 
 
-def _read_until(descriptor, pattern, patience_s=60):
+def _read_until(descriptor, pattern, timeout_s=60):
     """Read a terminal until it shows something: what is not read would block the writer."""
-    shown, deadline_s = b"", time.monotonic() + patience_s
+    shown, deadline_s = b"", time.monotonic() + timeout_s
     while not re.search(pattern, shown):
         ready, _, _ = select.select([descriptor], [], [], 1.0)
         shown += os.read(descriptor, 65536) if ready else b""

@@ -41,7 +41,7 @@ def document_in(path):
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
+def in_temporary_folder(tmp_path, monkeypatch):
     """Nothing is written into the checkout."""
     monkeypatch.chdir(tmp_path)
 
@@ -217,7 +217,7 @@ def test_ctrl_c_keeps_what_was_measured_however_often_it_is_pressed(tmp_path, pr
         for _ in range(presses):
             process.send_signal(signal.SIGINT)
             time.sleep(0.02)
-        told, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=120)
     finally:
         process.kill()
         os.close(follower)
@@ -225,16 +225,16 @@ def test_ctrl_c_keeps_what_was_measured_however_often_it_is_pressed(tmp_path, pr
     assert process.returncode == 130
     assert re.fullmatch(
         r"interrupted: [1-9]\d* of 24 cells were measured and kept in a\.json",
-        told.splitlines()[-1],
+        output.splitlines()[-1],
     )
     document = document_in("a.json")
     assert document["interrupted"]
     assert document["records"]
 
 
-def _read_until(descriptor, pattern, patience_s=120):
+def _read_until(descriptor, pattern, timeout_s=120):
     """Read a terminal until it shows something: what is not read would block the writer."""
-    shown, deadline_s = b"", time.monotonic() + patience_s
+    shown, deadline_s = b"", time.monotonic() + timeout_s
     while not re.search(pattern, shown):
         ready, _, _ = select.select([descriptor], [], [], 1.0)
         shown += os.read(descriptor, 65536) if ready else b""

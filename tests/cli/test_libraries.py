@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import einbench
 from einbench.cli import main
-from einbench.libraries import LIBRARIES, guests
+from einbench.libraries import LIBRARIES, library_kernels
 
 needs_sklearn = pytest.mark.skipif(
     importlib.util.find_spec("sklearn") is None, reason="scikit-learn is not installed"
@@ -30,7 +30,7 @@ def invoke(*args):
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
+def in_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -81,12 +81,12 @@ def test_an_unknown_library_is_one_line():
 
 def test_every_library_has_ways_of_known_operations_named_after_it():
     for name in LIBRARIES:
-        found = guests(name)
+        found = library_kernels(name)
         assert found.keys() <= einbench.operations.keys()
         for kernels in found.values():
             assert all(k.method.startswith(f"{name}_") and k.summary for k in kernels)
     for name in ("torch", "jax"):
-        assert guests(name).keys() == einbench.operations.keys()
+        assert library_kernels(name).keys() == einbench.operations.keys()
 
 
 def test_isolated_kernels_are_checked_and_timed():

@@ -1,14 +1,9 @@
-"""einbench train as people and programs run it."""
+"""einbench train in this process: what it prints, keeps, compares and refuses."""
 
 import json
 import math
-import os
 import re
-import select
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +15,6 @@ from einbench import mnist
 from einbench.cli import main
 from einbench.network.data import normalise, scale_of
 
-COMMAND = [sys.executable, "-m", "einbench.cli", "train"]
 QUICK = ["--samples", "500", "--epochs", "1", "--kernels", "matmul"]
 
 
@@ -72,11 +66,11 @@ def test_the_parts_add_up_to_the_wall_time(trained):
 
 
 def test_with_momentum_the_update_has_a_line_of_its_own(tmp_path):
-    told = tmp_path / "told.json"
+    path = tmp_path / "time.json"
     asked = ["--samples", "500", "--epochs", "1", "--kernels", "matmul", "--momentum", "0.5"]
-    done = train(*asked, "--json", str(told))
+    done = train(*asked, "--json", str(path))
     assert done.exit_code == 0, done.output
-    parts = json.loads(told.read_text())["time"]
+    parts = json.loads(path.read_text())["time"]
     update = next(p for p in parts if p["what"] == "update")
     gradients = next(p for p in parts if p["operation"] == "mlp_logits_gradients")
     assert update["calls"] == gradients["calls"] > 0
@@ -205,7 +199,7 @@ def test_a_missing_matplotlib_is_reported_before_anything_is_trained(monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
         (["--epochs", "0"], "'0' is no whole number from 1"),
         (["--batch", "many"], "'many' is no whole number from 1"),
@@ -240,12 +234,12 @@ def test_a_missing_matplotlib_is_reported_before_anything_is_trained(monkeypatch
         (["--compare", "--budget", "0"], "no number above 0"),
     ],
 )  # fmt: skip
-def test_wrong_use_is_one_line_before_anything_is_trained(args, told, folder):
+def test_wrong_use_is_one_line_before_anything_is_trained(args, message, folder):
     Path("file").write_text("no folder and no network")
     done = train(*args)
     assert done.exit_code == 2
     (line,) = done.stderr.splitlines()
-    assert told in line
+    assert message in line
     assert done.stdout == ""
     assert [path.name for path in folder.iterdir()] == ["file"]
 
@@ -255,10 +249,10 @@ def test_a_network_for_other_images_is_refused(folder):
     n.Sequential([n.Linear(100, 10)], kernels="matmul").save("small.npz")
     n.Sequential([n.Linear(784, 3)], kernels="matmul").save("few.npz")
     assert "takes 100 pixels, these images have 784" in train("--load", "small.npz").stderr
-    assert "knows 3 classes, these labels have 10" in train("--load", "few.npz").stderr
+    assert "has 3 classes, these labels have 10" in train("--load", "few.npz").stderr
 
 
-# --- in turns ---------------------------------------------------------------------------------
+# --- families, trained in turns ---------------------------------------------------------------
 
 COMPARE = ["--compare", "--samples", "500", "--batch", "20", "--steps", "30", "--hidden", "16"]
 
@@ -308,9 +302,9 @@ def test_a_family_that_trains_otherwise_fails(wrong_kernel, dtype):
     args = ["--kernels", f"matmul,{wrong_kernel}", "--dtype", dtype, "--json", "a.json"]
     done = train(*COMPARE, *args)
     assert done.exit_code == 1, done.output
-    told = " ".join(done.stdout.split())
-    assert "REJECTED forgetful: the loss of step 2 differs from matmul's by" in told
-    assert "the loss curves are the same" not in told
+    text = " ".join(done.stdout.split())
+    assert "REJECTED forgetful: the loss of step 2 differs from matmul's by" in text
+    assert "the loss curves are the same" not in text
     assert json.loads(Path("a.json").read_text("utf-8"))["families"][1]["status"] == "rejected"
 
 
@@ -319,111 +313,3 @@ def test_a_rate_that_is_too_high_for_all_is_wrong_use():
     assert done.exit_code == 2
     (line,) = done.stderr.splitlines()
     assert re.search(r"matmul: the loss of step \d+ is no finite number; try a smaller", line)
-
-
-# --- as a process: the bar, and Ctrl-C --------------------------------------------------------
-
-POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no such terminals and signals")
-
-
-def start(args, columns, stdout=subprocess.PIPE):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    environment |= {"COLUMNS": str(columns), "TERM": "xterm"}
-    leader, follower = os.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, *args], text=True, stdout=stdout, stderr=follower, env=environment,
-    )  # fmt: skip
-    os.close(follower)
-    return process, leader
-
-
-def read_until(descriptor, pattern, patience_s=120):
-    """Read a terminal until it shows something, or to its end."""
-    shown, deadline_s = b"", time.monotonic() + patience_s
-    while pattern is None or not re.search(pattern, shown):
-        ready, _, _ = select.select([descriptor], [], [], 1.0)
-        try:
-            part = os.read(descriptor, 65536) if ready else None
-        except OSError:  # the other side is closed
-            break
-        if part == b"":
-            break
-        shown += part or b""
-        assert time.monotonic() < deadline_s, shown
-    return shown
-
-
-@POSIX
-@pytest.mark.parametrize("columns", [40, 100])
-def test_the_bar_shows_loss_and_accuracy_and_fits_the_terminal(columns):
-    args = ["--samples", "500", "--epochs", "3", "--kernels", "matmul"]
-    process, leader = start(args, columns)
-    shown = read_until(leader, None).decode()
-    process.communicate(timeout=60)
-    os.close(leader)
-    assert process.returncode == 0
-    assert re.search(r"2/3 loss \d\.\d{3} test \d\d\.\d%", shown)
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
-    assert max(map(len, re.split(r"[\r\n]", plain))) <= columns
-    assert "…" not in plain
-
-
-@POSIX
-@pytest.mark.parametrize("presses", [1, 4])
-def test_ctrl_c_keeps_the_last_whole_epoch_however_often_it_is_pressed(presses):
-    args = ["--samples", "2000", "--epochs", "5000", "--kernels", "matmul", "--json", "a.json"]
-    process, leader = start(args, 100)
-    try:
-        read_until(leader, rb"3/5000")
-        for _ in range(presses):
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.01)
-        read_until(leader, None)
-        told, _ = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        os.close(leader)
-    assert process.returncode == 130
-    document = json.loads(Path("a.json").read_text("utf-8"))
-    epochs = len(document["epochs"])
-    assert epochs >= 2
-    assert document["stopped"] == "interrupted"
-    assert len(document["step_losses"]) == 16 * epochs
-    assert (
-        f"interrupted: the network as of epoch {epochs}, the last whole one, is kept in "
-        "einbench-train.npz" in told
-    )
-    assert "einbench train --load einbench-train.npz" in told
-    # the parameters are those of that epoch: they give its accuracy
-    net = einbench.network.load("einbench-train.npz", kernels="matmul")
-    train_set, test_set = mnist.load()
-    x = normalise(test_set.images.reshape(-1, 784), scale=scale_of(train_set.images))
-    accuracy = net.accuracy(x, test_set.labels)
-    assert math.isclose(accuracy, document["epochs"][-1]["validation_accuracy"], abs_tol=2e-4)
-
-
-@POSIX
-def test_ctrl_c_before_the_first_epoch_leaves_nothing_behind(folder):
-    process, leader = start(["--epochs", "2", "--kernels", "loop"], 100)
-    try:
-        read_until(leader, rb"choosing kernels")
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        read_until(leader, None)
-        told, _ = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        os.close(leader)
-    assert process.returncode == 130
-    assert "nothing to keep" in told
-    assert not list(folder.glob("*.npz"))
-
-
-def test_nothing_is_drawn_in_a_pipe():
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    done = subprocess.run(
-        [*COMMAND, *QUICK], capture_output=True, check=False, env=environment, timeout=120
-    )
-    assert done.returncode == 0
-    assert done.stderr == b""
-    assert b"\x1b" not in done.stdout

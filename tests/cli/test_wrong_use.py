@@ -7,7 +7,7 @@ from einbench.cli import main
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
         (["chek"], "no command 'chek'; did you mean check"),
         (["--bogus"], "--bogus"),
@@ -40,7 +40,7 @@ from einbench.cli import main
         (["machine", "--json", "file/a.json"], "cannot write"),
     ],
 )
-def test_wrong_use_is_one_line_and_exits_2(args, told, tmp_path, monkeypatch):
+def test_wrong_use_is_one_line_and_exits_2(args, message, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     finished = CliRunner().invoke(main, args)
@@ -48,5 +48,5 @@ def test_wrong_use_is_one_line_and_exits_2(args, told, tmp_path, monkeypatch):
     assert finished.stdout == ""
     (line,) = finished.stderr.splitlines()
     assert line.startswith("einbench: error: ")
-    assert told in line
+    assert message in line
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

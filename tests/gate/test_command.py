@@ -26,7 +26,7 @@ FINDINGS = {
 
 @pytest.fixture
 def run(project, monkeypatch):
-    """The command in the project's folder, over a gate that finds what it is told to."""
+    """The command in the project's folder, over a gate with prescribed findings."""
     monkeypatch.chdir(project.top)
 
     def run(*arguments, status=0, gate=None):

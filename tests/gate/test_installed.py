@@ -95,8 +95,8 @@ def test_an_editable_install_is_of_its_environment(environment, tmp_path):
     info = environment.packages / "einbench-0.2.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: einbench\nVersion: 0.2.0\n")
-    told = {"url": file.parents[1].as_uri(), "dir_info": {"editable": True}}
-    (info / "direct_url.json").write_text(json.dumps(told), encoding="utf-8")
+    url = {"url": file.parents[1].as_uri(), "dir_info": {"editable": True}}
+    (info / "direct_url.json").write_text(json.dumps(url), encoding="utf-8")
     assert environment.find("-I").stdout == f"einbench {file}\n"
 
 

@@ -121,21 +121,21 @@ def judge(plain, tmp_path, monkeypatch):
     return judge
 
 
-def told(outcome):
+def statuses(outcome):
     unremarkable = ("ok", "unavailable")  # compiled kernels, in these tests
     return {f.cell.kernel: f.status for f in outcome.findings if f.status not in unremarkable}
 
 
 def test_a_kernel_that_takes_three_times_as_long_is_found_and_no_other(judge):
     outcome = judge(SLOWED)
-    assert told(outcome) == {"ufunc": "regression"}
+    assert statuses(outcome) == {"ufunc": "regression"}
     assert outcome.status == 1
     assert outcome.versions["base"]["numpy"] == np.__version__
 
 
 def test_a_wrong_kernel_is_reported_as_wrong_with_its_reason_and_gets_no_time(judge):
     outcome = judge(WRONG)
-    assert told(outcome) == {"ufunc": "wrong"}
+    assert statuses(outcome) == {"ufunc": "wrong"}
     (finding,) = outcome.of("wrong")
     assert "zero" in finding.reason
     assert finding.first is None
@@ -144,7 +144,7 @@ def test_a_wrong_kernel_is_reported_as_wrong_with_its_reason_and_gets_no_time(ju
 
 def test_a_renamed_kernel_could_not_be_measured(judge):
     outcome = judge(RENAMED)
-    assert told(outcome) == {"ufunc": "missing", "maximum": "new"}
+    assert statuses(outcome) == {"ufunc": "missing", "maximum": "new"}
     assert outcome.status == 2
 
 

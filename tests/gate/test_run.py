@@ -31,7 +31,7 @@ PLAIN = {
 }
 
 
-class World:
+class FakeLaunches:
     """What both commits have, how much slower head is, and which pairs were launched."""
 
     def __init__(self, folder):
@@ -45,17 +45,17 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch, tmp_path):
+def fake(monkeypatch, tmp_path):
     """The gate over made-up launches: ``ratio(kernel, n)`` of the n-th pair it takes part in."""
 
-    world = World(tmp_path)
+    fake = FakeLaunches(tmp_path)
 
     def pair(starts, cells, rng):
-        world.pairs.append([cell.kernel for cell, _ in cells])
+        fake.pairs.append([cell.kernel for cell, _ in cells])
         records = []
         for cell, _ in cells:
-            number = sum(cell.kernel in kernels for kernels in world.pairs) - 1
-            ratio = world.ratio(cell.kernel, number)
+            number = sum(cell.kernel in kernels for kernels in fake.pairs) - 1
+            ratio = fake.ratio(cell.kernel, number)
             fields = {
                 "operation": cell.operation, "kernel": cell.kernel,
                 "batch": cell.batch, "dtype": cell.dtype,
@@ -68,92 +68,92 @@ def world(monkeypatch, tmp_path):
 
     monkeypatch.setattr(module, "build", lambda *_: Path("python"))
     monkeypatch.setattr(module, "Partner", lambda *_: nullcontext())
-    monkeypatch.setattr(module, "take_inventories", lambda *_: list(world.inventories))
+    monkeypatch.setattr(module, "take_inventories", lambda *_: list(fake.inventories))
     monkeypatch.setattr(
-        module, "choose_schedules", lambda start, cells, told: [Schedule(1, 5) for _ in cells]
+        module, "choose_schedules", lambda start, cells, report: [Schedule(1, 5) for _ in cells]
     )
     monkeypatch.setattr(module, "measure_pair", pair)
-    return world
+    return fake
 
 
 def statuses(outcome):
     return {finding.cell.kernel: finding.status for finding in outcome.findings}
 
 
-def test_equal_commits_pass_after_the_least_number_of_launches(world):
-    outcome = world.run()
+def test_equal_commits_pass_after_the_least_number_of_launches(fake):
+    outcome = fake.run()
     assert outcome.status == 0
     assert statuses(outcome) == {"steady": "ok", "other": "ok"}
-    assert len(world.pairs) == SETTINGS.launches
+    assert len(fake.pairs) == SETTINGS.launches
 
 
-def test_a_slower_kernel_is_measured_again_alone_and_named(world):
-    world.ratio = lambda kernel, number: 1.3 if kernel == "other" else 1.0
-    outcome = world.run()
+def test_a_slower_kernel_is_measured_again_alone_and_named(fake):
+    fake.ratio = lambda kernel, number: 1.3 if kernel == "other" else 1.0
+    outcome = fake.run()
     assert outcome.status == 1
     assert statuses(outcome) == {"steady": "ok", "other": "regression"}
-    assert world.pairs[SETTINGS.launches :] == [["other"]] * SETTINGS.launches
+    assert fake.pairs[SETTINGS.launches :] == [["other"]] * SETTINGS.launches
     (finding,) = outcome.of("regression")
     assert finding.first.ratio == pytest.approx(1.3)
     assert finding.second.ratio == pytest.approx(1.3)
 
 
-def test_slower_only_the_first_time_is_no_regression_and_is_reported(world):
-    world.ratio = lambda kernel, number: 1.3 if number < SETTINGS.launches else 1.0
-    outcome = world.run()
+def test_slower_only_the_first_time_is_no_regression_and_is_reported(fake):
+    fake.ratio = lambda kernel, number: 1.3 if number < SETTINGS.launches else 1.0
+    outcome = fake.run()
     assert outcome.status == 0
     assert set(statuses(outcome).values()) == {"unconfirmed"}
 
 
-def test_an_undecided_kernel_is_launched_until_it_is_decided(world):
+def test_an_undecided_kernel_is_launched_until_it_is_decided(fake):
     slow_after = [1.0, 1.3, 1.3]  # the interval of three launches reaches down to 1.0
-    world.ratio = lambda kernel, number: (
+    fake.ratio = lambda kernel, number: (
         (slow_after[number] if number < 3 else 1.3) if kernel == "other" else 1.0
     )
-    outcome = world.run()
+    outcome = fake.run()
     assert statuses(outcome)["other"] == "regression"
     assert outcome.of("regression")[0].first.launches > 3
 
 
-def test_a_kernel_that_stays_undecided_is_unclear_and_no_regression(world):
-    world.ratio = lambda kernel, number: (1.3, 0.8, 1.4)[number % 3]
-    outcome = world.run()
+def test_a_kernel_that_stays_undecided_is_unclear_and_no_regression(fake):
+    fake.ratio = lambda kernel, number: (1.3, 0.8, 1.4)[number % 3]
+    outcome = fake.run()
     assert set(statuses(outcome).values()) == {"unclear"}
     assert outcome.status == 0
     assert outcome.findings[0].first.launches == SETTINGS.most_launches
 
 
-def test_the_operations_threshold_decides(world):
-    world.ratio = lambda kernel, number: 1.3
-    assert world.run(limits=Thresholds(1.1, 0.0, {"op": 1.5})).status == 0
-    assert world.run(limits=Thresholds(1.1, 0.0, {"others": 1.5})).status == 1
-    assert world.run(limits=Thresholds(1.1, 0.5)).status == 0  # seconds lost: 0.3
+def test_the_operations_threshold_decides(fake):
+    fake.ratio = lambda kernel, number: 1.3
+    assert fake.run(limits=Thresholds(1.1, 0.0, {"op": 1.5})).status == 0
+    assert fake.run(limits=Thresholds(1.1, 0.0, {"others": 1.5})).status == 1
+    assert fake.run(limits=Thresholds(1.1, 0.5)).status == 0  # seconds lost: 0.3
 
 
-def test_a_renamed_kernel_is_neither_a_pass_nor_a_regression(world):
+def test_a_renamed_kernel_is_neither_a_pass_nor_a_regression(fake):
     renamed = {"op": {"steady": "", "new_name": ""}}
-    world.inventories = (PLAIN, {**PLAIN, "reasons": renamed, "wrong": renamed})
-    outcome = world.run()
+    fake.inventories = (PLAIN, {**PLAIN, "reasons": renamed, "wrong": renamed})
+    outcome = fake.run()
     assert outcome.status == 2
     assert statuses(outcome) == {"steady": "ok", "other": "missing", "new_name": "new"}
 
 
-def test_a_wrong_kernel_is_wrong_and_is_not_timed(world):
+def test_a_wrong_kernel_is_wrong_and_is_not_timed(fake):
     wrong = {"op": {"steady": "", "other": "zeros"}}
-    world.inventories = (PLAIN, {**PLAIN, "wrong": wrong})
-    world.ratio = lambda kernel, number: 0.1
-    outcome = world.run()
+    fake.inventories = (PLAIN, {**PLAIN, "wrong": wrong})
+    fake.ratio = lambda kernel, number: 0.1
+    outcome = fake.run()
     assert outcome.status == 1
     (finding,) = outcome.of("wrong")
     assert (finding.reason, finding.first) == ("zeros", None)
-    assert all(kernels == ["steady"] for kernels in world.pairs)
+    assert all(kernels == ["steady"] for kernels in fake.pairs)
 
 
-def test_a_regression_is_reported_even_where_another_kernel_is_missing(world):
+def test_a_regression_is_reported_even_where_another_kernel_is_missing(fake):
     gone = {"op": {"steady": ""}}
-    world.inventories = (PLAIN, {**PLAIN, "reasons": gone, "wrong": gone})
-    world.ratio = lambda kernel, number: 1.4
-    assert world.run().status == 1
+    fake.inventories = (PLAIN, {**PLAIN, "reasons": gone, "wrong": gone})
+    fake.ratio = lambda kernel, number: 1.4
+    assert fake.run().status == 1
 
 
 @pytest.mark.parametrize(
@@ -164,35 +164,35 @@ def test_a_regression_is_reported_even_where_another_kernel_is_missing(world):
         ({"problem": "other bits", "side": "base", "wrong": True}, "failed", 2),
     ],
 )
-def test_a_kernel_that_fails_when_it_is_timed(world, record, status, exit_status):
-    world.ratio = lambda kernel, number: record if kernel == "other" else 1.0
-    outcome = world.run()
+def test_a_kernel_that_fails_when_it_is_timed(fake, record, status, exit_status):
+    fake.ratio = lambda kernel, number: record if kernel == "other" else 1.0
+    outcome = fake.run()
     assert statuses(outcome) == {"steady": "ok", "other": status}
     assert outcome.status == exit_status
 
 
-def test_nothing_measured_is_no_pass(world):
-    world.inventories = ({**PLAIN, "reasons": {}}, {**PLAIN, "reasons": {}})
-    assert world.run().status == 2
+def test_nothing_measured_is_no_pass(fake):
+    fake.inventories = ({**PLAIN, "reasons": {}}, {**PLAIN, "reasons": {}})
+    assert fake.run().status == 2
 
 
 @pytest.mark.parametrize("error", [LaunchError, CellError])
-def test_a_commit_that_cannot_be_launched_could_not_be_measured(world, monkeypatch, error):
+def test_a_commit_that_cannot_be_launched_could_not_be_measured(fake, monkeypatch, error):
     def refuse(*_):
         raise error("head died")
 
     monkeypatch.setattr(module, "take_inventories", refuse)
-    outcome = world.run()
+    outcome = fake.run()
     assert (outcome.status, outcome.problem) == (2, "head died")
 
 
-def test_a_threshold_for_an_operation_that_there_is_not_is_refused_and_leaves_nothing(world):
+def test_a_threshold_for_an_operation_that_there_is_not_is_refused_and_leaves_nothing(fake):
     with pytest.raises(ValueError, match=r"thresholds.*'othrs'.*others"):
-        world.run(limits=Thresholds(1.1, 0.0, {"othrs": 1.5}))
-    assert not list((world.folder / "unfinished").iterdir())
+        fake.run(limits=Thresholds(1.1, 0.0, {"othrs": 1.5}))
+    assert not list((fake.folder / "unfinished").iterdir())
 
 
-def test_a_launch_that_dies_is_tried_once_more(world, monkeypatch):
+def test_a_launch_that_dies_is_tried_once_more(fake, monkeypatch):
     whole, asked = module.measure_pair, []
 
     def dies_first(*arguments):
@@ -202,22 +202,22 @@ def test_a_launch_that_dies_is_tried_once_more(world, monkeypatch):
         return whole(*arguments)
 
     monkeypatch.setattr(module, "measure_pair", dies_first)
-    assert world.run().status == 0
+    assert fake.run().status == 0
 
     def dies(*arguments):
-        if len(world.pairs) == 5:
+        if len(fake.pairs) == 5:
             raise LaunchError("head died again")
         return whole(*arguments)
 
     monkeypatch.setattr(module, "measure_pair", dies)
-    assert world.run().status == 2
+    assert fake.run().status == 2
     # and what there was before is not lost
     monkeypatch.setattr(module, "measure_pair", whole)
-    outcome = world.run()
+    outcome = fake.run()
     assert (outcome.status, outcome.resumed) == (0, 2)
 
 
-def test_an_interrupted_gate_goes_on_where_it_stopped(world, monkeypatch):
+def test_an_interrupted_gate_goes_on_where_it_stopped(fake, monkeypatch):
     whole, asked = module.measure_pair, []
 
     def interrupted(*arguments):
@@ -228,43 +228,43 @@ def test_an_interrupted_gate_goes_on_where_it_stopped(world, monkeypatch):
 
     monkeypatch.setattr(module, "measure_pair", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        world.run()
+        fake.run()
     monkeypatch.setattr(module, "take_inventories", None)  # not asked again
-    outcome = world.run()
+    outcome = fake.run()
     assert (outcome.status, outcome.resumed) == (0, 2)
     assert "2 launches of each were there from a run that was interrupted" in markdown(outcome)
-    assert len(world.pairs) == SETTINGS.launches
-    assert not list((world.folder / "unfinished").iterdir())
+    assert len(fake.pairs) == SETTINGS.launches
+    assert not list((fake.folder / "unfinished").iterdir())
 
 
-def test_half_a_launch_on_disk_is_measured_anew(world, monkeypatch):
+def test_half_a_launch_on_disk_is_measured_anew(fake, monkeypatch):
     whole = module.measure_pair
 
     def interrupted(*arguments):
-        if len(world.pairs) == 2:
+        if len(fake.pairs) == 2:
             raise KeyboardInterrupt
         return whole(*arguments)
 
     monkeypatch.setattr(module, "measure_pair", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        world.run()
-    (kept,) = (world.folder / "unfinished").glob("*/first-01.json")
+        fake.run()
+    (kept,) = (fake.folder / "unfinished").glob("*/first-01.json")
     kept.write_text(kept.read_text()[:-20])
     monkeypatch.setattr(module, "measure_pair", whole)
-    assert world.run().resumed == 1
+    assert fake.run().resumed == 1
 
 
-def test_another_setting_does_not_go_on_from_what_was_measured_with_this_one(world, monkeypatch):
+def test_another_setting_does_not_go_on_from_what_was_measured_with_this_one(fake, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
     whole = module.measure_pair
     monkeypatch.setattr(module, "measure_pair", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        world.run()
+        fake.run()
     monkeypatch.setattr(module, "measure_pair", whole)
-    world.run(Settings(batches=(128,), launches=3, threads=1))
-    assert len(list((world.folder / "unfinished").iterdir())) == 1
+    fake.run(Settings(batches=(128,), launches=3, threads=1))
+    assert len(list((fake.folder / "unfinished").iterdir())) == 1
 
 
 def test_a_cell_is_named_as_people_write_it():
@@ -274,18 +274,18 @@ def test_a_cell_is_named_as_people_write_it():
     assert Compared("op", "loop", None, "float32").name == "op[loop]"
 
 
-def test_a_median_below_the_threshold_for_a_moment_ends_no_launching(world):
-    world.ratio = lambda kernel, number: (1.3, 0.8, 1.4, 0.8, *[1.3] * 5)[number]
-    outcome = world.run()
+def test_a_median_below_the_threshold_for_a_moment_ends_no_launching(fake):
+    fake.ratio = lambda kernel, number: (1.3, 0.8, 1.4, 0.8, *[1.3] * 5)[number]
+    outcome = fake.run()
     assert outcome.findings[0].first.launches > 4
 
 
-def test_a_suspect_whose_second_measurement_is_disturbed_is_launched_on(world):
+def test_a_suspect_whose_second_measurement_is_disturbed_is_launched_on(fake):
     disturbed = [1.3, 1.3, 0.8, 0.8]  # a median below the threshold, for now
-    world.ratio = lambda kernel, number: (
+    fake.ratio = lambda kernel, number: (
         [*[1.3] * 4, *disturbed, *[1.3] * 8][number] if kernel == "other" else 1.0
     )
-    outcome = world.run(Settings(batches=(1,), launches=4, threads=1))
+    outcome = fake.run(Settings(batches=(1,), launches=4, threads=1))
     assert statuses(outcome)["other"] == "regression"
     assert outcome.of("regression")[0].second.launches > 4
 
@@ -299,9 +299,9 @@ def test_a_schedule_is_bounded_at_every_speed(call_s):
         assert schedule.calls * schedule.rounds * call_s < 0.3
 
 
-def test_the_document_is_plain_json_with_schema_machine_and_every_cell(world):
-    world.ratio = lambda kernel, number: np.float64(1.3) if kernel == "other" else 1.0
-    plain = json.loads(json.dumps(document(world.run()), allow_nan=False))
+def test_the_document_is_plain_json_with_schema_machine_and_every_cell(fake):
+    fake.ratio = lambda kernel, number: np.float64(1.3) if kernel == "other" else 1.0
+    plain = json.loads(json.dumps(document(fake.run()), allow_nan=False))
     assert plain["schema"] == "einbench.gate/1"
     assert plain["machine"]["fingerprint"]
     assert plain["status"] == 1
@@ -311,13 +311,13 @@ def test_the_document_is_plain_json_with_schema_machine_and_every_cell(world):
     assert found["steady"]["ratio"] == pytest.approx(1.0)
 
 
-def test_the_tables_name_what_was_found_for_a_terminal_and_for_a_job(world):
+def test_the_tables_name_what_was_found_for_a_terminal_and_for_a_job(fake):
     from rich.console import Console
 
     wrong = {"op": {"steady": "", "other": "gives | zeros"}}
-    world.inventories = (PLAIN, {**PLAIN, "wrong": wrong})
-    world.ratio = lambda kernel, number: 1.3
-    outcome = world.run()
+    fake.inventories = (PLAIN, {**PLAIN, "wrong": wrong})
+    fake.ratio = lambda kernel, number: 1.3
+    outcome = fake.run()
     console = Console(width=60, record=True, file=io.StringIO())
     show(outcome, console)
     for text in (console.export_text(), markdown(outcome)):
@@ -327,11 +327,11 @@ def test_the_tables_name_what_was_found_for_a_terminal_and_for_a_job(world):
     assert "gives \\| zeros" in markdown(outcome)
 
 
-def test_in_a_narrow_terminal_names_are_cut_and_numbers_are_not(world):
+def test_in_a_narrow_terminal_names_are_cut_and_numbers_are_not(fake):
     from rich.console import Console
 
     console = Console(width=40, record=True, file=io.StringIO())
-    show(world.run(), console)
+    show(fake.run(), console)
     text = console.export_text()
     assert all(len(line) <= 40 for line in text.splitlines())
     assert "1.00x" in text

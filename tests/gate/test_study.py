@@ -12,12 +12,12 @@ SLOWED = [["relu", "loop"], ["tanh", "ufunc"]]
 
 
 def found(*kernels, status=1, operations=()):
-    told = [
+    findings = [
         {"operation": operation, "kernel": kernel, "batch": batch, "status": "regression"}
         for operation, kernel in kernels
         for batch in (1, 128)
     ]
-    return {"status": status, "cells": 4, "told": told, "operations": list(operations)}
+    return {"status": status, "cells": 4, "told": findings, "operations": list(operations)}
 
 
 def summary(tmp_path, runs):

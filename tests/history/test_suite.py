@@ -1,4 +1,4 @@
-"""What asv finds in the suites, and which cells it is told to skip."""
+"""What asv finds in the suites, and which cells it skips."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_profiles_choose_how_many_cells_a_kernel_has(suite, profile, cells):
     assert ("softmax.peakmem_kernel" in found) == (profile != "quick")
 
 
-def test_an_unknown_profile_is_told_in_one_line_that_lists_the_known_ones(suite):
+def test_an_unknown_profile_is_reported_in_one_line_that_lists_the_known_ones(suite):
     with pytest.raises(SystemExit, match=r"^EINBENCH_PROFILE=fast: .*quick, regular, thorough$"):
         suite("operations", "fast")
 
@@ -139,7 +139,7 @@ def test_a_wrong_kernel_gets_no_time_but_its_error_is_tracked(suite):
     found["bias_gradient.time_kernel"]().setup(facts, "sum", 128, "float32")
     error = found["bias_gradient.track_error"]()
     _, problem = _setup(error, facts, cell)
-    assert problem is None or isinstance(problem, ValueError), "its error is told, or it failed"
+    assert problem is None or isinstance(problem, ValueError), "its error is given, or it failed"
     assert problem is not None or error.measure() > 1000
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from einbench.host import machine as room
+from einbench.host import machine as module
 from einbench.host import threading_layer
 from einbench.host.libraries import why_missing
 from einbench.host.machine import limit_threads, machine, usable_threads
@@ -47,9 +47,9 @@ def test_the_facts_a_number_needs_are_there() -> None:
 
 
 def test_the_name_of_the_host_and_paths_stay_private() -> None:
-    told = json.dumps(machine())
-    assert str(Path(np.__file__).parent) not in told
-    assert f'"{platform.node()}"' not in told
+    facts = json.dumps(machine())
+    assert str(Path(np.__file__).parent) not in facts
+    assert f'"{platform.node()}"' not in facts
 
 
 @TWO
@@ -63,7 +63,7 @@ def test_the_fingerprint_is_stable_whatever_the_thread_limit() -> None:
 
 def test_another_processor_has_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     before = machine()["fingerprint"]
-    monkeypatch.setattr(room, "cpu_model", lambda: "Z80")
+    monkeypatch.setattr(module, "cpu_model", lambda: "Z80")
     assert machine()["cpu"] == "Z80"
     assert machine()["fingerprint"] != before
 
@@ -75,13 +75,13 @@ def test_facts_that_a_machine_does_not_tell_are_none(
     def silent(*args: object, **more: object) -> object:
         raise problem("not here")
 
-    monkeypatch.setattr(room, "cpu_model", silent)
-    monkeypatch.setattr(room, "blas_libraries", silent)
-    monkeypatch.setattr(room.psutil, "cpu_count", silent)
-    monkeypatch.setattr(room.psutil, "virtual_memory", silent)
-    monkeypatch.setattr(room, "_CACHES", tmp_path)
-    monkeypatch.setattr(room, "_QUOTA", tmp_path / "none")
-    monkeypatch.setattr(room, "_version", lambda name: None)
+    monkeypatch.setattr(module, "cpu_model", silent)
+    monkeypatch.setattr(module, "blas_libraries", silent)
+    monkeypatch.setattr(module.psutil, "cpu_count", silent)
+    monkeypatch.setattr(module.psutil, "virtual_memory", silent)
+    monkeypatch.setattr(module, "_CACHES", tmp_path)
+    monkeypatch.setattr(module, "_QUOTA", tmp_path / "none")
+    monkeypatch.setattr(module, "_version", lambda name: None)
     facts = machine()
     for key in ("cpu", "physical_cores", "memory_bytes", "numba", "scipy"):
         assert facts[key] is None
@@ -97,10 +97,10 @@ def test_a_mac_is_asked_through_sysctl(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = answers.get(command[-1])
         return subprocess.CompletedProcess(command, int(answer is None), answer or "", "unknown")
 
-    monkeypatch.setattr(room.sys, "platform", "darwin")
+    monkeypatch.setattr(module.sys, "platform", "darwin")
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(room, "library", lambda name: None)
-    monkeypatch.setattr(room.threading_layer, "library", lambda name: None)
+    monkeypatch.setattr(module, "library", lambda name: None)
+    monkeypatch.setattr(module.threading_layer, "library", lambda name: None)
     facts = machine()
     assert facts["cpu"] == "Apple M9"
     assert facts["caches"] == {"L1d": 65536, "L2": None, "L3": None}
@@ -114,8 +114,8 @@ def test_caches_are_read_in_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         folder.mkdir(parents=True)
         for name, text in (("level", level), ("type", kind), ("size", size)):
             (folder / name).write_text(text + "\n")
-    monkeypatch.setattr(room, "_CACHES", tmp_path)
-    assert room._caches() == {"L1d": 48 << 10, "L2": 2 << 20, "L3": None}
+    monkeypatch.setattr(module, "_CACHES", tmp_path)
+    assert module._caches() == {"L1d": 48 << 10, "L2": 2 << 20, "L3": None}
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("max 100000", 8), ("150000 100000", 2), ("x", 8)])
@@ -123,8 +123,8 @@ def test_usable_threads_heed_affinity_and_quota(
     quota: str, cores: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(room, "_QUOTA", tmp_path / "cpu.max")
-    monkeypatch.setattr(room.os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(module, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     assert usable_threads() == cores
 
 
@@ -165,22 +165,22 @@ def test_no_limit_means_all_usable_cores() -> None:
 
 
 def test_without_numba_blas_alone_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_numba", lambda: None)
+    monkeypatch.setattr(module, "_numba", lambda: None)
     with limit_threads(1):
         assert set(blas_threads()) <= {1}
 
 
 @pytest.mark.parametrize("n", [0, -1, 99, 1.5, True, "2"])
 def test_threads_that_are_not_there_are_refused(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "usable_threads", lambda: 2)
-    monkeypatch.setattr(room, "_numba", lambda: None)
+    monkeypatch.setattr(module, "usable_threads", lambda: 2)
+    monkeypatch.setattr(module, "_numba", lambda: None)
     with pytest.raises(ValueError, match="threads=") as caught, limit_threads(n):
         pass
     assert str(caught.value) == f"threads={n!r}: expected 1 to 2, the cores this process may use"
 
 
 def test_scipys_blas_is_not_taken_for_numpys():
-    """Both are called libscipy_openblas: the folder tells them apart."""
+    """Both are called libscipy_openblas: the folder distinguishes them."""
     code = (
         "from einbench.host.machine import machine\n"
         "before = machine()\n"

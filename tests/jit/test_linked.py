@@ -167,7 +167,7 @@ def test_what_is_no_plain_function_is_refused(function: Any) -> None:
         linked()(function)
 
 
-def test_too_few_arguments_are_told_when_a_body_is_compiled() -> None:
+def test_too_few_arguments_are_reported_when_a_body_is_compiled() -> None:
     with pytest.raises(NumbaError, match=r"fill|argument"):
         Compiled(called_with_none, method="numba")(np.zeros(3))
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(bool(why_not_parallel()), reason=why_not_paralle
 several = pytest.mark.skipif(usable_threads() < 2, reason="there is one core")
 
 #: turns that a piece waits for another one at most
-PATIENCE = 1 << 26
+MOST_POLLS = 1 << 26
 
 
 @linked(divided=True)
@@ -50,7 +50,7 @@ def meet(first: int, _count: int, c: Pointer, counter: Integers, met: Integers) 
     """Two pieces that go on only when both have begun, which takes two threads."""
     add(counter, 0, 1)
     waited = 0
-    while read(counter, 0) < 2 and waited < PATIENCE:
+    while read(counter, 0) < 2 and waited < MOST_POLLS:
         pause()
         waited += 1
     met[first] = read(counter, 0)
@@ -183,7 +183,7 @@ def test_a_thread_without_a_number_yet_does_not_cost_the_caller_his_core() -> No
 
 
 @several
-def test_a_thread_that_is_told_to_work_alone_does() -> None:
+def test_a_thread_set_to_work_alone_does() -> None:
     with limit_threads(1):
         np.testing.assert_array_equal(ORDERING(np.zeros(500)), np.arange(500))
     assert sorted(ORDERING(np.zeros(500)).tolist()) == list(range(500))

@@ -37,13 +37,13 @@ needs_patience = pytest.mark.skipif(
 
 
 @pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The threads of a test runner do not multiply matrices."""
-    monkeypatch.setattr(spinning, "_alone", lambda: True)
+def no_thread_in_blas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread of the test runner calls BLAS."""
+    monkeypatch.setattr(spinning, "_no_thread_in_blas", lambda: True)
 
 
 @needs_threads
-def test_after_it_no_thread_of_blas_takes_a_core(alone: None) -> None:
+def test_after_it_no_thread_of_blas_takes_a_core(no_thread_in_blas: None) -> None:
     spinning_s, quiet_s = [], []
     for _ in range(5):
         A @ A
@@ -55,7 +55,7 @@ def test_after_it_no_thread_of_blas_takes_a_core(alone: None) -> None:
     assert min(quiet_s) < 0.002
 
 
-def test_products_after_it_are_the_same(alone: None) -> None:
+def test_products_after_it_are_the_same(no_thread_in_blas: None) -> None:
     expected = A @ A
     for _ in range(3):
         stop_spinning()
@@ -167,8 +167,8 @@ def test_measuring_commands_alone_are_started_anew(way: str, tmp_path: Path) -> 
     source = (
         "import runpy, sys\n"
         "from einbench.jit import spinning\n"
-        "def told(): print('anew'); sys.exit()\n"
-        "spinning.restart_with_timeout = told\n"
+        "def restarted(): print('anew'); sys.exit()\n"
+        "spinning.restart_with_timeout = restarted\n"
         "sys.argv = ['einbench', *sys.argv[1:]]\n"
         + {
             "module": "runpy.run_module('einbench.cli', run_name='__main__', alter_sys=False)",

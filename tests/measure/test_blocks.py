@@ -105,7 +105,7 @@ def test_more_blocks_end_with_the_budget() -> None:
     assert bench.now_s < 0.15
 
 
-def test_a_kernel_that_fails_in_a_later_block_is_told_and_nowhere_else() -> None:
+def test_a_kernel_that_fails_in_a_later_block_is_in_failures_and_nowhere_else() -> None:
     found = Bench().time(3, a=(1e-3,), b=(1e-3, -1.0))
     assert found.failures == {"b": "RuntimeError: gone"}
     assert set(found.samples) == set(found.outputs) == {"a"}

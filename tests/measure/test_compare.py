@@ -1,4 +1,4 @@
-"""compare(): what is asked for is what is measured, and nothing wrong gets a time."""
+"""compare(): what is requested is measured, and no wrong kernel gets a time."""
 
 from __future__ import annotations
 

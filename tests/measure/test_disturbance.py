@@ -1,4 +1,4 @@
-"""Other people's work on the same cores, seen from this process."""
+"""Load of other processes on the same cores, seen from this process."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_a_temporary_is_counted_and_the_output_is_not(mib: int) -> None:
     assert abs(extra) < 0.1 * MIB
     extra = peak_extra_bytes(lambda: np.add(x + 1, x * 2))
     assert extra is not None
-    # of 8 MiB and more resident memory speaks too, in which a page may have 2 MiB
+    # from 8 MiB on resident memory counts too, in which a page may have 2 MiB
     page = 2 * MIB if 3 * mib >= 8 else 0
     assert -0.1 * MIB < extra - 2 * mib * MIB < 0.1 * MIB + page
 
@@ -155,7 +155,7 @@ def test_temporaries_of_compiled_kernels_and_their_threads_are_counted() -> None
         kernel(x)
         extra = peak_extra_bytes(lambda kernel=kernel, x=x: kernel(x))  # type: ignore[misc]
         assert extra is not None
-        # resident memory speaks too, which is good to a page, and pages may have 2 MiB
+        # resident memory counts too, which is accurate to a page, and pages may have 2 MiB
         assert -0.1 * MIB < extra - 8 * MIB < 2.1 * MIB
 
 

@@ -24,7 +24,7 @@ def test_numbers_dtype_and_memory_order_stay(layout: str, dtype: str) -> None:
         assert before.strides == after.strides
 
 
-def test_nobody_can_write_to_a_copy() -> None:
+def test_a_copy_is_read_only() -> None:
     (moved,) = randomise_placement([np.ones((3, 4), np.float32)], np.random.default_rng(0))
     with pytest.raises(ValueError, match="read-only"):
         moved[0, 0] = 2

@@ -1,4 +1,4 @@
-"""Medians, their intervals, and who wins or ties."""
+"""Medians, their intervals, and which kernel wins or ties."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_best_median_wins_alone() -> None:
     assert result.ties == ()
 
 
-def test_the_simplest_of_those_not_told_apart_wins() -> None:
+def test_the_simplest_of_those_not_distinguished_wins() -> None:
     samples = {"simple": noisy(1.005, seed=1), "clever": noisy(1.0, seed=2)}
     result = rank(samples)
     assert result.summaries["clever"].median_s < result.summaries["simple"].median_s
@@ -63,7 +63,7 @@ def test_the_speedup_is_the_median_ratio_within_common_rounds() -> None:
 
 
 def test_with_few_common_rounds_the_speedup_is_the_ratio_of_medians() -> None:
-    """One cold sample of the winner beside the loop's only one must not halve its speed-up."""
+    """One cold sample of the winner in the loop's only round must not halve its speed-up."""
     samples = {"loop": [340.0, NAN, NAN, NAN], "fast": [3.0, 0.6, 0.6, 0.6]}
     assert summarise(samples, "loop")["fast"].speedup == pytest.approx(340 / 0.6)
 
@@ -81,7 +81,7 @@ def test_without_a_baseline_there_is_no_speedup(baseline: str | None) -> None:
     assert summarise({"a": noisy(1.0)}, baseline)["a"].speedup is None
 
 
-def test_few_samples_are_told_by_their_extremes() -> None:
+def test_few_samples_are_reported_by_their_extremes() -> None:
     few = summarise({"a": [3.0, 1.0, 2.0]})["a"]
     assert (few.low_s, few.median_s, few.high_s, few.few) == (1.0, 2.0, 3.0, True)
     assert not summarise({"a": noisy(1.0, FEWEST_SAMPLES)})["a"].few
@@ -181,7 +181,7 @@ def test_samples_of_another_number_of_rounds_are_refused() -> None:
 
 
 def test_a_median_far_from_the_best_is_no_tie_however_wide_its_interval():
-    """Samples in two heaps, as threads that wait for each other make them."""
+    """Bimodal samples, as from threads that wait for each other."""
     quick = [1.0] * 9
     torn = [1.0, 1.0, 1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0]
     ranking = rank({"torn": torn, "quick": quick})
@@ -191,14 +191,14 @@ def test_a_median_far_from_the_best_is_no_tie_however_wide_its_interval():
 
 
 def test_few_rounds_in_which_the_best_was_disturbed_make_no_tie():
-    """A loop whose few rounds fell where the best stood still is no rival of it."""
+    """A loop whose few rounds fell where the best was disturbed does not tie with it."""
     samples = {"loop": [3.0] * 7 + [NAN] * 60, "best": [40.0] * 7 + noisy(1.0)}
     assert rank(samples).ties == ()
     assert rank(samples).winner == "best"
 
 
 def test_a_ratio_that_wanders_from_block_to_block_is_a_tie() -> None:
-    """Each block alone would be sure, one for this kernel and one for that."""
+    """Each block alone would be significant, but for different kernels."""
     best = noisy(1.0, rounds=200, spread=0.001, seed=3)
     wander = np.repeat([1.10, 0.97, 1.12, 0.98, 1.09], 40)
     samples = {"other": list(np.array(best) * wander), "best": best}

@@ -1,4 +1,4 @@
-"""The roofs; how high they are is this machine's affair, how they are used is ours."""
+"""The ceilings of the roofline: their use, not their values, which depend on the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BYTES = 4 * (1000 * 784 + 784 * 128 + 128 + 1000 * 128)
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
-    """Roofs of 1e9 FLOP/s and 1e9 bytes/s, and a list of what was asked for."""
+    """Ceilings of 1e9 FLOP/s and 1e9 bytes/s, and a list of the measurements."""
     asked: list[tuple[object, ...]] = []
 
     def peak(dtype: object, threads: int) -> float:
@@ -42,33 +42,33 @@ def test_the_best_time_is_the_longer_of_arithmetic_and_traffic() -> None:
 
 
 def test_the_fraction_is_the_best_time_over_the_measured_one() -> None:
-    roof = Roofline(1, {"float32": 1e9}, {(21, 1): 1e12})
-    assert roof.fraction(LINEAR, SIZES, "float32", 2 * FLOPS / 1e9) == pytest.approx(0.5)
+    roofline = Roofline(1, {"float32": 1e9}, {(21, 1): 1e12})
+    assert roofline.fraction(LINEAR, SIZES, "float32", 2 * FLOPS / 1e9) == pytest.approx(0.5)
 
 
 def test_every_roof_is_measured_once(measured: list[tuple[object, ...]]) -> None:
-    roof = Roofline(2)
+    roofline = Roofline(2)
     for _ in range(3):
-        roof.fraction(LINEAR, SIZES, "float32", 1.0)
+        roofline.fraction(LINEAR, SIZES, "float32", 1.0)
     assert measured == [(np.dtype("float32"), 2), (7 << 18, 1 << 18, 2)]
 
 
 def test_a_fraction_above_one_has_the_limiting_roof_measured_again(
     measured: list[tuple[object, ...]],
 ) -> None:
-    roof = Roofline(1, {"float32": 1e6}, {(21, 1): 1e12})
+    roofline = Roofline(1, {"float32": 1e6}, {(21, 1): 1e12})
     # at 1e6 FLOP/s the kernel would be 500 times too fast; measured again it is 0.5 of 1e9
-    assert roof.fraction(LINEAR, SIZES, "float32", 2 * FLOPS / 1e9) == pytest.approx(0.5)
+    assert roofline.fraction(LINEAR, SIZES, "float32", 2 * FLOPS / 1e9) == pytest.approx(0.5)
     assert measured == [(np.dtype("float32"), 1)]
-    roof = Roofline(1, {"float32": 1e15}, {(21, 1): 1e6})
-    assert roof.fraction(LINEAR, SIZES, "float32", 2 * BYTES / 1e9) == pytest.approx(0.5)
+    roofline = Roofline(1, {"float32": 1e15}, {(21, 1): 1e6})
+    assert roofline.fraction(LINEAR, SIZES, "float32", 2 * BYTES / 1e9) == pytest.approx(0.5)
     assert measured[1:] == [(7 << 18, 1 << 18, 1)]
 
 
 def test_a_roof_measured_again_is_never_lowered(measured: list[tuple[object, ...]]) -> None:
-    roof = Roofline(1, {"float32": 5e9}, {(21, 1): 1e12})
-    assert roof.fraction(LINEAR, SIZES, "float32", FLOPS / 1e10) == pytest.approx(2.0)
-    assert roof.peaks["float32"] == 5e9
+    roofline = Roofline(1, {"float32": 5e9}, {(21, 1): 1e12})
+    assert roofline.fraction(LINEAR, SIZES, "float32", FLOPS / 1e10) == pytest.approx(2.0)
+    assert roofline.peaks["float32"] == 5e9
 
 
 def test_nothing_to_move_takes_no_time(measured: list[tuple[object, ...]]) -> None:
@@ -80,9 +80,9 @@ def test_nothing_to_move_takes_no_time(measured: list[tuple[object, ...]]) -> No
 def test_a_comparison_over_many_sizes_needs_few_measurements(
     measured: list[tuple[object, ...]],
 ) -> None:
-    roof = Roofline(1)
+    roofline = Roofline(1)
     for batch in range(1, 60_001, 500):
-        roof.best_s(LINEAR, {**SIZES, "batch": batch}, "float32")
+        roofline.best_s(LINEAR, {**SIZES, "batch": batch}, "float32")
     assert len(measured) < 20
     assert max(sum(key[:2]) for key in measured[1:] if len(key) == 3) <= 1 << 28  # type: ignore[arg-type]
 

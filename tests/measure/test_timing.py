@@ -145,7 +145,7 @@ def test_a_loser_that_costs_little_has_enough_samples_for_an_interval(bench: Ben
 
 
 def test_three_spoilt_samples_do_not_drop_a_kernel_that_was_once_fast(bench: Bench) -> None:
-    """Threads that wait for each other spoil samples in a row; the warm-up was quick."""
+    """Threads that wait for each other disturb successive samples; the warm-up was quick."""
     calls = {
         "torn": bench.kernel("torn", *[1e-3] * 3, *[9e-2] * 6, 1e-3),
         "steady": bench.kernel("steady", 2e-3),
@@ -160,7 +160,7 @@ def test_a_kernel_within_twice_the_best_stays(bench: Bench) -> None:
     assert counted(result, "near") == result.rounds > 50
 
 
-def test_one_bad_sample_does_not_retire_a_contender(bench: Bench) -> None:
+def test_one_bad_sample_does_not_drop_a_fast_kernel(bench: Bench) -> None:
     # warm-up twice, then pairs of untimed and timed: the second timed call is disturbed
     spiky = bench.kernel("spiky", 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 5e-2, 1e-3)
     result = bench.time({"spiky": spiky, "calm": bench.kernel("calm", 1e-3)}, 0.5)
@@ -196,10 +196,10 @@ def test_the_budget_is_kept_and_the_fewest_samples_are_given(
         (0.01, 16),  # a round is 3 kernels * 2 calls = 0.06 s: the budget lasts for 16
         (0.05, 7),  # 0.3 s: for 3, seven of them are two budgets
         (0.12, 4),  # 0.72 s: seven would be five budgets, four are less than three
-        (0.16, 3),  # 0.96 s: three are everyone's right
+        (0.16, 3),  # 0.96 s: every kernel gets three
     ],
 )
-def test_contenders_get_seven_rounds_where_three_budgets_allow_it(
+def test_fast_kernels_get_seven_rounds_where_three_budgets_allow_it(
     call_s: float, rounds: int, bench: Bench
 ) -> None:
     assert bench.time({n: bench.kernel(n, call_s) for n in "abc"}, 1.0).rounds == rounds

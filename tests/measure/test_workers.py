@@ -19,7 +19,7 @@ import einbench
 from einbench.check.layouts import LAYOUTS, as_layout
 from einbench.check.verdicts import check_small
 from einbench.measure.process import WorkerEnded
-from einbench.measure.remote import hosted, remote
+from einbench.measure.remote import in_workers, remote
 from einbench.measure.shared import Arena, fill, flagged, places, private
 from einbench.measure.transfer import Refused
 from einbench.measure.turns import Turn
@@ -31,7 +31,7 @@ SHARED = Path("/dev/shm")  # noqa: S108 - where Linux keeps it
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers]:
-    with Workers(1, patience_s=120) as pool:
+    with Workers(1, timeout_s=120) as pool:
         yield pool
 
 
@@ -49,7 +49,7 @@ def isolated(pool, function, **how):
     op = doubling()
     op.kernel("mine", **how)(function)
     pool.end(op)
-    (kernel,) = hosted(op, pool, isolate=True)
+    (kernel,) = in_workers(op, pool, isolate=True)
     return kernel
 
 
@@ -83,7 +83,7 @@ def test_every_layout_lies_there_as_it_lies_here(layout, dtype):
 
 def test_a_right_kernel_passes_the_whole_check_there(workers):
     op = einbench.operation("softmax_vjp")
-    kernels = [k for k in hosted(op, workers, isolate=True) if k.method in ("einsum", "numba")]
+    kernels = [k for k in in_workers(op, workers, isolate=True) if k.method in ("einsum", "numba")]
     verdicts = list(check_small(op, kernels, np.dtype("float32"), 0))
     assert [v.reason for v in verdicts] == ["", ""]
     workers.end(op)
@@ -194,10 +194,10 @@ def test_patience_ends():
             time.sleep(1000)
         return 2 * x
 
-    with Workers(1, patience_s=120) as pool:
+    with Workers(1, timeout_s=120) as pool:
         kernel = isolated(pool, waiting)
         kernel(X)
-        pool.process(kernel)._patience_s = 0.5
+        pool.process(kernel)._timeout_s = 0.5
         with pytest.raises(WorkerEnded, match="no answer within"):
             kernel(X - 1)
 
@@ -213,7 +213,7 @@ def test_time_is_taken_there_and_the_last_result_comes_from_there(workers):
     call_s = turn.timed(1, warm=True)
     assert 0.02 <= call_s <= time.perf_counter() - start_s
     assert turn.result().tolist() == (2 * X).tolist()
-    workers.release()  # and it is made ready again where it was let go
+    workers.release()  # prepared again after it was freed
     assert turn.result().tolist() == (2 * X).tolist()
 
 
@@ -240,30 +240,30 @@ def test_memory_that_is_given_is_written_to_there(workers):
 
 
 def test_a_kernel_is_found_by_the_names_it_was_registered_under(tmp_path, monkeypatch, workers):
-    (tmp_path / "somebodys_kernels.py").write_text(
+    (tmp_path / "plugged_kernels.py").write_text(
         "import os, einbench\n"
-        "@einbench.operation('tanh').kernel('somebodys')\n"
-        "def somebodys(inputs):\n    return inputs * 0 + os.getpid()\n",
+        "@einbench.operation('tanh').kernel('plugged')\n"
+        "def plugged(inputs):\n    return inputs * 0 + os.getpid()\n",
         encoding="utf-8",
     )
     monkeypatch.syspath_prepend(tmp_path)
-    import somebodys_kernels  # noqa: F401 - registers
+    import plugged_kernels  # noqa: F401 - registers
 
     op = einbench.operation("tanh")
     try:
         workers.end(op)
-        kernel = next(k for k in hosted(op, workers, isolate=True) if k.method == "somebodys")
+        kernel = next(k for k in in_workers(op, workers, isolate=True) if k.method == "plugged")
         monkeypatch.setitem(sys.modules, "cloudpickle", None)
         found = kernel(np.zeros((1, 1)))
         assert found != os.getpid()
         # another function under that name is not what is there
-        op.remove("somebodys")
-        op.kernel("somebodys")(changes)
-        other = next(k for k in hosted(op, workers, isolate=True) if k.method == "somebodys")
+        op.remove("plugged")
+        op.kernel("plugged")(changes)
+        other = next(k for k in in_workers(op, workers, isolate=True) if k.method == "plugged")
         with pytest.raises(Refused, match="install cloudpickle"):
             remote(other).ready()
     finally:
-        op.remove("somebodys")
+        op.remove("plugged")
         workers.end(op)
 
 
@@ -279,17 +279,17 @@ def test_what_no_pickle_can_carry_is_refused_in_one_line(workers):
     assert "\n" not in str(refused.value)
 
 
-def test_a_runtime_that_nobody_knows_is_a_reason(workers):
+def test_an_unknown_runtime_is_a_reason(workers):
     op = doubling()
     op.kernel("mine", runtime="torsh")(changes)
-    (kernel,) = hosted(op, workers)
+    (kernel,) = in_workers(op, workers)
     assert "did you mean torch" in kernel.reason
 
 
 SCRIPT = """
 import sys, time
 import numpy as np
-from einbench.measure.remote import hosted
+from einbench.measure.remote import in_workers
 from einbench.measure.workers import Workers
 from einbench.operation import Operation
 
@@ -304,7 +304,7 @@ def mine(x):
     return 2 * x
 
 with Workers(1) as pool:
-    (kernel,) = hosted(op, pool, isolate=True)
+    (kernel,) = in_workers(op, pool, isolate=True)
     kernel(np.zeros(2))
     print([p._process.pid for p in pool._processes.values()][0], pool._inputs.name,
           pool._results.name, flush=True)

@@ -1,4 +1,4 @@
-"""One IDX file: what is right is read exactly, and every wrong file is told by its own fault."""
+"""One IDX file: right ones are read exactly, wrong ones refused with their fault."""
 
 from __future__ import annotations
 
@@ -151,8 +151,8 @@ def test_a_truncated_header_is_refused(tmp_path: Path, packed: bool, length: int
 @pytest.mark.parametrize("length", [0, 1, 23])
 def test_truncated_data_is_refused(tmp_path: Path, packed: bool, length: int) -> None:
     path = stored(tmp_path, header(2, 3, 4) + bytes(length), packed=packed)
-    told = f"truncated, {length} bytes of data; expected 24 for the dimensions 2 x 3 x 4"
-    assert told in refusal(path)
+    message = f"truncated, {length} bytes of data; expected 24 for the dimensions 2 x 3 x 4"
+    assert message in refusal(path)
 
 
 @pytest.mark.parametrize("extra", [1, 1000])
@@ -165,8 +165,8 @@ def test_trailing_bytes_are_refused(tmp_path: Path, packed: bool, length: int, e
 
 @pytest.mark.parametrize("start", [b"\x89PNG", b"\x00\x01\x08\x01", b"\x01", b"<html>"])
 def test_a_wrong_magic_number_is_refused(tmp_path: Path, packed: bool, start: bytes) -> None:
-    told = f"not an IDX file, it begins with {start[:4].hex(' ')}; expected the magic number"
-    assert told in refusal(stored(tmp_path, start, packed=packed))
+    message = f"not an IDX file, it begins with {start[:4].hex(' ')}; expected the magic number"
+    assert message in refusal(stored(tmp_path, start, packed=packed))
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_a_number_of_dimensions_without_sense_is_refused(tmp_path: Path, count: 
 
 
 def test_a_name_that_promises_gzip_must_hold_gzip(tmp_path: Path) -> None:
-    told = "named .gz but not gzip, it begins with 00 00; expected 1f 8b; take .gz off"
-    assert told in refusal(stored(tmp_path, header(2) + b"ab", name="labels.gz"))
+    message = "named .gz but not gzip, it begins with 00 00; expected 1f 8b; take .gz off"
+    assert message in refusal(stored(tmp_path, header(2) + b"ab", name="labels.gz"))
 
 
 @pytest.mark.parametrize("kept", [3, 12, 100, -9, -1])

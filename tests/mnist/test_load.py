@@ -92,9 +92,9 @@ def test_the_list_of_checksums_beside_the_files_is_right() -> None:
 
 
 def test_the_shipped_files_carry_their_licence_and_authors() -> None:
-    told = (SHIPPED / "README.md").read_text()
+    reported = (SHIPPED / "README.md").read_text()
     for essential in ("CC BY-SA 3.0", "LeCun", "Cortes", "Burges", "SHA256SUMS"):
-        assert essential in told
+        assert essential in reported
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -282,7 +282,7 @@ def test_a_fault_in_one_file_names_that_file(folder: Path) -> None:
 
 
 def test_importing_the_reader_reads_no_data() -> None:
-    """Nothing is opened in the folder of the data until somebody loads it."""
+    """Nothing is opened in the folder of the data until it is loaded."""
     program = (
         "import sys\n"
         "opened = []\n"

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from einbench import network as n
-from einbench.network.agreement import LIMITS, TWINS, Family, apart, judge, roundings
+from einbench.network.agreement import (
+    LIMITS,
+    PERTURBED_RUNS,
+    Family,
+    judge,
+    relative_difference,
+    roundings,
+)
 from einbench.network.together import train_together
 
 
@@ -17,7 +24,7 @@ def family(name: str, *losses: float) -> Family:
 
 
 def no_twin(name: str, number: int, steps: int) -> Sequence[float]:
-    raise AssertionError("no family diverged: no twin is needed")
+    raise AssertionError("no family diverged: no perturbed is needed")
 
 
 def test_equal_curves_are_equal() -> None:
@@ -38,12 +45,12 @@ def test_a_family_that_parts_is_rejected_with_the_step() -> None:
 def test_where_twins_part_as_far_rounding_is_the_reason() -> None:
     asked: list[tuple[str, int]] = []
 
-    def twin(name: str, number: int, steps: int) -> Sequence[float]:
+    def perturbed(name: str, number: int, steps: int) -> Sequence[float]:
         asked.append((name, steps))
         return [2.0, 1.05][:steps] if number == 3 else [2.0, 1.0][:steps]
 
     families = [family("a", 2.0, 1.0, 0.5), family("b", 2.0, 1.1, 0.9)]
-    judge(families, 1e-4, twin)
+    judge(families, 1e-4, perturbed)
     assert families[1].status == "ok"
     assert families[1].judged == 1
     assert families[1].difference == 0
@@ -64,9 +71,9 @@ def test_later_steps_are_compared_with_the_first_family_that_took_them() -> None
 
 
 def test_numbers_of_agreement() -> None:
-    assert apart(0.0, 0.0) == 0
-    assert apart(1.0, -1.0) == 2
-    assert [roundings(number) for number in range(TWINS)] == [1, 2, 4, 8, 16, 32] * 2
+    assert relative_difference(0.0, 0.0) == 0
+    assert relative_difference(1.0, -1.0) == 2
+    assert [roundings(number) for number in range(PERTURBED_RUNS)] == [1, 2, 4, 8, 16, 32] * 2
     assert LIMITS == {"float32": 1e-4, "float64": 1e-9}
 
 

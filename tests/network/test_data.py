@@ -179,7 +179,7 @@ class TestBatches:
         assert (a == self.x).all()
 
     @pytest.mark.parametrize(
-        ("arguments", "told"),
+        ("arguments", "message"),
         [
             ({"batch": 11}, "batch 11 is larger than the data, 10 samples"),
             ({"batch": 0}, "batch=0"),
@@ -189,9 +189,9 @@ class TestBatches:
         ],
     )
     def test_wrong_use_is_reported_before_the_first_batch(
-        self, arguments: dict[str, Any], told: str
+        self, arguments: dict[str, Any], message: str
     ) -> None:
-        with pytest.raises((ValueError, TypeError), match=told):
+        with pytest.raises((ValueError, TypeError), match=message):
             batches(self.x, self.y, **{"batch": 5} | arguments)
 
     def test_no_samples_and_missing_targets_are_refused(self) -> None:

@@ -191,7 +191,7 @@ def test_diverged_can_be_sent_to_another_process() -> None:
     assert again.history.loss == [1.0]
 
 
-#: in a process of its own: what a test runner is told meanwhile takes memory too
+#: in a process of its own: output of a test runner allocates memory too
 EPOCHS = """
 import gc, json, sys, tracemalloc
 import numpy as np

@@ -84,7 +84,7 @@ def test_every_sample_is_seen_once_an_epoch_when_shuffled(data: tuple[Array, Arr
     seen: list[int] = []
 
     class Watched:
-        """A loss that notes which samples come by, told by their target's number."""
+        """A loss that notes which samples come by, reported by their target's number."""
 
         reduction, labels, takes = "sum", False, "anything"
         inner = N.MeanSquaredError("sum")
@@ -142,12 +142,12 @@ def test_all_samples_at_once_are_a_step_an_epoch(data: tuple[Array, Array], orde
 
 def test_one_random_sample_a_step_learns_as_well(data: tuple[Array, Array]) -> None:
     net = network()
-    told: list[int] = []
+    reported: list[int] = []
     history = net.fit(
         *data, steps=1000, batch=1, order="random", every=250, optimizer=N.SGD(0.05),
-        on_epoch=lambda history: told.append(history.steps),
+        on_epoch=lambda history: reported.append(history.steps),
     )  # fmt: skip
-    assert told == [250, 500, 750, 1000]
+    assert reported == [250, 500, 750, 1000]
     assert history.epochs == 4
     assert history.steps == 1000
     assert net.accuracy(*data) > 0.9
@@ -194,11 +194,11 @@ def test_a_history_is_a_table_and_records(data: tuple[Array, Array]) -> None:
 
 
 def test_steps_are_reported_as_they_are_taken(data: tuple[Array, Array]) -> None:
-    told: list[tuple[int, float]] = []
+    reported: list[tuple[int, float]] = []
     history = network().fit(
-        *data, epochs=2, batch=8, on_step=lambda n, loss: told.append((n, loss))
+        *data, epochs=2, batch=8, on_step=lambda n, loss: reported.append((n, loss))
     )
-    assert told == list(enumerate(history.step_losses, start=1))
+    assert reported == list(enumerate(history.step_losses, start=1))
 
 
 def test_parameters_are_the_same_arrays_after_training(data: tuple[Array, Array]) -> None:

@@ -14,8 +14,8 @@ N = einbench.network
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
-@pytest.mark.parametrize("elsewhere", [False, True])
-def test_steps_are_the_formula(dtype: str, momentum: float, elsewhere: bool) -> None:
+@pytest.mark.parametrize("into_others", [False, True])
+def test_steps_are_the_formula(dtype: str, momentum: float, into_others: bool) -> None:
     rng = np.random.default_rng(0)
     parameters = [rng.standard_normal(shape).astype(dtype) for shape in ((3, 2), (3,))]
     expected, speeds = [p.copy() for p in parameters], [np.zeros_like(p) for p in parameters]
@@ -26,7 +26,7 @@ def test_steps_are_the_formula(dtype: str, momentum: float, elsewhere: bool) -> 
             v[...] = momentum * v + factor * g
             p -= 0.1 * v
         before: list[Any] = [p.copy() for p in parameters]
-        others = [np.empty_like(p) for p in parameters] if elsewhere else None
+        others = [np.empty_like(p) for p in parameters] if into_others else None
         descent.step(parameters, gradients, factor, others)
         if others is not None:
             assert all((p == b).all() for p, b in zip(parameters, before, strict=True))

@@ -75,14 +75,14 @@ def test_the_jacobians_of_the_worked_example_are_those_of_every_kernel(kernel: A
 def test_one_random_sample_a_step_separates_the_two_classes() -> None:
     """The best line has 74 % of the points on their right sides."""
     points, labels = N.two_classes()
-    net, told = network(), []
+    net, reported = network(), []
     history = net.fit(
         points, labels, steps=20_000, batch=1, order="random", every=5000,
-        optimizer=N.SGD(RATE), on_epoch=lambda history: told.append(history.accuracy[-1]),
+        optimizer=N.SGD(RATE), on_epoch=lambda history: reported.append(history.accuracy[-1]),
     )  # fmt: skip
     assert history.steps == 20_000
-    assert len(told) == 4
-    assert told[-1] > told[0]
+    assert len(reported) == 4
+    assert reported[-1] > reported[0]
     assert history.loss[-1] < history.loss[0] / 5
     assert net.accuracy(points, labels) > 0.98
     assert net.accuracy(*N.two_classes(2000, seed=9)) > 0.98

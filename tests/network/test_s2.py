@@ -212,15 +212,15 @@ def test_its_training_runs_to_the_end_and_the_loss_falls(digits: Any, dtype: str
 
 def test_weights_by_fan_in_do_not_saturate_softmax_as_uniform_ones_do(digits: Any) -> None:
     x, y = digits.x[:1000], digits.y[:1000]
-    sure = {}
+    confident = {}
     for name, initial in (("uniform in [-1, 1)", N.uniform(-1, 1)), ("he", "he")):
         net = network(initial=initial)
-        sure[name] = float((net.probabilities(x).max(axis=1) > 0.999).mean())
+        confident[name] = float((net.probabilities(x).max(axis=1) > 0.999).mean())
         if initial == "he":
             # nothing is known yet: all classes alike cost log 10
             assert net.evaluate(x, y)[0] == pytest.approx(np.log(10), abs=0.5)
-    assert sure["uniform in [-1, 1)"] > 0.75
-    assert sure["he"] == 0
+    assert confident["uniform in [-1, 1)"] > 0.75
+    assert confident["he"] == 0
 
 
 def test_one_sample_and_a_batch_give_the_same_and_more_dimensions_are_refused(digits: Any) -> None:

@@ -18,7 +18,7 @@ import einbench
 from einbench.check.error import error
 from einbench.check.sized import Incomplete, judge_output, timed_case
 from einbench.check.truth import as_tuple, truth
-from einbench.libraries import LIBRARIES, guests
+from einbench.libraries import LIBRARIES, library_kernels
 from einbench.problem import Problem
 
 #: small enough for interpreted loops
@@ -70,7 +70,7 @@ def agree_with() -> Callable[..., None]:
     return _agree_with
 
 
-def _contestants_agree(library: str, name: str, dtype: str) -> None:
+def _libraries_agree(library: str, name: str, dtype: str) -> None:
     """All of a library's ways but compiled ones, judged as in `einbench compare --with`."""
     op = einbench.operation(name)
     arrays = op.draw(BATCH, dtype, seed=23, **{axis: SIZES[axis] for axis in op.sizes})
@@ -79,7 +79,7 @@ def _contestants_agree(library: str, name: str, dtype: str) -> None:
     problem = Problem.of(op, given, options)
     case = timed_case(problem, 0)
     before = {n: a.tobytes() for n, a in arrays.items()}
-    found = [k for k in guests(library).get(name, []) if k.body.applies(problem)]
+    found = [k for k in library_kernels(library).get(name, []) if k.body.applies(problem)]
     for kernel in found:
         if "compile" in kernel.method:
             continue
@@ -101,14 +101,14 @@ def _contestants_agree(library: str, name: str, dtype: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def contestants_agree() -> Callable[[str, str, str], None]:
-    """contestants_agree("torch", operation, dtype)."""
+def libraries_agree() -> Callable[[str, str, str], None]:
+    """libraries_agree("torch", operation, dtype)."""
     started: set[str] = set()
 
     def agree(library: str, name: str, dtype: str) -> None:
         if library not in started:
             LIBRARIES[library].start(1)
             started.add(library)
-        _contestants_agree(library, name, dtype)
+        _libraries_agree(library, name, dtype)
 
     return agree

@@ -26,7 +26,7 @@ SLACK = 3
 
 @pytest.fixture(scope="module", autouse=True)
 def _double_precision() -> Iterator[None]:
-    """JAX computes everything in float32 unless told otherwise."""
+    """JAX computes everything in float32 unless configured otherwise."""
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     yield

@@ -233,7 +233,7 @@ def test_a_hundred_steps_in_float32_have_them_as_far_as_rounding_lets_them(
 ) -> None:
     """Where a unit of ReLU is on by a rounding alone, PyTorch begun a rounding away parts, too."""
 
-    def twin(name: str, number: int, steps: int) -> list[float]:
+    def perturbed(name: str, number: int, steps: int) -> list[float]:
         net = mlp("matmul", "float32", seed=seed)
         rng = np.random.default_rng(number)
         for parameter in net.parameters.values():
@@ -246,7 +246,7 @@ def test_a_hundred_steps_in_float32_have_them_as_far_as_rounding_lets_them(
         theirs = their_curve(mlp("matmul", "float32", seed=seed), *digits, rate, momentum)
         ours = our_curve(mlp(family, "float32", seed=seed), *digits, rate, momentum)
         families = [Family("torch", losses=theirs), Family(family, losses=ours)]
-        judge(families, LIMITS["float32"], twin)
+        judge(families, LIMITS["float32"], perturbed)
         assert families[1].status == "ok", families[1].reason
         if families[1].judged == STEPS:
             return

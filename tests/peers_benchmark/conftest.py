@@ -1,4 +1,4 @@
-"""The scoreboard, as `make peers` runs it, and its modules for single tests."""
+"""The comparison with peers, as `make peers` runs it, and its modules for single tests."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="session")
-def room() -> Iterator[Callable[[str], ModuleType]]:
-    """``room("ratio")`` is benchmarks/peers/ratio.py."""
+def module() -> Iterator[Callable[[str], ModuleType]]:
+    """``module("ratio")`` is benchmarks/peers/ratio.py."""
     sys.path.insert(0, str(BENCHMARKS))
     yield lambda name: importlib.import_module(f"peers.{name}")
     sys.path.remove(str(BENCHMARKS))

@@ -1,4 +1,4 @@
-"""The scoreboard for real, at a size of nothing."""
+"""The comparison with peers as a whole, at tiny sizes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_cell_is_a_ratio_and_a_run_goes_on_from_what_is_there(board):
 
 def test_wrong_use_names_what_is_near_and_measures_nothing(board):
     before = board("--summary").document
-    for words, told in (
+    for words, message in (
         (("--operation", "sofmax"), "softmax"),
         (("--library", "torsh"), "torch"),
         (("--dtype", "float16"), "choose float32 or float64"),
@@ -56,5 +56,5 @@ def test_wrong_use_names_what_is_near_and_measures_nothing(board):
     ):
         run = board(*words)
         assert run.status == 2
-        assert told in run.errors
+        assert message in run.errors
     assert json.dumps(board("--summary").document) == json.dumps(before)

@@ -1,4 +1,4 @@
-"""Who is best, by how much, and what the table says."""
+"""Which kernel is best, by how much, and the table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rejected(library="torch", status="rejected"):
 
 
 @pytest.fixture
-def document(room):
+def document(module):
     cells = [
         cell("linear", 1, 0.5),
         cell("linear", 1000, 2.0),
@@ -32,11 +32,11 @@ def document(room):
         cell("relu", 1000, None, peer=None, peer_s=None, ways=[rejected()]),
         cell("linear", 1, 0.25, "float64", other_cores=0.5),
     ]
-    return {"settings": {"threads": 2}, "cells": cells, "summary": room("table").summary(cells)}
+    return {"settings": {"threads": 2}, "cells": cells, "summary": module("table").summary(cells)}
 
 
-def test_the_table_has_a_place_for_every_cell(room, document):
-    lines = room("table").table(document)
+def test_the_table_has_a_place_for_every_cell(module, document):
+    lines = module("table").table(document)
     assert "| | 1 | 1,000 |" in lines
     assert "| linear | 0.50 (0.45 to 0.55) | 2.00 (1.80 to 2.20) |" in lines
     assert "| relu | 1.05 (0.95 to 1.16) | no peer |" in lines
@@ -60,53 +60,53 @@ def test_a_summary_counts_what_is_above_one_and_names_the_worst(document):
     ("way", "status"),
     [
         (rejected(), True),
-        (rejected(status="refused"), True),  # the word of an older board
+        (rejected(status="refused"), True),  # the status of an older document
         (rejected("ours", "failed"), True),
         (rejected("torch", "failed"), False),
         (rejected("torch", "unavailable"), False),
     ],
 )
-def test_anybody_who_was_wrong_is_reported_by_the_status(room, way, status):
-    assert room("table").wrong([cell("linear", 1, 0.5, ways=[way])]) == status
+def test_any_wrong_kernel_is_reported_by_the_status(module, way, status):
+    assert module("table").wrong([cell("linear", 1, 0.5, ways=[way])]) == status
 
 
-def test_a_winner_by_luck_is_not_held_against_the_rounds_it_was_lucky_in(room):
+def test_a_winner_is_not_compared_in_the_rounds_that_selected_it(module):
     # all are alike: the least of many medians is low, and ratios should be about one
-    fair, lucky = [], []
+    fair, biased = [], []
     for seed in range(12):
         times = np.exp(np.random.default_rng(seed).normal(0, 0.3, (31, 40)))
         *many, one = times.tolist()
-        found = room("ratio").verdict(dict(zip(NAMES, many, strict=True)), {"x": one})
+        found = module("ratio").verdict(dict(zip(NAMES, many, strict=True)), {"x": one})
         fair.append(np.log(found["ratio"]))
-        lucky.append(np.log(found["ours_s"] / found["peer_s"]))
-    assert np.mean(lucky) < -0.08
+        biased.append(np.log(found["ours_s"] / found["peer_s"]))
+    assert np.mean(biased) < -0.08
     assert abs(np.mean(fair)) < 0.04
 
 
-def test_ratios_are_formed_within_rounds_by_the_best_of_both_sides(room):
+def test_ratios_are_formed_within_rounds_by_the_best_of_both_sides(module):
     drift = np.linspace(1, 5, 12)
-    found = room("ratio").verdict(
+    found = module("ratio").verdict(
         {"slow": list(3 * drift), "quick": list(2 * drift)},
         {"torch": list(4 * drift), "jax": list(9 * drift)},
     )
     assert (found["ours"], found["peer"]) == ("quick", "torch")
     assert found["ratio"] == found["low"] == found["high"] == 0.5
-    nobody = room("ratio").verdict({"quick": [1.0]}, {})
-    assert nobody["ratio"] is None
-    assert nobody["ours"] == "quick"
+    missing = module("ratio").verdict({"quick": [1.0]}, {})
+    assert missing["ratio"] is None
+    assert missing["ours"] == "quick"
 
 
-def test_who_left_early_lost_and_the_rounds_of_both_sides_count(room):
-    found = room("ratio").verdict(
+def test_kernels_dropped_early_lose_and_the_rounds_of_both_sides_count(module):
+    found = module("ratio").verdict(
         {"left": [0.1, 0.1, 0.1], "stayed": [2.0] * 7}, {"torch": [4.0] * 3}
     )
     assert (found["ours"], found["ratios"]) == ("stayed", [0.5] * 3)
 
 
-def test_the_interval_narrows_with_rounds(room):
+def test_the_interval_narrows_with_rounds(module):
     rng = np.random.default_rng(0)
     few, many = (
-        room("ratio").verdict({"a": np.exp(rng.normal(0, 0.2, n)).tolist()}, {"b": [1.0] * n})
+        module("ratio").verdict({"a": np.exp(rng.normal(0, 0.2, n)).tolist()}, {"b": [1.0] * n})
         for n in (5, 100)
     )
     assert few["low"] < few["ratio"] < few["high"]

@@ -40,7 +40,7 @@ def einbench():
         if finished.exception and not isinstance(finished.exception, SystemExit):
             raise finished.exception
         return SimpleNamespace(
-            status=finished.exit_code, out=finished.stdout, told=finished.stderr.splitlines(),
+            status=finished.exit_code, out=finished.stdout, errors=finished.stderr.splitlines(),
             content=finished.stdout_bytes,
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ from einbench.records.columns import NAMES
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
+def in_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -35,7 +35,7 @@ def test_without_arguments_results_come_as_csv_and_the_rest_is_named(results, ei
     finished = einbench("export")
     assert finished.status == 0
     assert [row["file"] for row in lines(finished.out)] == ["results/a.json"]
-    assert finished.told == [
+    assert finished.errors == [
         "einbench: warning: results/foreign.json: "
         "neither einbench's, asv's nor pytest-benchmark's; skipped",
         "einbench: warning: results/half.json: "
@@ -64,7 +64,7 @@ def test_the_format_is_what_is_asked_for_or_what_the_name_ends_in(
 ):
     finished = einbench("export", results / "a.json", *args)
     assert (finished.status, finished.out) == (0, "")
-    assert finished.told == [f"1 row in {args[1]}"]
+    assert finished.errors == [f"1 row in {args[1]}"]
     assert (tmp_path / args[1]).read_bytes().startswith(begins)
 
 
@@ -88,13 +88,13 @@ def test_parquet_without_pyarrow_is_one_line_that_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     finished = einbench("export", "--output", "a.parquet")
     assert finished.status == 2
-    assert finished.told == [
+    assert finished.errors == [
         "einbench: error: parquet needs pyarrow: pip install 'einbench[parquet]'"
     ]
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
         (["absent.json"], "absent.json: No such file"),
         (["--format", "xml"], "no format 'xml'; known: csv, json, parquet"),
@@ -104,13 +104,13 @@ def test_parquet_without_pyarrow_is_one_line_that_says_how_to_get_it(
         (["empty"], "no times in empty; expected asv results"),
     ],
 )
-def test_wrong_use_is_one_line(results, einbench, tmp_path, args, told):
+def test_wrong_use_is_one_line(results, einbench, tmp_path, args, message):
     (tmp_path / "empty").mkdir()
     finished = einbench("export", *args)
     assert (finished.status, finished.out) == (2, "")
-    (line,) = finished.told
+    (line,) = finished.errors
     assert line.startswith("einbench: error: ")
-    assert told in line
+    assert message in line
 
 
 def test_where_nothing_could_be_read_the_status_is_2_and_no_file_is_made(
@@ -118,7 +118,7 @@ def test_where_nothing_could_be_read_the_status_is_2_and_no_file_is_made(
 ):
     finished = einbench("export", results / "half.json", "--output", "a.csv")
     assert finished.status == 2
-    assert [line.split(": ")[1] for line in finished.told] == ["warning", "error"]
+    assert [line.split(": ")[1] for line in finished.errors] == ["warning", "error"]
     assert not (tmp_path / "a.csv").exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
+def in_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
 
@@ -45,7 +45,7 @@ def rows_of(text):
 
 def test_every_machine_and_cell_has_its_winner(results, einbench):
     finished = einbench("fastest", "--from", "results")
-    assert (finished.status, finished.told) == (0, [])
+    assert (finished.status, finished.errors) == (0, [])
     assert rows_of(finished.out) == [
         ("1", "einsum"), ("10,000", "einsum"), ("128", "numba"), ("1", "einsum"),
         ("128", "matmul"),
@@ -56,8 +56,8 @@ def test_every_machine_and_cell_has_its_winner(results, einbench):
     assert finished.out.startswith("A Processor, openblas 0.3.30, NumPy 2.4.6")
     assert "REJECTED softmax[cheat] at batch 1 and 10,000: returns zeros" in finished.out
     assert "REJECTED softmax[einsum] at batch 128: its error is beyond" in finished.out
-    told = " ".join(finished.out.split())
-    assert "commit bbe9e806 of 2026-02-01, asv: results/asv/reference/bbe9" in told
+    text = " ".join(finished.out.split())
+    assert "commit bbe9e806 of 2026-02-01, asv: results/asv/reference/bbe9" in text
     assert "cheat" not in {winner for _, winner in rows_of(finished.out)}
 
 
@@ -114,11 +114,11 @@ def test_the_document_has_schema_machine_and_every_winner(results, einbench):
     ]  # fmt: skip
     tied = document["winners"][1]
     assert (tied["ties"], tied["runner_up"], tied["speedup"]) == (["matmul"], "loop", 2.0)
-    assert any("einsum" in line for line in finished.told)  # the tables
+    assert any("einsum" in line for line in finished.errors)  # the tables
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
         (["sofmax"], "no operation 'sofmax' in results; did you mean softmax"),
         (["--batch", "100"], "no batch 100 in results; known: 1, 128, 10000"),
@@ -130,15 +130,15 @@ def test_the_document_has_schema_machine_and_every_winner(results, einbench):
         (["--json", "."], "it is a folder"),
     ],
 )
-def test_wrong_use_is_one_line(results, einbench, args, told):
+def test_wrong_use_is_one_line(results, einbench, args, message):
     finished = einbench("fastest", "--from", "results", *args)
     assert (finished.status, finished.out) == (2, "")
-    (line,) = finished.told
-    assert told in line
+    (line,) = finished.errors
+    assert message in line
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
         ([], "Missing argument 'OPERATION': name one, or results with --from PATH."),
         (["softmax", "--machine", "x"], "--machine: only results have one: it needs --from PATH"),
@@ -148,18 +148,18 @@ def test_wrong_use_is_one_line(results, einbench, args, told):
         (["--from", "absent"], "absent: No such file"),
     ],
 )
-def test_without_results_there_is_an_operation_to_time(einbench, args, told):
+def test_without_results_there_is_an_operation_to_time(einbench, args, message):
     finished = einbench("fastest", *args)
     assert (finished.status, finished.out) == (2, "")
-    (line,) = finished.told
-    assert told in line
+    (line,) = finished.errors
+    assert message in line
 
 
 def test_a_commit_that_may_be_several_is_refused(samples, einbench, tmp_path):
     for commit in ("aa1", "aa2"):
         document = samples.asv(["loop"], [1.0], commit=commit)
         samples.write(tmp_path / "r" / f"{commit}-env.json", document)
-    (line,) = einbench("fastest", "--from", "r", "--commit", "aa").told
+    (line,) = einbench("fastest", "--from", "r", "--commit", "aa").errors
     assert "commit 'aa' may be any of aa1, aa2" in line
 
 
@@ -200,7 +200,7 @@ def test_nothing_is_timed_and_numba_is_not_loaded(results):
         "import sys; from einbench.cli import main\n"
         "try: main(['fastest', '--from', 'results'])\n"
         "finally: sys.exit(40 + any(m == 'numba' or m.startswith('einbench.measure.')\n"
-        "    and m != 'einbench.measure.asked' for m in sys.modules))"
+        "    and m != 'einbench.measure.conditions' for m in sys.modules))"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run(

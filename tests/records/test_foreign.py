@@ -69,11 +69,11 @@ def test_what_is_no_file_is_named_and_not_waited_for(samples, tmp_path):
     samples.comparison(samples.record("loop", 1.0)).to_json(tmp_path / "a.json")
     reading = read([tmp_path])
     assert len(reading.rows) == 1
-    told = {Path(w.partition(": ")[0]).name: w.partition(": ")[2] for w in reading.warnings}
-    assert told.keys() == {
+    warnings = {Path(w.partition(": ")[0]).name: w.partition(": ")[2] for w in reading.warnings}
+    assert warnings.keys() == {
         "pipe.json", "folder.json", "nowhere.json", "circle.json", "secret.json",
     }  # fmt: skip
-    assert told["pipe.json"] == "no regular file; skipped"
+    assert warnings["pipe.json"] == "no regular file; skipped"
 
 
 def test_a_path_that_is_not_there_is_wrong_use(tmp_path):

@@ -76,16 +76,16 @@ def test_real_asv_results_become_one_row_of_four_benchmarks(recorded):
     assert len(reading.rows) == 2 * 4 * 2  # commits, kernels, batches
     assert {row["status"] for row in reading.rows} == {"ok", "failed", "rejected", "skipped"}
     (first,) = (recorded / "reference").glob("48686691-*.json")
-    told = json.loads(first.read_text(encoding="utf-8"))
+    saved = json.loads(first.read_text(encoding="utf-8"))
     row = one(reading.rows, file=str(first), kernel="loop", batch=128)
-    assert row["median_s"] == told["results"]["softmax.time_kernel"][0][1]
-    assert row["process_peak_bytes"] == told["results"]["softmax.peakmem_kernel"][0][1]
+    assert row["median_s"] == saved["results"]["softmax.time_kernel"][0][1]
+    assert row["process_peak_bytes"] == saved["results"]["softmax.peakmem_kernel"][0][1]
     assert (row["error"], row["roofline"], row["peak_bytes"]) == (0.5, 0.25, None)
     assert row["low_s"] <= row["median_s"] <= row["high_s"]
     assert (row["confidence"], row["samples"]) == (0.99, 12)
     assert (row["operation"], row["dtype"], row["harness"]) == ("softmax", "float32", "asv")
     assert (row["machine"], row["cpu"]) == ("reference", "A Processor")
-    assert row["commit"] == told["commit_hash"]
+    assert row["commit"] == saved["commit_hash"]
     assert (row["commit_date"], row["python"]) == ("2026-01-01T00:00:00Z", "3.11")
     second = one(reading.rows, commit_date="2026-02-01T00:00:00Z", kernel="loop", batch=128)
     assert second["process_peak_bytes"] is second["roofline"] is None
@@ -147,8 +147,8 @@ def test_pytest_benchmark_rows_have_what_their_suite_says(samples, tmp_path):
 
 
 def test_uncommitted_changes_and_a_missing_commit_are_reported(samples, tmp_path):
-    for number, told in enumerate([{"id": "ab", "dirty": True}, {"id": "unversioned"}]):
-        document = samples.pytest_benchmark(("loop", 1.0)) | {"commit_info": told}
+    for number, saved in enumerate([{"id": "ab", "dirty": True}, {"id": "unversioned"}]):
+        document = samples.pytest_benchmark(("loop", 1.0)) | {"commit_info": saved}
         samples.write(tmp_path / f"{number}.json", document)
     assert [row["commit"] for row in read([tmp_path]).rows] == ["ab-dirty", None]
 

@@ -75,18 +75,18 @@ def one_line(choice: Choice) -> str:
 
 
 def test_a_measured_choice_tells_what_it_cost_and_what_was_compiled():
-    told = one_line(measured())
-    assert told.startswith("softmax_vjp at batch 128: einsum, the fastest of 3 kernels that passed")
-    assert "classes 10 · float32 · C order · 2 threads" in told
+    text = one_line(measured())
+    assert text.startswith("softmax_vjp at batch 128: einsum, the fastest of 3 kernels that passed")
+    assert "classes 10 · float32 · C order · 2 threads" in text
     assert (
         "measured now: 500 ms of timing, 200 ms of checking and 310 ms of compiling (numba 310 ms)"
-    ) in told
+    ) in text
     assert "compiling" not in one_line(measured(compile_s=1e-4))
 
 
 def test_a_remembered_choice_tells_since_when_and_how_thoroughly():
-    told = one_line(remembered(rigor="patient"))
-    assert "remembered since 2026-11-22 06:16 UTC, rigor patient" in told
+    text = one_line(remembered(rigor="patient"))
+    assert "remembered since 2026-11-22 06:16 UTC, rigor patient" in text
 
 
 def test_every_candidate_has_time_ratio_and_error_or_the_reason_it_was_left_out():
@@ -104,63 +104,63 @@ def test_untrusted_text_has_no_control_characters_for_the_terminal():
 
 
 def test_a_tie_is_said():
-    told = one_line(remembered(tie=("einsum", "numba")))
-    assert "einsum, the simplest of those that tie: einsum and numba" in told
-    assert "= numba" in told
+    text = one_line(remembered(tie=("einsum", "numba")))
+    assert "einsum, the simplest of those that tie: einsum and numba" in text
+    assert "= numba" in text
     assert "a tie at batch 128: einsum and numba" in one_line(interpolated(("einsum", "numba")))
     assert "tie at" not in one_line(interpolated())
 
 
 def test_between_two_sizes_times_are_about_and_nothing_is_called_measured():
-    told = one_line(interpolated())
-    assert told.startswith("softmax_vjp at batch 300: einsum, which wins or ties at the sizes")
+    text = one_line(interpolated())
+    assert text.startswith("softmax_vjp at batch 300: einsum, which wins or ties at the sizes")
     assert (
         "between batch 128 (measured 2026-11-22) and batch 1,024 (measured 2026-11-22); "
         "nothing was timed at this size"
-    ) in told
-    assert "* einsum about 12 µs ~75x loop" in told
-    assert "error" not in told
-    assert "ufunc: skipped, not measured at both sizes around" in told
+    ) in text
+    assert "* einsum about 12 µs ~75x loop" in text
+    assert "error" not in text
+    assert "ufunc: skipped, not measured at both sizes around" in text
 
 
 def test_a_guess_tells_what_it_stands_on():
-    told = one_line(estimated(256, 16))
-    assert told.startswith("softmax_vjp at batch 128: einsum, a guess")
+    text = one_line(estimated(256, 16))
+    assert text.startswith("softmax_vjp at batch 128: einsum, a guess")
     assert (
         "nothing was timed; scaled by the roofline from 2 remembered timings, the nearest at batch "
         "256 (measured 2026-11-22) *"
-    ) in told.replace("  ", " ")
-    assert "* einsum about 12 µs ~75x loop" in told
-    assert "numba: skipped, nothing is known of it" in told
+    ) in text.replace("  ", " ")
+    assert "* einsum about 12 µs ~75x loop" in text
+    assert "numba: skipped, nothing is known of it" in text
 
 
 def test_a_guess_tells_what_was_different_where_it_was_timed():
     other = asked(128)._replace(dtype="float64", layout="FF", threads=Threads(1, 1))
     here = environment(OP)
     there = here._replace(machine=here.machine._replace(numpy="1.0"))
-    told = one_line(estimated(128, signature=other, environment=there))
+    text = one_line(estimated(128, signature=other, environment=there))
     assert (
         "from one remembered timing at this size (measured 2026-11-22), float64, F order, "
         "threads 1, under NumPy 1.0"
-    ) in told
+    ) in text
 
 
 def test_a_guess_from_nothing_says_so():
-    told = one_line(estimated())
-    assert "nothing was timed and nothing is remembered: the last kernel registered" in told
-    assert "about" not in told
+    text = one_line(estimated())
+    assert "nothing was timed and nothing is remembered: the last kernel registered" in text
+    assert "about" not in text
 
 
 def test_a_hint_tells_what_was_chosen_where_and_that_it_was_not_used():
     here = environment(OP)
     machine = here.machine._replace(numpy="1.0", cpu=None)
-    for old, told in (
+    for old, text in (
         (here._replace(machine=machine), "under an unknown processor and NumPy 1.0: numba"),
         (here._replace(code="other"), "under other code of the operation: numba"),
         (here._replace(candidates=()), "under other kernels: numba"),
     ):
         hint = chosen(kernel="numba", tie=("numba",), environment=old)
-        assert f"{told} (2026-11-22); not used" in one_line(measured(hint))
+        assert f"{text} (2026-11-22); not used" in one_line(measured(hint))
     same = chosen(environment=here._replace(code="other"))
     assert "einsum too (2026-11-22); not used" in one_line(measured(same))
 
@@ -180,7 +180,7 @@ def test_a_choice_prints_itself():
 
 
 @pytest.mark.parametrize(
-    ("won", "told"),
+    ("won", "text"),
     [
         ([], ""),
         ([Won(1, "a")], "batch 1: a"),
@@ -197,8 +197,8 @@ def test_a_choice_prints_itself():
         ([Won(1, "")], "batch 1: no kernel"),
     ],
 )
-def test_neighbouring_batches_of_one_winner_are_reported_together(won, told):
-    assert ranges_text(won).replace("\u00a0", " ") == told
+def test_neighbouring_batches_of_one_winner_are_reported_together(won, text):
+    assert ranges_text(won).replace("\u00a0", " ") == text
 
 
 @pytest.mark.parametrize("width", [40, 60, 120])

@@ -1,4 +1,4 @@
-"""Shapes, dtypes, layouts and values nobody thought of: every kernel gives what it should.
+"""Shapes, dtypes, layouts and values chosen by Hypothesis: every kernel gives what it should.
 
 Hypothesis draws one case; every kernel of the operation is judged on it as the check does:
 error against the reference, inputs untouched, output in new memory of the right shape and
@@ -35,7 +35,7 @@ BOUNDED = {
     "outputs of sigmoid_vjp": st.floats(0, 1, width=32),
     "logits": st.floats(-(2.0**60), 2.0**60, width=32),
     # a Jacobian of probabilities holds products down to 1e-12: no products of denormals with
-    # large numbers, which honest kernels round to nothing
+    # large numbers, which correct kernels round to zero
     "cotangent of softmax_vjp": st.integers(-(2**20), 2**20).map(lambda n: n / 1024),
 }  # fmt: skip
 # through three layers an underflow early may meet a large weight late: whole fractions

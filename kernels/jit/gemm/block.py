@@ -5,14 +5,15 @@
 
 Every element of the block has its sum in a register until the last product is added, so that a
 step over p loads ``vectors`` vectors of B and ``rows`` elements of A for ``rows * vectors`` fused
-multiply-adds. numba's loops cannot say this: LLVM vectorises one loop, and leaves the block of sums
-in memory. So the block is given to it as vectors, which it turns into the instructions of the
+multiply-adds. numba's loops cannot express this: LLVM vectorises one loop, and leaves the block of
+sums in memory. So the block is given to it as vectors, which it turns into the instructions of the
 processor at hand. (K. Goto, R. van de Geijn, *Anatomy of High-Performance Matrix Multiplication*,
 ACM TOMS 34(3), 2008, for what a block must hold; the numbers below are for these registers.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from einbench.jit.bodies import Intrinsic
@@ -21,9 +22,9 @@ from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import few_registers, lanes
 
-#: most vectors of B that a block is wide
+#: width of a block at most, in vectors of B
 VECTORS = 3
-#: what blocks may be high, highest first: eight times three sums, three of B and one of A fill
+#: rows of a block, largest first: eight times three sums, three of B and one of A fill
 #: 28 of 32 registers; four times three fill all of 16
 ROWS = (8, 4, 2, 1)
 #: what is stored: the sums, the sums with zero for negative ones, a step along them, or the sums
@@ -80,15 +81,12 @@ def _build_block_product() -> Any:
                 count, ending, base, base_row, factor,
             ) = arguments  # fmt: skip
             end = _Ending(ending, base, base_row, factor)
-            for height in ROWS:
-                for width in range(1, VECTORS + 1):
-                    high = builder.icmp_signed("==", rows, emit.number(height))
-                    wide = builder.icmp_signed("==", vectors, emit.number(width))
-                    with builder.if_then(builder.and_(high, wide)):
-                        _block(
-                            emit, (height, width), (a, a_row, a_step), (b, b_step),
-                            (c_here, c_row), (start, start_row), count, end,
-                        )  # fmt: skip
+            shapes = [(height, width) for height in ROWS for width in range(1, VECTORS + 1)]
+            for shape in branches(emit, rows, vectors, shapes):
+                _block(
+                    emit, shape, (a, a_row, a_step), (b, b_step),
+                    (c_here, c_row), (start, start_row), count, end,
+                )  # fmt: skip
             return context.get_dummy_value()
 
         kinds = (i, i, a, i, i, b, i, c, i, start, i, i, i, base, i, factor)
@@ -130,18 +128,22 @@ def _build_gathering_product() -> Any:
     return intrinsic(gathering_product)
 
 
+def branches(
+    emit: Emitter, rows: Any, columns: Any, shapes: Iterable[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Every shape in turn, in a branch that is taken where rows and columns are as many."""
+    for shape in shapes:
+        high = emit.builder.icmp_signed("==", rows, emit.number(shape[0]))
+        wide = emit.builder.icmp_signed("==", columns, emit.number(shape[1]))
+        with emit.builder.if_then(emit.builder.and_(high, wide)):
+            yield shape
+
+
 def _block(
-    emit: Emitter,
-    shape: tuple[int, int],
-    factors: tuple[Any, Any, Any],
-    panel: tuple[Any, Any],
-    result: tuple[Any, Any],
-    begin: tuple[Any, Any],
-    count: Any,
-    end: _Ending,
-    copy: Any = None,
-) -> None:
-    """Load the beginnings, add up the products, store what the ending makes of them."""
+    emit: Emitter, shape: tuple[int, int], factors: tuple[Any, Any, Any], panel: tuple[Any, Any],
+    result: tuple[Any, Any], begin: tuple[Any, Any], count: Any, end: _Ending, copy: Any = None,
+) -> None:  # fmt: skip
+    """Load the starting values, add up the products, store the result of the ending."""
     places = [(i, j) for i in range(shape[0]) for j in range(shape[1])]
     begun = {(i, j): emit.load(emit.after(*begin, i, j * emit.lanes)) for i, j in places}
     sums = _sum(emit, shape, begun, factors, panel, count, copy)
@@ -162,19 +164,14 @@ def _block(
                     emit.stream(sums[i, j], emit.after(*result, i, j * emit.lanes))
             with stored:
                 for i, j in places:
-                    value = _rectify(emit, sums[i, j], rectifying)
+                    value = rectify(emit, sums[i, j], emit.zero, rectifying)
                     emit.store(value, emit.after(*result, i, j * emit.lanes))
 
 
 def _sum(
-    emit: Emitter,
-    shape: tuple[int, int],
-    begun: dict[tuple[int, int], Any],
-    factors: tuple[Any, Any, Any],
-    panel: tuple[Any, Any],
-    count: Any,
-    copy: Any,
-) -> dict[tuple[int, int], Any]:
+    emit: Emitter, shape: tuple[int, int], begun: dict[tuple[int, int], Any],
+    factors: tuple[Any, Any, Any], panel: tuple[Any, Any], count: Any, copy: Any,
+) -> dict[tuple[int, int], Any]:  # fmt: skip
     """The loop over p: its sums are phi nodes, which LLVM keeps in registers.
 
     What is read of B is stored to ``copy``, if there is one, row after row.
@@ -216,30 +213,34 @@ def _sum(
         value.add_incoming(then, loop)
     builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
     builder.position_at_end(done)
-    result = {}
-    for place, first in begun.items():
-        value = builder.phi(first.type)
+    summed = merge(emit, begun.values(), before, [added[place] for place in begun], loop)
+    return dict(zip(begun, summed, strict=True))
+
+
+def merge(
+    emit: Emitter, skipped: Iterable[Any], before: Any, computed: Iterable[Any], after: Any
+) -> list[Any]:
+    """Phi nodes where control comes from two blocks, with the values that either of them has."""
+    found = []
+    for first, second in zip(skipped, computed, strict=True):
+        value = emit.builder.phi(first.type)
         value.add_incoming(first, before)
-        value.add_incoming(added[place], loop)
-        result[place] = value
-    return result
+        value.add_incoming(second, after)
+        found.append(value)
+    return found
 
 
-def _rectify(emit: Emitter, value: Any, rectified: Any) -> Any:
-    """Zero where negative, if asked for; the comparison is false for NaN, which so passes."""
-    from llvmlite import ir
-
-    zero = ir.Constant(emit.vector, [0.0] * emit.lanes)
+def rectify(emit: Emitter, value: Any, zero: Any, rectified: Any) -> Any:
+    """Zero where negative, if ``rectified``; the comparison is false for NaN, which so passes."""
     negative = emit.builder.fcmp_ordered("<", value, zero)
     return emit.builder.select(rectified, emit.builder.select(negative, zero, value), value)
 
 
-#: ``highest()``: rows of the largest block here
+#: ``highest()``: rows of the largest block here, a quarter of the vector registers
 highest = Intrinsic(_build_rows, __file__, also=emitter.SOURCES)
 #: ``block_product(rows, vectors, ...)``: one block, on pointers
 block_product = Intrinsic(_build_block_product, __file__, also=emitter.SOURCES)
-
-#: ``gathering_product(vectors, ...)``: one of the highest, which packs B as it goes
+#: ``gathering_product(vectors, ...)``: a block of ``highest()`` rows, which packs B as it reads it
 gathering_product = Intrinsic(_build_gathering_product, __file__, also=emitter.SOURCES)
 
 

@@ -1,10 +1,10 @@
-"""Products of rows with rows, nothing turned or packed: what small batches need.
+"""Products of rows with rows, nothing transposed or packed: what small batches need.
 
     C[i, j] = bias[j] + sum_p A[i, p] B[j, p],  or the greater of that and 0
 
-Rows of A and B both lie in memory as they are summed, so a vector of sums holds the products of
-every so many p, and only at the end are its lanes added. Packing B costs as much as multiplying it
-with a dozen rows: below that many this is faster, and on one row it reads B once and is done.
+Rows of A and B are both contiguous along p, so each of n lanes of a vector of sums adds up the
+products of every n-th p, and the lanes are added at the end. Packing B costs as much as multiplying
+it with a dozen rows: below that many this is faster, and for one row of A it reads B once.
 """
 
 from __future__ import annotations
@@ -12,32 +12,20 @@ from __future__ import annotations
 from typing import Any
 
 from einbench.jit.bodies import Intrinsic
+from einbench.jit.gemm import block
+from einbench.jit.gemm.block import branches, highest, merge, rectify
 from einbench.jit.linked import Pointer, at, linked
 from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import few_registers, lanes
 
-#: rows of A and rows of B in a block. Rows of B stay in first-level cache and those of A pass by:
-#: the more of B a vector of A meets, the less must come from the second-level cache
+#: rows of A and rows of B in a block. Rows of B stay in first-level cache and those of A are
+#: streamed: the more rows of B a block has, the less is read from the second-level cache
 SHAPES = ((2, 8), (1, 8), (4, 4), (2, 4), (1, 4), (4, 1), (2, 1), (1, 1))
+#: the same where there are 16 vector registers, not 32
+SMALL_SHAPES = ((1, 8), (2, 4), (1, 4), (2, 1), (1, 1))
 #: vectors in a row, so that eight of them fill half of first-level cache
 _RESIDENT = 60
-#: the same where there are only 16
-SMALL_SHAPES = ((1, 8), (2, 4), (1, 4), (2, 1), (1, 1))
-
-
-def _build_registers() -> Any:
-    from llvmlite import ir
-    from numba import types
-    from numba.extending import intrinsic
-
-    def registers(typing: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return ir.Constant(ir.IntType(64), 1 if few_registers() else 2)
-
-        return types.int64(), generate
-
-    return intrinsic(registers)
 
 
 def _build_dot_block() -> Any:
@@ -54,12 +42,9 @@ def _build_dot_block() -> Any:
             emit = Emitter(builder, c.dtype.bitwidth)
             rows, units, a, a_row, b, b_row, count, bias, c_here, c_row, rectified = arguments
             rectifying = builder.icmp_signed("!=", rectified, emit.number(0))
-            for shape in SMALL_SHAPES if few_registers() else SHAPES:
-                high = builder.icmp_signed("==", rows, emit.number(shape[0]))
-                wide = builder.icmp_signed("==", units, emit.number(shape[1]))
-                with builder.if_then(builder.and_(high, wide)):
-                    sums = _sums(emit, shape, (a, a_row), (b, b_row), count)
-                    _store(emit, shape, sums, bias, (c_here, c_row), rectifying)
+            for shape in branches(emit, rows, units, SMALL_SHAPES if few_registers() else SHAPES):
+                sums = _sums(emit, shape, (a, a_row), (b, b_row), count)
+                _store(emit, shape, sums, bias, (c_here, c_row), rectifying)
             return context.get_dummy_value()
 
         return types.void(i, i, a, i, b, i, i, bias, c, i, i), generate
@@ -89,24 +74,14 @@ def _sums(
         phi.add_incoming(more, loop)
     builder.cbranch(builder.icmp_signed("<", following, whole), loop, done)
     builder.position_at_end(done)
-    found = []
-    for zero, more in zip(nothing, added, strict=True):
-        phi = builder.phi(emit.vector)
-        phi.add_incoming(zero, before)
-        phi.add_incoming(more, loop)
-        found.append(phi)
-    return _rest(emit, shape, found, a, b, whole, count)
+    summed = merge(emit, nothing, before, added, loop)
+    return _rest(emit, shape, summed, a, b, whole, count)
 
 
 def _rest(
-    emit: Emitter,
-    shape: tuple[int, int],
-    sums: list[Any],
-    a: tuple[Any, Any],
-    b: tuple[Any, Any],
-    whole: Any,
-    count: Any,
-) -> list[Any]:
+    emit: Emitter, shape: tuple[int, int], sums: list[Any], a: tuple[Any, Any], b: tuple[Any, Any],
+    whole: Any, count: Any,
+) -> list[Any]:  # fmt: skip
     """What is left beyond whole vectors; lanes without an element are zero in both."""
     builder = emit.builder
     before = builder.block
@@ -118,24 +93,13 @@ def _rest(
     rest = builder.block
     builder.branch(done)
     builder.position_at_end(done)
-    found = []
-    for zero, more in zip(sums, added, strict=True):
-        phi = builder.phi(emit.vector)
-        phi.add_incoming(zero, before)
-        phi.add_incoming(more, rest)
-        found.append(phi)
-    return found
+    return merge(emit, sums, before, added, rest)
 
 
 def _add(
-    emit: Emitter,
-    shape: tuple[int, int],
-    sums: list[Any],
-    a: tuple[Any, Any],
-    b: tuple[Any, Any],
-    step: Any,
-    load: Any,
-) -> list[Any]:
+    emit: Emitter, shape: tuple[int, int], sums: list[Any], a: tuple[Any, Any], b: tuple[Any, Any],
+    step: Any, load: Any,
+) -> list[Any]:  # fmt: skip
     """One more vector of products for every pair of rows."""
     builder = emit.builder
 
@@ -156,13 +120,9 @@ def _add(
 
 
 def _store(
-    emit: Emitter,
-    shape: tuple[int, int],
-    sums: list[Any],
-    bias: Any,
-    c: tuple[Any, Any],
+    emit: Emitter, shape: tuple[int, int], sums: list[Any], bias: Any, c: tuple[Any, Any],
     rectifying: Any,
-) -> None:
+) -> None:  # fmt: skip
     """Add up the lanes, and the bias; a vector of lanes is added together with its neighbour."""
     builder = emit.builder
     group = min(emit.lanes, len(sums))
@@ -173,15 +133,12 @@ def _store(
             value = builder.extract_element(total, emit.small(lane))
             own = builder.load(builder.gep(bias, [emit.number(j)]))
             value = builder.fadd(value, own)
-            negative = builder.fcmp_ordered("<", value, emit.nought)
-            held = builder.select(rectifying, builder.select(negative, emit.nought, value), value)
+            held = rectify(emit, value, emit.nought, rectifying)
             builder.store(held, emit.after(c[0], c[1], i, j))
 
 
-#: ``register_files()``: how many times 16 of them there are
-register_files = Intrinsic(_build_registers, __file__, also=emitter.SOURCES)
 #: ``dot_block(rows, units, a, row, b, row, count, bias, c, row, rectified)``, on pointers
-dot_block = Intrinsic(_build_dot_block, __file__, also=emitter.SOURCES)
+dot_block = Intrinsic(_build_dot_block, __file__, also=(block.__file__, *emitter.SOURCES))
 
 
 @linked()
@@ -192,14 +149,14 @@ def dots(
     """C[i, j] = bias[j] + sum_p A[i, p] B[j, p] for some rows of A and B, rectified if not 0."""
     j = 0
     while j < units:
-        # rows of B stay in first-level cache while all rows of A pass them
+        # rows of B stay in first-level cache while all rows of A are multiplied with them
         i = 0
         width = 4
-        if rows == 1 or (register_files() == 2 and count <= _RESIDENT * lanes(a)):
+        if rows == 1 or (highest() == 8 and count <= _RESIDENT * lanes(a)):
             width = 8
         while width > units - j:
             width = width // 2 if width > 4 else 1
-        most = 2 if width == 8 or register_files() == 1 else 4
+        most = 2 if width == 8 or highest() == 4 else 4
         while i < rows:
             high = most
             while high > rows - i:

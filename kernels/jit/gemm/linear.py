@@ -40,7 +40,7 @@ Array = npt.NDArray[Any]
 FEW, MANY = 16, 512
 #: rows of a tile, and rows of weights that a task of few rows takes
 _TILE, _UNITS = 64, 16
-#: below so many bytes of weights, times rows, one thread is done in some microseconds
+#: below so many bytes of weights, times rows, one thread takes some microseconds
 _SERIAL_BYTES = 250_000
 #: for inputs' gradients fewer than these are multiplied with one panel of weights after the other
 _MANY_GATHERED = 192
@@ -48,7 +48,7 @@ _MANY_GATHERED = 192
 
 @helper()
 def run_serially(like: Array, batch: int, units: int, features: int) -> bool:
-    """Whether one thread is done before another is awake."""
+    """Whether one thread takes less time than waking another."""
     return batch * units * features * like.itemsize < _SERIAL_BYTES
 
 

@@ -50,7 +50,7 @@ _OWN_THREADS = "einbench_mkl_own_threads"
 
 @functools.cache
 def _known() -> ctypes.CDLL:
-    """Have the linker know the functions."""
+    """Make the functions known to the linker."""
     from llvmlite.binding import add_symbol
 
     found = _loaded()

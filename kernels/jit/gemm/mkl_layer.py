@@ -11,7 +11,7 @@ from einbench.jit.linked import Integers, Pointer, at, linked, number
 
 #: fewer rows than these are not shared, but the columns are
 _MANY = 512
-#: rows of a part at most: the bias that lies in outputs is in a cache yet when products are added
+#: rows of a part at most: the bias written to outputs is still in cache when products are added
 _ROWS = 1024
 #: elements of a cache line in float32: parts of columns begin at multiples of these
 _LINE = 16

@@ -21,8 +21,8 @@ from einbench.jit.linked import Pointer, Scalar, at, elements_to_line, fresh, li
 from einbench.jit.simd.columns import column_sums
 from einbench.jit.simd.registers import lanes
 
-#: products between two visits of a block to memory: so many rows of a panel stay in first-level
-#: cache
+#: products between a load and a store of a block's sums: so many rows of a panel stay in
+#: first-level cache
 DEPTH = 128
 
 
@@ -219,12 +219,12 @@ def back_panel(
             units, ending, zeros, 0, 0,
         )  # fmt: skip
     else:
-        beside = fresh(d, rows * width)
+        scratch = fresh(d, rows * width)
         down(
-            rows, width // size, d, units, 1, packed, width, beside, width, zeros, 0,
+            rows, width // size, d, units, 1, packed, width, scratch, width, zeros, 0,
             units, PLAIN, zeros, 0, 0,
         )  # fmt: skip
-        _copy_columns(beside, width, at(c, first), features, rows, features - first)
+        _copy_columns(scratch, width, at(c, first), features, rows, features - first)
 
 
 @linked()
@@ -234,22 +234,22 @@ def weights_panel(
 ) -> None:  # fmt: skip
     """G[u, f] = sum_b D[b, u] A[b, f] for the features of one panel, added to C where ``more``.
 
-    C is G, or ``base + factor G`` where the ending is STEPPED: sums first, so that no step is too
-    small to be felt beside a weight.
+    C is G, or ``base + factor G`` where the ending is STEPPED: sums first, so that no step is
+    rounded away against a weight.
     """
     size = lanes(d)
     first, width = panel * 3 * size, panel_width(d, features, panel)
     memory = fresh(d, DEPTH * width + 16)
     packed = memory[elements_to_line(memory) :]
-    # columns that do not fill a vector have their sums beside C
+    # columns that do not fill a vector have their sums in a scratch
     inside = first + width <= features
-    beside = fresh(d, 1 if inside else units * width)
+    scratch = fresh(d, 1 if inside else units * width)
     row = features if inside else width
-    sums = at(c, first) if inside else at(beside, 0)
+    sums = at(c, first) if inside else at(scratch, 0)
     if not inside and more != 0:
         for u in range(units):
             for f in range(first, features):
-                beside[u * width + f - first] = c[u * features + f]
+                scratch[u * width + f - first] = c[u * features + f]
     for b in range(0, max(batch, 1), DEPTH):
         last = b + DEPTH >= batch
         count = min(batch - b, DEPTH)
@@ -272,7 +272,7 @@ def weights_panel(
     if not inside:
         for u in range(units):
             for f in range(first, features):
-                value = beside[u * width + f - first]
+                value = scratch[u * width + f - first]
                 if ending == STEPPED:
                     value = base[u * features + f] + factor * value
                 c[u * features + f] = value

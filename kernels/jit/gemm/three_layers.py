@@ -62,8 +62,8 @@ OVER, ENDING, _LENGTH = range(37, 40)
 
 #: fewer rows than these are multiplied with weights that are not packed, but for the first layer's
 MANY = 192
-#: most rows whose hidden layers are kept until the weights' gradients have taken them up: what is
-#: kept does not grow with the batch
+#: most rows whose hidden layers are kept until the weights' gradients are computed: what is kept
+#: does not grow with the batch
 CHUNK = 1024
 #: below so many multiplications, threads take longer to wake than the work takes
 _SERIAL = 1 << 20
@@ -88,7 +88,7 @@ def tile_rows(batch: int) -> int:
 
 @helper()
 def run_serially(plan: Array) -> bool:
-    """Whether one thread is done before another is awake."""
+    """Whether one thread takes less time than waking another."""
     weights = plan[FEATURES] * plan[HIDDEN1] + plan[HIDDEN1] * plan[HIDDEN2]
     return plan[BATCH] * (weights + plan[HIDDEN2] * plan[CLASSES]) < _SERIAL
 

@@ -97,9 +97,9 @@ def _training_tile(first: int, row: int, rows: int, work: Pointer, plan: Integer
 
 @linked()
 def _switch_off(d: Pointer, o: Pointer, count: int) -> None:
-    """d = 0 where o <= 0: a select, so that even NaN is dropped."""
-    # a value that is read before the question becomes a select; every other unit is off, which no
-    # branch predictor foresees
+    """d = 0 where o <= 0: a select, not a product, so that NaN becomes zero too."""
+    # a load before the comparison becomes a select; a branch would be mispredicted: about half of
+    # the units are off
     for k in range(count):
         value = d[k]
         d[k] = 0 if o[k] <= 0 else value

@@ -1,4 +1,4 @@
-"""Elements moved in vector registers: a square mirrored across its diagonal, a row of a panel."""
+"""Elements moved in vector registers: a square transposed, a row of a panel copied."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _build_transpose() -> Any:
     return intrinsic(transpose)
 
 
-#: ``transpose(a, row, c, row)``: lanes x lanes elements of a, mirrored into c; pointers
+#: ``transpose(a, row, c, row)``: lanes x lanes elements of a, transposed into c; pointers
 transpose = Intrinsic(_build_transpose, __file__, also=emitter.SOURCES)
 
 
@@ -65,5 +65,5 @@ def _build_move() -> Any:
     return intrinsic(move)
 
 
-#: ``move(a, c, vectors)``: one to three vectors of a to c; pointers
+#: ``move(a, c, vectors)``: one to three vectors of a, copied to c; pointers
 move = Intrinsic(_build_move, __file__, also=emitter.SOURCES)

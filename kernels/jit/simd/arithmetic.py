@@ -1,4 +1,4 @@
-"""Arithmetic of all lanes that LLVM's builder has no word for."""
+"""Arithmetic of all lanes that LLVM's IR builder lacks."""
 
 from __future__ import annotations
 
@@ -55,14 +55,15 @@ def scale(emit: Emitter, x: Any, exponent: Any) -> Any:
 def quotient(emit: Emitter, a: Any, b: Any) -> Any:
     """a / b for b that is neither denormal nor large, within a unit in the last place.
 
-    A division of whole registers takes as long as eight other instructions: where the processor
-    guesses reciprocals, the guess is doubled in its digits, and last the quotient's are.
+    A division of whole registers takes as long as eight other instructions. Where the processor has
+    approximate reciprocals (14 bits), a Newton step refines them in double,
+    and a last one the quotient.
     """
     if not has_scale():
         return emit.builder.fdiv(a, b)
     minus = emit.builder.fneg(b)
-    guess = f"llvm.x86.avx512.rcp14.p{'s' if emit.align == 4 else 'd'}.512"
-    reciprocal = emit.call(guess, emit.vector, [b, b, _every_lane(emit)])
+    approximate = f"llvm.x86.avx512.rcp14.p{'s' if emit.align == 4 else 'd'}.512"
+    reciprocal = emit.call(approximate, emit.vector, [b, b, _every_lane(emit)])
     if emit.align == 8:
         off = emit.add_product(minus, reciprocal, emit.constant(1.0))
         reciprocal = emit.add_product(reciprocal, off, reciprocal)

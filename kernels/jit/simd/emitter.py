@@ -1,4 +1,4 @@
-"""LLVM's builder with phrases for vectors: to bring, store, combine and loop over them."""
+"""LLVM's IR builder with operations on vectors: load, store, combine, and loops."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOURCES = (__file__, registers.__file__)
 
 
 class Emitter:
-    """LLVM's builder, with the few phrases that the blocks are written in."""
+    """LLVM's IR builder, with the operations that the blocks are written in."""
 
     def __init__(self, builder: Any, bits: int) -> None:
         from llvmlite import ir
@@ -31,7 +31,7 @@ class Emitter:
         self.index = ir.IntType(64)
         #: whole numbers as wide as the elements
         self.integer_vector = ir.VectorType(ir.IntType(bits), self.lanes)
-        #: nothing, in all lanes and alone
+        #: zero, in all lanes and as a scalar
         self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
         self.nought = ir.Constant(self.scalar, 0.0)
 
@@ -84,14 +84,14 @@ class Emitter:
         return self.builder.icmp_signed("<", numbers, limit)
 
     def load_some(self, pointer: Any, mask: Any, otherwise: Any = None) -> Any:
-        """A vector of the elements whose lanes the mask has, and zeros or others elsewhere."""
+        """A masked load; the other lanes are ``otherwise``, zero by default."""
         otherwise = self.zero if otherwise is None else otherwise
         where = self.builder.bitcast(pointer, self.vector.as_pointer())
         name = f"llvm.masked.load.{self.suffix}.p0"
         return self.call(name, self.vector, [where, self.small(self.align), mask, otherwise])
 
     def store_some(self, vector: Any, pointer: Any, mask: Any) -> None:
-        """The elements whose lanes the mask has."""
+        """A masked store."""
         from llvmlite import ir
 
         where = self.builder.bitcast(pointer, self.vector.as_pointer())
@@ -99,7 +99,7 @@ class Emitter:
         self.call(name, ir.VoidType(), [vector, where, self.small(self.align), mask])
 
     def call(self, name: str, returned: Any, arguments: list[Any]) -> Any:
-        """What LLVM's intrinsic of that name makes of the arguments."""
+        """Call LLVM's intrinsic of that name."""
         from llvmlite import ir
         from numba.core import cgutils
 
@@ -157,7 +157,7 @@ class Emitter:
         return self.tree(vectors, self.builder.fadd)
 
     def tree(self, vectors: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
-        """What combines the lanes of each vector, in as many first lanes, and then repeated."""
+        """Each vector's lanes reduced by ``combine``: one result a vector, in the first lanes."""
         # neighbours are combined, so that of two vectors the halves come to lie in one: first
         # within pieces of 16 bytes, for which processors have an instruction, then whole pieces
         piece = 16 // self.align

@@ -1,4 +1,4 @@
-"""Softmax and its kin for short rows: as many rows at once as a vector has lanes.
+"""Softmax and related functions of short rows: as many rows at once as a vector has lanes.
 
 A row of ten classes fills ten of sixteen lanes, and to sum over it lanes must be added to lanes:
 for one row that is four steps, each waiting for the one before. So the rows of a group are added

@@ -1,4 +1,4 @@
-"""Kernels that are wrong on purpose, each in one way somebody could get it wrong."""
+"""Kernels that are wrong on purpose, each in one way it can go wrong."""
 
 from wrong_kernels import (
     activations,

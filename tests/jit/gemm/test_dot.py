@@ -69,7 +69,7 @@ def test_whole_numbers_are_multiplied_exactly_at_every_size(dtype: str) -> None:
                 expected = np.maximum(expected, 0)
             by_dots = DOTS(a, b, bias, np.array([count, rectified]))
             np.testing.assert_array_equal(by_dots[:, :units], expected)
-            # what lies between rows of the result is no one's
+            # what lies between rows of the result is not written to
             assert np.isnan(by_dots[:, units:]).all()
             by_panels = PACKED(a, b, bias, np.array([ending]))
             np.testing.assert_array_equal(by_panels, expected)

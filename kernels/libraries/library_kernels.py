@@ -1,8 +1,8 @@
-"""What other libraries offer for the operations of this suite, as kernels that compete on request.
+"""Kernels that other libraries provide for the operations of this suite, compared on request.
 
-A contestant is a function of what it is given of a problem: sizes, and the inputs as the library's
-own arrays. It prepares, off the clock, and returns what is called and timed. It belongs to no
-operation's kernels, and nothing of it is imported by ``import einbench``.
+Each is made by a function of a problem's sizes and of the inputs as the library's own arrays. The
+function prepares, which is not timed, and returns what is called and timed. These kernels are not
+among ``operation.kernels``, and ``import einbench`` imports none of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TABLE: dict[tuple[str, str], dict[str, Kernel]] = {}
 
 @dataclass(frozen=True)
 class Given:
-    """What a contestant is made of."""
+    """The problem and its inputs, from which a library's kernel is made."""
 
     problem: Problem
     #: the library's own arrays, in the operation's order; it leaves them as they are
@@ -68,18 +68,18 @@ class Given:
 
 @dataclass(frozen=True)
 class Way:
-    """What is timed, where more belongs to it than a call."""
+    """A prepared call of a library, with what runs before each turn and how results convert."""
 
     #: does all of the work, which is over when it returns
     call: Callable[[], Any]
     #: NumPy's arrays of what it returned, in the operation's order and shapes
     arrays: Callable[[Any], Sequence[Array]] | None = None
-    #: before every turn, off the clock
+    #: before every turn, not timed
     before: Callable[[], object] = lambda: None
 
 
-class Contestant:
-    """The body of such a kernel."""
+class LibraryBody:
+    """The body of a library's kernel."""
 
     parallel = True
     takes_out = False
@@ -115,7 +115,7 @@ class Contestant:
         return self.library.mode(self._mode)
 
     def way(self, problem: Problem, inputs: Sequence[Any]) -> Way:
-        """Made for arrays of the library's own."""
+        """The prepared call for these arrays, which are the library's own."""
         start_s = time.perf_counter()
         with self.around():
             made = self.source(Given(problem, inputs))
@@ -136,7 +136,7 @@ class Contestant:
         return self.prepared(arrays, options)(*arrays)
 
     def prepared(self, arrays: Sequence[Array], options: Mapping[str, str]) -> Function:
-        """What makes it for its arrays, and calls that."""
+        """A function of NumPy arrays that converts, prepares and calls."""
         problem = Problem.of(self._operation, arrays, options)
 
         def call(*given: Array) -> Any:
@@ -154,7 +154,7 @@ class Contestant:
         return self.prepared(arrays, options)
 
 
-def contestant(
+def library_kernel(
     op: str,
     method: str,
     *,
@@ -168,7 +168,7 @@ def contestant(
     Args:
         op: the operation's name.
         method: how it computes, beginning with the library's name.
-        library: whose it is.
+        library: name of the library.
         mode: entered around whole turns, see `Runtime.mode`.
         applies: whether there is such a way for a problem.
         without: outputs that it does not give; it is judged on the others.
@@ -179,7 +179,7 @@ def contestant(
     target, owner, key = operation(op), runtime(library), normalise(method)
 
     def register(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        body = Contestant(make, target, owner, mode, applies, without)
+        body = LibraryBody(make, target, owner, mode, applies, without)
         kernel = Kernel(
             target, key, body, requires=owner.requires, family=owner.name,
             runtime=owner.name, slack=SLACK, without=without,
@@ -192,7 +192,7 @@ def contestant(
     return register
 
 
-def guests(*libraries: str) -> dict[str, list[Kernel]]:
+def library_kernels(*libraries: str) -> dict[str, list[Kernel]]:
     """Operation -> kernels of these libraries, whether they can run here or not.
 
     Raises:

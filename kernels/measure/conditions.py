@@ -1,10 +1,10 @@
-"""What is asked beside the problem: how kernels are called, and what measuring them may cost."""
+"""How a problem's kernels are called, and what measuring them may cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: a kernel that declares more temporaries is not called, unless more is asked for
+#: a kernel that declares more temporaries is not called, unless the caller allows more
 MEMORY_BYTES = 1_000_000_000
 #: a choice leaves out kernels that are expected to take so many times as long as the fastest
 PRUNED_RATIO = 4.0
@@ -14,15 +14,15 @@ PRUNED_RATIO = 4.0
 class Conditions:
     """How a problem's kernels are called."""
 
-    #: memory order of the inputs, as it was asked for: ``C``, ``F``, ``sliced`` ...
+    #: requested memory order of the inputs: ``C``, ``F``, ``sliced`` ...
     layout: str
     #: of BLAS and numba
     threads: int
     #: of everything that is drawn
     seed: int = 0
-    #: as `einbench.auto` calls them, with nothing between
+    #: as `einbench.auto` calls them: without `Kernel.__call__` and its checks
     bare: bool = False
-    #: and write to memory that is there already, where they can
+    #: and write to preallocated outputs, where they can
     reuse_outputs: bool = False
 
 
@@ -33,7 +33,7 @@ class Limits:
     budget_s: float
     call_s: float
     memory_bytes: int = MEMORY_BYTES
-    #: or so many calls of the fastest, where they take longer than ``budget_s``
+    #: the budget is at least as long as so many calls of the fastest kernel
     least_calls: int = 0
-    #: the arrays lie elsewhere in each block of rounds
+    #: blocks of rounds, each with the inputs at another random placement
     blocks: int = 1

@@ -43,7 +43,7 @@ def _slow_down() -> None:
     overhead_s = fastest_s(slowed(nothing, 1.0, 0.0)) - fastest_s(nothing)
     from einbench.body import Plain
 
-    for name, method in {planted!r}:
+    for name, method in {injected!r}:
         kernels_of = operations[name]._kernels
         body = slowed(kernels_of[method].function, {factor!r}, overhead_s)
         kernels_of[method] = dataclasses.replace(kernels_of[method], body=Plain(body))
@@ -87,26 +87,26 @@ _spoil()
 """
 
 
-def plant_slowdown(clone: Path, kernels: Sequence[tuple[str, str]], factor: float) -> str:
+def inject_slowdown(clone: Path, kernels: Sequence[tuple[str, str]], factor: float) -> str:
     """A commit in which these kernels take ``factor`` times as long; its hash."""
-    return _plant(
+    return _commit(
         clone,
-        _SLOWED.replace("{planted!r}", repr(list(kernels))).replace("{factor!r}", repr(factor)),
+        _SLOWED.replace("{injected!r}", repr(list(kernels))).replace("{factor!r}", repr(factor)),
         f"{len(kernels)} kernels take {factor} times as long",
     )
 
 
-def plant_rename(clone: Path, name: str, method: str) -> str:
+def inject_rename(clone: Path, name: str, method: str) -> str:
     """A commit in which a kernel has another name; its hash."""
-    return _plant(clone, _RENAMED.format(name=name, method=method), f"{name}[{method}] renamed")
+    return _commit(clone, _RENAMED.format(name=name, method=method), f"{name}[{method}] renamed")
 
 
-def plant_wrong(clone: Path, name: str, method: str) -> str:
+def inject_wrong(clone: Path, name: str, method: str) -> str:
     """A commit in which a kernel returns zeros, at once; its hash."""
-    return _plant(clone, _WRONG.format(name=name, method=method), f"{name}[{method}] is wrong")
+    return _commit(clone, _WRONG.format(name=name, method=method), f"{name}[{method}] is wrong")
 
 
-def _plant(clone: Path, code: str, subject: str) -> str:
+def _commit(clone: Path, code: str, subject: str) -> str:
     """Commit ``code`` on top of what the clone has checked out, and leave that as it was."""
     file = clone / "kernels" / "__init__.py"
     before = file.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What JAX does as a contestant is each operation, and all of it."""
+"""What JAX computes in its kernels is each operation, with every output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if importlib.util.find_spec("jax"):
 
 @pytest.fixture(scope="module", autouse=True)
 def _double_precision() -> Iterator[None]:
-    """JAX computes everything in float32 unless told otherwise."""
+    """JAX computes everything in float32 unless configured otherwise."""
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     yield
@@ -24,5 +24,5 @@ def _double_precision() -> Iterator[None]:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", list(einbench.operations))
-def test_its_ways_give_what_the_reference_gives(contestants_agree, name, dtype):
-    contestants_agree("jax", name, dtype)
+def test_its_ways_give_what_the_reference_gives(libraries_agree, name, dtype):
+    libraries_agree("jax", name, dtype)

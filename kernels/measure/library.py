@@ -1,7 +1,7 @@
-"""A library's kernels on a problem: judged on the timed inputs before anything is timed, and after.
+"""A library's kernels on a problem: checked on the timed inputs, before timing and after.
 
-The small hostile draws are a contract of the suite's own kernels. A library has made none: it is
-held against what it is timed on, and is allowed `Kernel.slack` times the operation's limit.
+The small hostile draws test the contract of the suite's own kernels, which a library does not
+promise: it is checked on the timed inputs only, with `Kernel.slack` times the operation's limit.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from einbench.measure.turns import LocalTurn, Turn
 from einbench.units import one_line, seconds_text
 
 
-def admit_guest(kernel: Kernel, case: Case, limit_s: float) -> Admission:
-    """Prepare it, judge its first result, and see how long a call takes."""
+def admit_library_kernel(kernel: Kernel, case: Case, limit_s: float) -> Admission:
+    """Prepare it, judge its first result, and time one call."""
     body = remote(kernel)
     assert body is not None  # noqa: S101 - a library runs nowhere else
     problem = case.problem
@@ -39,7 +39,7 @@ def admit_guest(kernel: Kernel, case: Case, limit_s: float) -> Admission:
 
 
 def as_turns(calls: Mapping[str, Call]) -> dict[str, Call]:
-    """Where one is timed in a worker, all are timed in turns like its."""
+    """Where one kernel is timed in a worker, all calls as turns, so that all are timed alike."""
     if not any(isinstance(call, Turn) for call in calls.values()):
         return dict(calls)
     return {n: call if isinstance(call, Turn) else LocalTurn(call) for n, call in calls.items()}
