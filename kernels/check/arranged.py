@@ -21,16 +21,11 @@ _ASSORTED = 6
 
 
 def arranged(draw: Draw) -> Iterator[Probe]:
-    """Each layout of all inputs, at small sizes and larger ones, then each input in another."""
+    """Each layout of all inputs at small sizes, then each input in another."""
     for layout, which in _NAMES:
         yield _laid(draw, BATCH, layout, f"{which} inputs", f"wrong on {which} inputs only")
     for layout in MORE_LAYOUTS:
         yield _laid(draw, BATCH, layout, layout, f"wrong where inputs are laid out: {layout}")
-    for layout in (*LAYOUTS, *MORE_LAYOUTS):
-        rows = int(draw.rng.integers(*_ROWS))
-        wrong = f"wrong where inputs are laid out: {layout}, {rows} rows"
-        sizes = {axis: int(draw.rng.integers(9, 41)) for axis in draw.operation.sizes}
-        yield _laid(draw, rows, layout, f"{layout}, {rows} rows", wrong, **sizes)
     names = [*LAYOUTS, *MORE_LAYOUTS]
     for number in range(_ASSORTED if len(draw.operation.inputs) > 1 else 0):
         chosen = {n: names[int(draw.rng.integers(len(names)))] for n in draw.operation.inputs}
@@ -39,6 +34,15 @@ def arranged(draw: Draw) -> Iterator[Probe]:
             f"assorted layouts {number}", f"wrong where inputs are laid out apart ({said})",
             draw(BATCH), draw.options, "tied", chosen,
         )  # fmt: skip
+
+
+def arranged_in_tens(draw: Draw) -> Iterator[Probe]:
+    """Each layout of all inputs at larger sizes, which are drawn."""
+    for layout in (*LAYOUTS, *MORE_LAYOUTS):
+        rows = int(draw.rng.integers(*_ROWS))
+        wrong = f"wrong where inputs are laid out: {layout}, {rows} rows"
+        sizes = {axis: int(draw.rng.integers(9, 41)) for axis in draw.operation.sizes}
+        yield _laid(draw, rows, layout, f"{layout}, {rows} rows", wrong, **sizes)
 
 
 def _laid(draw: Draw, batch: int, layout: str, name: str, wrong: str, **sizes: int) -> Probe:

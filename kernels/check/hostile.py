@@ -22,7 +22,7 @@ _ZEROS = Hostile("zeros", "wrong on zeros", lambda rng, x: np.zeros_like(x), "ti
 
 
 def changes(draw: Draw) -> Iterator[tuple[Hostile, tuple[str, ...]]]:
-    """The hostile values of each kind, then those of any floating input, and the inputs that get them."""
+    """Hostile values of each kind, then of any floating input, and the inputs that get them."""
     floating = {n: each.kind for n, each in draw.operation.inputs.items() if not each.integer}
     for name, kind in floating.items():
         for hostile in kind.hostile:

@@ -50,7 +50,7 @@ LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
 
 
 def _within(array: Array, larger: tuple[int, ...], steps: tuple[int, ...]) -> Array:
-    """A view of a larger array whose other entries are NaN or extreme: every so many along each axis."""
+    """Every so many entries along each axis of an array whose others are NaN or extreme."""
     poison = np.nan if array.dtype.kind == "f" else -1 if array.dtype.kind == "i" else 0
     around = np.full(larger, poison, array.dtype)
     ends = (s * n for s, n in zip(steps, array.shape, strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from einbench.check.arranged import arranged, shared
+from einbench.check.arranged import arranged, arranged_in_tens, shared
 from einbench.check.hostile import hostile, nonfinite
 from einbench.check.labels import labels
 from einbench.check.probe import BATCH, Draw, Probe
@@ -61,6 +61,7 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
     yield from exact_probes(operation, dtype, draw.rng, [BATCH, MANY], small)
     yield from labels(draw)
     yield from many_sizes(draw)
+    yield from arranged_in_tens(draw)
 
 
 def exact_probes(
