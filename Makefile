@@ -99,7 +99,7 @@ test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and 
 # what compilers keep between runs
 KEPT = export TORCHINDUCTOR_CACHE_DIR="$(CURDIR)/.peers/torchinductor" JAX_COMPILATION_CACHE_DIR="$(CURDIR)/.peers/jax"
 
-peers: $(VENV)/.peers  ## every operation beside PyTorch, JAX and scikit-learn (ARGS="--operation mlp_sgd_step --batch 32")
+peers: $(VENV)/.peers  ## every operation beside other libraries (ARGS="--operation mlp_sgd_step --batch 32")
 	@$(KEPT); $(CHOICE) peers.board ../results/peers.json $(ARGS)
 
 bounds-memory: $(VENV)/.installed  ## extra memory of whole-network kernels at 60,000 and a million rows, 5 minutes
@@ -117,7 +117,7 @@ lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changin
 	cd benchmarks && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml --explicit-package-bases .
 
 docs: $(VENV)/.docs  ## the API reference, from the docstrings, in build/docs
-	$(BIN)/python -m pdoc --docformat google -o build/docs einbench einbench.verbs.check
+	$(BIN)/python docs/reference.py build/docs
 	@echo "open build/docs/index.html"
 
 format: $(VENV)/.lint  ## format, and mend what the linter can
@@ -133,7 +133,9 @@ clean:  ## remove everything made here but results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@new=$$($(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))' 2> /dev/null) || \
+		{ echo "$(PYTHON) is missing or cannot run; name another: make PYTHON=python3.11"; exit 2; }; \
+	test "$$new" = True || \
 		{ echo "einbench needs Python 3.11 or newer; try: make PYTHON=python3.11"; exit 2; }
 	@echo "setting up $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)

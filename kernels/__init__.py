@@ -1,6 +1,13 @@
 """einbench: alternative kernels for the same mathematics, checked, timed and chosen from."""
 
-# ruff: noqa: I001 - operations register when imported: the order is the reading order
+# ruff: noqa: I001, E402 - operations register when imported: the order is the reading order
+if __name__ != "einbench":  # the folder itself, found in a checkout's root
+    raise ImportError("this package is imported as einbench: write `import einbench`")
+
+from einbench.host.early import end_command_on_interrupt
+
+end_command_on_interrupt()
+
 from typing import TYPE_CHECKING, Any
 
 import einbench.check
@@ -12,7 +19,7 @@ from einbench.inputs import Input
 from einbench.kernel import Kernel
 from einbench.operation import Operation
 from einbench.problem import Problem
-from einbench.registry import forget, operation, operations, register
+from einbench.registry import forget, keep, operation, operations, register
 
 if TYPE_CHECKING:
     from einbench import mnist, network
@@ -63,6 +70,10 @@ _LATER = {
 # the subpackage of that name is imported above, so that nothing sets the attribute again: from
 # here on it is the verb
 globals().pop("check")
+globals().pop("end_command_on_interrupt")
+
+keep()  # all that are registered by now
+globals().pop("keep")
 
 
 def __getattr__(name: str) -> Any:

@@ -157,13 +157,30 @@ def _by_name(
     given = dict(zip(signature.inputs, arrays, strict=False))
     for name, value in named.items():
         if name not in signature.inputs:
-            raise TypeError(f"{call} has no argument {name!r}")
+            raise TypeError(f"{call} has no argument {name!r}{_drawn(signature, name, named)}")
         if name in given:
             raise TypeError(f"{call}: {name} is given by position and by name")
         given[name] = value
     if missing := [name for name in signature.inputs if name not in given]:
         raise TypeError(f"{call} is missing {', '.join(missing)}")
     return {name: given[name] for name in signature.inputs}
+
+
+def _drawn(signature: Signature, name: str, named: Mapping[str, Any]) -> str:
+    """What to do with the size of an axis where arrays are taken; empty for any other name."""
+    rows = (signature.leading, "batch") if signature.leading is not None else ()
+    axes = [*rows, *(axis for each in signature.inputs.values() for axis in each.names)]
+    if name not in axes:
+        return ""
+    given = {n: v for n, v in named.items() if n in axes and n not in signature.inputs}
+    sizes = {n: v if isinstance(v, int) else 128 for n, v in given.items()}
+    parts = [f"{v}" if n in rows else f"{n}={v}" for n, v in sizes.items()]
+    # one by its place comes first
+    parts.sort(key=lambda part: "=" in part)
+    return (
+        f", which is the size of an axis; give arrays, or draw some: "
+        f'**einbench.operation("{signature.name}").draw({", ".join(parts)})'
+    )
 
 
 def _floating_or_integer(signature: Signature, name: str, value: Any) -> Array:

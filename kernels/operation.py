@@ -26,6 +26,8 @@ from einbench.names import check_dtype, normalise, unknown
 from einbench.possible import refuse_impossible
 from einbench.prepared import Prepared
 
+_INT64 = np.dtype(np.int64)
+
 #: called with every operation that gets or loses a kernel, or that is forgotten
 listeners: list[Callable[[Operation], object]] = []
 
@@ -134,7 +136,7 @@ class Operation:
                 in a process of its own.
 
         Raises:
-            TypeError: no function, or ``requires`` is no tuple.
+            TypeError: no function, ``requires`` is no tuple, or what is True or False is neither.
             ValueError: the operation has a kernel of that name already, or ``compile`` and
                 ``prepare`` come together.
         """
@@ -142,6 +144,12 @@ class Operation:
         module = str(sys._getframe(1).f_globals.get("__name__", ""))
         if isinstance(requires, str):
             raise TypeError(f"requires={requires!r}: expected a tuple of names, ({requires!r},)")
+        for flag, value in (("compile", compile), ("prepare", prepare), ("parallel", parallel)):
+            if not isinstance(value, bool):
+                raise TypeError(
+                    f"operation {self.name}: kernel {key!r} has {flag}={value!r}; expected True or "
+                    "False, and the function is decorated: @op.kernel(name, ...)"
+                )
         if compile and prepare:
             raise ValueError(
                 f"operation {self.name}: kernel {key!r} has compile=True and prepare=True; choose "
@@ -238,26 +246,40 @@ class Operation:
         return np.dtype(np.int64 if name in self.integer_outputs else dtype)
 
     def _results(self, arrays: Sequence[Array]) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
-        """Shape and dtype of every output, of arrays that fit."""
-        pairs = zip(arrays, self.inputs.values(), strict=True)
-        dtype = next(array.dtype for array, each in pairs if not each.integer)
-        return [
-            (
-                tuple(arrays[place].shape[axis] for place, axis in places),
-                self.output_dtype(name, dtype),
-            )
-            for name, places in zip(self.outputs, self._output_places, strict=True)
-        ]
+        """Shape and dtype of every output, of arrays that fit; every call of a kernel asks."""
+        floating, plan = self._result_plan
+        dtype = arrays[floating].dtype
+        found = []
+        for whole, places, integer in plan:
+            if whole is None:
+                shape = tuple([arrays[place].shape[axis] for place, axis in places])
+            else:
+                shape = arrays[whole].shape
+            found.append((shape, _INT64 if integer else dtype))
+        return found
 
     @cached_property
-    def _output_places(self) -> list[list[tuple[int, int]]]:
-        """For every axis of every output, an input that has it and which of its axes it is."""
+    def _result_plan(self) -> tuple[int, list[tuple[int | None, list[tuple[int, int]], bool]]]:
+        """The first floating input; of every output where its axes are, and whether it is integer.
+
+        Where an output has just the axes of an input, that input's number comes first.
+        """
+        named = {each.names: number for number, each in enumerate(self.inputs.values())}
         held = {
             axis: (place, number)
             for place, each in enumerate(self.inputs.values())
             for number, axis in enumerate(each.names)
         }
-        return [[held[axis] for axis in axes.split()] for axes in self.outputs.values()]
+        plan = [
+            (
+                named.get(tuple(axes.split())),
+                [held[axis] for axis in axes.split()],
+                name in self.integer_outputs,
+            )
+            for name, axes in self.outputs.items()
+        ]
+        floating = next(n for n, each in enumerate(self.inputs.values()) if not each.integer)
+        return floating, plan
 
     def traffic_bytes(self, sizes: Sizes, dtype: npt.DTypeLike) -> tuple[int, int]:
         """Compulsory traffic (read, written): what is read of every input, and every output."""

@@ -11,6 +11,7 @@ from einbench.operation import Operation, notify
 _OPERATIONS: dict[str, Operation] = {}
 operations: Mapping[str, Operation] = MappingProxyType(_OPERATIONS)
 """Every registered operation by name, in reading order."""
+_SHIPPED: set[str] = set()
 
 
 def register(op: Operation) -> Operation:
@@ -51,13 +52,23 @@ def as_operations(names: Operation | str | Iterable[Operation | str]) -> list[Op
     return [operation(name) for name in names]
 
 
+def keep() -> None:
+    """Protect the operations registered so far, the package's own, from `forget`."""
+    _SHIPPED.update(_OPERATIONS)
+
+
 def forget(name: str | Operation) -> None:
     """Remove an operation that was registered at run time.
 
     Raises:
-        ValueError: no operation is called so, or it is not the registered one.
+        ValueError: no operation is called so, it is not the registered one, or it is the package's.
     """
     op = operation(name)
     if _OPERATIONS.get(op.name) is not op:
         raise ValueError(f"operation {op.name!r} is not registered")
+    if op.name in _SHIPPED:
+        raise ValueError(
+            f"operation {op.name!r} is einbench's own; forget takes one that was registered at "
+            "run time"
+        )
     notify(_OPERATIONS.pop(op.name))

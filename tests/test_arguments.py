@@ -69,6 +69,25 @@ def test_an_unknown_argument_is_named_beside_those_there_are() -> None:
         softmax(Z, reduction="sum")
 
 
+@pytest.mark.parametrize(
+    ("sizes", "first", "draw"),
+    [
+        ({"batch": 128}, "batch", "draw(128)"),
+        ({"features": 9}, "features", "draw(features=9)"),
+        ({"features": 9, "batch": 4}, "features", "draw(4, features=9)"),
+    ],
+)
+def test_the_size_of_an_axis_is_answered_with_how_to_draw_arrays(
+    sizes: dict[str, int], first: str, draw: str
+) -> None:
+    with pytest.raises(TypeError) as raised:
+        einbench.fastest("relu", **sizes)
+    assert str(raised.value) == (
+        f"relu(inputs) has no argument {first!r}, which is the size of an axis; give arrays, or "
+        f'draw some: **einbench.operation("relu").{draw}'
+    )
+
+
 def test_too_many_arrays_are_counted() -> None:
     with pytest.raises(TypeError, match=r"softmax\(logits\) takes 1 arrays, got 2"):
         softmax(Z, Z)
@@ -185,7 +204,7 @@ def test_a_draw_is_the_same_for_the_same_seed_and_another_for_another(op: Any, d
     first, same, other = (op.draw(8, dtype, seed=seed, **sizes) for seed in (7, 7, 8))
     assert list(first) == list(op.inputs)
     for name, array in first.items():
-        assert array.shape == tuple({**sizes, "batch": 8}[a] for a in op.inputs[name].names)
+        assert array.shape == tuple({**sizes, op.leading: 8}[a] for a in op.inputs[name].names)
         assert array.dtype == ("int64" if name in op.integers else dtype)
         np.testing.assert_array_equal(array, same[name])
         assert not np.array_equal(array, other[name])

@@ -10,16 +10,17 @@ import pytest
 
 import einbench
 
+REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference.py"
+
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("docs")
     done = subprocess.run(
-        [sys.executable, "-m", "pdoc", "--docformat", "google", "-o", str(folder), "einbench",
-         "einbench.verbs.check"],
+        [sys.executable, str(REFERENCE), str(folder)],
         capture_output=True, text=True, check=False, cwd=folder, timeout=300,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")  # pdoc warns of what it cannot resolve
     return folder
 
 

@@ -15,7 +15,7 @@ import einbench
 from einbench.choose import tune
 from einbench.cli import main
 from einbench.operation import Operation
-from einbench.records.within import beyond
+from einbench.records.asv_file import beyond
 
 Array = np.ndarray[Any, Any]
 

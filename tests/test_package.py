@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import einbench
+from einbench.libraries import LIBRARIES
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -44,6 +47,46 @@ def test_python_started_in_the_checkout_gets_the_installed_package() -> None:
         capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
     assert Path(done.stdout.strip()).resolve() == Path(einbench.__file__).resolve()
+
+
+def test_the_folder_imported_by_its_own_name_says_how_it_is_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import kernels"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    said = "ImportError: this package is imported as einbench: write `import einbench`"
+    assert done.stderr.splitlines()[-1] == said
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (None, "is missing or cannot run; name another: make PYTHON=python3.11"),
+        ("exit 127", "is missing or cannot run; name another: make PYTHON=python3.11"),
+        ("echo False", "einbench needs Python 3.11 or newer; try: make PYTHON=python3.11"),
+    ],
+)
+def test_a_python_that_make_cannot_use_is_one_line(
+    program: str | None, said: str, tmp_path: Path
+) -> None:
+    python = tmp_path / "python-of-a-test"
+    if program is not None:
+        python.write_text(f"#!/bin/sh\n{program}\n", encoding="utf-8")
+        python.chmod(0o755)
+    done = subprocess.run(
+        [shutil.which("make") or "make", "--silent", f"PYTHON={python}", f"BIN={tmp_path}",
+         str(tmp_path / "python")],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+    )  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stdout.splitlines()
+    assert line.endswith(said)
+
+
+def test_every_library_that_competes_is_an_extra() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert sorted(extras["peers"]) == sorted(p for name in LIBRARIES for p in extras[name])
 
 
 @pytest.fixture(scope="module")

@@ -309,6 +309,23 @@ def test_one_is_registered_once_and_another_of_its_name_is_refused_in_one_line()
         einbench.forget(op.name)
 
 
+def test_the_operations_that_ship_are_not_forgotten() -> None:
+    for name in ("relu", einbench.operation("mlp_sgd_step")):
+        with pytest.raises(ValueError, match="is einbench's own; forget takes one that was regist"):
+            einbench.forget(name)
+    assert "relu" in einbench.operations
+
+
+@pytest.mark.parametrize("flag", ["compile", "prepare", "parallel"])
+@pytest.mark.parametrize("value", [1, None, "yes", doubled])
+def test_what_is_true_or_false_is_nothing_else(make: Make, flag: str, value: object) -> None:
+    op = make("flagged")
+    with pytest.raises(TypeError, match=f"'one' has {flag}=.*expected True or False") as raised:
+        op.kernel("one", **{flag: value})  # type: ignore[arg-type]
+    assert "\n" not in str(raised.value)
+    assert "one" not in op
+
+
 def test_what_an_operation_is_made_of_is_among_the_public_names() -> None:
     for name in ("Input", "Operation", "Problem", "Record", "forget", "register"):
         assert name in einbench.__all__

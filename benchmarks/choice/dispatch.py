@@ -11,6 +11,8 @@ signatures are used in turn as well, for a look-up may be quicker when nothing h
 numbers of arrays take turns, for a shared machine has slow and fast minutes, by a factor of two:
 beside the median of all pairs stands that of pairs at full speed, in which the direct call took at
 most a quarter longer than in the fastest twentieth of them, and their part of all pairs.
+A call of what `einbench.fastest` gives is timed beside one through `einbench.auto`: a row has
+the ratio of the times, by position and by name.
 With wisdom on disk, also the time of the first answer after `import einbench`, in fresh processes.
 """
 
@@ -67,6 +69,7 @@ def main(arguments: list[str]) -> None:
     study = Study(arguments[0], SCHEMA)
     study.rows.clear()
     _look_up(study)
+    _chosen(study)
     for name in _FIRST:
         study.keep(f"first answer, {name}", _first_answer(name))
     study.summary = _summary(study)
@@ -107,6 +110,23 @@ def _look_up(study: Study) -> None:
             "allowed_us": next(us for most, us in ALLOWED_US.items() if count <= most),
         }
         forget(f"copy_{count}_{outputs}")
+
+
+def _chosen(study: Study) -> None:
+    """Of a kernel that does next to nothing: what `einbench.fastest` gives over `einbench.auto`."""
+    op = _copy_operation(2, 1)
+    arrays = [_array(n, 1) for n in range(2)]
+    through, choice = getattr(einbench.auto, op.name), einbench.fastest(op, *arrays, budget_s=0.05)
+    names = list(op.inputs)
+    row = {}
+    for how, keywords in (("by_position", None), ("by_name", names)):
+        ours, autos = (_bound(f, arrays, arrays, keywords) for f in (choice, through))
+        ours(2), autos(2)
+        taken = np.array([pair for _ in range(_ROUNDS) for pair in _pairs(ours, autos)])
+        row[f"{how}_over_auto"] = round(float(np.median(1 + taken[:, 0] / taken[:, 1])), 3)
+        row[f"{how}_auto_us"] = round(float(np.median(taken[:, 1])) * 1e6, 3)
+    study.rows["a choice, 2 arrays"] = row
+    forget(op.name)
 
 
 def _full_speed(pairs: Any) -> Any:
@@ -159,13 +179,23 @@ def _array(number: int, batch: int) -> Any:
     return np.ones(784 if one_axis else (batch, 784), np.float32)
 
 
-def _bound(function: Callable[..., Any], one: list[Any], other: list[Any]) -> Callable[[int], None]:
-    """So many calls, half with these arrays and half with those."""
+def _bound(
+    function: Callable[..., Any],
+    one: list[Any],
+    other: list[Any],
+    keywords: list[str] | None = None,
+) -> Callable[[int], None]:
+    """So many calls, half with these arrays and half with those; by name where names are given."""
     names = [f"a{n}" for n in range(len(one))]
     others = [f"b{n}" for n in range(len(one))]
+    before = [f"{keyword}=" for keyword in keywords] if keywords else [""] * len(names)
+    calls_text = [
+        ", ".join(f"{start}{name}" for start, name in zip(before, each, strict=True))
+        for each in (names, others)
+    ]
     source = (
         f"def calls(count):\n for _ in range(count // 2):\n"
-        f"  f({', '.join(names)})\n  f({', '.join(others)})\n"
+        f"  f({calls_text[0]})\n  f({calls_text[1]})\n"
     )
     scope: dict[str, Any] = {
         "f": function,

@@ -1,8 +1,8 @@
-"""Every operation of the suite compared with PyTorch, JAX and scikit-learn (the peers).
+"""Every operation of the suite compared with every library (the peers).
 
     make peers
 
-This is `einbench compare --with torch,jax,sklearn` for each operation, and a table of ratios: the
+This is `einbench compare --with` all of them for each operation, and a table of ratios: the
 time of the suite's best kernel over that of the best peer, below 1 the suite is faster. Kernels of
 the suite write to memory that is there already, where they can, as peers do. A kernel
 that does not agree with the reference is excluded, and the status is then 1.

@@ -52,7 +52,7 @@ class Auto:
         if op is None:
             raise AttributeError(unknown("operation", name, operations))
         dispatch = self._dispatchers.setdefault(op, Dispatch(op))
-        function = _look_up(
+        function = look_up(
             op,
             dispatch,
             partial(self._decide_and_call, op, dispatch),
@@ -100,7 +100,7 @@ class Auto:
         if operations.get(op.name) is not op:
             return self._present(op)(*arrays, **options)
         bound = op.bind(*arrays, **options)
-        key = _key(op, bound.arrays, bound.options)
+        key = key_of(op, bound.arrays, bound.options)
         call = dispatch.find(key, bound.arrays[0].shape, self._entry, op, bound)
         return op.named(call(*bound.arrays))
 
@@ -117,7 +117,7 @@ class Auto:
             return self._present(op)(*arrays, **options, out=out)
         bound = op.bind(*arrays, **options)
         memory = check_out(op, bound, out)
-        key = (*_key(op, bound.arrays, bound.options), _INTO)
+        key = (*key_of(op, bound.arrays, bound.options), _INTO)
         kernel = dispatch.find(key, None, self._kernel, op, bound)
         kernel.into(bound.arrays, bound.options, memory)
         return op.named(out) if isinstance(memory, tuple) else out
@@ -139,8 +139,8 @@ class Auto:
         return decide(op, bound, threads, self._rigor).kernel
 
 
-def _key(op: Operation, arrays: tuple[Any, ...], options: Mapping[str, str]) -> tuple[Any, ...]:
-    """The key, as the generated function computes it."""
+def key_of(op: Operation, arrays: tuple[Any, ...], options: Mapping[str, str]) -> tuple[Any, ...]:
+    """The key of a call, as the generated function computes it."""
     parts: list[Any] = []
     for number, (a, short) in enumerate(zip(arrays, _short(op), strict=True)):
         shape = (len(a), a.ndim) if short and number else (a.shape,)
@@ -153,13 +153,17 @@ def _short(op: Operation) -> list[bool]:
     return [len(each.names) == 1 for each in op.inputs.values()]
 
 
-def _look_up(
+def look_up(
     op: Operation,
     dispatch: Dispatch,
     otherwise: Callable[..., Any],
     into: Callable[..., Any],
 ) -> Callable[..., Any]:
-    """``def softmax_vjp(probs, cotangent): ...``, the look-up and the call and nothing else."""
+    """``def softmax_vjp(probs, cotangent): ...``, the look-up and the call and nothing else.
+
+    ``otherwise(arrays, options)`` answers a key that is new, and ``into(arrays, options, out)`` a
+    call with memory for its result.
+    """
     names = list(op.inputs)
     # an input's name may be no name of Python's
     plain = all(name.isidentifier() and not iskeyword(name) for name in names)
@@ -184,7 +188,8 @@ def _look_up(
     # an input of that name cannot be distinguished from memory for the result
     written = [] if "out" in (*arrays, *op.options) else ["out=None"]
     named = [*defaults, *written]
-    parameters = [*arrays, *(["*", *named] if named else [])]
+    # made-up names that stand for the inputs' own are taken by position only
+    parameters = [*arrays, *([] if plain else ["/"]), *(["*", *named] if named else [])]
     call = f"{own}call({', '.join(arrays)})"
     result = f"{own}new({own}result_type, {call})" if op.result_type else call
     options = ", ".join(f"{name!r}: {name}" for name in op.options)

@@ -27,15 +27,22 @@ def usual(
     """An operation at these sizes, default options, C order; axes that it lacks do not count.
 
     Raises:
-        ValueError: a size is no size, or there are fewer images than rows are requested.
+        ValueError: a size is no size, there are fewer images than rows are requested, or no memory
+            for so many.
     """
-    from einbench.measure.workload import refuse_too_large, shows_images, sizes_for
+    from einbench.measure.workload import (
+        refuse_more_than_memory,
+        refuse_too_large,
+        shows_images,
+        sizes_for,
+    )
 
     images = _like_mnist()
     own = {axis: size for axis, size in sizes.items() if axis in op.sizes}
     problem = Problem.at(op, batch, dtype, sizes_for(op, images, own))
     if shows_images(problem, images):
         refuse_too_large(problem.rows, images)
+    refuse_more_than_memory(problem)
     return problem
 
 

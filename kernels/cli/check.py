@@ -81,16 +81,18 @@ def check(
     settings = {
         "batch": batch, "dtypes": chosen, "seed": seed, "interrupted": interrupted
     }  # fmt: skip
-    target.write(
-        {
-            "schema": SCHEMA,
-            "machine": machine(),
-            "settings": settings,
-            "verdicts": [_row(verdict) for verdict in verdicts],
-        }
-    )
+    document = {
+        "schema": SCHEMA,
+        "machine": machine(),
+        "settings": settings,
+        "verdicts": [_row(verdict) for verdict in verdicts],
+    }
     out = console(target.tables)
-    _show(verdicts, out, batch)
+    try:
+        target.write(document)
+    finally:
+        # printed even where the disk turned out to be full
+        _show(verdicts, out, batch)
     scope = f"{' and '.join(chosen)}, batch {batch:,}, seed {seed}; errors in units of rounding"
     print_paragraph(out, _count(verdicts), "bold red" if _wrong(verdicts) else "bold green")
     print_paragraph(out, scope, "dim")

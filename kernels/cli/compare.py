@@ -23,7 +23,8 @@ from einbench.cli.parameters import (
 )
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
-from einbench.cli.target import Target, refuse_unwritable
+from einbench.cli.target import Target, naming, refuse_unwritable
+from einbench.libraries.runtimes import LIBRARIES
 from einbench.measure.conditions import MEMORY_BYTES
 from einbench.record import WRONG, Record
 
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 @click.option("--picture", metavar="PATH.svg", help="Draw the tables to this file as well.")
 @click.option(
     "--with", "libraries", multiple=True, callback=separate, metavar="LIBRARY",
-    help="Libraries that compete: torch, jax, sklearn; several with commas.",
+    help=f"Libraries that compete: {', '.join(LIBRARIES)}; several with commas.",
 )  # fmt: skip
 @isolate_option
 @plugins_option
@@ -96,6 +97,9 @@ def compare(
     isolate: bool,
 ) -> int:
     """Check all kernels, time those that are right, and say which is fastest.
+
+    Timed is the call that a kernel's users make, with arrays of any kind; einbench fastest times
+    what einbench.auto calls for arrays of one kind, which takes up to some microseconds less.
 
     Kernels take turns on real images, as often as the budget allows. Speed-ups are against the
     baseline, the plain loop; kernels that cannot be distinguished tie. Ctrl-C keeps what
@@ -123,8 +127,14 @@ def compare(
             isolate=isolate,
             **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
         )
+    if comparison.interrupted and not comparison.records:
+        click.echo(
+            "einbench: interrupted before the first cell was measured; no file was written",
+            err=True,
+        )
+        return INTERRUPTED
     try:
-        target.write(comparison.document())
+        target = target.write(comparison.document())
     finally:
         # printed even where the disk turned out to be full
         _show(comparison, target)
@@ -186,7 +196,8 @@ def _end(comparison: Comparison, ops: list[Operation], target: Target, picture: 
     if picture is not None:
         from einbench.report.terminal import picture as draw
 
-        say(f"picture: {draw(comparison, picture)}")
+        with naming(Path(picture), "--picture PATH"):
+            say(f"picture: {draw(comparison, picture)}")
     if comparison.interrupted:
         measured = len({_cell_of(record) for record in comparison.records})
         count = f"{measured} of {_planned(comparison, ops)} cells"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from einbench.cli.parameters import verbose_option
 from einbench.cli.saved import read_saved
-from einbench.cli.target import refuse_unwritable
+from einbench.cli.target import naming, refuse_unwritable
 
 if TYPE_CHECKING:
     from einbench.records.read import Reading
@@ -30,12 +31,13 @@ FORMATS = ("csv", "json", "parquet")
 @click.option(
     "--output", metavar="FILE", help="Where to write the table, whole or not at all; else stdout."
 )
-def export(paths: tuple[str, ...], form: str | None, output: str | None) -> int:
+@verbose_option
+def export(paths: tuple[str, ...], form: str | None, output: str | None, verbose: bool) -> int:
     """Put asv results, pytest-benchmark JSON and saved comparisons into one table.
 
     PATHs are files, or folders with JSON anywhere below, by default results. One row is one
     kernel at one batch, dtype, commit and machine. A file that is broken or foreign is named on
-    stderr and skipped; exit status 2 where nothing could be read.
+    stderr and skipped, many foreign ones in one line; exit status 2 where nothing could be read.
     """
     chosen = _format(form, output)
     if chosen == "parquet":
@@ -44,12 +46,13 @@ def export(paths: tuple[str, ...], form: str | None, output: str | None) -> int:
         pyarrow()
     if output is not None:
         refuse_unwritable(Path(output), "--output")
-    reading = read_saved(paths or ("results",))
+    reading = read_saved(paths or ("results",), verbose)
     content = _content(reading, chosen)
     if output is None:
         click.echo(content, nl=False)
     else:
-        _write(Path(output), content)
+        with naming(Path(output), "--output FILE"):
+            _write(Path(output), content)
         rows = len(reading.rows)
         click.echo(f"{rows:,} row{'s' * (rows != 1)} in {output}", err=True)
     return 0
@@ -59,7 +62,12 @@ def _format(given: str | None, output: str | None) -> str:
     from einbench.names import unknown
 
     suffix = Path(output).suffix.lower().lstrip(".") if output else ""
-    chosen = given or (suffix if suffix in FORMATS else "csv")
+    if suffix and given is None and suffix not in FORMATS:
+        raise ValueError(
+            f"--output {output}: no format ends in .{suffix}; expected .{', .'.join(FORMATS)}, or "
+            "name one with --format"
+        )
+    chosen = given or suffix or "csv"
     if chosen not in FORMATS:
         raise ValueError(unknown("format", chosen, FORMATS))
     if chosen == "parquet" and output is None:

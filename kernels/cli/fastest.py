@@ -19,6 +19,7 @@ from einbench.cli.parameters import (
     positive,
     separate,
     separate_batches,
+    verbose_option,
 )
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
@@ -71,6 +72,7 @@ SCHEMA = "einbench.fastest/1"
 @click.option(
     "--commit", metavar="REV", help="With --from: results of this one, by default the latest."
 )
+@verbose_option
 @json_option("every candidate")
 @plugins_option
 @click.pass_context
@@ -87,12 +89,15 @@ def fastest(
     sources: tuple[str, ...],
     machine: str | None,
     commit: str | None,
+    verbose: bool,
     json_path: str | None,
 ) -> int:
     """Name the kernel of one operation to call, and say why.
 
     What is remembered answers at once, also for batches between remembered ones; anything else
-    is checked, timed and ranked now, and remembered (see einbench tune).
+    is checked, timed and ranked now, and remembered (see einbench tune). Timed is what
+    einbench.auto calls for arrays of this kind; einbench compare times the call that a kernel's
+    users make, which takes up to some microseconds more.
 
     With --from, read it from asv results, pytest-benchmark JSON and saved comparisons: for each
     machine, operation, batch and dtype the winner of the latest run that has it. Comparisons
@@ -108,8 +113,13 @@ def fastest(
         )  # fmt: skip
         from einbench.cli.fastest_saved import answer
 
-        return answer(sources, operation, batches, dtypes, machine, commit, json_path)
-    _refuse("only results have one: it needs --from PATH", machine=machine, commit=commit)
+        return answer(sources, operation, batches, dtypes, machine, commit, json_path, verbose)
+    _refuse(
+        "only results have one: it needs --from PATH",
+        machine=machine,
+        commit=commit,
+        verbose=verbose or None,
+    )
     if rigor == "estimate":
         why = "--rigor estimate times nothing; leave one of them out"
         _refuse(why, budget=budget, again=again or None)
@@ -177,10 +187,13 @@ def _report(choice: Choice, target: Target, settings: dict[str, Any]) -> int:
     from einbench.report.terminal import print_paragraph
 
     facts = {**machine(), "threads": choice.decision.signature.threads.blas}
-    if target.path or target.stdout:
-        target.write(_document(choice, facts, settings))
     out = console(target.tables)
-    _show(choice, out)
+    try:
+        if target.path or target.stdout:
+            target.write(_document(choice, facts, settings))
+    finally:
+        # printed even where the disk turned out to be full
+        _show(choice, out)
     alarms = wrong(blocks(choice.records))
     for note in alarms:
         print_paragraph(out, plain_text(note.text), "bold white on red")

@@ -27,25 +27,28 @@ def answer(
     machine: str | None,
     commit: str | None,
     json_path: str | None,
+    verbose: bool = False,
 ) -> int:
     """Print the winner of each cell, machine by machine; 1 where no kernel won any."""
     from einbench.report.terminal import print_line
     from einbench.report.winners import winner_lines
 
     target = Target.of(json_path)
-    reading = read_saved(sources)
+    reading = read_saved(sources, verbose)
     rows = _narrowed(reading.rows, ", ".join(sources), operation, batches, dtypes, machine, commit)
     found = cells(rows)
-    target.write(
-        {
-            "schema": SCHEMA,
-            "machine": reading.machines or None,
-            "winners": [_plain(cell) for cell in found],
-        }
-    )
+    document = {
+        "schema": SCHEMA,
+        "machine": reading.machines or None,
+        "winners": [_plain(cell) for cell in found],
+    }
     out = console(target.tables)
-    for line in winner_lines(found, out.width):
-        print_line(out, line)
+    try:
+        target.write(document)
+    finally:
+        # printed even where the disk turned out to be full
+        for line in winner_lines(found, out.width):
+            print_line(out, line)
     return 0 if any(cell.winner for cell in found) else 1
 
 

@@ -18,7 +18,7 @@ from einbench.cli.parameters import (
 )
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
-from einbench.cli.target import Target, refuse_unwritable
+from einbench.cli.target import Target, naming, refuse_unwritable
 
 if TYPE_CHECKING:
     from einbench.gate.revision import Repository, Revision
@@ -114,12 +114,19 @@ def gate(
         )
         return INTERRUPTED
     outcome = dataclasses.replace(outcome, notes=notes)
-    target.write(document(outcome))
-    if summary is not None:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown(outcome))
-    show(outcome, console(target.tables))
+    try:
+        target.write(document(outcome))
+        if summary is not None:
+            _append(Path(summary), markdown(outcome))
+    finally:
+        # printed even where the disk turned out to be full
+        show(outcome, console(target.tables))
     return outcome.status
+
+
+def _append(summary: Path, text: str) -> None:
+    with naming(summary, "--summary PATH"), summary.open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _changed_limits(limits: Thresholds, repository: Repository, base: Revision) -> tuple[str, ...]:

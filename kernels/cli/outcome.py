@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -70,8 +71,15 @@ class OneLine(click.Group):
             return INTERRUPTED
         except OSError as problem:
             complain(_system_message(problem))
+            try:
+                sys.stdout.flush()
+            except OSError:  # what is full stays so, and Python would complain as it exits
+                _stop_writing()
             return WRONG_USE
-        except (ValueError, TypeError, ImportError, MemoryError) as problem:
+        except MemoryError as problem:
+            complain(f"not enough memory ({problem}); give a smaller --batch, or less of a --size")
+            return WRONG_USE
+        except (ValueError, TypeError, ImportError) as problem:
             complain(str(problem) or type(problem).__name__)
             return WRONG_USE
         return status
@@ -92,6 +100,8 @@ def _usage_message(problem: click.ClickException) -> str:
 
 def _system_message(problem: OSError) -> str:
     if problem.filename is None:
+        if problem.errno == errno.ENOSPC:
+            return f"cannot write the output: {problem.strerror}; free some, or send it elsewhere"
         return str(problem) or type(problem).__name__
     return f"{problem.filename}: {problem.strerror}"
 

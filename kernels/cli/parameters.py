@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,10 +68,16 @@ def separate_batches(
 ) -> tuple[int, ...]:
     """Batches separated by commas; ``10,000`` is refused, not read as 10 and 0."""
     parts = separate(context, parameter, values)
-    if any(len(part) > 1 and part.startswith("0") for part in parts):
-        raise click.BadParameter(
-            f"{','.join(values)!r}: a comma separates two batches; write 10000 or 10_000"
-        )
+    typed = ",".join(values)
+    for group in re.findall(r"\d{1,3}(?:,\d{3})+", typed.replace(" ", "")):
+        if ",0" in group:
+            meant = int(group.replace(",", ""))
+            raise click.BadParameter(
+                f"{typed!r}: a comma separates two batches; write {meant} or {meant:_}"
+            )
+    for part in parts:
+        if part.isdecimal() and len(part) > 1 and part.startswith("0"):
+            raise click.BadParameter(f"{part!r}: write it without a 0 in front, {int(part)}")
     return tuple(map(whole(), parts))
 
 
@@ -127,6 +134,9 @@ threads_option = click.option(
 )  # fmt: skip
 
 
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Name every file that was skipped, however many."
+)
 isolate_option = click.option(
     "--isolate", is_flag=True,
     help="Run the kernels of each operation in a process of their own.",

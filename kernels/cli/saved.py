@@ -11,8 +11,16 @@ if TYPE_CHECKING:
     from einbench.records.read import Reading
 
 
-def read_saved(paths: Sequence[str]) -> Reading:
+#: so many files of other programs are named, each with what it is; more come in one line
+_FEW = 3
+
+
+def read_saved(paths: Sequence[str], verbose: bool = False) -> Reading:
     """Rows of files and folders; warnings go to stderr, a line each.
+
+    Args:
+        paths: files and folders.
+        verbose: a line, too, for each of many files that are of other programs.
 
     Raises:
         ValueError: nothing could be read.
@@ -21,8 +29,17 @@ def read_saved(paths: Sequence[str]) -> Reading:
     from einbench.records.read import read
 
     reading = read(paths)
+    foreign = {} if verbose or len(reading.foreign) <= _FEW else reading.foreign
     for warning in reading.warnings:
-        click.echo(f"einbench: warning: {warning}", err=True)
+        if warning not in foreign.values():
+            click.echo(f"einbench: warning: {warning}", err=True)
+    if foreign:
+        some = ", ".join(list(foreign)[:_FEW])
+        click.echo(
+            f"einbench: warning: {len(foreign)} other JSON files skipped: {some}, ... "
+            "(-v names them all)",
+            err=True,
+        )
     if not reading.rows:
         raise ValueError(
             f"no times in {', '.join(paths)}; expected asv results, pytest-benchmark JSON or "

@@ -6,8 +6,8 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,29 +20,82 @@ class Target:
 
     path: Path | None
     stdout: bool = False
+    #: the name is no user's: what has it already stays, and another is taken
+    new: bool = False
 
     @classmethod
     def of(cls, given: str | None, default: Path | None = None) -> Target:
-        """The target of ``--json``; raises where it cannot be written, without creating it."""
+        """The target of ``--json``, else a new file of that default name.
+
+        Raises where it cannot be written, without creating it.
+        """
         if given == "-":
             return cls(None, stdout=True)
         path = Path(given) if given else default
         if path is not None:
             refuse_unwritable(path, "--json")
-        return cls(path)
+        return cls(path, new=not given)
 
     @property
     def tables(self) -> IO[str]:
         """The stream for people: stderr where stdout belongs to programs."""
         return sys.stderr if self.stdout else sys.stdout
 
-    def write(self, document: Mapping[str, Any]) -> None:
-        """The document, whole or not at all."""
+    def write(self, document: Mapping[str, Any]) -> Target:
+        """The document, whole or not at all; gives where it is.
+
+        Raises:
+            OSError: it could not be written there; the message says where it is instead.
+        """
         text = json.dumps(document, indent=1, allow_nan=False)
-        if self.stdout:
-            click.echo(text)
-        elif self.path is not None:
-            _write(self.path, text)
+        try:
+            if self.stdout:
+                click.echo(text)
+            elif self.path is not None and self.new:
+                from einbench.host.documents import write_new
+
+                return replace(self, path=Path(write_new(self.path, text + "\n")))
+            elif self.path is not None:
+                _write(self.path, text)
+        except BrokenPipeError:
+            raise
+        except OSError as problem:
+            place = "stdout" if self.stdout else self.path
+            raise OSError(
+                f"cannot write {place}: {problem.strerror}; {_kept_elsewhere(document, text)}; "
+                "choose another file with --json PATH"
+            ) from problem
+        return self
+
+
+def _kept_elsewhere(document: Mapping[str, Any], text: str) -> str:
+    """Numbers that took minutes are not lost with a full disk: where they are now."""
+    from einbench.host.documents import write_new
+
+    # einbench.compare/1 -> einbench-compare.json
+    kind = str(document.get("schema", "einbench")).partition("/")[0].replace(".", "-")
+    for folder in (Path("results"), Path(), Path(tempfile.gettempdir())):
+        if folder.is_dir():
+            with contextlib.suppress(OSError):
+                return f"all numbers are in {write_new(folder / f'{kind}.json', text + chr(10))}"
+    return "nor can results/, this folder or the temporary one be written: free some space"
+
+
+@contextlib.contextmanager
+def naming(path: Path, option: str) -> Iterator[None]:
+    """Inside, an error of writing a file names it, and says what to do.
+
+    Raises:
+        OSError: in place of the system's own, of which a full disk's names nothing.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise OSError(
+            f"cannot write {path}: {problem.strerror}; choose another file with {option}"
+        ) from problem
 
 
 def refuse_unwritable(path: Path, option: str) -> None:
@@ -63,7 +116,10 @@ def refuse_unwritable(path: Path, option: str) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as problem:
-        raise OSError(f"cannot write {path}: {folder}: {problem.strerror}; {advice}") from problem
+        raise OSError(
+            f"cannot write {path}: nothing can be written in {folder.absolute()} "
+            f"({problem.strerror}); {advice}, or change to a folder that can be written"
+        ) from problem
 
 
 def _write(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from einbench.cli.outcome import INTERRUPTED, REJECTED
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
-from einbench.cli.target import Target
+from einbench.cli.target import Target, naming
 from einbench.cli.train_settings import Settings
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def train_families(
         if plot is not None:
             from einbench.report.curves import families_picture
 
-            families_picture(plot, rows, document["limit"], _title(document))
+            with naming(plot, "--plot PATH"):
+                families_picture(plot, rows, document["limit"], _title(document))
     finally:
         # printed even where the disk turned out to be full, and last: its reader may leave
         _show(document, out)

@@ -15,7 +15,7 @@ from einbench.cli.interrupt import uninterrupted
 from einbench.cli.outcome import INTERRUPTED
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
-from einbench.cli.target import Target
+from einbench.cli.target import Target, naming
 from einbench.cli.train_kept import Kept
 from einbench.cli.train_settings import Settings
 from einbench.cli.train_watch import Timed, Watch
@@ -72,7 +72,7 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
             refuse_other_images(net, shown, settings.load)
         trained = _train(net, shown, settings, finishing)
         keep = trained.worth_keeping(kept.requested)
-        if trained.diverged is not None:
+        if trained.diverged is not None or not kept.requested:
             kept = kept.under_free_name
         full: OSError | None = None
         if keep:
@@ -90,7 +90,8 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
         if target.path or target.stdout:
             target.write(document)
         if plot is not None:
-            _draw(trained, settings, plot)
+            with naming(plot, "--plot PATH"):
+                _draw(trained, settings, plot)
     finally:
         # printed even where the disk turned out to be full, and last: its reader may leave
         _show(trained, shown, settings, document, out)

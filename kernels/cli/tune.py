@@ -100,11 +100,14 @@ def tune(
         "sizes": sizes, "threads": threads, "rigor": rigor, "again": again, "wall_s": wall_s,
         "interrupted": interrupted, "wisdom": memory.folder,
     }  # fmt: skip
-    if target.path or target.stdout:
-        target.write(_document(done, settings))
     out = console(target.tables)
-    _show(done, out)
-    _end(done, out, wall_s, memory.folder)
+    try:
+        if (target.path or target.stdout) and (done or not interrupted):
+            target.write(_document(done, settings))
+    finally:
+        # printed even where the disk turned out to be full
+        _show(done, out)
+        _end(done, out, wall_s, memory.folder)
     if interrupted:
         _say_how_far(problems, done, out, rigor, threads, again)
         return INTERRUPTED

@@ -161,9 +161,12 @@ def softmax_row(logits: Array, probs: Array) -> None:
     largest = logits[0]
     for c in range(logits.shape[0]):
         largest = max(largest, logits[c])
-    total = logits.dtype.type(0)
     for c in range(logits.shape[0]):
         probs[c] = np.exp(logits[c] - largest)
+    # in a loop of its own: one that reads one array and writes another is run entry by entry where
+    # the two lie close by in the heap, and its sum would have another order there
+    total = logits.dtype.type(0)
+    for c in range(logits.shape[0]):
         total += probs[c]
     for c in range(logits.shape[0]):
         probs[c] /= total

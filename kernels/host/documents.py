@@ -78,6 +78,35 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
         raise
 
 
+def write_new(path: str | os.PathLike[str], content: str | bytes) -> str:
+    """Write whole to a file that was not there: ``a.json``, else ``a-2.json``, and so on.
+
+    Returns:
+        The name, which no other process writes to.
+
+    Raises:
+        OSError: as `write_whole`.
+    """
+    given = os.fspath(path)
+    os.makedirs(os.path.dirname(given) or ".", exist_ok=True)  # noqa: PTH103, PTH120 - as above
+    stem, ending = os.path.splitext(given)  # noqa: PTH122 - as above
+    name, number = given, 1
+    while True:
+        try:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+            break
+        except FileExistsError:
+            number += 1
+            name = f"{stem}-{number}{ending}"
+    try:
+        write_whole(name, content)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108 - as above
+        raise
+    return name
+
+
 def _content(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     try:
         descriptor = os.open(path, _OPEN)

@@ -50,6 +50,13 @@ def _placed(
     return np.ndarray(shape, dtype, memory, (beyond - memory.ctypes.data) % unit)
 
 
+def total_bytes() -> int:
+    """All memory of this machine, in bytes."""
+    import psutil  # as below
+
+    return int(psutil.virtual_memory().total)
+
+
 def available_bytes() -> int:
     """Memory that can be allocated without swapping, in bytes."""
     import psutil  # takes longer to import than a kernel may to be called

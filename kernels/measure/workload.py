@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import numpy.typing as npt
 
 from einbench import mnist
 from einbench.check.layouts import as_layout, read_only
+from einbench.host.memory import total_bytes
 from einbench.operation import Operation
 from einbench.problem import Problem
+from einbench.units import bytes_text
 
 Array = npt.NDArray[Any]
+#: no machine that runs this has less; psutil takes longer to import than memory to answer
+_SURELY_FITS = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,30 @@ def refuse_too_large(batch: int, images: Images) -> None:
         raise ValueError(
             f"batch {batch:,} is more than the {len(images.pixels):,} images of "
             f"{images.source}; use a smaller batch or more data (--data DIR)"
+        )
+
+
+def refuse_more_than_memory(problem: Problem) -> None:
+    """Raise where inputs and outputs are larger than this machine's memory.
+
+    Raises:
+        ValueError: they are, with both sizes.
+    """
+    op, sizes = problem.operation, problem.sizes
+    inputs = sum(
+        prod(each.shape(sizes)) * (8 if each.integer else problem.dtype.itemsize)
+        for each in op.inputs.values()
+    )
+    outputs = sum(
+        prod(shape) * op.output_dtype(name, problem.dtype).itemsize
+        for name, shape in op.output_shapes(sizes).items()
+    )
+    if inputs + outputs < _SURELY_FITS:
+        return
+    if inputs + outputs > (there := total_bytes()):
+        raise ValueError(
+            f"{problem}: inputs and outputs take {bytes_text(inputs + outputs)} and this machine "
+            f"has {bytes_text(there)} of memory; use a smaller batch or smaller sizes"
         )
 
 

@@ -10,7 +10,7 @@ from einbench.record import CONFIDENCE, LEADING
 from einbench.records.columns import Row, mapping, sequence, text
 from einbench.records.dates import from_iso, from_name
 from einbench.records.found import Found
-from einbench.records.jsonfile import NoTimes
+from einbench.records.jsonfile import Foreign, NoTimes
 
 HARNESS = "einbench"
 COMPARISONS = ("einbench.comparison/1", "einbench.fastest/1")
@@ -103,4 +103,4 @@ def _refuse(schema: str) -> None:
             raise Unreadable(f"{schema} is of another einbench: this one reads {known}")
     if family in _OTHERS:
         raise NoTimes(f"{schema} holds {_OTHERS[family]}")
-    raise Unreadable(f"{schema}: nothing this einbench knows")
+    raise Foreign(f"{schema}: nothing this einbench knows")

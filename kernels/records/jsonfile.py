@@ -13,6 +13,10 @@ class NoTimes(Unreadable):
     """A document of the suite's own without times: no warning where it was not named."""
 
 
+class Foreign(Unreadable):
+    """A document of another program, or of a tool of the suite: none of them has kernels' times."""
+
+
 def found(
     paths: Iterable[str | os.PathLike[str]], warn: Callable[[str, str], None]
 ) -> Iterator[Path]:

@@ -7,7 +7,7 @@ the error in ``extra_info`` says that a kernel was right.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from einbench.host.documents import Unreadable
@@ -16,7 +16,6 @@ from einbench.records.columns import RECORDED, mapping, number, sequence, text
 from einbench.records.dates import from_iso
 from einbench.records.einbench_file import machine_facts
 from einbench.records.found import Found
-from einbench.records.interval import median_interval
 
 HARNESS = "pytest-benchmark"
 #: what the plugin's own statistics say, and what only an interleaved comparison can
@@ -100,3 +99,21 @@ def _commit(info: Mapping[str, Any]) -> dict[str, Any]:
         "commit": commit + ("-dirty" if info.get("dirty") is True else ""),
         "commit_date": from_iso(info.get("time")),
     }
+
+
+# The number of samples below the median is binomial(n, 1/2), so the k-th smallest and the k-th
+# largest enclose it with 1 - 2 P(below < k) (Conover, Practical Nonparametric Statistics, 3.2),
+# whatever the distribution of times.
+def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The narrowest such pair with at least 95 %; None for fewer than 6 values."""
+    n = len(values)
+    in_order = sorted(values)
+    # P(below < k) grows with k: take the last that leaves 2.5 % outside at either end
+    outside, k = 0.0, 0
+    while k < n // 2:
+        log_term = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+        outside += math.exp(log_term - n * math.log(2))
+        if outside > (1 - CONFIDENCE) / 2:
+            break
+        k += 1
+    return (in_order[k - 1], in_order[n - k]) if k else None

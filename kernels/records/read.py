@@ -14,7 +14,7 @@ from einbench.host.documents import Unreadable, load
 from einbench.records import asv_file, einbench_file, pytest_benchmark_file
 from einbench.records.columns import NAMES, Row, mapping, plain, text
 from einbench.records.found import Found
-from einbench.records.jsonfile import NoTimes, found
+from einbench.records.jsonfile import Foreign, NoTimes, found
 
 _COMPANIONS = ("machine.json", "benchmarks.json")
 
@@ -27,6 +27,8 @@ class Reading:
     machines: list[dict[str, Any]] = field(default_factory=list)
     #: ``path: what is wrong with it; skipped``, each a line
     warnings: list[str] = field(default_factory=list)
+    #: of the files that were found in a folder and are of other programs: path -> its line
+    foreign: dict[str, str] = field(default_factory=dict)
 
     def warn(self, path: str, problem: str, fate: str = "; skipped") -> None:
         """Keep a line on a file."""
@@ -58,6 +60,8 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> Reading:
             continue
         except Unreadable as problem:
             reading.warn(str(path), str(problem))
+            if isinstance(problem, Foreign) and path not in named:
+                reading.foreign[text(str(path)) or ""] = reading.warnings[-1]
             continue
         if read_file is None:
             continue
@@ -83,7 +87,7 @@ def _rows(document: Any, path: Path, companions: _Companions) -> tuple[Found | N
         return pytest_benchmark_file.rows(document, str(path)), False
     if asv_file.is_companion(document):
         return None, False
-    raise Unreadable("neither einbench's, asv's nor pytest-benchmark's")
+    raise Foreign("neither einbench's, asv's nor pytest-benchmark's")
 
 
 class _Companions:

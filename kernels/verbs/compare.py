@@ -20,6 +20,7 @@ from einbench.measure.run import Predictions, run
 from einbench.measure.workload import (
     Images,
     load_images,
+    refuse_more_than_memory,
     refuse_too_large,
     shows_images,
     sizes_for,
@@ -77,6 +78,10 @@ def compare(
     **sizes: int,
 ) -> Comparison:
     """Check all kernels of these operations, time them on MNIST batches, and rank them.
+
+    Timed is the call that a kernel's users make, with arrays of any kind (`Kernel.function`);
+    `fastest` times what a choice calls with arrays of one kind (`Kernel.entry`), which takes some
+    microseconds less and may have another winner where a call takes as little.
 
     Args:
         names: operations or their names; all of them where None.
@@ -252,3 +257,4 @@ def _refuse_too_large(plans: list[_Plan], images: Images) -> None:
     for plan in plans:
         if shows_images(plan.problems[-1], images):
             refuse_too_large(plan.problems[-1].rows, images)
+        refuse_more_than_memory(plan.problems[-1])

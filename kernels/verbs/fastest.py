@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from einbench.choose import environment
+from einbench.choose.auto import key_of, look_up
 from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
+from einbench.choose.dispatch import Dispatch
 from einbench.kernel import Kernel
 from einbench.names import unknown
 from einbench.operation import Operation
@@ -25,8 +28,26 @@ class Choice:
     decision: Decision
 
     def __call__(self, *arrays: Any, **named: Any) -> Any:
-        """Call the chosen kernel; shapes and dtypes are checked as for any kernel."""
+        """Call the chosen kernel; shapes and dtypes are checked as for any kernel.
+
+        That is done once for arrays of a kind: the next call with such arrays is a look-up, as it
+        is of `einbench.auto`.
+        """
+        try:
+            return self._look_up(*arrays, **named)
+        except TypeError as problem:
+            trace = problem.__traceback__
+            if trace is None or trace.tb_next is not None:
+                raise
+        # Python refused the arguments before anything was run: the kernel says what is wrong
         return self.kernel(*arrays, **named)
+
+    @cached_property
+    def _look_up(self) -> Callable[..., Any]:
+        op, kernel = self.kernel.operation, self.kernel
+        dispatch = Dispatch(op)
+        into = partial(_write, kernel)
+        return look_up(op, dispatch, partial(_check_and_call, kernel, dispatch), into)
 
     @property
     def origin(self) -> str:
@@ -46,6 +67,25 @@ class Choice:
         return explain_choice(self.decision, self.records)
 
 
+def _check_and_call(
+    kernel: Kernel, dispatch: Dispatch, arrays: tuple[Any, ...], options: Mapping[str, Any]
+) -> Any:
+    """A call with arrays of a new kind, or with something else than NumPy arrays."""
+    if not kernel.available:
+        return kernel(*arrays, **options)
+    op = kernel.operation
+    bound = op.bind(*arrays, **options)
+    key = key_of(op, bound.arrays, bound.options)
+    given = bound.arrays, bound.options
+    call = dispatch.find(key, bound.arrays[0].shape, kernel.entry, *given)
+    return op.named(call(*bound.arrays))
+
+
+def _write(kernel: Kernel, arrays: tuple[Any, ...], options: Mapping[str, Any], out: Any) -> Any:
+    """A call with memory for its result, which is checked every time."""
+    return kernel(*arrays, **options, out=out)
+
+
 def fastest(
     op_or_name: Operation | str,
     *inputs: Any,
@@ -56,6 +96,9 @@ def fastest(
     **named: Any,
 ) -> Choice:
     """argmin over kernels that passed the check of median seconds, on these very inputs.
+
+    Timed is what the choice calls with such arrays once it has looked at them, as `einbench.auto`
+    does; `einbench.compare` times what a kernel's users call, which takes some microseconds more.
 
     Within 2 % it is a tie, and the simplest wins. What was measured is remembered on disk, and
     serves equal signatures, and sizes between remembered ones whose winners agree.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,6 +108,16 @@ class Held:
             return real(*args, **more)
 
         monkeypatch.setattr(measuring, "measure", measure)
+
+
+def loaded(path: Path) -> Any:
+    """The module in a file, as it is now."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
 
 
 def run(script: str, *, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from choose_support import ENVIRONMENTS, HERE, doubling, run
+from choose_support import ENVIRONMENTS, HERE, doubling, loaded, run
 from hypothesis import given
 
 import einbench
@@ -39,16 +39,6 @@ def fresh() -> Iterator[None]:
     module.refresh()
     yield
     module.refresh()
-
-
-def loaded(path: Path) -> Any:
-    """The module in a file, as it is now."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
 
 
 @given(ENVIRONMENTS, ENVIRONMENTS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import sys
 import threading
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from choose_support import ONE_THREAD, doubling, run
+from choose_support import ONE_THREAD, doubling, loaded, run
 
 import einbench
 from einbench import registry
@@ -27,16 +26,6 @@ from einbench.jit import labels
 
 class Owner:
     """What has a function: every look is a first one."""
-
-
-def loaded(path: Path) -> Any:
-    """The module in a file, as it is now."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
 
 
 def fingerprint(function: Any) -> str:

@@ -73,7 +73,7 @@ def test_json_on_stdout_is_nothing_but_json(run):
         (["main", "nowhere"], "'nowhere' is no commit of project"),
         ([], "Missing argument 'BASE'"),
         (["main", "--launches", "3"], "whole number from 7"),
-        (["main", "--batch", "1,000"], "write 10000 or 10_000"),
+        (["main", "--batch", "1,000"], "write 1000 or 1_000"),
         (["main", "--dtype", "float16"], "float16"),
         (["main", "--threads", "9999"], "threads=9999"),
         (["main", "--summary", "/"], "it is a folder"),

@@ -14,6 +14,7 @@ import pytest
 import einbench
 from einbench.check.error import error
 from einbench.check.layouts import LAYOUTS, as_layout
+from einbench.check.probes import small_sizes
 from einbench.check.truth import as_tuple, truth
 from einbench.host import threading_layer
 from einbench.jit.compiled import Compiled
@@ -28,7 +29,6 @@ prange = range  # the compiled copies see numba's
 COMPILED = [
     k for op in einbench.operations.values() for k in op if isinstance(k.function, Compiled)
 ]
-SIZES = {"features": 6, "units": 5, "hidden1": 7, "hidden2": 5, "classes": 4}
 
 
 def add_half(total: Any) -> Any:
@@ -74,7 +74,7 @@ def test_every_layout_gives_what_c_order_gives(kernel: Kernel, dtype: str) -> No
         pytest.skip(kernel.reason)
     op = kernel.operation
     options = op.choose_options({})
-    drawn = op.draw(5, dtype, seed=9, **{axis: SIZES[axis] for axis in op.sizes})
+    drawn = op.draw(5, dtype, seed=9, **small_sizes(op))
     bound = op.bind(**drawn)
     in_order = as_tuple(op, kernel(**drawn))
     assert all(np.abs(output).max() > 1e-3 for output in in_order)
@@ -221,3 +221,26 @@ def test_without_tbb_parallel_kernels_alone_are_unavailable(
             assert kernel.reason == expected, kernel
     with pytest.raises(ValueError, match="'numba_parallel' of softmax is unavailable: no safe thr"):
         einbench.operation("softmax")["numba_parallel"](VALUES)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", COMPILED, ids=str)
+def test_the_bits_of_a_result_do_not_depend_on_where_the_heap_places_memory(kernel, dtype):
+    """Loops over arrays that lie close by run entry by entry: then sums had another order."""
+    if not kernel.available:
+        pytest.skip(kernel.reason)
+    op = kernel.operation
+    rng = np.random.default_rng(5)
+    for seed in range(8):
+        sizes = {axis: int(rng.integers(1, 33)) for axis in op.sizes}
+        arrays = op.draw(1, dtype, seed, **sizes).values()
+        options = op.choose_options({})
+        found, held = set(), []
+        for _ in range(100):
+            held.append([np.empty(int(n), np.uint8) for n in rng.integers(1, 300, 6)])
+            if len(held) > 5:
+                held.pop(int(rng.integers(5)))
+            result = kernel.function(*arrays, **options)
+            outputs = result if isinstance(result, tuple) else (result,)
+            found.add(b"".join(output.tobytes() for output in outputs))
+        assert len(found) == 1, sizes

@@ -328,3 +328,19 @@ def test_a_kernel_that_grows_beyond_its_prediction_is_skipped():
     (slow,) = rows(comparison, kernel="sleeps_when_large")
     assert slow.status == "skipped"
     assert "at this size" in slow.reason
+
+
+def test_a_comparison_times_what_users_call_and_a_choice_the_least_to_call(monkeypatch):
+    from einbench.measure import run as stage
+
+    timed: list[str] = []
+    for name in ("bound", "bare"):
+        real = getattr(stage, name)
+        note = lambda k, p, name=name, real=real: (timed.append(name), real(k, p))[1]  # noqa: E731
+        monkeypatch.setattr(stage, name, note)
+    einbench.compare("relu", batches=2, budget_s=0.01)
+    assert set(timed) == {"bound"}
+    timed.clear()
+    drawn = einbench.operation("relu").draw(2)
+    einbench.fastest("relu", **drawn, budget_s=0.01, again=True)
+    assert set(timed) == {"bare"}

@@ -43,6 +43,31 @@ def test_without_arguments_results_come_as_csv_and_the_rest_is_named(results, ei
     ]
 
 
+@pytest.mark.parametrize("command", [("export",), ("fastest", "--from", "results")])
+def test_many_files_of_other_programs_come_in_one_line(samples, results, einbench, command):
+    for number in range(4):
+        samples.write(results / f"other{number}.json", {"schema": f"einbench.other-{number}/1"})
+    half = "einbench: warning: results/half.json: not JSON at line 1"
+    finished = einbench(*command)
+    assert finished.status == 0
+    one, folded = finished.errors
+    assert one.startswith(half)
+    assert folded == (
+        "einbench: warning: 5 other JSON files skipped: results/foreign.json, "
+        "results/other0.json, results/other1.json, ... (-v names them all)"
+    )
+    errors = einbench(*command, "-v").errors
+    assert len(errors) == 6
+    assert sum("skipped" in line for line in errors) == 6
+
+
+def test_files_that_were_named_are_answered_one_by_one(samples, results, einbench):
+    names = [results / f"other{number}.json" for number in range(5)]
+    for name in names:
+        samples.write(name, {"name": "another program's"})
+    assert len(einbench("export", results / "a.json", *names).errors) == 5
+
+
 def test_files_and_folders_mix_and_a_file_named_twice_counts_once(results, recorded, einbench):
     finished = einbench("export", results / "a.json", recorded, results)
     assert finished.status == 0
@@ -54,7 +79,8 @@ def test_files_and_folders_mix_and_a_file_named_twice_counts_once(results, recor
     [
         (["--output", "a.json"], b"{"),
         (["--output", "a.csv"], b"operation,"),
-        (["--output", "a.txt"], b"operation,"),
+        (["--output", "a.txt", "--format", "csv"], b"operation,"),
+        (["--output", "table"], b"operation,"),
         (["--output", "a.csv", "--format", "json"], b"{"),
         (["--output", "new/folder/a.JSON"], b"{"),
     ],

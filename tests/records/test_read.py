@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from einbench.records.columns import NAMES, tidy
-from einbench.records.interval import median_interval
+from einbench.records.pytest_benchmark_file import median_interval
 from einbench.records.read import read
 
 README_TABLE = Path(__file__).parents[2] / "results" / "readme-table.json"

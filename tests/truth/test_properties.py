@@ -60,15 +60,15 @@ def cases(draw: st.DrawFn, op: Operation) -> tuple[Probe, np.dtype[Any]]:
     """One probe of any sizes, dtype, layout, options and values."""
     dtype = draw(st.sampled_from(["float32", "float64"]))
     sizes = {
-        axis: draw(st.integers(0 if axis == "batch" else 1, 6), label=axis) for axis in op.axes
+        axis: draw(st.integers(0 if axis == op.leading else 1, 6), label=axis) for axis in op.axes
     }
     inputs = {}
     for name, each in op.inputs.items():
         shape = each.shape(sizes)
         if each.integer:
             kind = draw(st.sampled_from(LABEL_DTYPES))
-            classes = st.integers(0, sizes["classes"] - 1)
-            inputs[name] = draw(hnp.arrays(kind, shape, elements=classes))
+            count = sizes.get(each.kind.below, 6)
+            inputs[name] = draw(hnp.arrays(kind, shape, elements=st.integers(0, count - 1)))
         else:
             inputs[name] = draw(hnp.arrays(dtype, shape, elements=elements(op, name, dtype)))
     options = {name: draw(st.sampled_from(list(c))) for name, c in op.options.items()}
