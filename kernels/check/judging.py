@@ -6,7 +6,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,9 @@ from einbench.units import one_line
 Array = npt.NDArray[Any]
 
 #: seconds that a kernel's calls at many sizes may take: interpreted loops are asked at fewer
-SWEEP_S = 0.25
+SWEEP_S = 0.06
+#: a kernel whose call takes longer is called again once, where others are several times
+_SLOW_CALL_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,34 @@ class Verdict:
         return f"{name}: {self.reason}"
 
 
-class Posed(NamedTuple):
+@dataclass(frozen=True)
+class Posed:
     """A probe as a case: its inputs laid out, and the truth; None where it must be refused."""
 
     probe: Probe
     problem: Problem
     truth: Truth | None
+
+    @cached_property
+    def pristine(self) -> dict[str, bytes]:
+        """Its inputs as every kernel must find and leave them."""
+        return {name: contract.bits(array) for name, array in self.problem.arrays.items()}
+
+    @cached_property
+    def other_truths(self) -> list[Truth]:
+        """What other numbers in the same arrays give: the same for every kernel."""
+        found = []
+        with restored(self.problem.arrays):
+            for change in other_numbers(self.problem, self.probe.others):
+                change()
+                found.append(truth(self.problem, tied=self.probe.judged == "tied"))
+        return found
+
+    def restore(self) -> None:
+        """Put the inputs back that a kernel wrote to: the others must not find them so."""
+        for name, array in self.problem.arrays.items():
+            if array.flags.writeable and contract.bits(array) != self.pristine[name]:
+                array[...] = np.frombuffer(self.pristine[name], array.dtype).reshape(array.shape)
 
     @property
     def limit(self) -> float:
@@ -151,14 +176,11 @@ def _verdict(kernel: Kernel, posed: Posed) -> Verdict:
     """Run a kernel on one probe and judge everything about its answer."""
     problem = posed.problem
     asked = _refusal if posed.truth is None else _fault
-    pristine = {name: array.copy() for name, array in problem.arrays.items()}
     units, reason = asked(kernel, posed)
-    # a kernel that writes to its inputs must not spoil the probe for the others
-    for name, array in problem.arrays.items():
-        if array.flags.writeable:
-            array[...] = pristine[name]
-    if reason and posed.probe.exposes:
-        reason = f"{posed.probe.exposes}: {reason}"
+    if reason:
+        posed.restore()
+        if posed.probe.exposes:
+            reason = f"{posed.probe.exposes}: {reason}"
     rows = problem.batch or 0
     return Verdict(kernel, not reason, units, posed.limit, reason, rows, problem.dtype.name)
 
@@ -178,11 +200,16 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     problem, expected = posed.problem, posed.truth
     assert expected is not None  # noqa: S101 - only refusals have no truth
     op, arrays = problem.operation, problem.arrays
-    before = {name: contract.bits(array) for name, array in arrays.items()}
+    before = posed.pristine
+
+    took_s = [0.0]
 
     def call() -> Any:
+        start_s = time.perf_counter()
         with np.errstate(all="ignore"):
-            return kernel.function(*problem.given, **problem.options)
+            result = kernel.function(*problem.given, **problem.options)
+        took_s.append(time.perf_counter() - start_s)
+        return result
 
     try:
         with warnings.catch_warnings():
@@ -204,13 +231,18 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     if not posed.probe.again:
         return found.units, ""
     memory = contract.memory_for(outputs)
+
+    def slow() -> bool:
+        # not the first call, which may have compiled
+        return took_s[-1] > _SLOW_CALL_S
+
     try:
         reason = (
-            contract.repeats(op, call, outputs, arrays)
-            or surroundings(op, call, outputs)
+            contract.repeats(op, call, outputs, arrays, posed.probe.again, slow)
+            or ("" if slow() else surroundings(op, call, outputs))
             or _into(kernel, posed, outputs, memory)
             or contract.changed(arrays, before)
-            or _on_other_numbers(kernel, posed, call, memory)
+            or _on_other_numbers(kernel, posed, call, memory, 1 if slow() else posed.probe.others)
         )
     except (Exception, SystemExit) as raised:
         reason = f"a second call raises {one_line(raised)}"
@@ -232,15 +264,15 @@ def _into(
 
 
 def _on_other_numbers(
-    kernel: Kernel, posed: Posed, call: Callable[[], Any], memory: tuple[Array, ...]
+    kernel: Kernel, posed: Posed, call: Callable[[], Any], memory: tuple[Array, ...], times: int
 ) -> str:
     """Call once more after the numbers in every array have changed, as training does."""
     problem = posed.problem
     op, arrays = problem.operation, problem.arrays
     with restored(arrays):
-        for change in other_numbers(arrays):
+        changes = other_numbers(problem, times)
+        for change, expected in zip(changes, posed.other_truths, strict=False):
             change()
-            expected = truth(problem, tied=posed.probe.judged == "tied")
             outputs = as_tuple(op, call())
             if not error(outputs, expected).units <= expected.limit:
                 return "returns an earlier result for arrays that hold other numbers by now"

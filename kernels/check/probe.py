@@ -32,8 +32,10 @@ class Probe:
     judged: str = "continuous"
     #: of all inputs, or of each by name
     layout: str | Mapping[str, str] = "C"
-    #: whether to call again on the same inputs, and then on others in the same arrays
-    again: bool = False
+    #: how often to call again on the same inputs
+    again: int = 0
+    #: and then how often on other numbers in the same arrays
+    others: int = 0
     #: one of many sizes: kernels that have taken long for such are not asked any more
     sweep: bool = False
     #: the larger draw that these are the first rows of, each of which gives its own row
@@ -75,3 +77,11 @@ class Draw:
         chosen = {**self.small, **sizes}
         seed = int(self.rng.integers(2**31))
         return self.operation.draw(batch, self.dtype, seed, **chosen)
+
+    def exact(self, batch: int, **sizes: int) -> Inputs | None:
+        """Whole numbers that every order of summation adds up to the same; None without such."""
+        op = self.operation
+        if op.exact is None:
+            return None
+        exact = op.exact(self.rng, self.dtype, op.all_sizes(batch, {**self.small, **sizes}))
+        return {name: exact[name] for name in op.inputs}

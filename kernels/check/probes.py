@@ -24,11 +24,11 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
     draw = Draw(operation, dtype, np.random.default_rng([seed, 7]))
     options, small = draw.options, draw.small
 
-    yield Probe("random", "", draw(BATCH), options, again=True)
+    yield Probe("random", "", draw(BATCH), options, again=5, others=3)
     yield Probe(
         "random again",
         "right for the first inputs of a shape only: an earlier result comes back",
-        draw(BATCH), options, again=True,
+        draw(BATCH), options, again=5, others=3,
     )  # fmt: skip
     for name, values in _other_options(operation):
         yield Probe(f"option {name}", f"wrong for {name}", draw(BATCH), values)
@@ -56,7 +56,7 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
     if operation.leading is not None:
         yield Probe(
             f"batch {MANY}", f"wrong in a batch of {MANY} but not of {BATCH}", draw(MANY), options,
-            again=True,
+            again=5, others=3,
         )  # fmt: skip
     yield from exact_probes(operation, dtype, draw.rng, [BATCH, MANY], small)
     yield from labels(draw)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import numpy as np
 
 from einbench.check.hostile import hostile, mixed, nonfinite
-from einbench.check.probe import Draw, Probe
+from einbench.check.probe import Draw, Inputs, Probe
 
 #: one, few, odd, prime, at and beside powers of two: vectors, tiles and blocks end there
 EDGES = (1, 2, 3, 5, 8, 9, 13, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 101, 127, 128, 129)
@@ -35,26 +36,12 @@ def along_axis(rng: np.random.Generator) -> list[int]:
     return sorted({*_WIDE, *rng.integers(2, 130, 4).tolist(), *rng.integers(130, 400, 3).tolist()})
 
 
-def _few(draw: Draw) -> dict[str, int]:
-    """Of every axis but the leading one: one to a few."""
-    return {axis: int(draw.rng.integers(1, _FEW + 1)) for axis in draw.operation.sizes}
-
-
-def _tens(draw: Draw) -> dict[str, int]:
-    return {axis: int(draw.rng.integers(9, 41)) for axis in draw.operation.sizes}
-
-
 def many_sizes(draw: Draw) -> Iterator[Probe]:
-    """Harmless draws along every axis, then hostile ones at sizes that are drawn."""
-    op, rng = draw.operation, draw.rng
-    if op.leading is not None:
+    """Along every axis, then hostile values at sizes that are drawn."""
+    rng = draw.rng
+    if draw.operation.leading is not None:
         yield from _many_rows(draw)
-    for axis in op.sizes:
-        for size in along_axis(rng):
-            sizes = {**_few(draw), axis: size}
-            wrong = f"wrong for {size} {axis}"
-            inputs = draw(int(rng.integers(1, 10)), **sizes)
-            yield Probe(f"{axis} {size}", wrong, inputs, draw.options, sweep=True)
+    yield from _along_axes(draw)
     middle = int(rng.integers(40, 200))
     if draw.by_rows:
         for rows, sizes in ((middle, _tens(draw)), (int(rng.integers(1_000, 5_000)), _few(draw)),
@@ -63,24 +50,70 @@ def many_sizes(draw: Draw) -> Iterator[Probe]:
         return
     yield from hostile(draw, middle, sweep=True, **_tens(draw))
     yield from nonfinite(draw, middle, sweep=True, **_tens(draw))
-    if op.leading is not None:
-        rows = int(rng.integers(*_TALL))
-        wrong = f"right for few rows, wrong for {rows:,}"
-        yield Probe(f"batch {rows}", wrong, draw(rows, **_few(draw)), draw.options, sweep=True)
+    if draw.operation.leading is not None:
+        yield _plain(draw, int(rng.integers(*_TALL)), "right for few rows, wrong for {batch:,}")
 
 
 def _many_rows(draw: Draw) -> Iterator[Probe]:
-    counts, sizes = along_rows(draw.rng), _few(draw)
+    counts = along_rows(draw.rng)
+    wrong = "right for other numbers of rows, wrong for {batch:,}"
+    if not draw.by_rows:
+        for rows in counts:
+            yield _plain(draw, rows, wrong)
+        return
     op = draw.operation
-    whole = Probe("", "", draw(max(counts), **sizes), draw.options)
+    whole = Probe("", "", draw(max(counts), **_few(draw)), draw.options)
     for rows in counts:
-        wrong = f"right for other numbers of rows, wrong for {rows:,}"
-        if not draw.by_rows:
-            yield Probe(f"batch {rows}", wrong, draw(rows, **sizes), draw.options, sweep=True)
-            continue
-        inputs = {
-            name: np.take(array, range(rows), op.inputs[name].names.index(op.leading))
-            if op.leading in op.inputs[name].names else array
-            for name, array in whole.inputs.items()
-        }  # fmt: skip
-        yield Probe(f"batch {rows}", wrong, inputs, draw.options, sweep=True, whole=whole)
+        inputs = _first_rows(draw, whole.inputs, rows)
+        exposes = wrong.format(batch=rows)
+        yield Probe(
+            f"{op.leading} {rows}", exposes, inputs, draw.options, sweep=True, whole=whole
+        )  # fmt: skip
+
+
+def _first_rows(draw: Draw, inputs: Inputs, rows: int) -> Inputs:
+    op = draw.operation
+    return {
+        name: np.take(array, range(rows), op.inputs[name].names.index(op.leading))
+        if op.leading in op.inputs[name].names
+        else array
+        for name, array in inputs.items()
+    }
+
+
+def _along_axes(draw: Draw) -> Iterator[Probe]:
+    """Two axes at once, one ascending while the other descends: few numbers at any size."""
+    axes = list(draw.operation.sizes)
+    for one, other in zip_longest(axes[::2], axes[1::2]):
+        ascending = along_axis(draw.rng)
+        descending = along_axis(draw.rng)[::-1]
+        for number, size in enumerate(ascending):
+            sizes = {one: size}
+            if other is not None:
+                sizes[other] = descending[min(number, len(descending) - 1)]
+            said = " and ".join(f"{n} {axis}" for axis, n in sizes.items())
+            rows = int(draw.rng.integers(1, 10))
+            yield _plain(draw, rows, f"wrong for {said}", **sizes)
+
+
+def _plain(draw: Draw, batch: int, wrong: str, **sizes: int) -> Probe:
+    """Whole numbers where their sums are exact, else harmless ones."""
+    op = draw.operation
+    chosen = {**_few(draw), **sizes}
+    name = ", ".join(f"{axis} {n}" for axis, n in {"rows": batch, **chosen}.items())
+    exact = draw.exact(batch, **chosen)
+    # under options that make the sums exact, and now and then under the others
+    if exact is not None and (batch > _MANY[-1] or not op.exact_options or batch % 3):
+        options = op.choose_options(op.exact_options)
+        return Probe(name, wrong.format(batch=batch), exact, options, "exact", sweep=True)
+    inputs = draw(batch, **chosen)
+    return Probe(name, wrong.format(batch=batch), inputs, draw.options, sweep=True)
+
+
+def _few(draw: Draw) -> dict[str, int]:
+    """Of every axis but the leading one: one to a few."""
+    return {axis: int(draw.rng.integers(1, _FEW + 1)) for axis in draw.operation.sizes}
+
+
+def _tens(draw: Draw) -> dict[str, int]:
+    return {axis: int(draw.rng.integers(9, 41)) for axis in draw.operation.sizes}

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from einbench.check.contract import bits
 from einbench.check.truth import as_tuple
 from einbench.operation import Operation
+from einbench.problem import Problem
 from einbench.units import one_line
 
 Array = npt.NDArray[Any]
@@ -42,7 +43,8 @@ def _in_another_thread(call: Call) -> Any:
 
     def run() -> None:
         try:
-            found.append((call(), ""))
+            with np.errstate(all="ignore"):
+                found.append((call(), ""))
         except (Exception, SystemExit) as raised:
             found.append((None, one_line(raised)))
 
@@ -55,29 +57,33 @@ def _in_another_thread(call: Call) -> Any:
     return result
 
 
-def other_numbers(arrays: Mapping[str, Array]) -> list[Callable[[], None]]:
-    """Changes in place, one after another: whole arrays, then single entries of the first.
+def other_numbers(problem: Problem, times: int) -> list[Callable[[], None]]:
+    """Changes in place, one after another, the same for every kernel: all numbers, then a few.
 
-    Each leaves numbers that the operation takes: rows change places and floating numbers become
-    smaller.
+    Each leaves numbers that the operation takes. A kernel that knows arrays by their first, last
+    or some entries does not see that two others have changed places.
     """
-    floating = [array for array in arrays.values() if array.dtype.kind == "f" and array.size]
+    arrays = problem.arrays
+    fresh = problem.draw(5).arrays
+    floating = [a for a in arrays.values() if a.dtype.kind == "f" and a.ndim and a.shape[-1] > 1]
 
     def whole() -> None:
-        for array in arrays.values():
-            if array.ndim:
-                array[...] = array[::-1].copy()
-            if array.dtype.kind == "f":
-                array *= array.dtype.type(0.75)
+        for name, array in arrays.items():
+            array[...] = fresh[name]
 
-    def entry(array: Array, where: float) -> Callable[[], None]:
-        def change() -> None:
-            place = np.unravel_index(int(where * (array.size - 1)), array.shape)
-            array[place] *= array.dtype.type(0.5)
+    def exchanged() -> None:
+        for array in floating:
+            row = array[tuple(n // 3 for n in array.shape[:-1])] if len(array) else array
+            if row.size:
+                row[..., [0, -1]] = row[..., [-1, 0]]
 
-        return change
+    def inner() -> None:
+        for array in floating:
+            if array.size and array.shape[-1] > 3:
+                row = array[tuple(n // 2 for n in array.shape[:-1])]
+                row[[1, -2]] = row[[-2, 1]]
 
-    return [whole, *(entry(array, where) for array in floating for where in (1.0, 0.4))]
+    return [whole, exchanged, inner][:times]
 
 
 @contextmanager

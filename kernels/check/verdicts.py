@@ -49,7 +49,7 @@ def check_sized(
                 Probe(
                     f"random, batch {affordable}",
                     f"right on small draws, wrong at batch {affordable}",
-                    drawn, op.choose_options({}), again=True,
+                    drawn, op.choose_options({}), again=4, others=1,
                 ),
                 *probes.exact_probes(op, dtype, rng, [affordable], asked),
             ]  # fmt: skip
