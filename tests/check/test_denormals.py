@@ -1,4 +1,4 @@
-"""A process whose libraries flush denormals to zero: right kernels stay right there, and it says so."""
+"""Where a process has denormals flushed to zero, right kernels stay right, and it is said."""
 
 from __future__ import annotations
 
