@@ -41,18 +41,18 @@ def changes(draw: Draw) -> Iterator[tuple[Hostile, tuple[str, ...]]]:
     yield small, (next(iter(floating)),)
 
 
-def hostile(draw: Draw, batch: int, *, sweep: bool = False, **sizes: int) -> Iterator[Probe]:
+def hostile(draw: Draw, batch: int, *, series: str = "", **sizes: int) -> Iterator[Probe]:
     """Every change alone, of all of a draw."""
-    at = f", {batch} rows" if sweep else ""
+    at = f", {batch} rows" if series else ""
     for change, names in changes(draw):
         inputs = draw(batch, **sizes)
         for name in names:
             inputs[name] = np.asarray(change.change(draw.rng, inputs[name]), draw.dtype)
         exposes = f"{change.exposes}{at}"
         # zeros in the result as well: of memory that is given none may stay as it was
-        again = 1 if change is ZEROS and not sweep else 0
+        again = 1 if change is ZEROS and not series else 0
         yield Probe(
-            change.name, exposes, inputs, draw.options, change.judged, again=again, sweep=sweep
+            change.name, exposes, inputs, draw.options, change.judged, again=again, series=series
         )
 
 
@@ -78,14 +78,14 @@ def mixed(draw: Draw, batch: int, **sizes: int) -> Probe:
             array[(row, *(int(rng.integers(n)) for n in array.shape[1:]))] = value
     return Probe(
         f"hostile rows among {batch}", f"wrong on hostile rows among {batch:,}", inputs,
-        draw.options, judged="mixed", sweep=True,
+        draw.options, judged="mixed", series="values",
     )  # fmt: skip
 
 
-def nonfinite(draw: Draw, batch: int, *, sweep: bool = False, **sizes: int) -> Iterator[Probe]:
+def nonfinite(draw: Draw, batch: int, *, series: str = "", **sizes: int) -> Iterator[Probe]:
     """Each value alone, first in a row, and in every row of each input that must carry it."""
     operation, rng = draw.operation, draw.rng
-    at = f", {batch} rows" if sweep else ""
+    at = f", {batch} rows" if series else ""
     for name, each in operation.inputs.items():
         in_rows = operation.leading in each.names
         for value in () if each.integer else (*each.nonfinite, -0.0):
@@ -94,7 +94,7 @@ def nonfinite(draw: Draw, batch: int, *, sweep: bool = False, **sizes: int) -> I
             def placed(where: str, place: Callable[[Inputs], None], wrong: str = wrong) -> Probe:
                 inputs = draw(batch, **sizes)
                 place(inputs)
-                return Probe(where, wrong, inputs, draw.options, judged="nonfinite", sweep=sweep)
+                return Probe(where, wrong, inputs, draw.options, judged="nonfinite", series=series)
 
             def anywhere(inputs: Inputs, name: str = name, value: float = value) -> None:
                 array = inputs[name]
@@ -108,11 +108,11 @@ def nonfinite(draw: Draw, batch: int, *, sweep: bool = False, **sizes: int) -> I
             def everywhere(inputs: Inputs, name: str = name, value: float = value) -> None:
                 _in_every_row(operation, inputs, name, value)
 
-            if not sweep:
+            if not series:
                 yield placed(f"{value} in {name}", anywhere)
             if in_rows:
                 yield placed(f"{value} in every row of {name}", everywhere)
-                if not sweep:
+                if not series:
                     yield placed(f"{value} first in a row of {name}", first)
 
 

@@ -16,6 +16,7 @@ from einbench.check import contract
 from einbench.check.diagnosis import describe
 from einbench.check.error import error
 from einbench.check.layouts import as_layout
+from einbench.check.patience import Patience
 from einbench.check.probe import Probe
 from einbench.check.state import other_numbers, restored, surroundings
 from einbench.check.truth import (
@@ -35,8 +36,6 @@ from einbench.units import one_line
 
 Array = npt.NDArray[Any]
 
-#: seconds that a kernel's calls at many sizes may take: interpreted loops are asked at fewer
-SWEEP_S = 0.06
 #: a kernel whose call takes longer is called again once, where others are several times
 _SLOW_CALL_S = 0.01
 
@@ -158,14 +157,12 @@ def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
         why = f"unavailable: {kernel.reason}"
         return Verdict(kernel, False, np.nan, np.nan, why, dtype=dtype)
     closest = Verdict(kernel, True, 0.0, 0.0, "", dtype=dtype)
-    swept_s = 0.0
+    patience = Patience()
     for probe in posed:
-        if probe.probe.sweep and swept_s > SWEEP_S:
+        if not patience.allows(probe.probe):
             continue
-        start_s = time.perf_counter()
-        verdict = _verdict(kernel, probe)
-        if probe.probe.sweep:
-            swept_s += time.perf_counter() - start_s
+        with patience.spent(probe.probe):
+            verdict = _verdict(kernel, probe)
         if not verdict.passed:
             return verdict
         if closeness(verdict) > closeness(closest) or closest.limit == 0:
@@ -210,10 +207,13 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
 
     took_s = [0.0]
 
+    def plain() -> Any:
+        return kernel.function(*problem.given, **problem.options)
+
     def call() -> Any:
         start_s = time.perf_counter()
         with np.errstate(all="ignore"):
-            result = kernel.function(*problem.given, **problem.options)
+            result = plain()
         took_s.append(time.perf_counter() - start_s)
         return result
 
@@ -245,7 +245,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     try:
         reason = (
             contract.repeats(op, call, outputs, arrays, posed.probe.again, slow)
-            or ("" if slow() else surroundings(op, call, outputs))
+            or ("" if slow() else surroundings(op, plain, outputs))
             or _into(kernel, posed, outputs, memory)
             or contract.changed(arrays, before)
             or _on_other_numbers(kernel, posed, call, memory, 1 if slow() else posed.probe.others)

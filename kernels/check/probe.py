@@ -36,8 +36,8 @@ class Probe:
     again: int = 0
     #: and then how often on other numbers in the same arrays
     others: int = 0
-    #: one of many sizes: kernels that have taken long for such are not asked any more
-    sweep: bool = False
+    #: of which series of many sizes it is one: a kernel that has taken long is not asked the rest
+    series: str = ""
     #: the larger draw that these are the first rows of, each of which gives its own row
     whole: Probe | None = None
 

@@ -18,8 +18,9 @@ _WIDE = (*EDGES, 191, 255, 256, 257)
 _MANY = (191, 192, 193, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025)
 #: rows in succession, so that every remainder of a division by up to so many is there
 _RUN = 64
-#: the other axes while one is varied
+#: the other axes while one is varied, and from how many rows on there are fewer
 _FEW = 6
+_LONG = 160
 #: as many rows as MNIST has, about
 _TALL = (20_001, 70_000)
 
@@ -44,14 +45,16 @@ def many_sizes(draw: Draw) -> Iterator[Probe]:
     yield from _along_axes(draw)
     middle = int(rng.integers(40, 200))
     if draw.by_rows:
-        for rows, sizes in ((middle, _tens(draw)), (int(rng.integers(1_000, 5_000)), _few(draw)),
-                            (int(rng.integers(*_TALL)), _few(draw))):  # fmt: skip
+        for rows, sizes in ((middle, _tens(draw)), (int(rng.integers(1_000, 5_000)), _few(draw, _LONG)),
+                            (int(rng.integers(*_TALL)), _few(draw, _LONG))):  # fmt: skip
             yield mixed(draw, rows, **sizes)
         return
-    yield from hostile(draw, middle, sweep=True, **_tens(draw))
-    yield from nonfinite(draw, middle, sweep=True, **_tens(draw))
+    yield from hostile(draw, middle, series="values", **_tens(draw))
+    yield from nonfinite(draw, middle, series="values", **_tens(draw))
     if draw.operation.leading is not None:
-        yield _plain(draw, int(rng.integers(*_TALL)), "right for few rows, wrong for {batch:,}")
+        yield _plain(
+            draw, int(rng.integers(*_TALL)), "right for few rows, wrong for {batch:,}", "rows"
+        )
 
 
 def _many_rows(draw: Draw) -> Iterator[Probe]:
@@ -59,15 +62,15 @@ def _many_rows(draw: Draw) -> Iterator[Probe]:
     wrong = "right for other numbers of rows, wrong for {batch:,}"
     if not draw.by_rows:
         for rows in counts:
-            yield _plain(draw, rows, wrong)
+            yield _plain(draw, rows, wrong, "rows")
         return
     op = draw.operation
-    whole = Probe("", "", draw(max(counts), **_few(draw)), draw.options)
+    whole = Probe("", "", draw(max(counts), **_few(draw, max(counts))), draw.options)
     for rows in counts:
         inputs = _first_rows(draw, whole.inputs, rows)
         exposes = wrong.format(batch=rows)
         yield Probe(
-            f"{op.leading} {rows}", exposes, inputs, draw.options, sweep=True, whole=whole
+            f"{op.leading} {rows}", exposes, inputs, draw.options, series="rows", whole=whole
         )  # fmt: skip
 
 
@@ -93,26 +96,27 @@ def _along_axes(draw: Draw) -> Iterator[Probe]:
                 sizes[other] = descending[min(number, len(descending) - 1)]
             said = " and ".join(f"{n} {axis}" for axis, n in sizes.items())
             rows = int(draw.rng.integers(1, 10))
-            yield _plain(draw, rows, f"wrong for {said}", **sizes)
+            yield _plain(draw, rows, f"wrong for {said}", "axes", **sizes)
 
 
-def _plain(draw: Draw, batch: int, wrong: str, **sizes: int) -> Probe:
+def _plain(draw: Draw, batch: int, wrong: str, series: str, **sizes: int) -> Probe:
     """Whole numbers where their sums are exact, else harmless ones."""
     op = draw.operation
-    chosen = {**_few(draw), **sizes}
+    chosen = {**_few(draw, batch), **sizes}
     name = ", ".join(f"{axis} {n}" for axis, n in {"rows": batch, **chosen}.items())
     exact = draw.exact(batch, **chosen)
     # under options that make the sums exact, and now and then under the others
     if exact is not None and (batch > _MANY[-1] or not op.exact_options or batch % 3):
         options = op.choose_options(op.exact_options)
-        return Probe(name, wrong.format(batch=batch), exact, options, "exact", sweep=True)
+        return Probe(name, wrong.format(batch=batch), exact, options, "exact", series=series)
     inputs = draw(batch, **chosen)
-    return Probe(name, wrong.format(batch=batch), inputs, draw.options, sweep=True)
+    return Probe(name, wrong.format(batch=batch), inputs, draw.options, series=series)
 
 
-def _few(draw: Draw) -> dict[str, int]:
-    """Of every axis but the leading one: one to a few."""
-    return {axis: int(draw.rng.integers(1, _FEW + 1)) for axis in draw.operation.sizes}
+def _few(draw: Draw, batch: int) -> dict[str, int]:
+    """Of every axis but the leading one: one to a few, so that loops can be asked long ones."""
+    most = _FEW if batch < _LONG else 3
+    return {axis: int(draw.rng.integers(1, most + 1)) for axis in draw.operation.sizes}
 
 
 def _tens(draw: Draw) -> dict[str, int]:

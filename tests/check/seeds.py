@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,8 @@ import numpy as np
 import einbench
 from einbench.check import probes
 from einbench.check.error import error
-from einbench.check.judging import SWEEP_S, Posed, judge, pose
+from einbench.check.judging import Posed, judge, pose
+from einbench.check.patience import Patience
 from einbench.check.truth import as_tuple
 from einbench.kernel import Kernel
 from einbench.operation import Operation
@@ -52,15 +52,13 @@ def worst_of(seeds: range, every: int) -> tuple[Worst, list[str]]:
             able = [kernel for kernel in op if kernel.available]
             for dtype in map(np.dtype, DTYPES):
                 found: Worst = {}
-                swept_s = dict.fromkeys(able, 0.0)
+                patience = {kernel: Patience() for kernel in able}
                 for posed in posed_numbers(op, dtype, seed, many, sweep=every == 1):
                     for kernel in able:
-                        if posed.probe.sweep and swept_s[kernel] > SWEEP_S:
+                        if not patience[kernel].allows(posed.probe):
                             continue  # as in the check: loops are asked at fewer sizes
-                        start_s = time.perf_counter()
-                        right = ask(kernel, posed, found)
-                        if posed.probe.sweep:
-                            swept_s[kernel] += time.perf_counter() - start_s
+                        with patience[kernel].spent(posed.probe):
+                            right = ask(kernel, posed, found)
                         if not right:
                             reason = judge(kernel, [posed]).reason
                             rejected.append(f"{kernel} {dtype} seed {seed}: {reason}")
@@ -75,10 +73,10 @@ def posed_numbers(
     """The probes of a seed that are answered with numbers."""
     wholes: dict[int, Posed] = {}
     for probe in probes.probes(op, dtype, seed):
-        if probe.sweep and not sweep:
+        if probe.series and not sweep:
             continue
         rows = len(next(iter(probe.inputs.values())))  # the batch, where there is one
-        if probe.judged != "refuse" and (many or rows < probes.MANY or probe.sweep):
+        if probe.judged != "refuse" and (many or rows < probes.MANY or probe.series):
             yield pose(op, probe, dtype, wholes)
 
 

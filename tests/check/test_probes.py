@@ -188,7 +188,7 @@ def test_names_say_what_is_exposed_except_for_the_harmless_draw(op):
     assert [p.name for p in found if not p.exposes] == ["random"]
     repeated = [name for name, n in Counter(p.name for p in found).items() if n > 1]
     assert not {name for name in repeated if not name.startswith(("batch 0", "batch 1"))} - {
-        p.name for p in found if p.sweep
+        p.name for p in found if p.series
     }
 
 
