@@ -16,8 +16,8 @@ _NAMES = (
 )  # fmt: skip
 #: rows of larger draws: where kernels copy what they are given in pieces
 _ROWS = (30, 90)
-#: draws of which each input has a layout of its own
-_ASSORTED = 6
+#: draws of which each input has a layout that is drawn
+_ASSORTED = 5
 
 
 def arranged(draw: Draw) -> Iterator[Probe]:
@@ -26,9 +26,15 @@ def arranged(draw: Draw) -> Iterator[Probe]:
         yield _laid(draw, BATCH, layout, f"{which} inputs", f"wrong on {which} inputs only")
     for layout in MORE_LAYOUTS:
         yield _laid(draw, BATCH, layout, layout, f"wrong where inputs are laid out: {layout}")
+    if len(draw.operation.inputs) == 1:
+        return
     names = [*LAYOUTS, *MORE_LAYOUTS]
-    for number in range(_ASSORTED if len(draw.operation.inputs) > 1 else 0):
-        chosen = {n: names[int(draw.rng.integers(len(names)))] for n in draw.operation.inputs}
+    inputs = list(draw.operation.inputs)
+    apart = [{n: "F" if n == one else "C" for n in inputs} for one in inputs]
+    apart += [
+        {n: names[int(draw.rng.integers(len(names)))] for n in inputs} for _ in range(_ASSORTED)
+    ]
+    for number, chosen in enumerate(apart):
         said = ", ".join(f"{name}: {layout}" for name, layout in chosen.items())
         yield Probe(
             f"assorted layouts {number}", f"wrong where inputs are laid out apart ({said})",

@@ -76,6 +76,16 @@ def changed(inputs: Mapping[str, Array], before: Mapping[str, bytes]) -> str:
     return ""
 
 
+def locked(inputs: Mapping[str, Array], before: Mapping[str, bool]) -> str:
+    """Inputs stay writeable or read-only, as they were."""
+    for name, array in inputs.items():
+        if array.flags.writeable != before[name]:
+            made = "read-only" if before[name] else "writeable"
+            array.flags.writeable = before[name]
+            return f"makes its input {name} {made}"
+    return ""
+
+
 def repeats(
     operation: Operation,
     call: Callable[[], Any],
@@ -128,6 +138,7 @@ def into(
         (None, " the second time"),
         (0, " with zeros"),
         (1, " with ones"),
+        (-1, " with numbers below zero"),
     ):
         if held is not None:
             for output in given:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -38,22 +39,29 @@ def changes(draw: Draw) -> Iterator[tuple[Hostile, tuple[str, ...]]]:
         return
     tiny = 300 * float(np.finfo(draw.dtype).smallest_subnormal)
     small = Hostile("denormals", "wrong on denormal inputs", lambda rng, x: x * tiny, "tied")
-    yield small, (next(iter(floating)),)
+    for name in floating:
+        yield small, (name,)
 
 
 def hostile(draw: Draw, batch: int, *, series: str = "", **sizes: int) -> Iterator[Probe]:
     """Every change alone, of all of a draw."""
-    at = f", {batch} rows" if series else ""
     for change, names in changes(draw):
-        inputs = draw(batch, **sizes)
-        for name in names:
-            inputs[name] = np.asarray(change.change(draw.rng, inputs[name]), draw.dtype)
-        exposes = f"{change.exposes}{at}"
-        # zeros in the result as well: of memory that is given none may stay as it was
-        again = 1 if change is ZEROS and not series else 0
-        yield Probe(
-            change.name, exposes, inputs, draw.options, change.judged, again=again, series=series
-        )
+        yield changed(draw, change, names, batch, series, **sizes)
+
+
+def changed(
+    draw: Draw, change: Hostile, names: tuple[str, ...], batch: int, series: str, **sizes: int
+) -> Probe:
+    """One change, of these inputs."""
+    inputs = draw(batch, **sizes)
+    for name in names:
+        inputs[name] = np.asarray(change.change(draw.rng, inputs[name]), draw.dtype)
+    exposes = f"{change.exposes}, {batch} rows" if series else change.exposes
+    # of one class every probability is one: their sums round as those of equal values do
+    judged = "tied" if 1 in sizes.values() else change.judged
+    # zeros in the result as well: of memory that is given none may stay as it was
+    again = 1 if change is ZEROS and not series else 0
+    return Probe(change.name, exposes, inputs, draw.options, judged, again=again, series=series)
 
 
 def mixed(draw: Draw, batch: int, **sizes: int) -> Probe:
@@ -87,7 +95,11 @@ def nonfinite(draw: Draw, batch: int, *, series: str = "", **sizes: int) -> Iter
     operation, rng = draw.operation, draw.rng
     at = f", {batch} rows" if series else ""
     for name, each in operation.inputs.items():
-        in_rows = operation.leading in each.names
+        in_rows = each.names[:1] == (operation.leading,)
+        beside = [
+            n for n, e in operation.inputs.items()
+            if n > name and e.names == each.names and not e.integer
+        ]  # fmt: skip
         for value in () if each.integer else (*each.nonfinite, -0.0):
             wrong = f"{value} in {name} does not come out where the mathematics puts it{at}"
 
@@ -105,6 +117,13 @@ def nonfinite(draw: Draw, batch: int, *, series: str = "", **sizes: int) -> Iter
                 array = inputs[name]
                 array[(-1, *(0,) * (array.ndim - 1)) if array.ndim else ()] = value
 
+            def alone(inputs: Inputs, name: str = name, value: float = value) -> None:
+                inputs[name][-1] = value
+
+            def both(other: str, inputs: Inputs, name: str = name, value: float = value) -> None:
+                place = tuple(int(rng.integers(n)) for n in inputs[name].shape)
+                inputs[name][place] = inputs[other][place] = value
+
             def everywhere(inputs: Inputs, name: str = name, value: float = value) -> None:
                 _in_every_row(operation, inputs, name, value)
 
@@ -114,6 +133,9 @@ def nonfinite(draw: Draw, batch: int, *, series: str = "", **sizes: int) -> Iter
                 yield placed(f"{value} in every row of {name}", everywhere)
                 if not series:
                     yield placed(f"{value} first in a row of {name}", first)
+                    yield placed(f"{value} in all of a row of {name}", alone)
+                    for other in beside:
+                        yield placed(f"{value} in {name} and {other}", partial(both, other))
 
 
 def _in_every_row(operation: Operation, inputs: Inputs, name: str, value: float) -> None:

@@ -36,11 +36,15 @@ def labels(draw: Draw) -> Iterator[Probe]:
                 f"wrong for {classes} {each.kind.below}, {name} as {integer}", inputs, options,
             )  # fmt: skip
         count = operation.all_sizes(BATCH, draw.small)[each.kind.below]
-        for outside, where in ((-1, 0), (count, -1), (255, 3)):
+        for outside, where, integer in (
+            (-1, 0, "int64"), (count, -1, "int64"), (255, 3, "int64"), (-1, 2, "int8"),
+            (count, 1, "uint8"),
+        ):  # fmt: skip
             inputs = draw(BATCH)
             inputs[name].flat[where % inputs[name].size] = outside
+            inputs[name] = inputs[name].astype(integer)
             yield Probe(
-                f"label {outside}",
+                f"label {outside} as {integer}",
                 f"label {outside} of {count} {each.kind.below} is not refused",
                 inputs, options, judged="refuse",
             )  # fmt: skip

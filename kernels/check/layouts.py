@@ -26,9 +26,8 @@ def _reversed(array: Array) -> Array:
 
 def _readonly(array: Array) -> Array:
     """C order, and nobody may write to it: a memory-mapped file, say."""
-    frozen = np.array(array, order="C")
-    frozen.flags.writeable = False
-    return frozen
+    # of bytes, which no flag makes writeable
+    return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
 
 
 def _in_order(array: Array) -> Array:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import zip_longest
 
 import numpy as np
 
-from einbench.check.hostile import hostile, mixed, nonfinite
+from einbench.check.hostile import changed, changes, hostile, mixed, nonfinite
 from einbench.check.probe import Draw, Inputs, Probe
 
-#: one, few, odd, prime, at and beside powers of two: vectors, tiles and blocks end there
-EDGES = (1, 2, 3, 5, 8, 9, 13, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 101, 127, 128, 129)
+#: one, few, odd, prime, round, at and beside powers of two: vectors, tiles and blocks end there
+EDGES = (
+    *range(1, 11), 12, 13, 15, 16, 17, 20, 24, 31, 32, 33, 47, 48, 50, 63, 64, 65, 96, 100, 101,
+    127, 128, 129,
+)  # fmt: skip
 #: of other axes, and beyond what a byte counts
-_WIDE = (*EDGES, 191, 255, 256, 257)
+_WIDE = (*EDGES, 191, 200, 255, 256, 257)
 #: of rows: where kernels begin to share them between threads, or to repack what they multiply with
-_MANY = (191, 192, 193, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025)
-#: rows in succession, so that every remainder of a division by up to so many is there
+_MANY = (191, 192, 193, 200, 255, 256, 257, 500, 511, 512, 513, 1000, 1023, 1024, 1025)
+#: sizes in succession, so that every remainder of a division by up to so many is there
 _RUN = 64
 #: the other axes while one is varied, and from how many rows on there are fewer
 _FEW = 6
@@ -34,27 +38,30 @@ def along_rows(rng: np.random.Generator) -> list[int]:
 
 def along_axis(rng: np.random.Generator) -> list[int]:
     """Sizes of any other axis in ascending order."""
-    return sorted({*_WIDE, *rng.integers(2, 130, 4).tolist(), *rng.integers(130, 400, 3).tolist()})
+    first = int(rng.integers(66, 260))
+    drawn = rng.integers(130, 400, 4).tolist()
+    return sorted({*_WIDE, *range(first, first + _RUN), *drawn})
 
 
 def many_sizes(draw: Draw) -> Iterator[Probe]:
-    """Along every axis, then hostile values at sizes that are drawn."""
+    """Along every axis, and as many rows as are timed, harmless values and hostile ones."""
     rng = draw.rng
     if draw.operation.leading is not None:
         yield from _many_rows(draw)
     yield from _along_axes(draw)
+    for size in (16, 33, 64, int(rng.integers(18, 60))):
+        alike = dict.fromkeys(draw.operation.sizes, size)
+        yield _asked(draw, size, "wrong where all axes are {batch}", "axes", **alike)
     middle = int(rng.integers(40, 200))
     if draw.by_rows:
-        for rows, sizes in ((middle, _tens(draw)), (int(rng.integers(1_000, 5_000)), _few(draw, _LONG)),
-                            (int(rng.integers(*_TALL)), _few(draw, _LONG))):  # fmt: skip
-            yield mixed(draw, rows, **sizes)
+        yield mixed(draw, middle, **_tens(draw))
+        yield mixed(draw, int(rng.integers(*_TALL)), **_few(draw, _LONG))
         return
     yield from hostile(draw, middle, series="values", **_tens(draw))
     yield from nonfinite(draw, middle, series="values", **_tens(draw))
     if draw.operation.leading is not None:
-        yield _plain(
-            draw, int(rng.integers(*_TALL)), "right for few rows, wrong for {batch:,}", "rows"
-        )
+        tall = int(rng.integers(*_TALL))
+        yield _plain(draw, tall, "right for few rows, wrong for {batch:,}", "rows")
 
 
 def _many_rows(draw: Draw) -> Iterator[Probe]:
@@ -62,10 +69,10 @@ def _many_rows(draw: Draw) -> Iterator[Probe]:
     wrong = "right for other numbers of rows, wrong for {batch:,}"
     if not draw.by_rows:
         for rows in counts:
-            yield _plain(draw, rows, wrong, "rows")
+            yield _asked(draw, rows, wrong, "rows")
         return
     op = draw.operation
-    whole = Probe("", "", draw(max(counts), **_few(draw, max(counts))), draw.options)
+    whole = mixed(draw, max(counts), **_few(draw, max(counts)))
     for rows in counts:
         inputs = _first_rows(draw, whole.inputs, rows)
         exposes = wrong.format(batch=rows)
@@ -95,8 +102,21 @@ def _along_axes(draw: Draw) -> Iterator[Probe]:
             if other is not None:
                 sizes[other] = descending[min(number, len(descending) - 1)]
             said = " and ".join(f"{n} {axis}" for axis, n in sizes.items())
-            rows = int(draw.rng.integers(1, 10))
-            yield _plain(draw, rows, f"wrong for {said}", "axes", **sizes)
+            rows = int(draw.rng.integers(1, 20))
+            yield _asked(draw, rows, f"wrong for {said}", "axes", **sizes)
+
+
+def _asked(draw: Draw, batch: int, wrong: str, series: str, **sizes: int) -> Probe:
+    """Harmless values or hostile ones, as it is drawn."""
+    if draw.rng.integers(2):
+        return _plain(draw, batch, wrong, series, **sizes)
+    chosen = {**_few(draw, batch), **sizes}
+    if draw.by_rows:
+        return replace(mixed(draw, batch, **chosen), exposes=wrong.format(batch=batch),
+                       series=series)  # fmt: skip
+    kinds = list(changes(draw))
+    change, names = kinds[int(draw.rng.integers(len(kinds)))]
+    return changed(draw, change, names, batch, series, **chosen)
 
 
 def _plain(draw: Draw, batch: int, wrong: str, series: str, **sizes: int) -> Probe:
@@ -110,7 +130,8 @@ def _plain(draw: Draw, batch: int, wrong: str, series: str, **sizes: int) -> Pro
         options = op.choose_options(op.exact_options)
         return Probe(name, wrong.format(batch=batch), exact, options, "exact", series=series)
     inputs = draw(batch, **chosen)
-    return Probe(name, wrong.format(batch=batch), inputs, draw.options, series=series)
+    judged = "tied" if 1 in chosen.values() else "continuous"
+    return Probe(name, wrong.format(batch=batch), inputs, draw.options, judged, series=series)
 
 
 def _few(draw: Draw, batch: int) -> dict[str, int]:

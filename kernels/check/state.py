@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -31,11 +32,25 @@ def surroundings(operation: Operation, call: Call, first: Sequence[Array]) -> st
 
     if name := differs(_in_another_thread(call)):
         return f"gives another {name} in another thread"
+    following = _next_of_numpy()
     with warnings.catch_warnings(), np.errstate(all="warn"):
         warnings.simplefilter("ignore")
+        state, filters = np.geterr(), list(warnings.filters)
         if name := differs(call()):
             return f"gives another {name} where NumPy's error state is another (np.errstate)"
+        if np.geterr() != state:
+            return "changes NumPy's error state (np.seterr)"
+        if list(warnings.filters) != filters:
+            return "changes which warnings are shown (warnings.filters)"
+    if _next_of_numpy() != following:
+        return "changes which numbers np.random draws next"
     return ""
+
+
+def _next_of_numpy() -> bytes:
+    """What np.random draws next, whose state is everybody's."""
+    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - a kernel may use it
+    return bytes(state["state"]["key"].tobytes()) + bytes([state["state"]["pos"] % 256])
 
 
 def _in_another_thread(call: Call) -> Any:
@@ -60,32 +75,29 @@ def _in_another_thread(call: Call) -> Any:
 def other_numbers(problem: Problem, times: int) -> list[Callable[[], None]]:
     """Changes in place, one after another, the same for every kernel: all numbers, then a few.
 
-    Each leaves numbers that the operation takes. A kernel that knows arrays by their first, last
-    or some entries, or their sums, does not see that two others have changed places.
+    Each leaves numbers that the operation takes. A kernel that knows arrays by their ids, by some
+    of their entries or by their sums does not see that two others of one have changed places.
     """
     arrays = problem.arrays
     fresh = problem.draw(5).arrays
-    floating = [
-        a for a in arrays.values() if a.dtype.kind == "f" and a.size and a.ndim and a.shape[-1] > 1
-    ]
+    rng = np.random.default_rng(zlib.crc32(b"".join(map(bits, arrays.values()))))
 
     def whole() -> None:
         for name, array in arrays.items():
             array[...] = fresh[name]
 
-    def exchange(array: Array, part: int, one: int, other: int) -> None:
-        row = array[tuple(n // part for n in array.shape[:-1])]
-        row[[one, other]] = row[[other, one]]
+    def exchanged(array: Array) -> Callable[[], None]:
+        row = array[tuple(int(rng.integers(n)) for n in array.shape[:-1])]
+        one, other = rng.choice(len(row), 2, replace=False)
 
-    def ends() -> None:
-        for array in floating:
-            exchange(array, 3, 0, -1)
+        def exchange() -> None:
+            row[[one, other]] = row[[other, one]]
 
-    def inner(array: Array) -> Callable[[], None]:
-        middle = array.shape[-1] // 2
-        return lambda: exchange(array, 2, middle, middle - 1)
+        return exchange
 
-    return [whole, ends, *map(inner, floating)][:times]
+    rows = [a for a in arrays.values() if a.size and a.ndim and a.shape[-1] > 1]
+    few = [exchanged(array) for _ in range(2) for array in rows] if times > 1 else []
+    return [whole, *few][:times]
 
 
 @contextmanager
