@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci gate gate-study history history-quick history-newest publish test-peers peers bounds-memory bounds-beside lint docs format check machine picture clean
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci gate gate-study history history-quick history-newest publish test-peers peers bounds-memory bounds-beside lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,7 @@ HEAD ?= HEAD
 gate: $(VENV)/.installed  ## is HEAD slower than BASE, beyond noise? about 4 minutes (BASE=main)
 	@$(BIN)/einbench gate "$(BASE)" "$(HEAD)" $(ARGS)
 
-gate-study: $(VENV)/.installed  ## how often the gate is right: 42 gates, about 90 minutes
+gate-study: $(if $(findstring --summary,$(ARGS)),,clone) $(VENV)/.installed  ## how often the gate is right: 42 gates, about 90 minutes
 	@cd benchmarks && ../$(BIN)/python -m gate.study ../results/gate-study.json $(ARGS)
 
 # run in benchmarks/, with the suite that is installed and a memory of their own
@@ -72,23 +72,41 @@ RANGE ?= HEAD~3..HEAD
 # asv's environment with the pinned versions; determined when a target runs, not before
 PINNED = $(BIN)/python benchmarks/environments.py pinned
 
-history-quick: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last two commits, few cells (3 minutes each), and what changed
+# what a target needs of git, said before anything is installed or measured
+history-quick: NEEDED = HEAD~2
+history: NEEDED = $(RANGE)
+history-newest publish: NEEDED = HEAD
+gate-study: NEEDED = $$(sed -n 's/^ "commit": "\(.*\)",/\1/p' results/gate-study.json)
+
+clone:
+	@command -v git > /dev/null || \
+		{ echo "git is missing, and make $(MAKECMDGOALS) measures commits: install git"; exit 2; }
+	@said=$$(git rev-parse --show-prefix 2>&1) && test -z "$$said" || { case "$$said" in \
+		*dubious*) echo "git does not trust this folder, which another user owns; if you do:" \
+			"git config --global --add safe.directory '$(CURDIR)'";; \
+		*) echo "this is no git clone, and make $(MAKECMDGOALS) measures commits: run it in one";; \
+		esac; exit 2; }
+	@git rev-list --count $(NEEDED) > /dev/null 2>&1 || { \
+		if test "$$(git rev-parse --is-shallow-repository)" = true; \
+		then echo "$(NEEDED): not in this clone, which is shallow: git fetch --unshallow"; \
+		else echo "$(NEEDED): not in this clone; make history RANGE=A..B takes others"; fi; exit 2; }
+
+history-quick: clone $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last two commits, few cells (3 minutes each), and what changed
 	EINBENCH_PROFILE=quick $(BIN)/asv run --environment "$$($(PINNED))" --skip-existing-successful 'HEAD~2..HEAD' $(ARGS)
 	@echo; echo "Commits only are measured, not what lies uncommitted beside them. What changed:"
 	@$(BIN)/asv compare --only-changed 'HEAD^' HEAD
 	@echo "Next: .venv/bin/asv show HEAD, make history RANGE=A..B, make history-newest, make publish"
 
-history: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last 3 commits, up to 30 minutes each (RANGE=A..B)
-	@git rev-list --count $(RANGE) > /dev/null || { echo "RANGE=$(RANGE): no such commits; write RANGE=A..B"; exit 2; }
+history: clone $(VENV)/.bench $(VENV)/.asv-machine  ## asv: the last 3 commits, up to 30 minutes each (RANGE=A..B)
 	EINBENCH_PROFILE=regular $(BIN)/asv run --environment "$$($(PINNED))" --skip-existing-successful '$(RANGE)' $(ARGS)
 	@echo "Next: .venv/bin/asv compare A B, .venv/bin/asv show A, make publish"
 
-history-newest: $(VENV)/.bench $(VENV)/.asv-machine  ## asv: is anything faster with the newest NumPy and numba? (ARGS="--bench einsum")
+history-newest: clone $(VENV)/.bench $(VENV)/.asv-machine  ## asv: is anything faster with the newest NumPy and numba? (ARGS="--bench einsum")
 	@$(BIN)/python benchmarks/environments.py refresh
 	$(BIN)/asv run 'HEAD^!' $(ARGS)
 	@$(BIN)/python benchmarks/environments.py compare HEAD
 
-publish: $(VENV)/.bench  ## asv: pages of all results in .asv/html (their scripts come from public CDNs)
+publish: clone $(VENV)/.bench  ## asv: pages of all results in .asv/html (their scripts come from public CDNs)
 	EINBENCH_PROFILE=thorough $(BIN)/asv run --bench just-discover 'HEAD^!'
 	$(BIN)/asv publish
 	@echo "Next: .venv/bin/asv preview"
@@ -132,7 +150,16 @@ clean:  ## remove everything made here but results
 	rm -rf $(VENV) .gate .choice .peers .asv .benchmarks build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(BIN)/python:
+# the scripts in it start the Python of the folder that they were made in, wherever they are now
+sound:
+	@if test -L $(BIN)/python || test -e $(BIN)/python; then $(BIN)/python -S -c "" 2> /dev/null || \
+		{ echo "the Python of $(VENV) is gone or cannot run: rm -rf $(VENV), and make again"; exit 2; }; fi
+	@if test -f $(BIN)/pip; then \
+		made=$$(sed -n '1,2s|^[^/]*\(/.*\)/python.*|\1|p' $(BIN)/pip | tail -n 1); \
+		test -z "$$made" || test "$$made" -ef $(BIN) || { echo "$(VENV) was made as" \
+			"$${made%/bin} and works only there: rm -rf $(VENV), and make again"; exit 2; }; fi
+
+$(BIN)/python: | sound
 	@new=$$($(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))' 2> /dev/null) || \
 		{ echo "$(PYTHON) is missing or cannot run; name another: make PYTHON=python3.11"; exit 2; }; \
 	test "$$new" = True || \

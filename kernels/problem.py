@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,14 +97,22 @@ class Problem:
         """The same without its inputs, which a key must not keep alive."""
         return replace(self, arrays={})
 
+    def sized(self, sizes: Mapping[str, int]) -> Problem:
+        """The same at other sizes, without inputs."""
+        return replace(self, sizes={**self.sizes, **sizes}, arrays={})
+
     def first_rows(self, rows: int) -> Problem:
         """Its inputs cut to so many rows: views."""
+        return self.some_rows(slice(0, rows))
+
+    def some_rows(self, chosen: slice) -> Problem:
+        """Its inputs cut to these rows: views."""
         cut = {}
         for name, each in self.operation.inputs.items():
-            leading = (axis == self.operation.leading for axis in each.names)
-            where = (slice(0, rows) if first else slice(None) for first in leading)
+            leading = [axis == self.operation.leading for axis in each.names]
+            where: Any = (*(chosen if first else slice(None) for first in leading), ...)
             # the dots: of an array without axes a view as well, and no scalar
-            cut[name] = self.arrays[name][(*where, ...)]
+            cut[name] = self.arrays[name][where]
         return self.holding(cut)
 
     @cached_property
@@ -120,6 +129,33 @@ class Problem:
     def rows(self) -> int:
         """The same, and 1 where the operation has no such axis."""
         return 1 if self.batch is None else self.batch
+
+    @property
+    def input_bytes(self) -> int:
+        """Bytes of all inputs; integers that are not given count eight each."""
+        if self.arrays:
+            return sum(array.nbytes for array in self.arrays.values())
+        return sum(
+            prod(each.shape(self.sizes)) * (8 if each.integer else self.dtype.itemsize)
+            for each in self.operation.inputs.values()
+        )
+
+    @property
+    def span_bytes(self) -> int:
+        """Bytes from the first to the last of each input, with what lies between its numbers."""
+        spans = (
+            np.lib.array_utils.byte_bounds(array) for array in self.arrays.values() if array.size
+        )
+        return sum(high - low for low, high in spans) if self.arrays else self.input_bytes
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of all outputs."""
+        op = self.operation
+        return sum(
+            prod(shape) * op.output_dtype(name, self.dtype).itemsize
+            for name, shape in op.output_shapes(self.sizes).items()
+        )
 
     @cached_property
     def _key(self) -> tuple[Any, ...]:

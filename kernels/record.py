@@ -22,7 +22,8 @@ from einbench.units import seconds_text
 #: - skipped: a call would take too long or too much memory, or nothing is known of it
 #: - unavailable: it cannot run on this machine
 #: - failed: it raised
-Status = Literal["ok", "rejected", "skipped", "unavailable", "failed"]
+#: - unchecked: memory, time, the disk or a compiler left it unknown whether it is right
+Status = Literal["ok", "rejected", "skipped", "unavailable", "failed", "unchecked"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 #: of a kernel that has a fault
 WRONG: tuple[Status, ...] = ("rejected", "failed")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -76,6 +78,20 @@ def test_contributings_own_operation_passes_its_check(capsys):
     assert [line.partition(", error")[0] for line in printed] == [
         "entropy[loop]: passed", "entropy[einsum]: passed",
     ]  # fmt: skip
+
+
+README_PYTHON = [body for _, kind, body in blocks("README.md") if kind == "python"]
+
+
+@pytest.mark.parametrize("place", range(len(README_PYTHON)))
+def test_the_readmes_python_runs_as_it_says_from_inside_the_clone(place):
+    assert ".venv/bin/python" in next(b for _, kind, b in blocks("README.md") if kind == "sh")
+    done = subprocess.run(
+        [sys.executable, "-"], cwd=ROOT, input=README_PYTHON[place], capture_output=True, text=True,
+        check=False, timeout=300,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
 
 
 def test_the_readme_is_short():

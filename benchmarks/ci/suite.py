@@ -106,6 +106,8 @@ class Suite:
         if kernel.reason:
             pytest.skip(f"{kernel.operation.name}[{kernel.method}] is unavailable: {kernel.reason}")
         verdict = self.verdict(kernel)
+        if verdict.status == "unchecked":
+            pytest.skip(str(verdict))
         if not verdict.passed:
             pytest.fail(str(verdict), pytrace=False)
 

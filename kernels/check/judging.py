@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from einbench.blame import is_unknown, said_of
 from einbench.check import contract
 from einbench.check.diagnosis import describe
 from einbench.check.error import error
@@ -32,7 +33,6 @@ from einbench.kernel import Kernel
 from einbench.names import shortened
 from einbench.operation import Operation
 from einbench.problem import Problem
-from einbench.units import one_line
 
 Array = npt.NDArray[Any]
 
@@ -58,6 +58,15 @@ class Verdict:
     def method(self) -> str:
         """Name of the kernel."""
         return self.kernel.method
+
+    @property
+    def status(self) -> Literal["passed", "rejected", "unavailable", "unchecked"]:
+        """Unchecked: memory, time, the disk or a compiler left it unknown whether it is right."""
+        if self.passed:
+            return "passed"
+        if is_unknown(self.reason):
+            return "unchecked"
+        return "rejected" if self.kernel.available else "unavailable"
 
     def __repr__(self) -> str:
         return f"<Verdict {shortened(str(self), 200)}>"
@@ -191,7 +200,7 @@ def _verdict(kernel: Kernel, posed: Posed) -> Verdict:
     units, reason = asked(kernel, posed)
     if reason:
         posed.restore()
-        if posed.probe.exposes:
+        if posed.probe.exposes and not is_unknown(reason):
             reason = f"{posed.probe.exposes}: {reason}"
     rows = problem.batch or 0
     return Verdict(kernel, not reason, units, posed.limit, reason, rows, problem.dtype.name)
@@ -203,7 +212,7 @@ def _refusal(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     except (ValueError, IndexError):
         return 0.0, ""
     except (Exception, SystemExit) as problem:
-        return np.inf, f"raises {type(problem).__name__}, expected ValueError"
+        return np.inf, f"{said_of(problem, 'raises ')}, expected ValueError"
     return np.inf, "no error was raised"
 
 
@@ -234,7 +243,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     except RuntimeWarning as raised:
         return np.inf, f"warns: {raised}"
     except (Exception, SystemExit) as raised:
-        return np.inf, f"raises {one_line(raised)}"
+        return np.inf, said_of(raised, "raises ")
     if reason := contract.form(problem, result):
         return np.inf, reason
     outputs = as_tuple(op, result)
@@ -269,7 +278,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
             )
         )
     except (Exception, SystemExit) as raised:
-        reason = f"a second call raises {one_line(raised)}"
+        reason = said_of(raised, "a second call raises ")
     return found.units, reason
 
 

@@ -139,7 +139,8 @@ def cut(array: Array, axes: str, kept: Mapping[str, Array]) -> Array:
     """The kept indices along each axis that has any."""
     for number, axis in enumerate(axes.split()):
         if axis in kept:
-            array = np.take(array, kept[axis], axis=number)
+            # np.take would copy all of an array that is not in C order
+            array = array[(slice(None),) * number + (kept[axis],)]
     return array
 
 

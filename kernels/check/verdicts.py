@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from einbench.check import probes
+from einbench.check import probes, room
 from einbench.check.hostile import mixed
 from einbench.check.judging import Posed, Verdict, closeness, judge, pose_all
 from einbench.check.probe import Draw, Probe
@@ -17,6 +17,7 @@ from einbench.host import denormals
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.operation import Operation
+from einbench.problem import Problem
 
 #: seconds that one call may take at the requested size; slower kernels are checked at less
 MOST_CALL_S = 0.4
@@ -48,6 +49,8 @@ def check_sized(
     """Random and exact draws at the requested sizes, or at a batch a slow kernel can finish."""
     asked = {axis: size for axis, size in sizes.items() if axis != op.leading}
     batch = sizes.get(op.leading or "", 0)
+    if batch:
+        batch = room.checked_rows(Problem.at(op, batch, dtype, asked))
     posed_at: dict[int, list[Posed]] = {}
     for verdict in passed.values():
         kernel = verdict.kernel

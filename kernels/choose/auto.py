@@ -19,8 +19,9 @@ from typing import Any
 from einbench.arguments import Bound, check_out
 from einbench.choose import environment
 from einbench.choose.book import RIGORS
-from einbench.choose.deciding import decide
+from einbench.choose.deciding import Decision, decide
 from einbench.choose.dispatch import Dispatch
+from einbench.choose.serving import serve
 from einbench.kernel import Kernel
 from einbench.names import unknown
 from einbench.operation import Operation, listeners
@@ -105,8 +106,9 @@ class Auto:
             return self._present(op)(*arrays, **options)
         bound = op.bind(*arrays, **options)
         key = key_of(op, bound.arrays, bound.options)
-        call = dispatch.find(key, bound.arrays[0].shape, self._entry, op, bound)
-        return op.named(call(*bound.arrays))
+        first: list[Any] = []
+        call = dispatch.find(key, bound.arrays[0].shape, self._entry, op, bound, first)
+        return op.named(first[0] if first else call(*bound.arrays))
 
     def _decide_and_write(
         self,
@@ -122,8 +124,10 @@ class Auto:
         bound = op.bind(*arrays, **options)
         memory = check_out(op, bound, out)
         key = (*key_of(op, bound.arrays, bound.options), _INTO)
-        kernel = dispatch.find(key, None, self._kernel, op, bound)
-        kernel.into(bound.arrays, bound.options, memory)
+        first: list[Any] = []
+        kernel = dispatch.find(key, None, self._written, op, bound, memory, first)
+        if not first:
+            kernel.into(bound.arrays, bound.options, memory)
         return op.named(out) if isinstance(memory, tuple) else out
 
     def _drop(self, changed: Operation) -> None:
@@ -138,14 +142,32 @@ class Auto:
         function: Callable[..., Any] = getattr(self, forgotten.name)
         return function
 
-    def _entry(self, op: Operation, bound: Bound) -> Callable[..., Any]:
-        return self._kernel(op, bound).entry(bound.arrays, bound.options)
+    def _entry(self, op: Operation, bound: Bound, first: list[Any]) -> Callable[..., Any]:
+        """What to call from now on; its first result is appended to ``first``."""
 
-    def _kernel(self, op: Operation, bound: Bound) -> Kernel:
+        def begin(kernel: Kernel) -> tuple[Callable[..., Any], Any]:
+            call = kernel.entry(bound.arrays, bound.options)
+            return call, call(*bound.arrays)
+
+        _, (call, result) = serve(self._decision(op, bound), begin)
+        first.append(result)
+        return call
+
+    def _written(self, op: Operation, bound: Bound, memory: Any, first: list[Any]) -> Kernel:
+        """The kernel to call from now on; what it wrote to is appended to ``first``."""
+
+        def write(kernel: Kernel) -> None:
+            kernel.into(bound.arrays, bound.options, memory)
+
+        kernel, _ = serve(self._decision(op, bound), write)
+        first.append(memory)
+        return kernel
+
+    def _decision(self, op: Operation, bound: Bound) -> Decision:
         threads = self._threads
         if threads is None:
             threads = self._threads = environment.threads()
-        return decide(op, bound, threads, self._rigor).kernel
+        return decide(op, bound, threads, self._rigor)
 
 
 def key_of(op: Operation, arrays: tuple[Any, ...], options: Mapping[str, str]) -> tuple[Any, ...]:

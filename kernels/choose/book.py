@@ -8,6 +8,9 @@
                   "times": {"numba": [median_s, low_s, high_s, samples, error], ...},
                   "left_out": {"loop": "skipped: about 40 s at this size", ...}}, ...]}
 
+A choice made while other processes used the cores has ``"disturbed": 1``, or more after as many
+such occasions: it is measured again on a later one (`Remembered.due`).
+
 Errors are in units of rounding. What does not have exactly this form is damaged, and nothing of
 it is used.
 """
@@ -27,6 +30,8 @@ SCHEMA = "einbench.wisdom/1"
 _FAMILY, _VERSION = "einbench.wisdom/", 1
 #: least thorough first: a choice serves requests up to its own
 RIGORS = ("estimate", "measure", "patient")
+#: seconds for which a choice made once in disturbance answers, and times four for each more time
+_DISTURBED_S, _MOST_DISTURBED = 60.0, 6
 #: what an operation keeps at most: as many are read in three milliseconds
 MOST_CHOICES = 256
 
@@ -60,6 +65,21 @@ class Remembered(NamedTuple):
     times: Mapping[str, Time]
     #: method -> ``status: reason``
     left_out: Mapping[str, str]
+    #: on how many occasions in a row it was made while other processes used the cores
+    disturbed: int = 0
+
+    def due(self, now: datetime.datetime) -> bool:
+        """Whether it is to be measured again: a minute after it was disturbed, then four, ..."""
+        if not self.disturbed:
+            return False
+        made = datetime.datetime.fromisoformat(self.date)
+        wait_s = _DISTURBED_S * 4 ** (min(self.disturbed, _MOST_DISTURBED) - 1)
+        return abs((now - made).total_seconds()) >= wait_s
+
+    @property
+    def complete(self) -> bool:
+        """Whether every kernel could be checked when it was made."""
+        return not any(why.startswith("unchecked") for why in self.left_out.values())
 
     def is_for(self, other: Remembered) -> bool:
         """Whether both answer the same question."""
@@ -157,6 +177,7 @@ def document(operation: str, book: Book) -> dict[str, Any]:
                 "tie": list(choice.tie),
                 "times": {method: list(time) for method, time in choice.times.items()},
                 "left_out": dict(choice.left_out),
+                **({"disturbed": choice.disturbed} if choice.disturbed else {}),
             }
             for choice in book.choices
         ],
@@ -254,6 +275,7 @@ def _remembered(found: Any, machines: list[Environment]) -> Remembered:
         tie,
         times,
         left_out,
+        _index(found.get("disturbed", 0)),
     )
 
 

@@ -21,10 +21,13 @@ from einbench.problem import Problem
 
 if TYPE_CHECKING:
     from einbench.choose.estimate import Estimate
-    from einbench.choose.measuring import Measured
+    from einbench.choose.measuring import Measured, Progress
 
 #: one measurement at a time: two at once would disturb each other
 _MEASURING = ForkedLock()
+#: what `_right_here` found, of so many at most
+_RIGHT: dict[tuple[Kernel, Environment, Signature], bool] = {}
+_MOST_RIGHT = 4096
 
 
 class NoKernelLeft(ValueError):  # noqa: N818 - what is the matter, as users read it
@@ -66,6 +69,7 @@ def decide(
     again: bool = False,
     between: bool = True,
     clock: Callable[[], float] = time.perf_counter,
+    progress: Progress | None = None,
 ) -> Decision:
     """The kernel for these arrays: from memory where it has one, else measured or estimated.
 
@@ -78,12 +82,14 @@ def decide(
         again: measure whatever memory says.
         between: whether sizes around this one may answer.
         clock: the only source of time while measuring, in seconds.
+        progress: called while measuring, with the part done and what is being done.
 
     Raises:
         NoKernelLeft: none passes the check, or every one failed or takes too much memory.
+        ValueError: there is no memory for a result, or to check one.
     """
     here, requested, memory = environment(op), signature(op, bound, threads), wisdom()
-    if not again and (found := _from_memory(op, here, requested, rigor, memory, between)):
+    if not again and (found := _from_memory(op, bound, here, requested, rigor, memory, between)):
         return found
     if rigor == "estimate":
         from einbench.choose.estimate import estimate
@@ -91,19 +97,24 @@ def decide(
         usable = [method for method, _ in here.candidates]
         while usable:
             guess = estimate(op, requested, here, memory, usable)
-            if _passes(op, guess.kernel, here, requested, memory):
+            if _passes(op, guess.kernel, here, requested, memory) and _right_here(
+                guess.kernel, bound, here, requested
+            ):
                 return Decision(guess.kernel, requested, estimate=guess)
             usable.remove(guess.kernel.method)
         raise NoKernelLeft(f"{op.name}: no kernel passes the check")
     with _MEASURING.lock, memory.measuring():
         # another thread or process may have measured it while this one waited
-        if not again and (found := _from_memory(op, here, requested, rigor, memory, between)):
+        if not again and (
+            found := _from_memory(op, bound, here, requested, rigor, memory, between)
+        ):
             return found
-        return _measure(op, bound, here, requested, rigor, memory, budget_s, clock)
+        return _measure(op, bound, here, requested, rigor, memory, budget_s, clock, progress)
 
 
 def _from_memory(
     op: Operation,
+    bound: Bound,
     here: Environment,
     requested: Signature,
     rigor: str,
@@ -115,7 +126,16 @@ def _from_memory(
         return None
     if not (found.checked or _passes(op, found.kernel, here, requested, memory)):
         return None
+    timed_here = found.checked and found.exact
+    if not (timed_here or _right_here(found.kernel, bound, here, requested)):
+        return None
     return Decision(found.kernel, requested, recalled=found)
+
+
+def passes(kernel: Kernel, requested: Signature) -> bool:
+    """Whether a kernel passed the check here, or does now."""
+    op = kernel.operation
+    return _passes(op, kernel, environment(op), requested, wisdom())
 
 
 def _passes(
@@ -135,6 +155,20 @@ def _passes(
         return verdict.passed
 
 
+def _right_here(kernel: Kernel, bound: Bound, here: Environment, requested: Signature) -> bool:
+    """Whether a kernel that was not timed at this size is right there; looked at once a process."""
+    key = (kernel, here, requested)
+    if key not in _RIGHT:
+        from einbench.choose.first_use import why_wrong
+
+        with _MEASURING.lock:
+            problem = Problem.of(kernel.operation, bound.arrays, bound.options)
+            if len(_RIGHT) > _MOST_RIGHT:
+                _RIGHT.clear()
+            _RIGHT[key] = not why_wrong(kernel, problem)
+    return _RIGHT[key]
+
+
 def _measure(
     op: Operation,
     bound: Bound,
@@ -144,16 +178,24 @@ def _measure(
     memory: Wisdom,
     budget_s: float | None,
     clock: Callable[[], float],
+    progress: Progress | None,
 ) -> Decision:
     from einbench.choose.measuring import measure, remembered
 
     book = memory.book(op.name)
     old = hint(book, here, requested)
     passed = book.passed(here, requested.dtype)
-    measured = measure(
-        Problem.of(op, bound.arrays, bound.options), requested, passed, rigor, budget_s, clock
-    )
-    choice = remembered(here, requested, rigor, measured.records)
+    problem = Problem.of(op, bound.arrays, bound.options)
+    measured = measure(problem, requested, passed, rigor, budget_s, clock, progress)
+    # where only the first rows were measured the choice is remembered for those
+    sizes = dict(requested.sizes)
+    if measured.rows is not None and op.leading is not None:
+        sizes[op.leading] = measured.rows
+    part = requested._replace(sizes=tuple(sizes.items()))
+    disturbed = 1 + max((c.disturbed for c in book.of(here) if c.signature == part), default=0)
+    if not measured.disturbance.disturbs:
+        disturbed = 0
+    choice = remembered(here, part, rigor, measured.records, disturbed)
     if choice is None:
         reasons = "; ".join(f"{r.kernel}: {r.reason}" for r in measured.records)
         raise NoKernelLeft(f"{op.name}: no kernel is left to choose from ({reasons})")

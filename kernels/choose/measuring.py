@@ -1,33 +1,41 @@
-"""A choice made by measuring: checked, timed on the caller's own arrays, ranked."""
+"""A choice made by measuring: first times, the check of what is near the fastest, times, ranks.
+
+    first_times -> check_small -> run -> Measured
+
+Where a kernel near the fastest turns out to be wrong, or fails at this size, the ones near the
+fastest of the others are next.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from einbench.check.judging import Verdict
 from einbench.check.layouts import read_only
+from einbench.check.room import fitting_rows, needed_bytes
 from einbench.check.verdicts import check_small
 from einbench.choose.book import Remembered, Time
-from einbench.choose.environment import Environment, Threads
+from einbench.choose.candidates import First, first_times
+from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature, layout_name
+from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
-from einbench.measure.calls import bound
 from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
-from einbench.measure.disturbance import disturbs, moment, other_cores
-from einbench.measure.predict import Prediction, predict
-from einbench.measure.run import Predictions, Results, compile_s, run
+from einbench.measure.disturbance import QUIET, Disturbance
+from einbench.measure.run import Results, compile_s, run
 from einbench.measure.timing import Clock
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.record import Record
+from einbench.units import bytes_text
+
+#: (part done between 0 and 1, what is being done)
+Progress = Callable[[float, str], None]
 
 #: rigor -> seconds of measuring, calls of the winner where those take longer, and blocks
 BUDGETS = {"measure": (0.5, 10, 10), "patient": (5.0, 100, 40)}
@@ -35,8 +43,24 @@ BUDGETS = {"measure": (0.5, 10, 10), "patient": (5.0, 100, 40)}
 _CALL_S = 0.02
 #: while other processes use the cores it is measured again, after a pause, if it is short
 _TRIES, _PAUSE_S, _LONG_S = 4, 0.5, 2.0
-#: before a kernel is pruned its time is taken as often again
-_MORE_CALLS = 4
+
+
+@dataclass
+class Spent:
+    """Seconds of a measurement, by what they were spent on; nothing is counted twice."""
+
+    #: first calls, and the check at this size
+    looking_s: float = 0.0
+    #: compiling, wherever it happened
+    compile_s: float = 0.0
+    #: the check on small draws
+    check_s: float = 0.0
+    #: timing whose samples the ranks are made from
+    timing_s: float = 0.0
+    #: timing that was discarded: other processes used the cores, or a kernel failed
+    discarded_s: float = 0.0
+    #: pauses until other processes might be done
+    waiting_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,12 +71,11 @@ class Measured:
     records: list[Record]
     #: method -> error in units of rounding, of those that passed the check on small draws
     passed: dict[str, float]
-    #: seconds of compiling, of checking, and of timing
-    compile_s: float
-    check_s: float
-    timing_s: float
-    #: cores that other processes used while it was timed
-    other_cores: float = 0.0
+    spent: Spent = field(default_factory=Spent)
+    #: what kept kernels from the cores while they were timed
+    disturbance: Disturbance = QUIET
+    #: what was timed: the problem, or as many of its first rows as memory allowed
+    rows: int | None = None
 
 
 def measure(
@@ -62,8 +85,12 @@ def measure(
     rigor: str,
     budget_s: float | None = None,
     clock: Clock = time.perf_counter,
+    progress: Progress | None = None,
 ) -> Measured:
-    """Check every kernel that takes NumPy arrays, time those that pass in turns, rank them.
+    """Check the kernels that may be fastest, time those that pass in turns, rank them.
+
+    Kernels are called with private copies of the inputs. Where those, an output and what judging
+    takes do not fit into memory, the first rows are measured.
 
     Args:
         problem: with the inputs of the call, which are only read.
@@ -73,77 +100,196 @@ def measure(
         rigor: ``measure`` or ``patient``.
         budget_s: seconds of timing in place of what rigor says.
         clock: the only source of time, in seconds.
+        progress: called with the part done and what is being done.
+
+    Raises:
+        ValueError: not even one row's inputs, output and check fit into the memory that is left.
     """
     problem = problem.holding({name: read_only(a) for name, a in problem.arrays.items()})
-    op = problem.operation
-    compiled_s = _compiled_s(op)
-    began_s = clock()
-    verdicts = _verdicts(op, problem.dtype, passed)
-    conditions = Conditions(layout_name(requested.layout), requested.threads.blas, bare=True)
-    seconds, calls, blocks = BUDGETS[rigor]
-    if budget_s is not None:
-        seconds, calls = budget_s, 0
-
-    def once() -> Results:
-        known, call_s = _foreseen(problem, verdicts, clock)
-        limits = Limits(seconds, call_s, least_calls=calls, blocks=blocks)
-        return _run(problem, conditions, verdicts, known, limits, clock, compiled_s)
-
-    tries = _TRIES if budget_s is None and clock is time.perf_counter else 1
-    measured, others = _quietest(once, requested.threads, tries)
-    spent_s = sum(record.compile_s or 0.0 for record in measured.records)
+    problem = _that_fits(problem)
+    work = _Work(problem, requested, passed, rigor, budget_s, clock, progress or (lambda *_: None))
+    began_s, compiled_s = clock(), sum(_compiled_s(problem.operation).values())
+    work.measure()
+    spent = work.spent
+    spent.compile_s = sum(_compiled_s(problem.operation).values()) - compiled_s
+    known_s = spent.check_s + spent.timing_s + spent.discarded_s + spent.waiting_s
+    spent.looking_s = max(0.0, clock() - began_s - known_s - spent.compile_s)
     return Measured(
-        measured.records,
-        {v.method: v.error for v in verdicts.values() if v.passed},
-        spent_s,
-        max(0.0, clock() - began_s - measured.timing_s - spent_s),
-        measured.timing_s,
-        others,
+        work.records(),
+        {v.method: v.error for v in work.verdicts.values() if v.passed},
+        spent,
+        work.disturbance,
+        problem.batch,
     )
 
 
-def _run(
-    problem: Problem,
-    conditions: Conditions,
-    verdicts: Mapping[str, Verdict],
-    known: Predictions,
-    limits: Limits,
-    clock: Clock,
-    compiled_s: Mapping[str, float],
-) -> Results:
-    again = partial(
-        run, problem, conditions, verdicts, roofline=None, clock=clock, compiled_s=compiled_s,
-        kernels={k.method: k for k in problem.operation if k.here},
-    )  # fmt: skip
-    found = again(known=known, limits=limits)
-    left = [found.known[r.kernel].seconds for r in found.records
-            if r.status == "skipped" and r.kernel in found.known]  # fmt: skip
-    if left and not any(r.winner for r in found.records):
-        # what was predicted to be fastest failed at this size: the others are not pruned then
-        limits = replace(limits, call_s=max(limits.call_s, PRUNED_RATIO * min(left)))
-        found = again(known=found.known, limits=limits)
-    return found
+def _that_fits(problem: Problem) -> Problem:
+    rows = fitting_rows(problem)
+    if rows == problem.rows:
+        return problem
+    if rows == 0:
+        raise ValueError(
+            f"{problem}: outputs take {bytes_text(problem.output_bytes)}, and checking and timing "
+            f"{bytes_text(needed_bytes(problem))} beside the inputs, of which "
+            f"{bytes_text(available_bytes())} are left; use fewer rows or smaller sizes"
+        )
+    return problem.first_rows(rows)
 
 
-def _quietest(once: Callable[[], Results], threads: Threads, tries: int) -> tuple[Results, float]:
-    """The run in which others used least of the cores, and how many; one run where none do.
+class _Work:
+    """One measurement, step by step."""
 
-    A choice is remembered for long, and should not be made in a second in which the threads of
-    BLAS waited for a core.
-    """
-    quietest: tuple[Results, float] | None = None
-    for number in range(tries):
-        if number:
-            time.sleep(_PAUSE_S)
-        before = moment()
-        measured = once()
-        others = other_cores(before, moment())
-        if quietest is None or others < quietest[1]:
-            quietest = measured, others
-        if not disturbs(others, max(threads)) or measured.timing_s > _LONG_S:
-            break
-    assert quietest is not None  # noqa: S101 - there is one try at least
-    return quietest
+    def __init__(
+        self,
+        problem: Problem,
+        requested: Signature,
+        passed: Mapping[str, float],
+        rigor: str,
+        budget_s: float | None,
+        clock: Clock,
+        report: Progress,
+    ) -> None:
+        self._problem, self._passed, self._clock, self._report = problem, passed, clock, report
+        self._conditions = Conditions(
+            layout_name(requested.layout), requested.threads.blas, bare=True
+        )
+        seconds, calls, self._blocks = BUDGETS[rigor]
+        self._budget_s, self._calls = (seconds, calls) if budget_s is None else (budget_s, 0)
+        self._tries = _TRIES if budget_s is None and clock is time.perf_counter else 1
+        self._kernels = {k.method: k for k in problem.operation if k.here}
+        self._compiled_s = _compiled_s(problem.operation)
+        self._first = First({}, {}, ())
+        self._found: dict[str, Record] = {}
+        self._excluded: set[str] = set()
+        self.verdicts: dict[str, Verdict] = {}
+        self.spent, self.disturbance = Spent(), QUIET
+
+    def measure(self) -> None:
+        """Until a kernel has won, or none is left."""
+        there = [kernel for kernel in self._kernels.values() if kernel.available]
+        done = iter(range(len(there)))
+        self._first = first_times(
+            self._problem,
+            there,
+            self._clock,
+            lambda method: self._report(0.2 * next(done) / len(there), f"first call of {method}"),
+        )
+        while near := self._first.near(self._excluded):
+            if wrong := self._check(near):
+                self._excluded |= wrong
+                continue
+            results = self._quietest(near)
+            self.disturbance = results.disturbance
+            self._found |= {record.kernel: record for record in results.records}
+            if any(record.winner for record in results.records):
+                break
+            # what was expected to be fastest failed at this size
+            self.spent.discarded_s += self.spent.timing_s
+            self.spent.timing_s = 0.0
+            self._excluded |= set(near)
+
+    def records(self) -> list[Record]:
+        """One for every kernel that programs can call here."""
+        return [self._found.get(m) or self._not_timed(k) for m, k in self._kernels.items()]
+
+    def _check(self, near: Sequence[str]) -> set[str]:
+        """Check these on small draws; those that are wrong."""
+        op, dtype = self._problem.operation, self._problem.dtype
+        fresh = [self._kernels[m] for m in near if m not in self.verdicts]
+        for kernel in fresh:
+            if kernel.method in self._passed:
+                error = self._passed[kernel.method]
+                self.verdicts[kernel.method] = Verdict(
+                    kernel, True, error, float("nan"), "", dtype=dtype.name
+                )
+        fresh = [kernel for kernel in fresh if kernel.method not in self._passed]
+        if fresh:
+            began_s, compiled_s = self._clock(), sum(_compiled_s(op).values())
+            self._report(0.2, f"checking {fresh[0].method}")
+            for number, verdict in enumerate(check_small(op, fresh, dtype, seed=0), 1):
+                self.verdicts[verdict.method] = verdict
+                following = fresh[number].method if number < len(fresh) else "at this size"
+                self._report(min(0.2 + 0.4 * number / len(fresh), 0.6), f"checking {following}")
+            compiling_s = sum(_compiled_s(op).values()) - compiled_s
+            self.spent.check_s += max(0.0, self._clock() - began_s - compiling_s)
+        return {m for m in near if not self.verdicts[m].passed}
+
+    def _quietest(self, near: Sequence[str]) -> Results:
+        """The run in which others used least of the cores; one run where none do.
+
+        A choice is remembered for long, and should not be made in a second in which the threads of
+        BLAS waited for a core.
+        """
+        quietest: Results | None = None
+        for number in range(self._tries):
+            if number:
+                self._report(0.6, "waiting: other processes use the cores")
+                self.spent.waiting_s += _PAUSE_S
+                time.sleep(_PAUSE_S)
+            results = self._run(near, 0.6 + 0.1 * number)
+            self.spent.discarded_s += results.timing_s
+            if quietest is None or _disturbed(results) < _disturbed(quietest):
+                quietest = results
+            if not results.disturbance.disturbs or results.timing_s > _LONG_S:
+                break
+        assert quietest is not None  # noqa: S101 - there is one try at least
+        self.spent.timing_s = quietest.timing_s
+        self.spent.discarded_s -= quietest.timing_s
+        return quietest
+
+    def _run(self, near: Sequence[str], part: float) -> Results:
+        times = self._first.times
+        fastest_s = min((times[m].seconds for m in near if m in times), default=0.0)
+        limits = Limits(
+            self._budget_s, max(_CALL_S, PRUNED_RATIO * fastest_s), least_calls=self._calls,
+            blocks=self._blocks,
+        )  # fmt: skip
+        return run(
+            self._problem, self._conditions, self.verdicts, times, roofline=None, limits=limits,
+            clock=self._clock, compiled_s=self._compiled_s,
+            kernels={m: self._kernels[m] for m in near},
+            report=lambda label: self._report(part, label),
+        )  # fmt: skip
+
+    def _not_timed(self, kernel: Kernel) -> Record:
+        """Of a kernel that is unavailable, wrong on small draws, or far from the fastest."""
+        problem, conditions, method = self._problem, self._conditions, kernel.method
+        record = Record(
+            operation=problem.operation.name,
+            kernel=method,
+            sizes=problem.sizes,
+            leading=problem.operation.leading,
+            options=problem.options,
+            dtype=problem.dtype.name,
+            layout=conditions.layout,
+            threads=conditions.threads,
+            status="skipped",
+            compile_s=self._compile_s(kernel),
+            runtime=kernel.runtime,
+        )
+        if kernel.reason:
+            return replace(record, status="unavailable", reason=kernel.reason)
+        verdict = self.verdicts.get(method)
+        if verdict is not None and not verdict.passed:
+            return replace(
+                record, status="unchecked" if verdict.status == "unchecked" else "rejected",
+                reason=verdict.reason, error=verdict.error, limit=verdict.limit,
+            )  # fmt: skip
+        seconds = self._first.times.get(method)
+        return replace(
+            record,
+            reason=self._first.why_far(method, self._excluded),
+            predicted_s=None if seconds is None else seconds.seconds,
+        )
+
+    def _compile_s(self, kernel: Kernel) -> float | None:
+        spent_s = compile_s(kernel)
+        return None if spent_s is None else spent_s - self._compiled_s[kernel.method]
+
+
+def _disturbed(results: Results) -> tuple[bool, int, float]:
+    seen = results.disturbance
+    return seen.disturbs, seen.throttled, seen.other_cores
 
 
 def check_one(kernel: Kernel, dtype: str) -> Verdict:
@@ -153,9 +299,21 @@ def check_one(kernel: Kernel, dtype: str) -> Verdict:
 
 
 def remembered(
-    environment: Environment, requested: Signature, rigor: str, records: Sequence[Record]
+    environment: Environment,
+    requested: Signature,
+    rigor: str,
+    records: Sequence[Record],
+    disturbed: int = 0,
 ) -> Remembered | None:
-    """What is worth remembering of these records; None where no kernel won."""
+    """What is worth remembering of these records; None where no kernel won.
+
+    Args:
+        environment: where it was made.
+        requested: what for.
+        rigor: how thoroughly.
+        records: of every kernel.
+        disturbed: on how many occasions in a row it was made while others used the cores.
+    """
     winner = next((r.kernel for r in records if r.winner), None)
     if winner is None:
         return None
@@ -169,6 +327,7 @@ def remembered(
         tuple(r.kernel for r in records if r.tie) or (winner,),
         times,
         {r.kernel: f"{r.status}: {r.reason}"[:300] for r in records if r.status != "ok"},
+        disturbed,
     )
 
 
@@ -183,52 +342,3 @@ def _time(record: Record) -> Time | None:
 def _compiled_s(op: Operation) -> dict[str, float]:
     """Seconds that each kernel has spent compiling in this process so far."""
     return {kernel.method: compile_s(kernel) or 0.0 for kernel in op}
-
-
-def _verdicts(
-    op: Operation, dtype: np.dtype[Any], passed: Mapping[str, float]
-) -> dict[str, Verdict]:
-    here = [kernel for kernel in op if kernel.here]
-    fresh = [kernel for kernel in here if kernel.method not in passed]
-    judged = {v.method: v for v in check_small(op, fresh, dtype, seed=0)} if fresh else {}
-    return {
-        k.method: judged.get(k.method)
-        or Verdict(k, True, passed[k.method], float("nan"), "", dtype=dtype.name)
-        for k in here
-    }
-
-
-def _foreseen(
-    problem: Problem, verdicts: Mapping[str, Verdict], clock: Clock
-) -> tuple[dict[str, Prediction], float]:
-    """What calls will take, and the limit beyond which a kernel is pruned at this size."""
-    known: dict[str, Prediction] = {}
-    for kernel in problem.operation:
-        verdict = verdicts.get(kernel.method)
-        if kernel.available and verdict is not None and verdict.passed:
-            # whatever a kernel raises is its result where it is admitted
-            with contextlib.suppress(Exception):
-                known[kernel.method] = predict(kernel, problem, _CALL_S, clock=clock)
-    fastest_s = min((p.seconds for p in known.values()), default=0.0)
-    call_s = max(_CALL_S, PRUNED_RATIO * fastest_s)
-    for method, seen in known.items():
-        if seen.seconds > call_s:
-            kernel = problem.operation[method]
-            known[method] = _fastest_of_few(kernel, seen, problem, call_s, clock)
-    return known, call_s
-
-
-def _fastest_of_few(
-    kernel: Kernel, seen: Prediction, problem: Problem, call_s: float, clock: Clock
-) -> Prediction:
-    """The least of a few calls: one while BLAS waited for a core may take a hundred times that."""
-    part = problem if problem.batch is None else problem.first_rows(seen.measured_batch)
-    call, least_s = bound(kernel, part), seen.measured_s
-    for _ in range(_MORE_CALLS):
-        with np.errstate(all="ignore"):
-            began_s = clock()
-            call()
-            least_s = min(least_s, clock() - began_s)
-        if Prediction(seen.batch, seen.measured_batch, least_s).seconds <= call_s:
-            break
-    return Prediction(seen.batch, seen.measured_batch, least_s)

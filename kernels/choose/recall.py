@@ -5,6 +5,8 @@ This is all that a first call with wisdom on disk runs through, so nothing here 
 
 from __future__ import annotations
 
+import datetime
+import time
 from typing import NamedTuple
 
 from einbench.choose.between import Between, between
@@ -13,6 +15,9 @@ from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature
 from einbench.kernel import Kernel
 from einbench.operation import Operation
+
+#: for so long a choice answers that was made while a kernel could not be checked
+_UNCHECKED_S = 24 * 3600.0
 
 
 class Recalled(NamedTuple):
@@ -34,11 +39,21 @@ def recall(
 ) -> Recalled | None:
     """The kernel that memory has for this, at this rigor or a higher one.
 
-    A choice that names a kernel which is not registered, or cannot run here, is no answer.
+    A choice that names a kernel which is not registered, or cannot run here, is no answer; one
+    that was made while a kernel could not be checked is none after a day, and one that was made in
+    disturbance when it is due to be measured again.
     """
+    now = datetime.datetime.now(datetime.UTC)
     passed = book.passed(environment, requested.dtype)
     runnable = [method for method, _ in environment.candidates]
-    known = [choice for choice in book.of(environment) if set(choice.tie) <= set(runnable)]
+    yesterday = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - _UNCHECKED_S))
+    known = [
+        choice
+        for choice in book.of(environment)
+        if set(choice.tie) <= set(runnable)
+        and (choice.complete or choice.date > yesterday)
+        and not choice.due(now)
+    ]
     for choice in known:
         if choice.signature == requested and RIGORS.index(choice.rigor) >= RIGORS.index(rigor):
             return Recalled(op[choice.kernel], choice, choice.kernel in passed)

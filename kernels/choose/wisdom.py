@@ -11,15 +11,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import sys
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from einbench.choose.book import Book, Remembered, book, document
 from einbench.choose.environment import Environment
 from einbench.host.documents import Damaged, Unreadable, load, write_whole
+from einbench.host.folders import user_cache
 
 #: a full file is a quarter of a megabyte
 _MOST_BYTES = 16 * 1024 * 1024
@@ -27,6 +28,8 @@ _MOST_BYTES = 16 * 1024 * 1024
 _LOCK_TIMEOUT_S = 20.0
 #: and one that measures, for seconds
 _MEASURING_TIMEOUT_S = 60.0
+#: files set aside that are kept, the newest ones: a disk that fails damages one after the other
+_DAMAGED_KEPT = 3
 _SUFFIX = ".json"
 #: characters that stand for themselves in the name of a file
 _AS_THEY_ARE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
@@ -37,13 +40,7 @@ def folder() -> str:
     requested = os.environ.get("EINBENCH_WISDOM", "").strip()
     if requested:
         return os.path.abspath(os.path.expanduser(requested))  # noqa: PTH100, PTH111 - loads slowly
-    if sys.platform == "linux" and "ANDROID_ROOT" not in os.environ:
-        # as platformdirs has it, whose import takes longer than a first answer may
-        caches = os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")  # noqa: PTH111
-        return os.path.join(caches, "einbench", "wisdom")  # noqa: PTH118
-    import platformdirs
-
-    return os.path.join(platformdirs.user_cache_dir("einbench", appauthor=False), "wisdom")  # noqa: PTH118
+    return user_cache("wisdom")
 
 
 def wisdom() -> Wisdom:
@@ -207,10 +204,13 @@ class Wisdom:
         return Book()
 
     def _set_aside(self, path: str, problem: Damaged) -> None:
-        names = (f"{path}.damaged-{n}" for n in range(1, 10_000))
-        aside = next((name for name in names if not os.path.lexists(name)), None)
-        if aside is None:
-            raise OSError(f"{path} is damaged, and so were thousands before it")
+        from glob import escape, glob
+
+        damaged = sorted(glob(f"{escape(path)}.damaged-*"), key=os.path.getmtime)  # noqa: PTH207 - as above
+        for oldest in damaged[: len(damaged) - _DAMAGED_KEPT + 1]:
+            os.unlink(oldest)  # noqa: PTH108 - as above
+        names = (f"{path}.damaged-{n}" for n in count(1))
+        aside = next(name for name in names if not os.path.lexists(name))
         os.replace(path, aside)  # noqa: PTH105 - as above
         self._warn_once(path, f"{path}: {problem}; moved to {aside}, nothing of it is used")
 

@@ -16,6 +16,8 @@ from einbench.cli.outcome import OneLine
 from einbench.cli.train import train
 from einbench.cli.tune import tune
 from einbench.cli.wisdom import wisdom
+from einbench.host.early import hold_back
+from einbench.host.settings import check_settings
 
 __all__ = ["main", "start"]
 
@@ -42,8 +44,9 @@ def main(context: click.Context, plugins: bool) -> None:
     """Alternative kernels for the same mathematics: checked, timed, ranked.
 
     Exit status: 0 done, 1 a kernel was rejected or became slower, 2 wrong use or nothing to
-    measure, 130 interrupted.
+    measure, 130 interrupted, 143 ended by SIGTERM.
     """
+    check_settings()
     if plugins:
         einbench.load_plugins()
     if context.invoked_subcommand is None:
@@ -61,5 +64,8 @@ def start() -> None:
     if _MEASURING.intersection(sys.argv[1:]) and not {"-h", "--help"}.intersection(sys.argv[1:]):
         from einbench.jit.spinning import restart_with_timeout
 
+        # Python starts anew, and would show a traceback until its first line runs
+        hold_back(True)
         restart_with_timeout()
+        hold_back(False)
     main(prog_name="einbench")

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from einbench.cli.outcome import INTERRUPTED, REJECTED
+from einbench.cli.outcome import INTERRUPTED, REJECTED, WRONG_USE
 from einbench.cli.parameters import (
     batch_option,
     dtypes_option,
     isolate_option,
     json_option,
+    operations_named,
     plugins_option,
     seed_option,
 )
@@ -35,7 +36,7 @@ SCHEMA = "einbench.check/1"
     "  einbench check\n"
     "  einbench check softmax softmax_vjp --batch 10_000 --dtype float32,float64"
 )
-@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@operations_named("check")
 @batch_option(128)
 @dtypes_option
 @seed_option
@@ -52,8 +53,9 @@ def check(
 ) -> int:
     """Judge every kernel against a slow, wide reference on hostile inputs.
 
-    Errors are in units of what rounding explains. Exit status 1 where a kernel is wrong; one
-    that cannot run here is not wrong.
+    Errors are in units of what rounding explains. Exit status 1 where a kernel is wrong, else 2
+    where memory, time, the disk or a compiler left one unchecked; one that cannot run here is
+    neither.
     """
     from einbench.host.machine import machine
     from einbench.names import check_dtype
@@ -70,8 +72,7 @@ def check(
     try:
         with bar() as progress:
             for number, op in enumerate(ops):
-                if progress is not None:
-                    progress(number / len(ops), op.name)
+                progress(number / len(ops), f"{op.name}: checking")
                 for dtype in chosen:
                     verdicts.extend(judge(op, batch=batch, dtype=dtype, seed=seed, isolate=isolate))
     except KeyboardInterrupt:
@@ -94,23 +95,23 @@ def check(
         # printed even where the disk turned out to be full
         _show(verdicts, out, batch)
     scope = f"{' and '.join(chosen)}, batch {batch:,}, seed {seed}; errors in units of rounding"
-    print_paragraph(out, _count(verdicts), "bold red" if _wrong(verdicts) else "bold green")
+    print_paragraph(out, _count(verdicts, batch), "bold red" if _wrong(verdicts) else "bold green")
     print_paragraph(out, scope, "dim")
     if interrupted:
         judged = len({v.kernel.operation.name for v in verdicts})
         print_paragraph(out, f"interrupted: {judged} of {len(ops)} operations were checked", "bold")
         return INTERRUPTED
-    return REJECTED if _wrong(verdicts) else 0
+    if _wrong(verdicts):
+        return REJECTED
+    return WRONG_USE if any(verdict.status == "unchecked" for verdict in verdicts) else 0
 
 
-def _status(verdict: Verdict) -> str:
-    if verdict.passed:
-        return "passed"
-    return "FAILED" if verdict.kernel.available else "unavailable"
+def _word(verdict: Verdict) -> str:
+    return "FAILED" if verdict.status == "rejected" else verdict.status
 
 
 def _wrong(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    return [verdict for verdict in verdicts if _status(verdict) == "FAILED"]
+    return [verdict for verdict in verdicts if verdict.status == "rejected"]
 
 
 def _row(verdict: Verdict) -> dict[str, Any]:
@@ -118,6 +119,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         "operation": verdict.kernel.operation.name,
         "kernel": verdict.method,
         "dtype": verdict.dtype,
+        "status": verdict.status,
         "passed": verdict.passed,
         "available": verdict.kernel.available,
         "error": verdict.error if math.isfinite(verdict.error) else None,
@@ -134,9 +136,14 @@ def _show(verdicts: Sequence[Verdict], out: Console, batch: int) -> None:
     heading = f"  {'kernel'.ljust(name)}  verdict         error   limit"
     print_line(out, [(heading, "dim")])
     shown = ""
-    styles = {"passed": "green", "FAILED": "bold white on red", "unavailable": "dim"}
+    styles = {
+        "passed": "green",
+        "FAILED": "bold white on red",
+        "unavailable": "dim",
+        "unchecked": "yellow",
+    }
     for verdict in verdicts:
-        status = _status(verdict)
+        status = _word(verdict)
         group = f"{verdict.kernel.operation.name} {verdict.dtype}"
         if group != shown:
             shown = group
@@ -157,7 +164,7 @@ def _show(verdicts: Sequence[Verdict], out: Console, batch: int) -> None:
             for line in textwrap.wrap(
                 verdict.reason, out.width, initial_indent=indent, subsequent_indent=indent
             ):
-                print_line(out, [(line, "red" if status == "FAILED" else "dim")])
+                print_line(out, [(line, "red" if status == "FAILED" else styles[status])])
     print_line(out, [])
 
 
@@ -174,9 +181,11 @@ def _number(value: float) -> str:
     return number_text(value) if math.isfinite(value) else "-"
 
 
-def _count(verdicts: Sequence[Verdict]) -> str:
-    counts = dict.fromkeys(("passed", "FAILED", "unavailable"), 0)
+def _count(verdicts: Sequence[Verdict], batch: int) -> str:
+    counts = dict.fromkeys(("passed", "FAILED", "unchecked", "unavailable"), 0)
     for verdict in verdicts:
-        counts[_status(verdict)] += 1
+        counts[_word(verdict)] += 1
     counted = [f"{n} {status}" for status, n in counts.items() if n or status == "passed"]
-    return f"{', '.join(counted)} of {len(verdicts)} kernels"
+    less = sum(bool(_smaller(verdict, batch)) for verdict in verdicts)
+    smaller = f"; {less} could be checked at a smaller batch only, for time or memory" * bool(less)
+    return f"{', '.join(counted)} of {len(verdicts)} kernels{smaller}"

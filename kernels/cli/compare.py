@@ -11,21 +11,21 @@ import click
 from einbench.cli.outcome import INTERRUPTED, REJECTED
 from einbench.cli.parameters import (
     axis_sizes,
+    data_option,
     dtypes_option,
     isolate_option,
+    operations_named,
     plugins_option,
     positive,
     seed_option,
     separate,
     separate_batches,
-    separate_operations,
     threads_option,
 )
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming, refuse_unwritable
 from einbench.libraries.runtimes import LIBRARIES
-from einbench.measure.conditions import MEMORY_BYTES
 from einbench.record import WRONG, Record
 
 if TYPE_CHECKING:
@@ -36,14 +36,11 @@ if TYPE_CHECKING:
 @click.command(
     epilog="\b\nExamples:\n"
     "  einbench compare\n"
-    "  einbench compare --operation softmax,relu --batch 1,128 --budget 10\n"
+    "  einbench compare softmax relu --batch 1,128 --budget 10\n"
     "  einbench compare --operation softmax --with torch,jax\n"
     "  einbench compare --operation softmax --size classes=100 --json - | jq .machine"
 )
-@click.option(
-    "--operation", "names", multiple=True, callback=separate_operations, metavar="NAME",
-    help="Operations to compare, by default all; several with commas.",
-)  # fmt: skip
+@operations_named("compare")
 @click.option(
     "--batch", "batches", multiple=True, callback=separate_batches, metavar="N",
     help="Rows per call, by default 1, 128, 10_000 and 60_000.",
@@ -55,14 +52,12 @@ if TYPE_CHECKING:
     "--layout", default="C", show_default=True, metavar="NAME",
     help="Memory order of the inputs: C, F, sliced, reversed or readonly.",
 )  # fmt: skip
-@click.option(
-    "--data", metavar="DIR", help="Folder with another image set in IDX format than MNIST."
-)
+@data_option
 @seed_option
 @click.option(
-    "--memory", type=positive, default=MEMORY_BYTES / 1e9, show_default=True,
-    metavar="GB",
-    help="Most that a kernel's temporaries may take.",
+    "--memory", type=positive, metavar="GB",
+    help="Most that a kernel's temporaries may take, by default half of what outputs take, and "
+    "64 MiB.",
 )  # fmt: skip
 @click.option(
     "--size", "sizes", multiple=True, callback=axis_sizes, metavar="AXIS=N",
@@ -81,7 +76,7 @@ if TYPE_CHECKING:
 @isolate_option
 @plugins_option
 def compare(
-    names: tuple[str, ...],
+    operations: tuple[str, ...],
     batches: tuple[int, ...],
     dtypes: tuple[str, ...],
     budget: float | None,
@@ -89,7 +84,7 @@ def compare(
     layout: str,
     data: str | None,
     seed: int,
-    memory: float,
+    memory: float | None,
     sizes: dict[str, int],
     json_path: str | None,
     picture: str | None,
@@ -107,10 +102,10 @@ def compare(
     """
     from einbench.verbs import compare as pipeline
 
-    ops = _operations(names)
+    ops = _operations(operations)
     _refuse_unknown_axes(sizes, ops)
     target = Target.of(json_path, _default_path())
-    _refuse_impossible(data, picture)
+    _refuse_impossible(picture)
     with bar() as progress:
         comparison = pipeline.compare(
             ops,
@@ -121,7 +116,7 @@ def compare(
             layout=layout,
             seed=seed,
             data=data,
-            memory_bytes=int(memory * 1e9),
+            memory_bytes=None if memory is None else int(memory * 1e9),
             progress=progress,
             with_=libraries,
             isolate=isolate,
@@ -162,11 +157,7 @@ def _refuse_unknown_axes(sizes: dict[str, int], ops: list[Operation]) -> None:
             raise ValueError(unknown("axis", axis, known, where))
 
 
-def _refuse_impossible(data: str | None, picture: str | None) -> None:
-    if data is not None and not Path(data).is_dir():
-        raise ValueError(
-            f"--data {data}: no such folder; expected one with the four IDX files of an image set"
-        )
+def _refuse_impossible(picture: str | None) -> None:
     if picture is not None:
         if Path(picture).suffix.lower() != ".svg":
             raise ValueError(f"--picture {picture}: expected a name that ends in .svg")

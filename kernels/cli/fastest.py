@@ -15,6 +15,7 @@ from einbench.cli.choosing import (
 from einbench.cli.outcome import REJECTED, complain
 from einbench.cli.parameters import (
     json_option,
+    operations_named,
     plugins_option,
     positive,
     separate,
@@ -29,6 +30,7 @@ from einbench.cli.warned import in_one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from einbench.choose.measuring import Progress
     from einbench.problem import Problem
     from einbench.verbs.fastest import Choice
 
@@ -38,12 +40,13 @@ SCHEMA = "einbench.fastest/1"
 @click.command(
     epilog="\b\nExamples:\n"
     "  einbench fastest softmax_jacobian\n"
+    "  einbench fastest softmax relu --batch 32\n"
     "  einbench fastest weight_gradient --batch 10_000 --threads 1\n"
     "  einbench fastest linear --batch 500 --rigor estimate\n"
     "  einbench fastest --from results\n"
     "  einbench fastest softmax --from results/asv --machine reference --batch 128,1000"
 )
-@click.argument("operation", required=False)
+@operations_named("choose for")
 @click.option(
     "--batch", "batches", multiple=True, callback=separate_batches, metavar="N",
     help="Rows per call, by default 128; with --from all there are, or several with commas.",
@@ -78,7 +81,7 @@ SCHEMA = "einbench.fastest/1"
 @click.pass_context
 def fastest(
     context: click.Context,
-    operation: str | None,
+    operations: tuple[str, ...],
     batches: tuple[int, ...],
     dtypes: tuple[str, ...],
     sizes: dict[str, int],
@@ -92,7 +95,7 @@ def fastest(
     verbose: bool,
     json_path: str | None,
 ) -> int:
-    """Name the kernel of one operation to call, and say why.
+    """Name the kernel to call for each of these operations, and say why.
 
     What is remembered answers at once, also for batches between remembered ones; anything else
     is checked, timed and ranked now, and remembered (see einbench tune). Timed is what
@@ -113,7 +116,7 @@ def fastest(
         )  # fmt: skip
         from einbench.cli.fastest_saved import answer
 
-        return answer(sources, operation, batches, dtypes, machine, commit, json_path, verbose)
+        return answer(sources, operations, batches, dtypes, machine, commit, json_path, verbose)
     _refuse(
         "only results have one: it needs --from PATH",
         machine=machine,
@@ -123,7 +126,7 @@ def fastest(
     if rigor == "estimate":
         why = "--rigor estimate times nothing; leave one of them out"
         _refuse(why, budget=budget, again=again or None)
-    if operation is None:
+    if not operations:
         raise click.UsageError(
             "Missing argument 'OPERATION': name one, or results with --from PATH.", context
         )
@@ -134,22 +137,31 @@ def fastest(
     from einbench.choose.environment import limited
     from einbench.choose.tune import plan
 
-    (problem,) = plan([operation], batches or (128,), dtypes or ("float32",), sizes)
+    problems = plan(operations, batches or (128,), dtypes or ("float32",), sizes)
     target = Target.of(json_path)
     settings = {
-        "batches": [problem.batch], "dtypes": [problem.dtype.name], "layout": "C", "rigor": rigor,
+        "batches": list(dict.fromkeys(each.batch for each in problems)),
+        "dtypes": [problems[0].dtype.name], "layout": "C", "rigor": rigor,
         "budget_s": budget, "again": again, "threads": threads,
     }  # fmt: skip
-    with limited(threads):
-        try:
-            with in_one_line(), bar() as progress:
-                if progress is not None:
-                    progress(0.0, f"{problem.operation.name}: checking and timing")
-                choice = _choose(problem, rigor, budget, again)
-        except NoKernelLeft as problem:
-            complain(str(problem))
-            return REJECTED
-    return _report(choice, target, settings)
+    choices: list[Choice] = []
+    without: list[str] = []
+    with limited(threads), in_one_line(), bar() as progress:
+        for number, each in enumerate(problems):
+
+            def report(part: float, label: str, number: int = number) -> None:
+                progress((number + part) / len(problems), label)
+
+            try:
+                choices.append(_choose(each, rigor, budget, again, report))
+            except NoKernelLeft as problem:
+                without.append(str(problem))
+    try:
+        status = _report(choices, target, settings) if choices else 0
+    finally:
+        for line in without:
+            complain(line)
+    return REJECTED if without else status
 
 
 _DEFAULT = click.core.ParameterSource.DEFAULT
@@ -162,23 +174,27 @@ def _refuse(why: str, **given: object) -> None:
             raise ValueError(f"--{name}: {why}")
 
 
-def _choose(problem: Problem, rigor: str, budget: float | None, again: bool) -> Choice:
-    """From memory where that answers without a look at the arrays, which take time to read."""
+def _choose(
+    problem: Problem, rigor: str, budget: float | None, again: bool, progress: Progress | None
+) -> Choice:
+    """From memory where that answers exactly: arrays take time to read."""
     from einbench.choose import environment
-    from einbench.choose.tune import remembered
+    from einbench.choose.tune import exactly
     from einbench.choose.usual import with_inputs
     from einbench.verbs.fastest import Choice
     from einbench.verbs.fastest import fastest as choose
 
-    found = None if again else remembered(problem, rigor, environment.threads())
+    found = None if again else exactly(problem, rigor, environment.threads())
     if found is not None:
         return Choice(found.kernel, found)
     arrays = with_inputs(problem).given
-    return choose(problem.operation, *arrays, rigor=rigor, budget_s=budget, again=again)
+    return choose(
+        problem.operation, *arrays, rigor=rigor, budget_s=budget, again=again, progress=progress
+    )
 
 
-def _report(choice: Choice, target: Target, settings: dict[str, Any]) -> int:
-    """The document, the explanation, and alarms where a kernel was found wrong."""
+def _report(choices: list[Choice], target: Target, settings: dict[str, Any]) -> int:
+    """The document, the explanations, and alarms where a kernel was found wrong."""
     from einbench.host.machine import machine
     from einbench.report.choice import plain_text
     from einbench.report.grid import blocks
@@ -186,24 +202,41 @@ def _report(choice: Choice, target: Target, settings: dict[str, Any]) -> int:
     from einbench.report.provenance import machine_text
     from einbench.report.terminal import print_paragraph
 
-    facts = {**machine(), "threads": choice.decision.signature.threads.blas}
+    facts = {**machine(), "threads": choices[0].decision.signature.threads.blas}
     out = console(target.tables)
     try:
         if target.path or target.stdout:
-            target.write(_document(choice, facts, settings))
+            documents = [_document(choice, facts, settings) for choice in choices]
+            target.write(_together(documents) if len(documents) > 1 else documents[0])
     finally:
         # printed even where the disk turned out to be full
-        _show(choice, out)
-    alarms = wrong(blocks(choice.records))
+        for number, choice in enumerate(choices):
+            if number:
+                out.print()
+            _show(choice, out)
+    alarms = wrong(blocks([record for choice in choices for record in choice.records]))
     for note in alarms:
         print_paragraph(out, plain_text(note.text), "bold white on red")
     out.print()
-    if choice.origin == "remembered":
+    origins = {choice.origin for choice in choices}
+    if origins == {"remembered"}:
         print_paragraph(out, "Nothing was timed now; --again measures anew.", "dim")
-    elif choice.origin == "interpolated":
+    elif "interpolated" in origins:
         print_paragraph(out, "--again measures at this very size.", "dim")
     print_paragraph(out, machine_text(facts), "dim")
     return REJECTED if alarms else 0
+
+
+def _together(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """One document of several operations: a choice each, and all their records."""
+    own = ("operation", "kernel", "origin", "rigor", "date")
+    shared = {key: value for key, value in documents[0].items() if key not in own}
+    return {
+        **shared,
+        "date": min(document["date"] for document in documents),
+        "choices": [{key: document[key] for key in own} for document in documents],
+        "records": [record for document in documents for record in document["records"]],
+    }
 
 
 def _document(choice: Choice, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _SHARED = (
 
 def answer(
     sources: Sequence[str],
-    operation: str | None,
+    operations: Sequence[str],
     batches: Sequence[int],
     dtypes: Sequence[str],
     machine: str | None,
@@ -35,7 +35,7 @@ def answer(
 
     target = Target.of(json_path)
     reading = read_saved(sources, verbose)
-    rows = _narrowed(reading.rows, ", ".join(sources), operation, batches, dtypes, machine, commit)
+    rows = _narrowed(reading.rows, ", ".join(sources), operations, batches, dtypes, machine, commit)
     found = cells(rows)
     document = {
         "schema": SCHEMA,
@@ -55,7 +55,7 @@ def answer(
 def _narrowed(
     rows: list[Row],
     source: str,
-    operation: str | None,
+    operations: Sequence[str],
     batches: Sequence[int],
     dtypes: Sequence[str],
     machine: str | None,
@@ -67,8 +67,10 @@ def _narrowed(
         rows = _of_machine(rows, machine, where)
     if commit is not None:
         rows = _of_commit(rows, commit, where)
-    if operation is not None:
-        rows = _of(rows, "operation", [normalise(operation)], operation, where)
+    for operation in operations:
+        _of(rows, "operation", [normalise(operation)], operation, where)
+    if operations:
+        rows = [row for row in rows if row["operation"] in map(normalise, operations)]
     for dtype in dtypes:
         _of(rows, "dtype", [normalise(dtype)], dtype, where)
     if dtypes:

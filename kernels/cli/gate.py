@@ -53,6 +53,10 @@ FOLDER = ".gate"
     "--threads", type=whole(1, "1 or 2"), metavar="N",
     help="Of numba's parallel kernels, by default all cores; BLAS runs on one.",
 )  # fmt: skip
+@click.option(
+    "--strict", is_flag=True,
+    help="End with 2 where a cell was too noisy to be distinguished from its threshold.",
+)  # fmt: skip
 @json_option("every cell")
 @click.option("--summary", metavar="PATH", help="Append the tables as Markdown to this file.")
 def gate(
@@ -63,6 +67,7 @@ def gate(
     dtype: str,
     launches: int,
     threads: int | None,
+    strict: bool,
     json_path: str | None,
     summary: str | None,
 ) -> int:
@@ -70,7 +75,9 @@ def gate(
 
     Both are installed in environments of their own, every kernel is checked, and fresh processes
     of both take turns. Exit status: 0 no regression, 1 a regression or a wrong kernel, 2 something
-    could not be measured. Interrupted, the same command goes on where it stopped.
+    could not be measured. A cell that stays too noisy to be distinguished from its threshold is
+    no regression, and said; with --strict it is a 2. Interrupted, the same command goes on where
+    it stopped.
     """
     import filelock
 
@@ -113,7 +120,7 @@ def gate(
             else "interrupted before anything was measured"
         )
         return INTERRUPTED
-    outcome = dataclasses.replace(outcome, notes=notes)
+    outcome = dataclasses.replace(outcome, notes=notes, strict=strict)
     try:
         target.write(document(outcome))
         if summary is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from einbench.cli.parameters import json_option, plugins_option
+from einbench.cli.parameters import json_option, operations_named, plugins_option
 from einbench.cli.streams import console
 from einbench.cli.target import Target
 
@@ -24,7 +24,7 @@ SCHEMA = "einbench.list/1"
     "list",
     epilog="\b\nExamples:\n  einbench list\n  einbench list softmax_jacobian --json -",
 )
-@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@operations_named("list")
 @json_option("the list")
 @plugins_option
 def list_operations(operations: tuple[str, ...], json_path: str | None) -> int:

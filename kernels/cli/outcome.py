@@ -11,14 +11,16 @@ from typing import Any
 
 import click
 
-from einbench.cli.interrupt import first_only
+from einbench.cli.interrupt import first_only, interrupted_status
 from einbench.cli.streams import spell_out_for_narrow_encodings
+from einbench.cli.warned import in_one_line
 from einbench.names import unknown
 
 #: a check failed
 REJECTED = 1
 WRONG_USE = 2
-#: as a shell reports Ctrl-C, and a reader that left
+#: as a shell reports Ctrl-C, and a reader that left; a command that SIGTERM ended returns the
+#: first one too, and the process ends with 143
 INTERRUPTED = 130
 READER_LEFT = 141
 
@@ -60,7 +62,7 @@ class OneLine(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the requested command; what the library refuses is wrong use."""
         try:
-            with first_only():
+            with first_only(), in_one_line():
                 status = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
@@ -68,7 +70,7 @@ class OneLine(click.Group):
             return READER_LEFT
         except KeyboardInterrupt:
             click.echo("einbench: interrupted before anything was finished", err=True)
-            return INTERRUPTED
+            return interrupted_status()
         except OSError as problem:
             complain(_system_message(problem))
             try:
@@ -82,7 +84,7 @@ class OneLine(click.Group):
         except (ValueError, TypeError, ImportError) as problem:
             complain(str(problem) or type(problem).__name__)
             return WRONG_USE
-        return status
+        return interrupted_status() if status == INTERRUPTED else status
 
 
 def complain(message: str) -> None:

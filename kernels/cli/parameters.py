@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -63,6 +65,40 @@ def separate_operations(
     return tuple(dict.fromkeys(names))
 
 
+def operations_named(what: str) -> Decorated:
+    """Operations by position, with ``--operation``, or both: each once, as ``operations``."""
+
+    def decorate(command: Decorated) -> Decorated:
+        @click.argument(
+            "operations", nargs=-1, callback=separate_operations, metavar="[OPERATION]..."
+        )
+        @click.option(
+            "--operation", "named", multiple=True, callback=separate_operations, metavar="NAME",
+            help=f"Operations to {what}, as by position; several with commas.",
+        )  # fmt: skip
+        @functools.wraps(command)
+        def both(
+            *given: Any, operations: tuple[str, ...], named: tuple[str, ...], **others: Any
+        ) -> Any:
+            return command(*given, operations=tuple(dict.fromkeys((*operations, *named))), **others)
+
+        return both
+
+    return decorate
+
+
+def data_folder(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    """A folder that is there."""
+    if value is None or Path(value).is_dir():
+        return value
+    found = "a file, not a folder" if Path(value).exists() else "no such folder"
+    raise ValueError(
+        f"--data {value}: {found}; expected a folder with the four IDX files of an image set"
+    )
+
+
 def separate_batches(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> tuple[int, ...]:
@@ -85,13 +121,15 @@ def axis_sizes(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> dict[str, int]:
     """``classes=100,features=64`` as a mapping."""
-    sizes = {}
+    sizes: dict[str, int] = {}
     for part in separate(context, parameter, values):
         axis, equals, number = (piece.strip() for piece in part.partition("="))
         if not equals or not axis:
             raise click.BadParameter(f"{part!r} is no size; write axis=number, classes=100 say")
         if axis == "batch":
             raise click.BadParameter("batch has an option of its own: --batch")
+        if axis in sizes:
+            raise click.BadParameter(f"{axis} is {sizes[axis]} and {number}; leave one of them out")
         sizes[axis] = whole(1, "10 or 1_000")(number)
     return sizes
 
@@ -120,6 +158,10 @@ dtypes_option = click.option(
 dtype_option = click.option(
     "--dtype", default="float32", show_default=True, metavar="NAME", help="float32 or float64."
 )
+data_option = click.option(
+    "--data", callback=data_folder, metavar="DIR",
+    help="Folder with another image set in IDX format than MNIST.",
+)  # fmt: skip
 seed_option = click.option(
     "--seed",
     type=whole(example="0 or 42"),

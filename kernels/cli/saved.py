@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from einbench.records.read import Reading
 
 
-#: so many files of other programs are named, each with what it is; more come in one line
+#: so many files with one fault are named, each in a line; more of them share one
 _FEW = 3
 
 
@@ -20,7 +20,7 @@ def read_saved(paths: Sequence[str], verbose: bool = False) -> Reading:
 
     Args:
         paths: files and folders.
-        verbose: a line, too, for each of many files that are of other programs.
+        verbose: a line, too, for each of many files with one fault.
 
     Raises:
         ValueError: nothing could be read.
@@ -29,16 +29,19 @@ def read_saved(paths: Sequence[str], verbose: bool = False) -> Reading:
     from einbench.records.read import read
 
     reading = read(paths)
-    foreign = {} if verbose or len(reading.foreign) <= _FEW else reading.foreign
+    many = {
+        kind: about
+        for kind, about in reading.kinds.items()
+        if len(about) > _FEW and not verbose
+    }  # fmt: skip
+    folded = {line for about in many.values() for line in about.values()}
     for warning in reading.warnings:
-        if warning not in foreign.values():
+        if warning not in folded:
             click.echo(f"einbench: warning: {warning}", err=True)
-    if foreign:
-        some = ", ".join(list(foreign)[:_FEW])
+    for kind, about in many.items():
+        some = ", ".join(list(about)[:_FEW])
         click.echo(
-            f"einbench: warning: {len(foreign)} other JSON files skipped: {some}, ... "
-            "(-v names them all)",
-            err=True,
+            f"einbench: warning: {len(about):,} {kind}: {some}, ... (-v names them all)", err=True
         )
     if not reading.rows:
         raise ValueError(

@@ -22,6 +22,8 @@ class Target:
     stdout: bool = False
     #: the name is no user's: what has it already stays, and another is taken
     new: bool = False
+    #: how another file is chosen
+    option: str = "--json PATH"
 
     @classmethod
     def of(cls, given: str | None, default: Path | None = None) -> Target:
@@ -33,7 +35,7 @@ class Target:
             return cls(None, stdout=True)
         path = Path(given) if given else default
         if path is not None:
-            refuse_unwritable(path, "--json")
+            refuse_unwritable(path, "--json", made=not given)
         return cls(path, new=not given)
 
     @property
@@ -63,7 +65,7 @@ class Target:
             place = "stdout" if self.stdout else self.path
             raise OSError(
                 f"cannot write {place}: {problem.strerror}; {_kept_elsewhere(document, text)}; "
-                "choose another file with --json PATH"
+                f"choose another file with {self.option}"
             ) from problem
         return self
 
@@ -74,11 +76,20 @@ def _kept_elsewhere(document: Mapping[str, Any], text: str) -> str:
 
     # einbench.compare/1 -> einbench-compare.json
     kind = str(document.get("schema", "einbench")).partition("/")[0].replace(".", "-")
-    for folder in (Path("results"), Path(), Path(tempfile.gettempdir())):
+    for folder in (Path("results"), Path(), *spare_folders()):
         if folder.is_dir():
             with contextlib.suppress(OSError):
                 return f"all numbers are in {write_new(folder / f'{kind}.json', text + chr(10))}"
-    return "nor can results/, this folder or the temporary one be written: free some space"
+    print(json.dumps(document, allow_nan=False), file=sys.stderr)
+    return "nor can this folder or a temporary one be written; all numbers are above, on stderr"
+
+
+def spare_folders() -> list[Path]:
+    """Where there may be space if there is none here: a container has one disk, and memory."""
+    folders = [Path("/dev/shm")]  # noqa: S108 - only new names are written in it
+    with contextlib.suppress(OSError):  # it looks for one that can be written
+        folders.insert(0, Path(tempfile.gettempdir()))
+    return [folder for folder in folders if folder.is_dir()]
 
 
 @contextlib.contextmanager
@@ -98,8 +109,14 @@ def naming(path: Path, option: str) -> Iterator[None]:
         ) from problem
 
 
-def refuse_unwritable(path: Path, option: str) -> None:
+def refuse_unwritable(path: Path, option: str, *, made: bool = False) -> None:
     """Raise the error that writing would raise, before there is anything to write.
+
+    Args:
+        path: of the file.
+        option: what it was given with.
+        made: its folder is no user's choice, and made where it is missing; one that was named
+            and is missing is mistyped.
 
     Raises:
         OSError: the file or its folder cannot be made; the message says what to do.
@@ -110,6 +127,8 @@ def refuse_unwritable(path: Path, option: str) -> None:
     if _special(path):
         return
     folder = path.parent
+    if not made and not folder.exists():
+        raise OSError(f"cannot write {path}: there is no folder {folder}; make it, or {advice}")
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     try:

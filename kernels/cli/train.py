@@ -9,6 +9,7 @@ import click
 
 from einbench.cli.choosing import threads_as_found_option
 from einbench.cli.parameters import (
+    data_option,
     dtype_option,
     json_option,
     plugins_option,
@@ -85,9 +86,7 @@ _OF_COMPARING = ("steps", "budget")
     help="Stop after the epoch that reaches this on the test set: 0.975 or 97.5%.",
 )  # fmt: skip
 @threads_as_found_option
-@click.option(
-    "--data", metavar="DIR", help="Folder with another image set in IDX format than MNIST."
-)
+@data_option
 @click.option("--load", metavar="PATH.npz", help="Go on from a network that was saved.")
 @click.option("--save", metavar="PATH.npz", help="Keep the trained network in this file.")
 @click.option(

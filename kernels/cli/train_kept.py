@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from einbench.cli.target import refuse_unwritable
+from einbench.cli.target import refuse_unwritable, spare_folders
 
 if TYPE_CHECKING:
     from einbench.network.data import Scale
@@ -43,12 +44,10 @@ class Kept:
         """Itself where its name is free, else under another name: what is there may be better."""
         return Kept(_free(), self.requested) if self.path.exists() else self
 
-    @property
-    def in_temporary_folder(self) -> Kept:
-        """A new name in a temporary folder, for a full disk here."""
-        import tempfile
-
-        return Kept(Path(tempfile.mkdtemp(prefix="einbench-")) / self.path.name, self.requested)
+    def elsewhere(self) -> Iterator[Kept]:
+        """New names in folders that may have space where there is none here."""
+        for folder in spare_folders():
+            yield Kept(_free(folder), self.requested)
 
     def how_to_load(self, scale: Scale) -> str:
         """What to do with the file, for people."""
@@ -59,9 +58,9 @@ class Kept:
         )
 
 
-def _free() -> Path:
-    path, number = Path(f"{_DEFAULT}.npz"), 1
+def _free(folder: Path = Path()) -> Path:
+    path, number = folder / f"{_DEFAULT}.npz", 1
     while path.exists():
         number += 1
-        path = Path(f"{_DEFAULT}-{number}.npz")
+        path = folder / f"{_DEFAULT}-{number}.npz"
     return path

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import math
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from einbench.cli.interrupt import uninterrupted
 from einbench.cli.outcome import INTERRUPTED
-from einbench.cli.progress import bar
+from einbench.cli.progress import bar, can_draw
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming
 from einbench.cli.train_kept import Kept
+from einbench.cli.train_rows import EpochRows
 from einbench.cli.train_settings import Settings
 from einbench.cli.train_watch import Timed, Watch
 
@@ -70,22 +72,15 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
             net = loaded(settings.load, settings.network_kernels)
             shown = images(settings, net.dtype.name)
             refuse_other_images(net, shown, settings.load)
-        trained = _train(net, shown, settings, finishing)
+        out = console(target.tables)
+        title = _title(net, shown, settings)
+        rows = None if can_draw(out.file) else EpochRows.begun(out, settings.epochs, title)
+        trained = _train(net, shown, settings, finishing, rows)
         keep = trained.worth_keeping(kept.requested)
         if trained.diverged is not None or not kept.requested:
             kept = kept.under_free_name
-        full: OSError | None = None
-        if keep:
-            try:
-                net.save(kept.path)
-            except OSError as problem:  # what was reached is shown, and kept where there is space
-                full, kept = problem, kept.in_temporary_folder
-                try:
-                    net.save(kept.path)
-                except OSError:
-                    keep = False
-    document = _document(trained, shown, settings, kept.path if keep else None)
-    out = console(target.tables)
+        place, full = _save(net, kept) if keep else (None, None)
+    document = _document(trained, shown, settings, place.path if place else None)
     try:
         if target.path or target.stdout:
             target.write(document)
@@ -94,20 +89,43 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
                 _draw(trained, settings, plot)
     finally:
         # printed even where the disk turned out to be full, and last: its reader may leave
-        _show(trained, shown, settings, document, out)
+        if rows is None:
+            _show_epochs(title, document["epochs"], out)
+        _show(trained, document, out)
     if plot is not None:
         out.print(f"curves: {plot}", markup=False, soft_wrap=True)
-    _end(trained, shown, kept if keep else None, target, out)
+    _end(trained, shown, place, target, out)
     if full is not None:
-        where = f"the network is in {kept.path}" if keep else "the network is lost"
-        raise OSError(full.errno, f"{full.strerror}; {where}", full.filename)
+        where = f"the network is in {place.path}" if place else "the network is lost"
+        raise OSError(
+            f"cannot write {full.filename}: {full.strerror}; {where}; choose another file with "
+            "--save PATH"
+        )
     if trained.diverged is not None:
-        where_kept = f"; they are in {kept.path}" if keep else ""
-        raise ValueError(f"{trained.diverged}{where_kept}")
+        raise ValueError(f"{trained.diverged}{f'; they are in {place.path}' if place else ''}")
     return INTERRUPTED if trained.stopped == "interrupted" else 0
 
 
-def _train(net: Sequential, shown: Images, settings: Settings, finishing: ExitStack) -> Trained:
+def _save(net: Sequential, kept: Kept) -> tuple[Kept | None, OSError | None]:
+    """Keep the network, elsewhere where there is no space: where it is, and what was in the way."""
+    full = None
+    for place in (kept, *kept.elsewhere()):
+        try:
+            net.save(place.path)
+        except OSError as problem:
+            full = full or problem
+        else:
+            return place, full
+    return None, full
+
+
+def _train(
+    net: Sequential,
+    shown: Images,
+    settings: Settings,
+    finishing: ExitStack,
+    rows: EpochRows | None,
+) -> Trained:
     """The training; from its end on Ctrl-C comes too late, until ``finishing`` is over."""
     from einbench.network import SGD, Diverged
 
@@ -117,9 +135,15 @@ def _train(net: Sequential, shown: Images, settings: Settings, finishing: ExitSt
     net.ledger.clear()
     began_s = time.perf_counter()
     with bar() as report:
-        watch = Watch(report, steps, settings.epochs) if report else None
-        if report:
-            report(0.0, "choosing kernels, compiling")
+        watch = Watch(report, steps, settings.epochs) if can_draw(sys.stderr) else None
+        report(0.0, "choosing kernels, compiling")
+
+        def on_epoch(history: History) -> None:
+            if watch is not None:
+                watch.on_epoch(history)
+            if rows is not None:
+                rows.on_epoch(history)
+
         try:
             history = net.fit(
                 shown.x, shown.y,
@@ -127,7 +151,7 @@ def _train(net: Sequential, shown: Images, settings: Settings, finishing: ExitSt
                 validation=(shown.test_x, shown.test_y), target=settings.target,
                 seed=settings.seed, on_interrupt="return",
                 on_step=watch.on_step if watch else None,
-                on_epoch=watch.on_epoch if watch else None,
+                on_epoch=on_epoch,
             )  # fmt: skip
         except Diverged as problem:
             diverged, history = problem, problem.history
@@ -204,22 +228,22 @@ def _title(net: Sequential, shown: Images, settings: Settings) -> str:
     return ", ".join([*parts, f"seed {settings.seed}"])
 
 
-def _show(
-    trained: Trained,
-    shown: Images,
-    settings: Settings,
-    document: Mapping[str, Any],
-    out: Console,
-) -> None:
+def _show_epochs(title: str, epochs: Sequence[Mapping[str, Any]], out: Console) -> None:
+    from einbench.report.terminal import print_line, print_paragraph
+    from einbench.report.training import epoch_lines
+
+    print_paragraph(out, title, "bold cyan")
+    if epochs:
+        out.print()
+        for line in epoch_lines(epochs, out.width):
+            print_line(out, line)
+
+
+def _show(trained: Trained, document: Mapping[str, Any], out: Console) -> None:
     from einbench.report.provenance import machine_text
     from einbench.report.terminal import print_line, print_paragraph
-    from einbench.report.training import epoch_lines, time_lines
+    from einbench.report.training import time_lines
 
-    print_paragraph(out, _title(trained.net, shown, settings), "bold cyan")
-    if document["epochs"]:
-        out.print()
-        for line in epoch_lines(document["epochs"], out.width):
-            print_line(out, line)
     out.print()
     for line in time_lines(trained.spent, trained.wall_s, out.width):
         print_line(out, line)

@@ -51,11 +51,6 @@ def images(settings: Settings, dtype: str) -> Images:
     from einbench import mnist
     from einbench.network.data import normalise, scale_of
 
-    if settings.data is not None and not Path(settings.data).is_dir():
-        raise ValueError(
-            f"--data {settings.data}: no such folder; expected one with the four IDX files of an "
-            "image set"
-        )
     train, test = mnist.load(settings.data)
     count = settings.samples or len(train.images)
     if count > len(train.images):

@@ -17,7 +17,13 @@ from einbench.cli.choosing import (
     threads_as_found_option,
 )
 from einbench.cli.outcome import INTERRUPTED, REJECTED
-from einbench.cli.parameters import dtypes_option, json_option, plugins_option, separate_batches
+from einbench.cli.parameters import (
+    dtypes_option,
+    json_option,
+    operations_named,
+    plugins_option,
+    separate_batches,
+)
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
 from einbench.cli.target import Target
@@ -38,7 +44,7 @@ SCHEMA = "einbench.tune/1"
     "  einbench tune softmax softmax_vjp --batch 32,128,512\n"
     "  einbench tune linear --size units=64 --rigor patient"
 )
-@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@operations_named("tune")
 @click.option(
     "--batch", "batches", multiple=True, callback=separate_batches, metavar="N",
     help="Rows per call, several with commas; by default nine from 1 to 60_000.",

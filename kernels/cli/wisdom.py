@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from einbench.cli.outcome import WRONG_USE, OneLine, complain
-from einbench.cli.parameters import json_option, plugins_option
+from einbench.cli.parameters import json_option, operations_named, plugins_option
 from einbench.cli.streams import console
 from einbench.cli.target import Target, refuse_unwritable
 from einbench.cli.warned import in_one_line
@@ -42,7 +42,7 @@ def wisdom(context: click.Context) -> None:
     short_help="Show what is remembered.",
     epilog="\b\nExamples:\n  einbench wisdom show\n  einbench wisdom show relu --json -",
 )
-@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@operations_named("show")
 @json_option("every choice")
 @plugins_option
 def show(operations: tuple[str, ...], json_path: str | None) -> int:
@@ -81,7 +81,8 @@ def export_(file: str) -> int:
     memory = remembered()
     if file != "-":
         refuse_unwritable(Path(file), "einbench wisdom export")
-    target = Target(None, stdout=True) if file == "-" else Target(Path(file))
+    path = None if file == "-" else Path(file)
+    target = Target(path, stdout=path is None, option="einbench wisdom export PATH")
     with in_one_line():
         document = exported(memory, machine(), _now())
     if not document["operations"]:
@@ -136,7 +137,7 @@ def import_(file: str) -> int:
     short_help="Forget choices.",
     epilog="\b\nExamples:\n  einbench wisdom forget relu\n  einbench wisdom forget",
 )
-@click.argument("operations", nargs=-1, metavar="[OPERATION]...")
+@operations_named("forget")
 @plugins_option
 def forget(operations: tuple[str, ...]) -> int:
     """Forget the choices for these operations, by default all.

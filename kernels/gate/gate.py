@@ -27,8 +27,9 @@ from einbench.gate.settings import Thresholds
 from einbench.gate.state import State
 from einbench.host.machine import machine, usable_threads
 
-#: what neither passes nor fails
+#: what neither passes nor fails; the latter only where the gate is strict
 UNMEASURED = ("missing", "failed")
+UNCLEAR = ("unclear",)
 REGRESSED = ("regression", "wrong")
 
 Progress = Callable[[float, str], None]
@@ -82,6 +83,8 @@ class Outcome:
     resumed: int = 0
     #: what else is to be said
     notes: tuple[str, ...] = ()
+    #: a cell too noisy to be distinguished from its threshold is no pass
+    strict: bool = False
 
     def of(self, *statuses: str) -> list[Finding]:
         """The findings of these statuses."""
@@ -93,7 +96,8 @@ class Outcome:
         if self.of(*REGRESSED):
             return 1
         measured = any(finding.first is not None for finding in self.findings)
-        return 2 if self.problem or self.of(*UNMEASURED) or not measured else 0
+        unknown = self.of(*UNMEASURED, *(UNCLEAR if self.strict else ()))
+        return 2 if self.problem or unknown or not measured else 0
 
 
 def gate(

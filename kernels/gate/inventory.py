@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from einbench.blame import is_unknown
 from einbench.gate.pair import SAMPLE_S, Compared, Schedule, Start
 from einbench.gate.partner import CellError, Partner
 from einbench.names import unknown
@@ -141,6 +142,9 @@ def _compare(operation: str, method: str, base: Inventory, head: Inventory) -> t
     for side, inventory in (("base", base), ("head", head)):
         if operation in inventory.unchecked:
             return "failed", f"the check itself failed in {side}: {inventory.unchecked[operation]}"
+    for side, inventory in (("base", base), ("head", head)):
+        if is_unknown(why := inventory.wrong.get(operation, {}).get(method, "")):
+            return "failed", f"{side}: {why}"
     if wrong := head.wrong[operation].get(method, ""):
         return "wrong", wrong
     if before is None:

@@ -1,5 +1,7 @@
 """Ctrl-C while the einbench command is still importing: it ends with 130, and shows no traceback.
 
+So does what else asks it to end: SIGTERM with 143, and SIGHUP with 129.
+
 The package of the command is imported before its first line runs, NumPy with it, and code in C may
 turn a KeyboardInterrupt into another error. What this module imports itself is not covered: little.
 """
@@ -13,13 +15,30 @@ import sys
 _NAMES = ("einbench", "einbench.exe", "einbench-script.py", "einbench-script.pyw")
 
 
+#: Ctrl-C, the end of a job or a service, and the end of a terminal; not every system has them
+STOPPING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+_UNTOUCHED = (signal.default_int_handler, signal.SIG_DFL)
+
+
 def end_command_on_interrupt() -> None:
     """In the einbench command, until it handles Ctrl-C itself; in other programs do nothing."""
-    if _is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        try:  # noqa: SIM105 - contextlib is one more import
-            signal.signal(signal.SIGINT, _end)
-        except ValueError:
-            pass  # not in the main thread
+    if not _is_command():
+        return
+    for number in STOPPING:
+        if signal.getsignal(number) in _UNTOUCHED:
+            try:  # noqa: SIM105 - contextlib is one more import
+                signal.signal(number, _end)
+            except ValueError:
+                pass  # not in the main thread
+    hold_back(False)
+
+
+def hold_back(held: bool) -> None:
+    """Whether these signals wait, also where this process becomes another program."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK if held else signal.SIG_UNBLOCK, STOPPING)
 
 
 def _is_command() -> bool:
@@ -32,4 +51,4 @@ def _is_command() -> bool:
 
 def _end(number: int, frame: object) -> None:
     os.write(2, b"einbench: interrupted before anything was finished\n")
-    os._exit(130)
+    os._exit(128 + number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import platform
 import sys
@@ -19,12 +20,11 @@ import numpy as np
 import psutil
 import threadpoolctl
 
-from einbench.host import threading_layer
+from einbench.host import cgroup, threading_layer
 from einbench.host.cpu import cpu_model, sysctl
 from einbench.host.libraries import library
 
 _CACHES = Path("/sys/devices/system/cpu")
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -42,8 +42,10 @@ def machine() -> dict[str, Any]:
         "physical_cores": _known(partial(psutil.cpu_count, logical=False)),
         "logical_cores": os.cpu_count(),
         "usable_cores": usable_threads(),
+        "quota_cores": cgroup.quota_cores(),
         "caches": _caches(),
         "memory_bytes": _known(lambda: int(psutil.virtual_memory().total)),
+        "memory_limit_bytes": cgroup.memory_limit_bytes(),
         "os": platform.platform(),
         "python": platform.python_version(),
         "python_implementation": platform.python_implementation(),
@@ -74,7 +76,8 @@ def usable_threads() -> int:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return max(1, min(cores, _known(_quota_cores) or cores))
+    quota = cgroup.quota_cores()
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
 @contextlib.contextmanager
@@ -162,12 +165,6 @@ def _cache(folder: Path) -> tuple[str, int]:
     )
     suffix = "" if kind == "Unified" else kind[0].lower()
     return f"L{level}{suffix}", int(size.rstrip("KMG")) * _UNITS.get(size[-1], 1)
-
-
-def _quota_cores() -> int | None:
-    """Cores' worth of time that a container grants, rounded up; None without a quota."""
-    quota, period = _QUOTA.read_text(encoding="ascii").split()
-    return None if quota == "max" else -(-int(quota) // int(period))
 
 
 def _scipys(path: str) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench.host import cgroup
+
 LINE_BYTES = 64
 PAGE_BYTES = 4096
 #: below this many bytes alignment takes longer than it saves
@@ -51,14 +53,18 @@ def _placed(
 
 
 def total_bytes() -> int:
-    """All memory of this machine, in bytes."""
+    """All memory of this machine, or what a container grants of it, in bytes."""
     import psutil  # as below
 
-    return int(psutil.virtual_memory().total)
+    return _least(int(psutil.virtual_memory().total), cgroup.memory_limit_bytes())
 
 
 def available_bytes() -> int:
-    """Memory that can be allocated without swapping, in bytes."""
+    """Memory that can be allocated without swapping, within a container's limit, in bytes."""
     import psutil  # takes longer to import than a kernel may to be called
 
-    return int(psutil.virtual_memory().available)
+    return _least(int(psutil.virtual_memory().available), cgroup.memory_left_bytes())
+
+
+def _least(machines: int, containers: int | None) -> int:
+    return machines if containers is None else min(machines, containers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
+from einbench.host.forking import import_numba
 from einbench.host.libraries import library
 from einbench.host.locks import ForkedLock
 
@@ -40,6 +41,7 @@ def running_layer() -> str | None:
 
 def start_threads() -> None:
     """Load TBB and have numba use it; must come before numba's first parallel call."""
+    import_numba()
     import numba
 
     with _LOCK.lock:

@@ -12,10 +12,8 @@ globals in which ``prange`` is numba's, and in which what it calls is replaced:
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
-import time
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeGuard
@@ -23,10 +21,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from einbench.host.cpu import third_level_bytes
-from einbench.jit.shared_cache import share
-
-#: files that were written after this may not be what was imported
-_IMPORTED_S = time.time()
+from einbench.jit.code_cache import IMPORTED_S, keep
 
 
 def jit_of(
@@ -41,11 +36,7 @@ def jit_of(
         error_model="numpy",  # a division by zero is infinity or NaN, as in NumPy
         nogil=True,
     )(function)
-    # a body typed into a prompt has no file to keep a cache beside
-    with contextlib.suppress(RuntimeError):
-        dispatcher.enable_caching()
-        share(dispatcher)
-    return dispatcher
+    return keep(dispatcher, function, dispatcher.targetoptions)
 
 
 def callback_of(
@@ -55,10 +46,9 @@ def callback_of(
     from numba.core.ccallback import CFunc
 
     options = {"error_model": "numpy", "fastmath": set(fastmath) if fastmath else False}
-    # what numba.cfunc does, with the cache that is shared
+    # what numba.cfunc does, with another cache
     compiled = CFunc(function, (signature.args, signature.return_type), {}, options)
-    compiled.enable_caching()
-    share(compiled).compile()
+    keep(compiled, function, options).compile()
     return compiled
 
 
@@ -170,7 +160,7 @@ def sources_of(body: FunctionType) -> frozenset[str]:
 
 
 def digest_of(sources: frozenset[str]) -> str:
-    """Hash of these files' contents: numba's disk cache depends only on a body's own file."""
+    """Hash of these files' contents: the cache on disk depends only on a body's own file."""
     from importlib.util import source_hash
     from pathlib import Path
 
@@ -178,9 +168,9 @@ def digest_of(sources: frozenset[str]) -> str:
     contents = [path.read_bytes() for path in paths]
     # a size that compiled code has as a constant
     contents.append(str(third_level_bytes()).encode())
-    if any(path.stat().st_mtime > _IMPORTED_S for path in paths):
+    if any(path.stat().st_mtime > IMPORTED_S for path in paths):
         # the code in memory may be older than the file: no other process may find it under its name
-        contents.append(f"{os.getpid()} {_IMPORTED_S}".encode())
+        contents.append(f"{os.getpid()} {IMPORTED_S}".encode())
     return source_hash(b"".join(contents)).hex()
 
 
@@ -193,7 +183,7 @@ def copy_of(
 ) -> FunctionType:
     """``body`` under another name, over globals in which ``prange`` is numba's.
 
-    The name is part of the key of numba's disk cache: without it the sequential and the
+    The name is part of the key of the cache on disk: without it the sequential and the
     parallel form of one body would overwrite each other.
     """
     scope = dict(body.__globals__)

@@ -8,7 +8,6 @@ its module that it calls, so that one source serves as ``loop`` and as ``numba``
 from __future__ import annotations
 
 import functools
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
@@ -16,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from einbench.host.forking import import_numba
 from einbench.host.libraries import why_missing
 from einbench.host.locks import ForkedLock
 from einbench.host.memory import for_result
+from einbench.host.settings import why_unusable
 from einbench.host.threading_layer import start_threads, why_not_parallel
 from einbench.jit.bodies import copy_of, digest_of, globals_of, jit_of, prepare, sources_of
 
@@ -58,7 +59,7 @@ class Compiled:
         self.method = method
         self.parallel = parallel
         self.fastmath = fastmath
-        #: seconds spent compiling (or loading from numba's disk cache) so far
+        #: seconds spent compiling (or loading from disk) so far
         self.compile_s = 0.0
         self._forms: dict[Form, Any] = {}
         self._integers: tuple[int, ...] = ()
@@ -78,8 +79,8 @@ class Compiled:
         """Why this kernel cannot run here; empty where it can."""
         if problem := why_missing(("numba",)):
             return problem
-        if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
-            return "numba's compiler is switched off (unset NUMBA_DISABLE_JIT)"
+        if problem := why_unusable():
+            return problem
         return why_not_parallel() if self.parallel else ""
 
     def __call__(self, *arrays: Any, out: Any = None, **options: Any) -> Any:
@@ -144,6 +145,7 @@ class Compiled:
     def _compile(
         self, form: Form, arrays: Sequence[Any], options: Mapping[str, Any], out: Any
     ) -> Any:
+        import_numba()
         import numba
 
         with _LOCK.lock:
@@ -225,7 +227,7 @@ def _plain(copy: FunctionType, compiled: Any, arrays: int, out: Any) -> Function
     if out is not None:
         source = f"def {copy.__name__}({names}, out):\n    inner({names}, out=out)\n"
     scope: dict[str, Any] = {"inner": compiled}
-    # numba keeps what it compiles beside the file that a function says it is of
+    # what is compiled is kept for the file that a function says it is of
     exec(compile(source, copy.__code__.co_filename, "exec"), scope)  # noqa: S102 - names of parameters
     function: FunctionType = scope[copy.__name__]
     function.__qualname__, function.__module__ = f"{copy.__qualname__}_call", copy.__module__

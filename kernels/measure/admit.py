@@ -2,21 +2,24 @@
 
 A kernel is admitted if it can run here, passed the check, needs no more memory and time than is
 allowed, and is right on integers of this very size, for which every order of summation is exact.
+It is called with private copies of the inputs (`einbench.check.unchanged`) and never the caller's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from einbench.blame import is_unknown, said_of
+from einbench.check import room
 from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, exact_case, judge_kept, keep
-from einbench.check.truth import Case
-from einbench.host.memory import available_bytes
+from einbench.check.truth import Case, Truth
+from einbench.check.unchanged import PrivateCopy
 from einbench.kernel import Kernel
-from einbench.measure.calls import collecting
+from einbench.measure.calls import bound, collecting
 from einbench.measure.conditions import Conditions, Limits
 from einbench.measure.memory import peak_extra_bytes
 from einbench.measure.predict import Prediction, predict
@@ -24,13 +27,15 @@ from einbench.measure.remote import remote
 from einbench.measure.timing import Clock
 from einbench.problem import Problem
 from einbench.record import Status
-from einbench.units import bytes_text, one_line, seconds_text
+from einbench.units import seconds_text
 
 #: tracing allocations makes interpreted loops several times slower: slower calls than this are
 #: measured by resident memory alone, which is enough for the sizes that take so long
 _TRACED_CALL_S = 0.02
 #: where no exact probe is due, memory is not worth a call slower than this
 _EXTRA_CALL_S = 0.1
+#: of larger problems, temporaries are measured at a part of about so many bytes first
+_LARGE_BYTES, _PART_BYTES = 256 << 20, 4 << 20
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Answered:
 
 
 def admit(
-    problem: Problem,
+    private: PrivateCopy,
     kernel: Kernel,
     verdict: Verdict | None,
     known: Prediction | None,
@@ -83,16 +88,21 @@ def admit(
         body = remote(kernel)
         ended = body is not None and body.ended
         status: Status = "failed" if ended else "rejected"
+        if verdict.status == "unchecked":
+            return Admission(Outcome("unchecked", verdict.reason))
         return Admission(Outcome(status, verdict.reason, verdict.error, verdict.limit))
-    needed = kernel.temporary_bytes(problem.sizes, problem.dtype)
-    most = min(limits.memory_bytes, available_bytes() // 2)
-    if needed > most:
-        reason = f"needs {bytes_text(needed)} of temporaries, more than {bytes_text(most)}"
+    problem = private.problem
+    if reason := room.too_much(kernel, problem, limits.memory_bytes):
         return Admission(Outcome("skipped", reason))
     try:
+        if reason := undeclared(kernel, problem, limits.memory_bytes):
+            return Admission(Outcome("skipped", reason))
         expected = predict(kernel, problem, limits.call_s, known, clock)
     except (Exception, SystemExit) as raised:  # whatever a kernel raises is its result
-        return Admission(failure(one_line(raised)))
+        private.changed()
+        return Admission(failure(said_of(raised)))
+    if changed := private.changed():
+        return Admission(Outcome("rejected", f"changes its input {changed} at the timed size"))
     if expected.seconds <= limits.call_s:
         return Admission(Outcome(), expected)
     reason = (
@@ -100,6 +110,24 @@ def admit(
         f"({seconds_text(expected.measured_s)} at batch {expected.measured_batch:,})"
     )
     return Admission(Outcome("skipped", reason), expected)
+
+
+def undeclared(kernel: Kernel, problem: Problem, most_bytes: int | None = None) -> str:
+    """Why temporaries that a kernel does not declare would be too large; empty where they fit.
+
+    They are measured at a few rows of a large problem, and taken to grow with the rows.
+    """
+    both = problem.input_bytes + problem.output_bytes
+    if both < _LARGE_BYTES or problem.batch is None or kernel.extra_elements or remote(kernel):
+        return ""
+    rows = max(1, problem.rows * _PART_BYTES // both)
+    call = bound(kernel, problem.first_rows(rows))
+    with np.errstate(all="ignore"):
+        call()  # the first call may compile
+        extra = peak_extra_bytes(call) or 0
+    # what a call takes whatever its rows is no more than this
+    grows = max(extra - _PART_BYTES // 4, 0)
+    return room.too_large(grows * problem.rows // rows, problem, most_bytes)
 
 
 def answer_exactly(
@@ -124,16 +152,22 @@ def answer_exactly(
         return {}
     op, seed = problem.operation, conditions.seed
     case = exact_case(op, problem.dtype, problem.sizes, conditions.layout, seed)
-    return {
-        method: _answered(problem, kernels[method], case, expected, limits, clock)
-        for method, expected in admitted.items()
-    }
+    private = PrivateCopy(problem) if case is None else None
+    nothing = Truth((), (), problem.dtype, np.inf)
+    found = {}
+    for method, expected in admitted.items():
+        given = case or Case(private.problem if private else problem, nothing)
+        answered = _answered(kernels[method], given, expected, limits, clock)
+        if private is not None and (changed := private.changed()):
+            wrong = Outcome("rejected", f"changes its input {changed} at the timed size")
+            answered = replace(answered, outcome=wrong)
+        found[method] = answered
+    return found
 
 
 def _answered(
-    problem: Problem,
     kernel: Kernel,
-    case: Case | None,
+    case: Case,
     expected: Prediction,
     limits: Limits,
     clock: Clock,
@@ -142,17 +176,18 @@ def _answered(
     peak_bytes, slow = None, Outcome()
     try:
         # before timing: a kernel may prepare for the problem, and may fail in that
-        call = collecting(kernel, case.problem if case else problem, made)
+        call = collecting(kernel, case.problem, made)
         began_s = clock()
         with np.errstate(all="ignore"):
             if remote(kernel):
                 call()  # memory of another process is not measured
-            elif case or expected.seconds <= _EXTRA_CALL_S:
+            elif case.truth.exact or expected.seconds <= _EXTRA_CALL_S:
                 traced = expected.seconds <= _TRACED_CALL_S
                 peak_bytes = peak_extra_bytes(call, traced=traced)
             took_s = clock() - began_s
             if took_s > limits.call_s and took_s > 5 * expected.seconds:
                 # the prediction was too low, or tracing slowed the call: time it without tracing
+                made.clear()
                 began_s = clock()
                 call()
                 took_s = clock() - began_s
@@ -160,8 +195,8 @@ def _answered(
                     expected = Prediction(expected.batch, expected.batch, took_s)
                     slow = Outcome("skipped", f"about {seconds_text(took_s)} at this size")
     except (Exception, SystemExit) as raised:
-        return Answered(failure(one_line(raised)), expected, peak_bytes)
-    judged = judge(case, keep(case, made.pop())) if case else Outcome()
+        return Answered(failure(said_of(raised)), expected, peak_bytes)
+    judged = judge(case, keep(case, made.pop())) if case.truth.exact else Outcome()
     return Answered(slow if judged.passed else judged, expected, peak_bytes)
 
 
@@ -175,6 +210,8 @@ def judge(case: Case, kept: Kept, slack: float = 1.0) -> Outcome:
 
 def failure(reason: str) -> Outcome:
     """Of a kernel that raised; inputs are read-only: one that raises at that writes to them."""
+    if is_unknown(reason):
+        return Outcome("unchecked", reason)
     if "read-only" in reason:
         return Outcome("rejected", f"changes its inputs at the timed size: {reason}")
     return Outcome("failed", reason)

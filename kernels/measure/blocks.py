@@ -15,7 +15,6 @@ from itertools import repeat
 import numpy as np
 
 from einbench.measure.timing import (
-    FIRST_ROUNDS,
     LEAST_ROUNDS,
     LOSING_RATIO,
     MOST_ROUNDS,
@@ -91,7 +90,7 @@ def interleave_in_blocks(
 def _least_rounds(blocks: int, *, first: bool) -> int:
     """A share of what one block would have; in the first, enough to exclude slow kernels."""
     share = math.ceil(LEAST_ROUNDS / blocks)
-    return max(share, FIRST_ROUNDS) if first else share
+    return max(share, LEAST_ROUNDS) if first else share
 
 
 def _remaining(part: Timing, fastest_s: dict[str, float]) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 
 from einbench.host.memory import for_result
 from einbench.kernel import Kernel
@@ -13,6 +14,7 @@ from einbench.measure.remote import remote
 from einbench.measure.turns import LocalTurn
 from einbench.problem import Problem
 
+Array = npt.NDArray[Any]
 Call = Callable[[], object]
 
 
@@ -30,15 +32,17 @@ def bare(kernel: Kernel, problem: Problem) -> Call:
     return partial(kernel.entry(problem.given, problem.options), *problem.given)
 
 
-def into(kernel: Kernel, problem: Problem) -> Call:
-    """As `bare`, writing to preallocated outputs where the kernel can."""
-    if remote(kernel) or not kernel.takes_out:
-        return bare(kernel, problem)
+def outputs_memory(problem: Problem) -> tuple[Array, ...]:
+    """Memory for all outputs of a problem."""
     op = problem.operation
     shapes = op.output_shapes(problem.sizes)
-    memory = tuple(for_result(s, op.output_dtype(n, problem.dtype)) for n, s in shapes.items())
-    for array in memory:
-        array.fill(np.nan if array.dtype.kind == "f" else -1)
+    return tuple(for_result(s, op.output_dtype(n, problem.dtype)) for n, s in shapes.items())
+
+
+def into(kernel: Kernel, problem: Problem, memory: tuple[Array, ...]) -> Call:
+    """As `bare`, writing to this memory where the kernel can."""
+    if remote(kernel) or not kernel.takes_out:
+        return bare(kernel, problem)
     out = memory if len(memory) > 1 else memory[0]
     call = kernel.entry(problem.given, problem.options, out)
     return LocalTurn(partial(call, *problem.given, out), out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: a kernel that declares more temporaries is not called, unless the caller allows more
+#: a kernel that declares more temporaries is not guessed to be the fastest
 MEMORY_BYTES = 1_000_000_000
 #: a choice leaves out kernels that are expected to take so many times as long as the fastest
 PRUNED_RATIO = 4.0
@@ -32,7 +32,8 @@ class Limits:
 
     budget_s: float
     call_s: float
-    memory_bytes: int = MEMORY_BYTES
+    #: None: as much as `einbench.check.room` has for them
+    memory_bytes: int | None = None
     #: the budget is at least as long as so many calls of the fastest kernel
     least_calls: int = 0
     #: blocks of rounds, each with the inputs at another random placement

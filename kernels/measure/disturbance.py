@@ -1,7 +1,8 @@
 """others = (busy and stolen time of all cores - this process's own) / wall time, in cores.
 
 Kernels on as many threads as there are cores stall while another process, or another virtual
-machine of the host, uses one of the cores: such times are not reproducible.
+machine of the host, uses one of the cores, or while a container waits for its quota: such times
+are not reproducible.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import time
 from typing import NamedTuple
 
 import psutil
+
+from einbench.host import cgroup
 
 #: load of other processes, in cores, above which kernels on all cores are disturbed
 _MOST_OTHER_CORES = 0.1
@@ -24,13 +27,38 @@ class Moment(NamedTuple):
     wall_s: float
     idle_s: float
     own_s: float
+    #: periods in which the container's quota was used up
+    throttled: int = 0
+
+
+class Disturbance(NamedTuple):
+    """What kept kernels from the cores between two moments."""
+
+    #: cores that other processes used
+    other_cores: float = 0.0
+    #: periods in which the container's quota was used up
+    throttled: int = 0
+    #: whether times of kernels on the threads there were are not reproducible
+    disturbs: bool = False
+
+
+QUIET = Disturbance()
+
+
+def since(before: Moment, threads: int) -> Disturbance:
+    """From a moment until now, for kernels on so many threads."""
+    now = moment()
+    others, throttled = other_cores(before, now), max(now.throttled - before.throttled, 0)
+    return Disturbance(others, throttled, disturbs(others, threads) or throttled > 0)
 
 
 def moment() -> Moment:
     """The current moment."""
     system, own = psutil.cpu_times(), psutil.Process().cpu_times()
     idle_s = system.idle + getattr(system, "iowait", 0.0)
-    return Moment(time.perf_counter(), idle_s, own.user + own.system)
+    throttled = cgroup.throttled()
+    periods = 0 if throttled is None else throttled.periods
+    return Moment(time.perf_counter(), idle_s, own.user + own.system, periods)
 
 
 def other_cores(before: Moment, after: Moment) -> float:

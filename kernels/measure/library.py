@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from einbench.blame import said_of
 from einbench.check.sized import keep
 from einbench.check.truth import Case
 from einbench.kernel import Kernel
@@ -16,7 +17,7 @@ from einbench.measure.calls import Call
 from einbench.measure.predict import Prediction
 from einbench.measure.remote import remote
 from einbench.measure.turns import LocalTurn, Turn
-from einbench.units import one_line, seconds_text
+from einbench.units import seconds_text
 
 
 def admit_library_kernel(kernel: Kernel, case: Case, limit_s: float) -> Admission:
@@ -31,7 +32,7 @@ def admit_library_kernel(kernel: Kernel, case: Case, limit_s: float) -> Admissio
             return Admission(outcome)
         expected = Prediction(problem.rows, problem.rows, bound.timed(1, warm=False))
     except (Exception, SystemExit) as raised:
-        return Admission(failure(one_line(raised)))
+        return Admission(failure(said_of(raised)))
     if expected.seconds > limit_s:
         reason = f"about {seconds_text(expected.seconds)} at this size"
         outcome = Outcome("skipped", reason, outcome.error, outcome.limit)

@@ -34,6 +34,10 @@ class WorkerEnded(Exception):  # noqa: N818 - a state of a process, not a mistak
     """A worker's process has ended; the message says why."""
 
 
+class WorkerStopped(WorkerEnded, TimeoutError):  # noqa: N818 - as above
+    """It gave no answer in time, or was killed, as for want of memory: not by its kernel."""
+
+
 class Process:
     """A worker's process; ``close`` ends it."""
 
@@ -108,11 +112,14 @@ class Process:
             line = self._answers.get(timeout=self._timeout_s)
         except queue.Empty:
             self._process.kill()
-            raise WorkerEnded(f"no answer within {self._timeout_s:.0f} s (asked {asked})") from None
+            raise WorkerStopped(
+                f"no answer within {self._timeout_s:.0f} s (asked {asked})"
+            ) from None
         self._busy = False
         if line is None:
             status = self._process.wait()
-            raise WorkerEnded(f"died with status {status} (asked {asked}): {self._last_log_line()}")
+            how = WorkerStopped if status == -9 else WorkerEnded  # SIGKILL
+            raise how(f"died with status {status} (asked {asked}): {self._last_log_line()}")
         reply: Mapping[str, Any] = json.loads(line)
         if "raised" in reply:
             raise_again(reply["raised"])

@@ -1,6 +1,6 @@
 """Every kernel of an operation on one problem: checked, timed interleaved, ranked.
 
-    admit -> answer_exactly -> time -> judge -> rank -> Record
+    admit -> answer_exactly -> look -> time -> judge -> rank -> Record
 
 Each stage gives values that the later ones read; of all of them a record is made at the end, for
 every kernel, however far it came.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,6 +19,7 @@ import numpy as np
 from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, keep, timed_case
 from einbench.check.truth import Case
+from einbench.check.unchanged import PrivateCopy, differing
 from einbench.kernel import Kernel
 from einbench.measure.admit import (
     Admission,
@@ -30,12 +31,15 @@ from einbench.measure.admit import (
     judge,
 )
 from einbench.measure.blocks import interleave_in_blocks
-from einbench.measure.calls import bare, bound, into, or_raising
+from einbench.measure.calls import bare, bound, into, or_raising, outputs_memory
 from einbench.measure.conditions import Conditions, Limits
+from einbench.measure.disturbance import QUIET, Disturbance, moment, since
 from einbench.measure.library import admit_library_kernel, as_turns
+from einbench.measure.look import culprits, look
 from einbench.measure.placement import randomise_placement
 from einbench.measure.predict import Prediction
 from einbench.measure.ranking import Ranking, rank
+from einbench.measure.remote import remote
 from einbench.measure.roofline import Roofline
 from einbench.measure.timing import Call, Clock, Timing
 from einbench.problem import Problem
@@ -54,6 +58,8 @@ class Results:
     timing_s: float
     #: method -> what calls take, for the next larger batch
     known: Predictions
+    #: what kept kernels from the cores while they were timed
+    disturbance: Disturbance = QUIET
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class _Timed:
     timing_s: float = 0.0
     #: of those timed
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    disturbance: Disturbance = QUIET
     #: of those timed that are right
     ranking: Ranking = field(default_factory=lambda: Ranking({}, None, ()))
 
@@ -88,6 +95,7 @@ def run(
     clock: Clock = time.perf_counter,
     compiled_s: Mapping[str, float] | None = None,
     kernels: Mapping[str, Kernel] | None = None,
+    report: Callable[[str], None] = lambda label: None,
 ) -> Results:
     """A record for every kernel, whatever its outcome.
 
@@ -102,13 +110,17 @@ def run(
         compiled_s: seconds of compiling that were spent before, by method, and do not count.
         kernels: by method, where not the operation's own: some that run in workers, too. One
             without a verdict is a library's, and is judged on the timed inputs.
+        report: called with what is being done.
     """
     kernels = problem.operation.kernels if kernels is None else kernels
     own = {m: k for m, k in kernels.items() if m in verdicts or k.reason}
+    report("whole numbers at this size")
+    private = PrivateCopy(problem)
     admissions = {
-        method: admit(problem, kernel, verdicts.get(method), known.get(method), limits, clock)
+        method: admit(private, kernel, verdicts.get(method), known.get(method), limits, clock)
         for method, kernel in own.items()
     }
+    del private  # the exact inputs take its place
     predicted = {method: a.expected for method, a in admissions.items() if a.expected}
     passed = {method: at for method, at in predicted.items() if admissions[method].outcome.passed}
     answers = answer_exactly(problem, kernels, conditions, passed, limits, clock)
@@ -117,7 +129,14 @@ def run(
     libraries = [kernel for method, kernel in kernels.items() if method not in own]
     timed = _Timed()
     if runnable or libraries:
-        case = timed_case(problem, conditions.seed)
+        report("hostile rows at this size")
+        private = PrivateCopy(problem)
+        count = len(runnable) + len(libraries)
+        case = timed_case(private.problem, conditions.seed, kernels=count)
+        looked_at = [kernels[method] for method in runnable]
+        for method, wrong in look(private, looked_at, case, conditions.seed).items():
+            answers[method] = replace(answers[method], outcome=wrong)
+            del runnable[method]
         for kernel in libraries:
             admission = admissions[kernel.method] = admit_library_kernel(
                 kernel, case, limits.call_s
@@ -127,7 +146,8 @@ def run(
                 if admission.outcome.passed:
                     runnable[kernel.method] = admission.expected
         if runnable:
-            timed = _time_and_judge(case, kernels, conditions, runnable, limits, clock)
+            report("timing")
+            timed = _time_and_judge(case, private, kernels, conditions, runnable, limits, clock)
     now_known = {**known, **predicted, **expected, **_medians(problem, timed.ranking)}
     findings = _Findings(admissions, answers, timed, now_known)
     _measure_ceiling_again(problem, timed.ranking, roofline)
@@ -135,7 +155,7 @@ def run(
         _record(problem, conditions, kernel, findings, roofline, compiled_s or {})
         for kernel in kernels.values()
     ]
-    return Results(records, timed.timing_s, now_known)
+    return Results(records, timed.timing_s, now_known, timed.disturbance)
 
 
 def compile_s(kernel: Kernel) -> float | None:
@@ -145,6 +165,7 @@ def compile_s(kernel: Kernel) -> float | None:
 
 def _time_and_judge(
     case: Case,
+    private: PrivateCopy,
     kernels: Mapping[str, Kernel],
     conditions: Conditions,
     expected: Predictions,
@@ -153,19 +174,52 @@ def _time_and_judge(
 ) -> _Timed:
     """Time these kernels, judge what the last timed call of each returned, rank the right ones."""
     began_s = clock()
-    timing = _time(case, kernels, conditions, expected, limits, clock)
+    moved, before = _Moved(case.problem), moment()
+    timing = _time(case, moved, kernels, conditions, expected, limits, clock)
     timing_s = clock() - began_s - timing.overhead_s
+    disturbance = since(before, conditions.threads)
+    if private.changed() or moved.changed():
+        wrong = culprits(private, {m: kernels[m] for m in expected if not remote(kernels[m])})
+        rest = {method: at for method, at in expected.items() if method not in wrong}
+        again = _Timed()
+        if rest and wrong:
+            again = _time_and_judge(case, private, kernels, conditions, rest, limits, clock)
+        return replace(again, outcomes={**again.outcomes, **wrong})
     outcomes = {method: failure(reason) for method, reason in timing.failures.items()}
     for method, last in timing.outputs.items():
         assert isinstance(last, Kept)  # noqa: S101 - what ``keep`` made of the output
         outcomes[method] = judge(case, last, kernels[method].slack)
     right = {method: s for method, s in timing.samples.items() if outcomes[method].passed}
     baseline = case.problem.operation.baseline
-    return _Timed(timing, timing_s, outcomes, rank(right, baseline, blocks=timing.blocks))
+    ranking = rank(right, baseline, blocks=timing.blocks, disturbed=disturbance.disturbs)
+    return _Timed(timing, timing_s, outcomes, disturbance, ranking)
+
+
+class _Moved:
+    """The inputs at another placement, block by block, and whether a kernel has changed any."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = self._last = problem
+        self._changed = ""
+
+    def again(self, rng: np.random.Generator) -> Problem:
+        """The inputs elsewhere; those of the block before are freed."""
+        self.changed()
+        placed = randomise_placement(self._problem.given, rng)
+        op = self._problem.operation
+        self._last = Problem.of(op, placed, self._problem.options)
+        return self._last
+
+    def changed(self) -> str:
+        """The first input that was changed in any block; else empty."""
+        if self._last.given[0] is not self._problem.given[0]:
+            self._changed = self._changed or differing(self._problem, self._last)
+        return self._changed
 
 
 def _time(
     case: Case,
+    moved: _Moved,
     kernels: Mapping[str, Kernel],
     conditions: Conditions,
     expected: Predictions,
@@ -173,13 +227,16 @@ def _time(
     clock: Clock,
 ) -> Timing:
     rng = np.random.default_rng([conditions.seed, 17])
+    # one for all kernels
+    memory = outputs_memory(case.problem) if conditions.reuse_outputs else ()
 
     def calls() -> dict[str, Call]:
         problem = case.problem
         if limits.blocks > 1:
-            moved = randomise_placement(problem.given, rng)
-            problem = Problem.of(problem.operation, moved, problem.options)
-        make = into if conditions.reuse_outputs else bare if conditions.bare else bound
+            problem = moved.again(rng)
+        make: Callable[[Kernel, Problem], Call] = bare if conditions.bare else bound
+        if conditions.reuse_outputs:
+            make = partial(into, memory=memory)
         return as_turns({m: or_raising(make, kernels[m], problem) for m in expected})
 
     with np.errstate(all="ignore"):

@@ -15,9 +15,9 @@ from itertools import repeat
 
 import numpy as np
 
+from einbench.blame import said_of
 from einbench.jit.spinning import stop_spinning
 from einbench.measure.turns import Turn
-from einbench.units import one_line
 
 Call = Callable[[], object]
 Clock = Callable[[], float]
@@ -31,6 +31,8 @@ OVERDRAFT = 3.0
 MOST_ROUNDS = 300
 #: a kernel whose fastest call takes so many times the best's is dropped
 LOSING_RATIO = 2.0
+#: a call that another process delayed may take as much longer: no kernel is dropped by one or two
+SLICE_S = 0.03
 #: fifty times the coarsest resolution of a performance counter (1 us)
 MIN_SAMPLE_S = 50e-6
 #: bounds the search for a sample length where the clock does not advance
@@ -141,7 +143,8 @@ def interleave(
       Slow calls get no untimed call, and no warm-up where ``expected_s`` says they are slow.
     - Rounds 1 to 3: all. After them a kernel whose fastest call is beyond twice the best's
       is dropped, but only after round 7 where its seven rounds cost no more than two shares; a
-      slow kernel is dropped after its first sample.
+      slow kernel is dropped after its first sample if that is beyond what a time slice of another
+      process adds (30 ms).
     - Rounds 4 to 7: kernels not dropped, while three budgets last (slow ones from their second
       sample on). From round 8: while the budget lasts, at most ``most_rounds``.
     - The first sample of a slow call does not count against the budget, or one slow loop would
@@ -189,7 +192,7 @@ def interleave(
                 clock,
             )
         except (Exception, SystemExit) as problem:
-            failures[name] = one_line(problem)
+            failures[name] = said_of(problem)
 
     best_s = min((candidate.call_s for candidate in candidates.values()), default=0.0)
     asked_s, budget_s = budget_s, max(budget_s, least_calls * best_s)
@@ -206,7 +209,7 @@ def interleave(
             try:
                 candidate.sample(share_s, clock)
             except (Exception, SystemExit) as problem:
-                failures[name] = one_line(problem)
+                failures[name] = said_of(problem)
                 del candidates[name]
             overhead_s = candidate.overhead_s if rounds < least_rounds else 0.0
             free_s += (clock() - called_s) if free else overhead_s
@@ -233,7 +236,7 @@ def interleave(
         try:
             outputs[name] = candidate.last()
         except (Exception, SystemExit) as problem:
-            failures[name] = one_line(problem)
+            failures[name] = said_of(problem)
             del candidates[name]
     return Timing(
         samples={
@@ -287,7 +290,8 @@ def _remaining(
     def stays(candidate: _Candidate) -> bool:
         if candidate.call_s <= LOSING_RATIO * best_s:
             return True
-        if rounds < min(FIRST_ROUNDS, least_rounds) and candidate.call_s <= share_s:
+        early = rounds < min(FIRST_ROUNDS, least_rounds)
+        if early and (candidate.call_s <= share_s or candidate.call_s - best_s < SLICE_S):
             return True
         cheap = least_rounds * candidate.round_s(share_s) <= 2 * share_s
         return rounds < least_rounds and cheap

@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from einbench.jit.spinning import stop_spinning
 
@@ -43,7 +45,7 @@ class LocalTurn:
     """A call in this process, and the memory that it writes to, which is then its result."""
 
     call: Callable[[], object]
-    memory: object = None
+    memory: Any = None
 
     def __call__(self) -> object:
         """One call."""
@@ -55,9 +57,13 @@ class LocalTurn:
         return turn_s(self.call, calls, warm)
 
     def result(self) -> object:
-        """The result of one more call."""
-        made = self.call()
-        return made if self.memory is None else self.memory
+        """The result of one more call; what it does not write is NaN, or -1."""
+        if self.memory is None:
+            return self.call()
+        for array in self.memory if isinstance(self.memory, tuple) else (self.memory,):
+            array.fill(np.nan if array.dtype.kind == "f" else -1)
+        self.call()
+        return self.memory
 
 
 def turn_s(call: Callable[[], object], calls: int, warm: bool) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -87,20 +86,10 @@ def refuse_more_than_memory(problem: Problem) -> None:
     Raises:
         ValueError: they are, with both sizes.
     """
-    op, sizes = problem.operation, problem.sizes
-    inputs = sum(
-        prod(each.shape(sizes)) * (8 if each.integer else problem.dtype.itemsize)
-        for each in op.inputs.values()
-    )
-    outputs = sum(
-        prod(shape) * op.output_dtype(name, problem.dtype).itemsize
-        for name, shape in op.output_shapes(sizes).items()
-    )
-    if inputs + outputs < _SURELY_FITS:
-        return
-    if inputs + outputs > (there := total_bytes()):
+    both = problem.input_bytes + problem.output_bytes
+    if both > _SURELY_FITS and both > (there := total_bytes()):
         raise ValueError(
-            f"{problem}: inputs and outputs take {bytes_text(inputs + outputs)} and this machine "
+            f"{problem}: inputs and outputs take {bytes_text(both)} and this machine "
             f"has {bytes_text(there)} of memory; use a smaller batch or smaller sizes"
         )
 

@@ -181,6 +181,9 @@ def read_header(stream: BufferedIOBase, path: Path, dimensions: int | None) -> t
         raise ValueError(
             explain(path, "the gzip file unpacks to nothing, it is empty", "an IDX header", advice)
         )
+    if magic[:2] == GZIP_MAGIC:
+        came = "gzip within gzip"
+        raise ValueError(explain(path, came, "an IDX file packed once", "unpack it once: gunzip"))
     if magic[:2] != b"\0\0"[: len(magic)]:
         came = f"not an IDX file, it begins with {magic.hex(' ')}"
         raise ValueError(
@@ -196,8 +199,13 @@ def read_header(stream: BufferedIOBase, path: Path, dimensions: int | None) -> t
         advice = "store images and labels as unsigned bytes"
         raise ValueError(explain(path, came, "0x08 (unsigned byte)", advice))
     if dimensions is not None and count != dimensions:
+        came = f"number of dimensions {count}"
         advice = "images have 3 dimensions and labels 1: check that the two are not swapped"
-        raise ValueError(explain(path, f"number of dimensions {count}", f"{dimensions}", advice))
+        given = stream.read(4 * count)
+        if count > 3 and len(given) == 4 * count:
+            came += f" ({written(struct.unpack(f'>{count}I', given))})"
+            advice = "images are count x rows x columns: make grey ones of coloured ones"
+        raise ValueError(explain(path, came, f"{dimensions}", advice))
     if not 1 <= count <= MOST_DIMENSIONS:
         came = f"number of dimensions {count}"
         advice = "check that this is an IDX file"

@@ -12,6 +12,8 @@ from einbench.body import Function
 from einbench.choose.deciding import decide
 from einbench.choose.dispatch import Dispatch
 from einbench.choose.environment import threads
+from einbench.choose.serving import serve
+from einbench.kernel import Kernel
 from einbench.network.families import Families
 from einbench.network.ledger import Account, Ledger
 from einbench.operation import Operation
@@ -72,7 +74,14 @@ class Calls:
         """Choose, and compile, before the clock of the first call starts."""
         start_s = perf_counter()
         bound = op.bind(*arrays, **options)
-        kernel = self.families.kernel(op) or decide(op, bound, threads()).kernel
-        function = kernel.entry(bound.arrays, bound.options)
+
+        def begin(kernel: Kernel) -> Function:
+            return kernel.entry(bound.arrays, bound.options)
+
+        kernel = self.families.kernel(op)
+        if kernel is None:
+            kernel, function = serve(decide(op, bound, threads()), begin)
+        else:
+            function = begin(kernel)
         self.ledger.preparing_s += perf_counter() - start_s
         return function, self.ledger.account(op.name, kernel.method)

@@ -3,7 +3,7 @@
 An exception that is raised inside compiled code, or inside the first import of numba, comes out as
 another one, or leaves numba unusable in this process. So while a training runs, a SIGINT is only
 noted, and delivered to the previous handler at the next point where nothing is half done; a
-second one is delivered at once.
+second one is delivered at once. So are SIGTERM and SIGHUP where the program handles them.
 """
 
 from __future__ import annotations
@@ -15,33 +15,38 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from einbench.host.early import STOPPING
+
 
 @contextlib.contextmanager
 def between_steps() -> Iterator[Callable[[], None]]:
     """Gives a function to call between steps: it delivers what has come meanwhile."""
-    before: Any = None
+    before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():  # signals are the main thread's
-        before = signal.getsignal(signal.SIGINT)
-    if not callable(before):
+        handlers = {number: signal.getsignal(number) for number in STOPPING}
+        before = {number: handler for number, handler in handlers.items() if callable(handler)}
+    if not before:
         yield lambda: None
         return
-    waiting: list[FrameType | None] = []
+    waiting: list[tuple[int, FrameType | None]] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        waiting.append(frame)
+        waiting.append((number, frame))
         if len(waiting) > 1:
-            before(number, frame)
+            before[number](number, frame)
 
     def deliver() -> None:
         if waiting:
-            frame = waiting.pop()
+            number, frame = waiting.pop()
             waiting.clear()
-            before(signal.SIGINT, frame)
+            before[number](number, frame)
 
-    signal.signal(signal.SIGINT, note)
+    for number in before:
+        signal.signal(number, note)
     try:
         yield deliver
     finally:
-        if signal.getsignal(signal.SIGINT) is note:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            if signal.getsignal(number) is note:
+                signal.signal(number, handler)
     deliver()

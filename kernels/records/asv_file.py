@@ -35,13 +35,13 @@ _MACHINE = ("machine", "cpu", "arch", "num_cpu", "os", "ram")
 _MOST_CELLS = 100_000
 _PYTHON = re.compile(r"(?:^|python)(\d+\.\d+[\w.]*)$")
 
-#: values of all parameters, in the order kernel, batch, dtype, others by name
-_Key = tuple[str, tuple[tuple[str, str], ...]]
+#: operation, module, and values of all parameters by name, in the order of the file
+_Key = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
 def is_asv(document: Mapping[str, Any]) -> bool:
-    """It has what every result file of asv has."""
-    return "commit_hash" in document and "results" in document and "env_name" in document
+    """It has what every result file of asv has; ``env_name`` came after the first of format 1."""
+    return "commit_hash" in document and isinstance(document.get("results"), dict)
 
 
 def is_companion(document: Mapping[str, Any]) -> bool:
@@ -77,22 +77,39 @@ def rows(
     cells: dict[_Key, dict[str, Any]] = {}
     for name, entry in mapping(document.get("results")).items():
         operation, _, kind = name.rpartition(".")
-        operation = operation.rpartition(".")[2]  # a module may stand before it
+        module, _, operation = operation.rpartition(".")
         values = dict(zip(names, sequence(entry), strict=False))
         parameters = _parameters(values, mapping(mapping(benchmarks).get(name)))
         if kind not in _KINDS or not operation or parameters is None:
             found.foreign.append(text(name) or "one without a name")
             continue
         for place, key in enumerate(itertools.product(*parameters.values())):
-            cell = cells.setdefault((operation, tuple(zip(parameters, key, strict=True))), {})
-            cell[kind] = _Value.of(values, place)
+            chosen = tuple(zip(parameters, key, strict=True))
+            cells.setdefault((operation, module, chosen), {})[kind] = _Value.of(values, place)
     if not cells:
         raise Unreadable("asv's, but none of its benchmarks is of kernels")
     shared = _shared(document, machine) | {"harness": HARNESS, "file": file}
     found.machines = [_machine_facts(document, machine)]
-    for (operation, chosen), cell in cells.items():
-        found.add(_facts(operation, dict(chosen), cell) | shared)
+    for (operation, module, chosen), cell in _joined(cells).items():
+        name = ".".join(filter(None, (module, operation)))
+        found.add(_facts(operation, dict(chosen), cell) | shared, name, {"module": module})
     return found
+
+
+def _joined(cells: Mapping[_Key, dict[str, Any]]) -> dict[_Key, dict[str, Any]]:
+    """What several modules say of one cell, together unless two of them say the same thing.
+
+    A suite may have its times in one module and its errors in another.
+    """
+    joined: dict[_Key, dict[str, Any]] = {}
+    twice = set()
+    for (operation, _, chosen), cell in cells.items():
+        place = joined.setdefault((operation, "", chosen), {})
+        if place.keys() & cell.keys():
+            twice.add(operation)
+        place.update(cell)
+    apart = {key: cell for key, cell in cells.items() if key[0] in twice}
+    return {key: cell for key, cell in joined.items() if key[0] not in twice} | apart
 
 
 class _Value:
@@ -174,7 +191,9 @@ def _parameters(
     fits = listed is None or (isinstance(listed, list) and len(listed) == cells)
     if not fits or cells > _MOST_CELLS:
         return None
-    return {name: [_unquoted(p) for p in v] for name, v in zip(names, choices, strict=True)}
+    plain = {name: [_unquoted(p) for p in v] for name, v in zip(names, choices, strict=True)}
+    # one value twice would be two results of one cell
+    return plain if all(len({*v}) == len(v) for v in plain.values()) else None
 
 
 def _unquoted(parameter: str) -> str:

@@ -20,9 +20,14 @@ _OTHERS = {
     "einbench.list": "a list of kernels without times",
     "einbench.machine": "a machine without times",
     "einbench.gate": "a gate's verdicts on two commits, not times of one",
-    "einbench.gate-study": "how often the gate is right",
+    "einbench.tune": "winners, not the times of those that lost",
+    "einbench.train": "a training",
+    "einbench.wisdom": "remembered choices; einbench wisdom import reads it",
+    "einbench.choices": "remembered choices",
     "einbench.winners": "winners, not the times they won with; read the files it names",
 }
+#: beginnings of what the studies under results/ are called
+_STUDIES = ("einbench.bounds-", "einbench.choice-", "einbench.gate-", "einbench.peers-")
 
 
 def is_einbench(document: Mapping[str, Any]) -> bool:
@@ -103,4 +108,6 @@ def _refuse(schema: str) -> None:
             raise Unreadable(f"{schema} is of another einbench: this one reads {known}")
     if family in _OTHERS:
         raise NoTimes(f"{schema} holds {_OTHERS[family]}")
+    if family.startswith(_STUDIES):
+        raise NoTimes(f"{schema} holds the numbers of a study, as results/README.md explains")
     raise Foreign(f"{schema}: nothing this einbench knows")

@@ -4,29 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from einbench.records.columns import Row, tidy
+from einbench.records.columns import Row, text, tidy
+from einbench.records.twins import Entry, told_apart
 
 
 @dataclass
 class Found:
     """Filled by the reader of a format; `notes` says what of a file was left out."""
 
-    rows: list[Row] = field(default_factory=list)
     machines: list[dict[str, Any]] = field(default_factory=list)
     #: benchmarks that are none of kernels, or do not fit their own parameters
     foreign: list[str] = field(default_factory=list)
+    _entries: list[Entry] = field(default_factory=list)
     _nameless: int = 0
     _spoiled: set[str] = field(default_factory=set)
 
-    def add(self, facts: Mapping[str, Any]) -> None:
-        """A row from facts by column; without an operation and a kernel it is none."""
+    def add(
+        self, facts: Mapping[str, Any], name: Any = None, marks: Mapping[str, Any] | None = None
+    ) -> None:
+        """A row from facts by column; without an operation and a kernel it is none.
+
+        Args:
+            facts: by column.
+            name: what the file calls it.
+            marks: what else the file says of it, which may tell it from another row.
+        """
         row = tidy(facts, self._spoiled)
         if row["operation"] is None or row["kernel"] is None:
             self._nameless += 1
-        else:
-            self.rows.append(row)
+            return
+        told = {str(text(key)): text(str(value)) for key, value in (marks or {}).items()}
+        known = {key: value for key, value in told.items() if value}
+        self._entries.append(Entry(row, text(name) or "one without a name", known))
+
+    @cached_property
+    def _told_apart(self) -> tuple[list[Row], list[str]]:
+        return told_apart(self._entries)
+
+    @property
+    def rows(self) -> list[Row]:
+        """A row for each kernel and cell, once everything was added."""
+        return self._told_apart[0]
 
     def notes(self) -> list[str]:
         """What was left out of a file that was read, a line each."""
@@ -36,6 +57,10 @@ class Found:
             lines.append(f"left out, as no kernel's benchmarks: {some}")
         if self._nameless:
             lines.append(f"left out, as records of no operation or kernel: {self._nameless}")
+        twins = self._told_apart[1]
+        if twins:
+            some = "; ".join(twins[:3]) + ("; ..." if len(twins) > 3 else "")
+            lines.append(f"left out, as one kernel and cell with two times: {some}")
         if self._spoiled:
             names = ", ".join(sorted(self._spoiled))
             lines.append(f"left empty, as values of a wrong kind: {names}")

@@ -8,6 +8,11 @@ from pathlib import Path
 
 from einbench.host.documents import Unreadable
 
+#: asv's default folder
+_ASV = ".asv"
+#: hidden folders that harnesses save in
+_HIDDEN = (".benchmarks", _ASV)
+
 
 class NoTimes(Unreadable):
     """A document of the suite's own without times: no warning where it was not named."""
@@ -22,7 +27,8 @@ def found(
 ) -> Iterator[Path]:
     """Files as they are named, and every ``*.json`` below folders, each file once.
 
-    Hidden folders are left out, but for ``.benchmarks``, where pytest-benchmark saves; links to
+    Hidden folders are left out, but for ``.benchmarks``, where pytest-benchmark saves, and
+    ``.asv``, of which only ``results`` is entered: environments and pages lie beside it. Links to
     folders are followed, each folder once.
 
     Raises:
@@ -58,7 +64,9 @@ def _below(folder: Path, warn: Callable[[str, str], None]) -> Iterator[Path]:
             continue
         entered.add((facts.st_dev, facts.st_ino))
         named = [name for name in folders if name.endswith(".json")]
-        folders[:] = sorted(f for f in folders if not f.startswith(".") or f == ".benchmarks")
+        folders[:] = sorted(f for f in folders if not f.startswith(".") or f in _HIDDEN)
+        if Path(root).absolute().name == _ASV:
+            folders[:] = [name for name in folders if name == "results"]
         for name in named:
             warn(str(Path(root, name)), "a folder")
         yield from (Path(root, name) for name in sorted(files) if name.endswith(".json"))

@@ -48,7 +48,8 @@ def rows(document: Mapping[str, Any], file: str) -> Found:
     for benchmark in map(mapping, document["benchmarks"]):
         extra = mapping(benchmark.get("extra_info"))
         if text(extra.get("operation")) and text(extra.get("kernel")):
-            found.add(_facts(extra, mapping(benchmark.get("stats"))) | shared)
+            facts = _facts(extra, mapping(benchmark.get("stats"))) | shared
+            found.add(facts, benchmark.get("name"), _marks(benchmark))
         else:
             found.foreign.append(text(benchmark.get("name")) or "one without a name")
     if not found.rows:
@@ -67,6 +68,15 @@ def _facts(extra: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, Any]
     if facts["status"] is None:
         facts |= _verdict(extra, stats)
     return facts
+
+
+def _marks(benchmark: Mapping[str, Any]) -> dict[str, Any]:
+    """What may tell a benchmark from another of the same kernel: parameters, test, class, file."""
+    # folder/test_file.py::TestClass::test_name[parameters]
+    module, *classes = str(benchmark.get("fullname") or "").partition("[")[0].split("::")
+    test = str(benchmark.get("name") or "").partition("[")[0]
+    named = {"test": test, "class": "::".join(classes[:-1]), "module": module}
+    return {**mapping(benchmark.get("params")), "group": benchmark.get("group") or "", **named}
 
 
 def _verdict(extra: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, Any]:

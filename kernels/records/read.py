@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from einbench.host.documents import Unreadable, load
+from einbench.host.documents import Damaged, Unreadable, load
 from einbench.records import asv_file, einbench_file, pytest_benchmark_file
 from einbench.records.columns import NAMES, Row, mapping, plain, text
 from einbench.records.found import Found
@@ -27,12 +27,16 @@ class Reading:
     machines: list[dict[str, Any]] = field(default_factory=list)
     #: ``path: what is wrong with it; skipped``, each a line
     warnings: list[str] = field(default_factory=list)
-    #: of the files that were found in a folder and are of other programs: path -> its line
-    foreign: dict[str, str] = field(default_factory=dict)
+    #: of those about files that were found in a folder, by kind: path -> its line
+    kinds: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def warn(self, path: str, problem: str, fate: str = "; skipped") -> None:
-        """Keep a line on a file."""
+    def warn(
+        self, path: str, problem: str, fate: str = "; skipped", kind: str | None = None
+    ) -> None:
+        """Keep a line on a file, and of which kind it is where there may be many."""
         self.warnings.append(f"{text(path)}: {problem}{fate}")
+        if kind is not None:
+            self.kinds.setdefault(kind, {})[text(path) or ""] = self.warnings[-1]
 
 
 def read(paths: Iterable[str | os.PathLike[str]]) -> Reading:
@@ -59,23 +63,29 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> Reading:
                 reading.warn(str(path), str(problem))
             continue
         except Unreadable as problem:
-            reading.warn(str(path), str(problem))
-            if isinstance(problem, Foreign) and path not in named:
-                reading.foreign[text(str(path)) or ""] = reading.warnings[-1]
+            kind = None if path in named else _kind(problem)
+            reading.warn(str(path), str(problem), kind=kind)
             continue
         if read_file is None:
             continue
         for note in read_file.notes():
-            reading.warn(str(path), note, "")
+            reading.warn(str(path), note, "", None if path in named else f"files: {note}")
         (exports if is_export else sources).append(read_file)
     _collect(reading, sources, exports)
     return reading
 
 
+def _kind(problem: Unreadable) -> str:
+    """What several files that were not read have in common, as the end of a sentence."""
+    if isinstance(problem, Foreign):
+        return "other JSON files skipped"
+    return "broken JSON files skipped" if isinstance(problem, Damaged) else f"files: {problem}"
+
+
 def _rows(document: Any, path: Path, companions: _Companions) -> tuple[Found | None, bool]:
     """What a file holds, None for a companion of others; and whether it is an export."""
     if not isinstance(document, dict):
-        raise Unreadable("JSON, but no results: not an object")
+        raise Foreign("JSON, but no results: not an object")
     if einbench_file.is_einbench(document):
         is_export = document["schema"] == einbench_file.EXPORT
         return einbench_file.rows(document, str(path)), is_export

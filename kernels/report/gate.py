@@ -89,6 +89,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "base": _side(outcome.base, outcome.versions.get("base")),
         "head": _side(outcome.head, outcome.versions.get("head")),
         "status": outcome.status,
+        "strict": outcome.strict,
         "problem": outcome.problem,
         "resumed": outcome.resumed,
         "notes": list(outcome.notes),
@@ -105,14 +106,22 @@ def verdict(outcome: Outcome) -> str:
         if number := len(outcome.of(status)):
             counts.append(f"{number} {name}{'s' * (number != 1)}")
     missing = len(outcome.of("missing", "failed"))
+    unclear = len(outcome.of("unclear"))
+    cells = "1 cell was" if unclear == 1 else f"{unclear} cells were"
+    noisy = f"{cells} too noisy to be distinguished from the threshold"
     if counts:
         more = f", and {missing} could not be measured" if missing else ""
-        return " and ".join(counts) + more
+        return " and ".join(counts) + more + (f"; {noisy}" if unclear else "")
     if missing:
-        return f"{missing} of the kernels or cells could not be measured: neither pass nor fail"
+        more = f"; {noisy}" if unclear else ""
+        return (
+            f"{missing} of the kernels or cells could not be measured: neither pass nor fail{more}"
+        )
+    if not unclear:
+        return "nothing was measured: neither pass nor fail" if outcome.status else "no regression"
     if outcome.status:
-        return "nothing was measured: neither pass nor fail"
-    return "no regression"
+        return f"no regression was found, but {noisy}: neither pass nor fail"
+    return f"no regression, but {noisy}: try a quieter machine or more --launches"
 
 
 def finding_line(finding: Finding) -> str:

@@ -29,6 +29,7 @@ _OPENINGS = {
     "rejected": "REJECTED",
     "failed": "FAILED",
     "unavailable": "unavailable",
+    "unchecked": "unchecked",
     "skipped": "skipped",
 }
 #: temporaries below this are the objects around any call
@@ -75,7 +76,11 @@ def notes(block: Block) -> list[Note]:
     found += _ties(block)
     found += _too_slow(block)
     found += _too_large(block)
-    found += [note for status in ("skipped", "unavailable") for note in _reasons(block, status)]
+    found += [
+        note
+        for status in ("unchecked", "skipped", "unavailable")
+        for note in _reasons(block, status)
+    ]
     found += _before_timing(block, "compiled", lambda record: record.compile_s)
     found += _before_timing(block, "prepared", lambda record: record.prepare_s)
     found += _temporaries(block)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from einbench.choose.between import Between
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from einbench.choose.measuring import Measured
     from einbench.choose.signature import Signature
     from einbench.operation import Operation
+    from einbench.record import Record
 
 #: a kernel that compiled in less was loaded, or compiled before
 _TELLING_S = 1e-3
+#: a mean so many times the median is that of a distribution with a tail
+_TAIL_RATIO = 1.5
 _NAMES = {
     "code": "the operation's code", "candidates": "the kernels there are", "cpu": "processor",
     "blas": "BLAS", "python": "Python", "numpy": "NumPy",
@@ -42,7 +45,7 @@ def origin_lines(decision: Decision) -> list[str]:
     """A sentence each on where the choice comes from, ties at other sizes, and other choices."""
     lines: list[str] = []
     if decision.measured is not None:
-        lines.append(_measured(decision.measured))
+        lines += _measured(decision, decision.measured)
     elif decision.estimate is not None:
         lines.append(_estimated(decision.estimate, decision.signature))
     elif decision.recalled is not None:
@@ -51,6 +54,10 @@ def origin_lines(decision: Decision) -> list[str]:
             lines += _between(evidence, decision.signature)
         else:
             lines.append(f"remembered since {moment_text(evidence.date)}, rigor {evidence.rigor}")
+            if evidence.disturbed:
+                lines.append(
+                    "measured while other processes used the cores: it will be measured again"
+                )
     if decision.hint is not None:
         lines.append(_hint(decision))
     return lines
@@ -66,14 +73,51 @@ def component_text(name: str) -> str:
     return _NAMES.get(name, name)
 
 
-def _measured(measured: Measured) -> str:
-    spent = {record.kernel: record.compile_s or 0.0 for record in measured.records}
-    each = [f"{kernel} {seconds_text(s)}" for kernel, s in spent.items() if s > _TELLING_S]
-    parts = [f"{seconds_text(measured.timing_s)} of timing"]
-    parts.append(f"{seconds_text(measured.check_s)} of checking")
-    if each:
-        parts.append(f"{seconds_text(measured.compile_s)} of compiling ({', '.join(each)})")
-    return f"measured now: {listed(parts)}"
+def _measured(decision: Decision, measured: Measured) -> list[str]:
+    spent = measured.spent
+    compiled = {record.kernel: record.compile_s or 0.0 for record in measured.records}
+    each = [f"{kernel} {seconds_text(s)}" for kernel, s in compiled.items() if s > _TELLING_S]
+    shares = {
+        "of timing": spent.timing_s,
+        "of first calls and the check at this size": spent.looking_s,
+        "of checking on small draws": spent.check_s,
+        f"of compiling{f' ({listed(each)})' if each else ''}": spent.compile_s,
+        "of timing that was discarded": spent.discarded_s,
+        "of waiting for other processes": spent.waiting_s,
+    }
+    parts = [f"{seconds_text(s)} {what}" for what, s in shares.items() if s > _TELLING_S]
+    lines = [f"measured now: {listed(parts)}"] if parts else ["measured now"]
+    whole = dict(decision.signature.sizes).get(decision.kernel.operation.leading or "")
+    if measured.rows is not None and measured.rows != whole:
+        lines.append(
+            f"measured on the first {measured.rows:,} of {whole:,} rows: checking and timing all "
+            "of them would take more memory than there is"
+        )
+    seen = measured.disturbance
+    if seen.disturbs:
+        why = [f"other processes used {seen.other_cores:.1f} cores"] if seen.other_cores else []
+        if seen.throttled:
+            why.append(f"the container's quota was used up {seen.throttled} times")
+        lines.append(
+            f"disturbed: {' and '.join(why)}; kernels are compared by their undelayed samples, and "
+            "measured again on a later occasion"
+        )
+    return [*lines, *tails(measured.records)]
+
+
+def tails(records: Sequence[Record]) -> list[str]:
+    """Kernels with samples far above the median, in a sentence; nothing where none has any."""
+    said = []
+    for record in records:
+        times = [s for s in record.samples_s if s is not None]
+        if record.median_s and times:
+            mean_s = sum(times) / len(times)
+            if mean_s > _TAIL_RATIO * record.median_s:
+                said.append(
+                    f"{record.kernel} {seconds_text(mean_s)} in the mean and "
+                    f"{seconds_text(record.median_s)} in the median"
+                )
+    return [f"some calls took far longer than most: {listed(said)}"] if said else []
 
 
 def _estimated(estimate: Estimate, requested: Signature) -> str:

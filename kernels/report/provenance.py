@@ -19,6 +19,11 @@ def machine_text(machine: Mapping[str, Any]) -> str:
     threads = machine.get("threads")
     if threads:
         parts.append(f"{threads} thread{'s' * (threads != 1)}")
+    if machine.get("quota_cores"):
+        parts.append(f"a quota of {machine['quota_cores']:.3g} cores")
+    if machine.get("throttled_periods"):
+        waited = seconds_text(machine.get("throttled_s") or 0.0)
+        parts.append(f"throttled {machine['throttled_periods']:,} times ({waited})")
     # SciPy brings a BLAS of its own where it is loaded: which is NumPy's is not recorded
     libraries = sorted({blas_text(library) for library in machine.get("blas") or []})
     if libraries:

@@ -12,18 +12,42 @@ from einbench.units import seconds_text
 Facts = Mapping[str, Any]
 
 
-def epoch_lines(epochs: Sequence[Facts], width: int) -> Iterator[Line]:
-    """Loss and accuracy as stepped, accuracy on the test set and seconds, epoch by epoch."""
+#: columns for any number of those below, where a table is printed while it grows
+_WIDE = 8
+
+
+def new_epoch_lines(epoch: Facts, epochs: int, width: int) -> Iterator[Line]:
+    """The lines that one epoch adds to a table of so many, its headings above the first."""
+    digits = len(f"{epochs:,}")
+    one = list(epoch_lines([epoch], width, digits, _WIDE))
+    added = len(list(epoch_lines([epoch] * 2, width, digits, _WIDE))) - len(one)
+    yield from one if epoch["epoch"] == 1 else one[-added:]
+
+
+def epoch_lines(
+    epochs: Sequence[Facts], width: int, digits: int = 0, wide: int = 0
+) -> Iterator[Line]:
+    """Loss and accuracy as stepped, accuracy on the test set and seconds, epoch by epoch.
+
+    Args:
+        epochs: a row each.
+        width: columns of the whole table.
+        digits: that the first column has at least.
+        wide: columns that each number has at least.
+    """
     best = max((e["validation_accuracy"] or 0.0 for e in epochs), default=0.0)
     rows = [
         Row(
-            (f"{epoch['epoch']:,}",),
-            (
-                loss_text(epoch["loss"]),
-                accuracy_text(epoch["accuracy"]),
-                loss_text(epoch["validation_loss"]),
-                accuracy_text(epoch["validation_accuracy"]),
-                seconds_text(epoch["epoch_s"]),
+            (f"{epoch['epoch']:<{digits},}",),
+            tuple(
+                text.rjust(wide)
+                for text in (
+                    loss_text(epoch["loss"]),
+                    accuracy_text(epoch["accuracy"]),
+                    loss_text(epoch["validation_loss"]),
+                    accuracy_text(epoch["validation_accuracy"]),
+                    seconds_text(epoch["epoch_s"]),
+                )
             ),
             "green" if epoch["validation_accuracy"] == best else "",
         )

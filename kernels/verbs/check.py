@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
+from einbench.blame import COULD_NOT
 from einbench.check.judging import Verdict
 from einbench.check.verdicts import check_sized, check_small
 from einbench.host.machine import usable_threads
+from einbench.host.memory import available_bytes
 from einbench.measure.external import ExternalKernels
 from einbench.names import check_dtype
 from einbench.operation import Operation
 from einbench.registry import as_operations
+from einbench.units import bytes_text
 
 
 def check(
@@ -28,7 +34,9 @@ def check(
 
     First on small hostile draws in every layout, then on random and exact draws at ``batch``
     rows, 128 by default, and ``sizes``. A kernel too slow for that batch is checked at a smaller
-    one.
+    one, and so are all where checking takes more than twice the memory of inputs and outputs and
+    256 MB: `Verdict.batch` says how many rows there were. Where not even inputs and outputs fit,
+    what passed so far is ``unchecked``.
 
     Raises:
         ValueError: an operation, dtype, axis or size that is not known; or a kernel is isolated
@@ -42,7 +50,23 @@ def check(
             full = op.all_sizes(batch, sizes)
             small = list(check_small(op, external.kernels(op).values(), chosen, seed))
             passed = {v.method: v for v in small if v.passed}
-            at_size = {v.method: v for v in check_sized(op, passed, full, chosen, seed)}
+            if why := _too_large(op, full, chosen):
+                unknown = [replace(v, passed=False, reason=why) for v in passed.values()]
+                at_size = {v.method: v for v in unknown}
+            else:
+                at_size = {v.method: v for v in check_sized(op, passed, full, chosen, seed)}
             found.extend(at_size.get(v.method, v) for v in small)
             external.end(op)
     return found
+
+
+def _too_large(op: Operation, sizes: dict[str, int], dtype: np.dtype[Any]) -> str:
+    """Why nothing can be checked at these sizes; empty where inputs and outputs fit into memory."""
+    needed, free = sum(op.traffic_bytes(sizes, dtype)), available_bytes()
+    if needed <= free:
+        return ""
+    at = ", ".join(f"{axis} {size:,}" for axis, size in sizes.items())
+    return (
+        f"{COULD_NOT}inputs and outputs at {at} take {bytes_text(needed)}, and "
+        f"{bytes_text(free)} are free"
+    )

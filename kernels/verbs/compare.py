@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from einbench.check.layouts import check_layout
 from einbench.check.verdicts import check_small
+from einbench.host import cgroup
 from einbench.host.machine import limit_threads, machine
-from einbench.measure.conditions import MEMORY_BYTES, Conditions, Limits
+from einbench.measure.conditions import Conditions, Limits
 from einbench.measure.external import ExternalKernels
 from einbench.measure.roofline import Roofline
 from einbench.measure.run import Predictions, run
@@ -70,7 +71,7 @@ def compare(
     layout: str = "C",
     seed: int = 0,
     data: str | os.PathLike[str] | None = None,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int | None = None,
     progress: Progress | None = None,
     with_: str | Iterable[str] = (),
     isolate: bool = False,
@@ -93,7 +94,8 @@ def compare(
         layout: memory order of all inputs: C, F, sliced, reversed or readonly.
         seed: of everything that is drawn.
         data: a folder with another image set in IDX format; None takes the shipped MNIST.
-        memory_bytes: most temporaries a kernel may declare before it is skipped.
+        memory_bytes: most temporaries a kernel may declare before it is skipped; None takes half
+            the bytes of the outputs and 64 MiB.
         progress: called with the part done and what is being done.
         with_: libraries to compare with: ``torch``, ``jax``, ``sklearn``; each in a process of its
             own. They are judged on the timed inputs, and allowed `Kernel.slack` times the limit.
@@ -131,6 +133,7 @@ def compare(
     records: list[Record] = []
     interrupted = False
     report = progress or (lambda part, label: None)
+    before = cgroup.throttled()
     with limit_threads(threads) as used, external.started(used):
         clock = _Budget(plans, budget_s, start_s, bounded=not settings.get("with"))
         roofline = Roofline(used)
@@ -159,8 +162,17 @@ def compare(
             interrupted = True
         settings |= {"timed_s": clock.timed_s, **external.facts()}
         report(1.0, "interrupted" if interrupted else "done")
-        facts = {**machine(), "threads": used}
+        facts = {**machine(), "threads": used, **_throttling(before)}
     return Comparison(records, facts, settings, time.perf_counter() - start_s, interrupted)
+
+
+def _throttling(before: cgroup.Throttled | None) -> dict[str, Any]:
+    """How often and how long a container's quota was used up since; nothing where none counts."""
+    now = cgroup.throttled()
+    if before is None or now is None:
+        return {}
+    seconds = max(now.seconds - before.seconds, 0.0)
+    return {"throttled_periods": max(now.periods - before.periods, 0), "throttled_s": seconds}
 
 
 class _Budget:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from einbench.choose import environment
 from einbench.choose.auto import key_of, look_up
 from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
 from einbench.choose.dispatch import Dispatch
+from einbench.choose.serving import serve
 from einbench.kernel import Kernel
 from einbench.names import unknown
 from einbench.operation import Operation
 from einbench.record import Record
 from einbench.registry import operation
+
+if TYPE_CHECKING:
+    from einbench.choose.measuring import Progress
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,10 @@ class Choice:
 
     @cached_property
     def _look_up(self) -> Callable[..., Any]:
-        op, kernel = self.kernel.operation, self.kernel
+        op = self.kernel.operation
         dispatch = Dispatch(op)
-        into = partial(_write, kernel)
-        return look_up(op, dispatch, partial(_check_and_call, kernel, dispatch), into)
+        into = partial(_write, self.decision)
+        return look_up(op, dispatch, partial(_check_and_call, self.decision, dispatch), into)
 
     @property
     def origin(self) -> str:
@@ -81,22 +85,31 @@ class Choice:
 
 
 def _check_and_call(
-    kernel: Kernel, dispatch: Dispatch, arrays: tuple[Any, ...], options: Mapping[str, Any]
+    decision: Decision, dispatch: Dispatch, arrays: tuple[Any, ...], options: Mapping[str, Any]
 ) -> Any:
     """A call with arrays of a new kind, or with something else than NumPy arrays."""
+    kernel = decision.kernel
     if not kernel.available:
         return kernel(*arrays, **options)
     op = kernel.operation
     bound = op.bind(*arrays, **options)
     key = key_of(op, bound.arrays, bound.options)
-    given = bound.arrays, bound.options
-    call = dispatch.find(key, bound.arrays[0].shape, kernel.entry, *given)
-    return op.named(call(*bound.arrays))
+    first: list[Any] = []
+
+    def begin(kernel: Kernel) -> Callable[..., Any]:
+        call = kernel.entry(bound.arrays, bound.options)
+        first[:] = [call(*bound.arrays)]
+        return call
+
+    call = dispatch.find(key, bound.arrays[0].shape, lambda: serve(decision, begin)[1])
+    return op.named(first[0] if first else call(*bound.arrays))
 
 
-def _write(kernel: Kernel, arrays: tuple[Any, ...], options: Mapping[str, Any], out: Any) -> Any:
+def _write(
+    decision: Decision, arrays: tuple[Any, ...], options: Mapping[str, Any], out: Any
+) -> Any:
     """A call with memory for its result, which is checked every time."""
-    return kernel(*arrays, **options, out=out)
+    return serve(decision, lambda kernel: kernel(*arrays, **options, out=out))[1]
 
 
 def fastest(
@@ -106,6 +119,7 @@ def fastest(
     threads: int | None = None,
     budget_s: float | None = None,
     again: bool = False,
+    progress: Progress | None = None,
     **named: Any,
 ) -> Choice:
     """argmin over kernels that passed the check of median seconds, on these very inputs.
@@ -127,6 +141,8 @@ def fastest(
             are, which is what calls made after this will find.
         budget_s: seconds of timing in place of what rigor says.
         again: measure whatever is remembered.
+        progress: called while kernels are checked and timed, with the part done, between 0 and 1,
+            and what is being done.
         named: arrays by name, and options of the operation.
 
     Raises:
@@ -141,5 +157,5 @@ def fastest(
     bound = op.bind(*inputs, **named)
     with environment.limited(threads):
         now = environment.threads()
-        decision = decide(op, bound, now, rigor, budget_s=budget_s, again=again)
+        decision = decide(op, bound, now, rigor, budget_s=budget_s, again=again, progress=progress)
     return Choice(decision.kernel, decision)

@@ -90,6 +90,17 @@ class Bench:
         array = np.arange(batch * features, dtype=dtype).reshape(batch, features)
         if fortran:
             array = np.asfortranarray(array)
+        return self.decide_on(array, rigor, threads=threads, options=options, **more)
+
+    def decide_on(
+        self,
+        array: Any,
+        rigor: str = "measure",
+        *,
+        threads: Threads = ONE_THREAD,
+        options: dict[str, str] | None = None,
+        **more: Any,
+    ) -> Decision:
         bound = self.op.bind(array, **(options or {}))
         return decide(self.op, bound, threads, rigor, clock=self.clock, **more)
 

@@ -53,7 +53,10 @@ def test_strided_inputs_are_timed_as_they_are(drawn):
     choice = einbench.fastest(
         "softmax_vjp", drawn["probs"][::2], drawn["cotangent"][::2], budget_s=0.1
     )
-    assert {r.status for r in choice.records} == {"ok"}
+    timed = [r for r in choice.records if r.median_s]
+    assert len(timed) > 1
+    assert {r.layout for r in timed} == {"sliced"}
+    assert all("not checked" in r.reason for r in choice.records if r not in timed)
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,47 @@ from einbench.verbs.fastest import Choice
 Start = Callable[..., Any]
 
 
-def test_between_sizes_that_agree_nothing_is_measured(start: Start) -> None:
+def test_between_sizes_that_agree_the_kernel_is_called_once_and_none_is_measured(
+    start: Start,
+) -> None:
     bench = start(loop=2e-3, quick=1e-3)
     bench.decide(4)
     bench.decide(64)
     calls = len(bench.log)
-    decision = bench.decide(10)
-    assert (decision.origin, decision.kernel.method) == ("interpolated", "quick")
-    assert len(bench.log) == calls
+    for _ in range(2):
+        decision = bench.decide(10)
+        assert (decision.origin, decision.kernel.method) == ("interpolated", "quick")
+    assert bench.log[calls:] == [("quick", 10)]
+
+
+@pytest.mark.parametrize("rigor", ["measure", "estimate"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda outputs: outputs[-1:].fill(0),
+        lambda outputs: outputs[:1].fill(0),
+        lambda outputs: outputs.fill(0),
+    ],
+    ids=["last row", "first row", "everything"],
+)
+def test_a_kernel_that_is_wrong_just_between_two_sizes_is_never_served_there(
+    spoil: Callable[[Any], Any], rigor: str, start: Start
+) -> None:
+    bench = start(loop=2e-3)
+
+    def wrong_at_421(inputs: Any) -> Any:
+        outputs = 2 * inputs
+        if len(inputs) == 421:
+            spoil(outputs)
+        return outputs
+
+    bench.kernel("quick", 1e-3, wrong_at_421)
+    assert bench.decide(256).kernel.method == "quick"
+    assert bench.decide(1024).kernel.method == "quick"
+    assert bench.decide(422).origin == "interpolated"
+    decision = bench.decide(421, rigor)
+    assert decision.kernel.method == "loop"
+    assert decision.origin == ("measured" if rigor == "measure" else "estimated")
 
 
 def test_seconds_are_interpolated_in_log_size(start: Start) -> None:

@@ -74,7 +74,10 @@ def test_tune_says_who_wins_where_and_what_it_did(tuned):
         assert re.search(rf"^{name} +batch (1|1 to 16): \w+", done.stdout, re.MULTILINE)
     assert re.search(r"^4 cells measured in [\d.]+ m?s$", done.stdout, re.MULTILINE)
     assert done.stdout.splitlines()[-1] == f"wisdom: {folder}"
-    assert done.stderr == ""
+    assert done.stderr.splitlines() == [
+        "  0% relu batch 1 (1 of 4)", " 25% relu batch 16 (2 of 4)",
+        " 50% bias_gradient batch 1 (3 of 4)", " 75% bias_gradient batch 16 (4 of 4)", "100% done",
+    ]  # fmt: skip
     assert document["schema"] == "einbench.tune/1"
     assert document["machine"]["numpy"] == np.__version__
     assert document["settings"]["batches"] == [1, 16]

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 import einbench
 from einbench.cli import main
 from einbench.cli.target import Target
+from einbench.host.early import STOPPING
 
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 
@@ -74,7 +75,7 @@ def test_a_file_that_was_requested_by_name_is_replaced():
 def test_where_the_disk_is_full_the_numbers_are_elsewhere_and_tables_are_shown(args, kept, shown):
     finished = invoke(*args, "--json", "/dev/full")
     assert finished.exit_code == 2
-    (line,) = finished.stderr.splitlines()
+    *_, line = finished.stderr.splitlines()
     assert line == (
         "einbench: error: cannot write /dev/full: No space left on device; all numbers are in "
         f"einbench-{kept}.json; choose another file with --json PATH"
@@ -82,6 +83,50 @@ def test_where_the_disk_is_full_the_numbers_are_elsewhere_and_tables_are_shown(a
     document = json.loads(Path(f"einbench-{kept}.json").read_text("utf-8"))
     assert document["schema"].startswith(f"einbench.{kept}/")
     assert shown in finished.stdout
+
+
+def test_where_every_disk_is_full_the_numbers_are_on_stderr(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("einbench.host.documents.write_new", full)
+    monkeypatch.setattr("einbench.cli.target._write", full)
+    finished = invoke("check", "relu", "--json", "a.json")
+    assert finished.exit_code == 2
+    *_, numbers, line = finished.stderr.splitlines()
+    assert json.loads(numbers)["schema"].startswith("einbench.check/")
+    assert line.startswith("einbench: error: cannot write a.json: No space left on device; ")
+    assert "all numbers are above, on stderr" in line
+    assert "relu" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "option"),
+    [
+        (["compare"], "--json"),
+        (["compare"], "--picture"),
+        (["check"], "--json"),
+        (["fastest", "relu"], "--json"),
+        (["tune"], "--json"),
+        (["train"], "--json"),
+        (["train"], "--save"),
+        (["export", "."], "--output"),
+        (["list"], "--json"),
+        (["wisdom", "export"], ""),
+    ],
+)
+def test_a_folder_that_is_not_there_is_refused_and_not_made(args, option, tmp_path):
+    ending = {"--picture": "svg", "--save": "npz", "--output": "csv"}.get(option, "json")
+    name = f"mistyped/deep/x.{ending}"
+    finished = invoke(*args, *filter(None, [option]), name)
+    assert finished.exit_code == 2
+    assert finished.stdout == ""
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith(
+        f"einbench: error: cannot write {name}: there is no folder mistyped/deep; make it, or "
+        "choose another file with "
+    )
+    assert not list(tmp_path.iterdir())
 
 
 @FULL
@@ -124,32 +169,60 @@ def samples_of_relu(tmp_path):
 
 @pytest.fixture
 def pressed():
-    """After an interrupt the command ignores the next ones; this process goes on."""
-    before = signal.getsignal(signal.SIGINT)
+    """After a signal the command ignores the next ones; this process goes on."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("command", ["compare", "tune"])
 @pytest.mark.usefixtures("pressed")
-def test_interrupted_before_the_first_cell_no_file_is_written(command, monkeypatch, tmp_path):
+def test_stopped_before_the_first_cell_no_file_is_written(
+    command, number, status, monkeypatch, tmp_path
+):
     from einbench.choose import measuring
     from einbench.verbs import compare as pipeline
 
     def press(*_, **__):
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path / "wisdom"))
     monkeypatch.setattr(pipeline, "check_small", press)
     monkeypatch.setattr(measuring, "check_small", press)
     named = ["--operation", "relu"] if command == "compare" else ["relu", "--json", "a.json"]
     finished = invoke(command, *named, "--batch", "1")
-    assert finished.exit_code == 130
+    assert finished.exit_code == status
     assert not list(tmp_path.rglob("*.json"))
     if command == "compare":
-        assert finished.stderr == (
-            "einbench: interrupted before the first cell was measured; no file was written\n"
+        assert finished.stderr.splitlines()[-1] == (
+            "einbench: interrupted before the first cell was measured; no file was written"
         )
         assert finished.stdout == ""
     else:
         assert "interrupted: 0 of 1 cells are remembered" in finished.stdout
+
+
+@pytest.mark.usefixtures("pressed")
+def test_sigterm_keeps_the_cells_that_a_comparison_has_measured(monkeypatch):
+    from einbench.verbs import compare as pipeline
+
+    run, runs = pipeline.run, []
+
+    def second_is_stopped(*args, **named):
+        runs.append(1)
+        if len(runs) == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return run(*args, **named)
+
+    monkeypatch.setattr(pipeline, "run", second_is_stopped)
+    args = ["--operation", "relu", "--batch", "1,2", "--budget", "0.05", "--json", "a.json"]
+    finished = invoke("compare", *args)
+    assert finished.exit_code == 143
+    assert {
+        r["sizes"]["batch"] for r in json.loads(Path("a.json").read_text("utf-8"))["records"]
+    } == {1}
+    assert finished.stdout.splitlines()[-1] == (
+        "interrupted: 1 of 2 cells were measured and kept in a.json"
+    )

@@ -73,21 +73,23 @@ def test_the_bar_shows_loss_and_accuracy_and_fits_the_terminal(columns):
 
 
 @POSIX
-@pytest.mark.parametrize("presses", [1, 4])
-def test_ctrl_c_keeps_the_last_whole_epoch_however_often_it_is_pressed(presses):
+@pytest.mark.parametrize(
+    ("number", "presses"), [(signal.SIGINT, 1), (signal.SIGINT, 4), (signal.SIGTERM, 2)]
+)
+def test_ctrl_c_and_sigterm_keep_the_last_whole_epoch_however_often_they_come(number, presses):
     args = ["--samples", "2000", "--epochs", "5000", "--kernels", "matmul", "--json", "a.json"]
     process, leader = start(args, 100)
     try:
         read_until(leader, rb"3/5000")
         for _ in range(presses):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             time.sleep(0.01)
         read_until(leader, None)
         output, _ = process.communicate(timeout=60)
     finally:
         process.kill()
         os.close(leader)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     document = json.loads(Path("a.json").read_text("utf-8"))
     epochs = len(document["epochs"])
     assert epochs >= 2
@@ -123,11 +125,55 @@ def test_ctrl_c_before_the_first_epoch_leaves_nothing_behind(folder):
     assert not list(folder.glob("*.npz"))
 
 
-def test_nothing_is_drawn_in_a_pipe():
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+def environment(**more):
+    path = os.pathsep.join(p for p in sys.path if p)
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "", **more}
+
+
+@POSIX
+@pytest.mark.parametrize("kind", ["pipe", "dumb terminal"])
+def test_a_row_an_epoch_as_it_ends_where_no_bar_can_be_drawn(kind):
+    # endless: what is read was printed long before the training's end
+    args = [*COMMAND, "--samples", "200", "--epochs", "100000", "--kernels", "matmul"]
+    leader, follower = os.pipe() if kind == "pipe" else os.openpty()
+    process = subprocess.Popen(
+        args, stdout=follower, stderr=subprocess.PIPE, env=environment(TERM="dumb")
+    )
+    os.close(follower)
+    try:
+        shown = read_until(leader, rb"\n3 [^\n]+\n")
+        process.send_signal(signal.SIGTERM)
+        read_until(leader, None)
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        os.close(leader)
+    assert process.returncode == 143
+    assert told == b"  0% choosing kernels, compiling\n"
+    assert b"\x1b" not in shown
+    lines = shown.decode().splitlines()
+    heading = next(n for n, line in enumerate(lines) if line.startswith("epoch"))
+    rows = lines[heading + 2 :]
+    assert [row.split()[0] for row in rows[:3]] == ["1", "2", "3"]
+    assert {len(row) for row in rows[:3]} == {len(lines[heading])}
+
+
+def test_where_rows_were_printed_they_are_not_printed_again():
     done = subprocess.run(
-        [*COMMAND, *QUICK], capture_output=True, check=False, env=environment, timeout=120
+        [*COMMAND, *QUICK], capture_output=True, check=False, env=environment(), timeout=120
     )
     assert done.returncode == 0
-    assert done.stderr == b""
-    assert b"\x1b" not in done.stdout
+    assert len(re.findall(rb"^epoch ", done.stdout, re.M)) == 1
+    assert len(re.findall(rb"^1 ", done.stdout, re.M)) == 1
+    assert b"\x1b" not in done.stdout + done.stderr
+
+
+@POSIX
+def test_a_reader_that_leaves_does_not_end_a_training_that_is_to_be_kept():
+    args = [*COMMAND, *QUICK, "--save", "n.npz", "--json", "n.json"]
+    process = subprocess.Popen(args, stdout=subprocess.PIPE, env=environment())
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(120) == 141
+    assert len(json.loads(Path("n.json").read_text("utf-8"))["epochs"]) == 1
+    assert einbench.network.load("n.npz")

@@ -49,6 +49,20 @@ def test_the_exit_status_says_what_the_last_line_says(run, status, said):
     assert said in result.output.strip().splitlines()[-1]
 
 
+@pytest.mark.parametrize(("strict", "status"), [([], 0), (["--strict"], 2)])
+def test_a_cell_too_noisy_to_tell_is_said_in_the_last_line(run, tmp_path, strict, status):
+    def found(repository, base, head, settings, limits, folder, progress):
+        cell = Compared("relu", "loop", 1, "float32")
+        finding = Finding(cell, "unclear", "", 1.08, FOUND)
+        return Outcome(base, head, settings, limits, {"cpu": "x"}, [finding])
+
+    document = tmp_path / "gate.json"
+    result = run("HEAD^", *strict, "--json", str(document), gate=found)
+    assert result.exit_code == status
+    assert "1 cell was too noisy" in " ".join(result.output.splitlines()[-2:])
+    assert json.loads(document.read_text())["status"] == status
+
+
 def test_the_numbers_and_the_summary_are_written(run, tmp_path):
     document, summary = tmp_path / "gate.json", tmp_path / "summary.md"
     summary.write_text("of another step\n")

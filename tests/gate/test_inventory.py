@@ -95,3 +95,13 @@ def test_an_operation_that_neither_has_is_refused_with_the_nearest_there_is():
     refuse_unknown(["op"], both, both)
     with pytest.raises(ValueError, match=r"'not_askd_for'.*not_asked_for"):
         refuse_unknown(["not_askd_for"], both, both)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_kernel_that_could_not_be_checked_is_neither_wrong_nor_repaired(side):
+    sides = [inventory({"k": ""}), inventory({"k": ""})]
+    why = "could not be checked here: MemoryError: 1 TiB"
+    sides[side] = inventory({"k": ""}, wrong={"k": why})
+    cells, others = sorted_out(*sides)
+    assert not cells
+    assert others == {"k": ("failed", f"{('base', 'head')[side]}: {why}")}

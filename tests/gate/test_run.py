@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from einbench.gate.pair import Compared, Schedule
 from einbench.gate.partner import CellError, LaunchError
 from einbench.gate.revision import Revision
 from einbench.gate.settings import Thresholds
-from einbench.report.gate import document, markdown, show
+from einbench.report.gate import document, markdown, show, verdict
 
 BASE, HEAD = (Revision(n, c * 40, "2026-01-01", n) for n, c in (("base", "a"), ("head", "b")))
 SETTINGS = Settings(batches=(1,), launches=3, threads=1)
@@ -121,6 +122,29 @@ def test_a_kernel_that_stays_undecided_is_unclear_and_no_regression(fake):
     assert set(statuses(outcome).values()) == {"unclear"}
     assert outcome.status == 0
     assert outcome.findings[0].first.launches == SETTINGS.most_launches
+    assert verdict(outcome) == (
+        "no regression, but 2 cells were too noisy to be distinguished from the threshold: try a "
+        "quieter machine or more --launches"
+    )
+
+
+def test_a_strict_gate_does_not_pass_what_stays_undecided(fake):
+    fake.ratio = lambda kernel, number: (1.3, 0.8, 1.4)[number % 3] if kernel == "other" else 1.0
+    outcome = replace(fake.run(), strict=True)
+    assert outcome.status == 2
+    assert verdict(outcome) == (
+        "no regression was found, but 1 cell was too noisy to be distinguished from the threshold: "
+        "neither pass nor fail"
+    )
+    fake.ratio = lambda kernel, number: 1.0
+    assert replace(fake.run(), strict=True).status == 0
+
+
+def test_the_last_line_tells_what_was_too_noisy_beside_a_regression(fake):
+    fake.ratio = lambda kernel, number: 1.3 if kernel == "steady" else (1.3, 0.8, 1.4)[number % 3]
+    outcome = fake.run()
+    assert outcome.status == 1
+    assert verdict(outcome).startswith("1 regression; 1 cell was too noisy")
 
 
 def test_the_operations_threshold_decides(fake):

@@ -80,7 +80,7 @@ def test_facts_that_a_machine_does_not_tell_are_none(
     monkeypatch.setattr(module.psutil, "cpu_count", silent)
     monkeypatch.setattr(module.psutil, "virtual_memory", silent)
     monkeypatch.setattr(module, "_CACHES", tmp_path)
-    monkeypatch.setattr(module, "_QUOTA", tmp_path / "none")
+    monkeypatch.setattr(module.cgroup, "_OWN", str(tmp_path / "none"))
     monkeypatch.setattr(module, "_version", lambda name: None)
     facts = machine()
     for key in ("cpu", "physical_cores", "memory_bytes", "numba", "scipy"):
@@ -118,12 +118,11 @@ def test_caches_are_read_in_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert module._caches() == {"L1d": 48 << 10, "L2": 2 << 20, "L3": None}
 
 
-@pytest.mark.parametrize(("quota", "cores"), [("max 100000", 8), ("150000 100000", 2), ("x", 8)])
+@pytest.mark.parametrize(("quota", "cores"), [(None, 8), (1.5, 2), (0.2, 1), (64.0, 8)])
 def test_usable_threads_heed_affinity_and_quota(
-    quota: str, cores: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    quota: float | None, cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(module, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(module.cgroup, "quota_cores", lambda: quota)
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     assert usable_threads() == cores
 

@@ -230,3 +230,29 @@ def test_the_interval_across_blocks_is_that_of_students_t() -> None:
     logs = np.log(medians)
     low, _ = t.interval(0.95, 4, logs.mean(), logs.std(ddof=1) / np.sqrt(5))
     assert summary.ratio_low == pytest.approx(min(math.exp(low), 1.05), rel=1e-3)
+
+
+def delayed(median_s: float, part: float, delay_s: float, seed: int) -> list[float]:
+    """Samples of which a part was delayed by another process."""
+    rng = np.random.default_rng(seed)
+    return [s + delay_s * rng.exponential() * (rng.random() < part) for s in noisy(median_s, 80)]
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.8])
+def test_in_disturbance_the_undelayed_samples_say_which_is_faster(part: float) -> None:
+    """On all cores a kernel is delayed far more often than a simple one on one core."""
+    for seed in range(20):
+        samples = {
+            "simple": delayed(450e-6, 0.1, 4e-3, seed),
+            "on all cores": delayed(258e-6, part, 4e-3, seed + 99),
+        }
+        assert rank(samples, disturbed=True).winner == "on all cores"
+    if part > 0.7:  # as medians say it is the other way round
+        assert rank(samples).winner == "simple"
+
+
+def test_in_disturbance_within_five_percent_the_simplest_wins() -> None:
+    samples = {"simple": delayed(1.03, 0.3, 9, 1), "clever": delayed(1.0, 0.3, 9, 2)}
+    assert rank(samples, disturbed=True).ties == ("simple", "clever")
+    samples["simple"] = delayed(1.1, 0.3, 9, 1)
+    assert rank(samples, disturbed=True).winner == "clever"

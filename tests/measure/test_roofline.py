@@ -67,8 +67,19 @@ def test_a_fraction_above_one_has_the_limiting_roof_measured_again(
 
 def test_a_roof_measured_again_is_never_lowered(measured: list[tuple[object, ...]]) -> None:
     roofline = Roofline(1, {"float32": 5e9}, {(21, 1): 1e12})
-    assert roofline.fraction(LINEAR, SIZES, "float32", FLOPS / 1e10) == pytest.approx(2.0)
+    roofline.fraction(LINEAR, SIZES, "float32", FLOPS / 1e10)
     assert roofline.peaks["float32"] == 5e9
+
+
+def test_a_kernel_beyond_the_roof_becomes_the_roof_of_its_problem(
+    measured: list[tuple[object, ...]],
+) -> None:
+    roofline = Roofline(1, {"float32": 5e9}, {(21, 1): 1e12})
+    assert roofline.fraction(LINEAR, SIZES, "float32", FLOPS / 1e10) == pytest.approx(1.0)
+    assert len(measured) == 3  # it was measured again before that was believed
+    assert roofline.fraction(LINEAR, SIZES, "float32", FLOPS / 5e9) == pytest.approx(0.5)
+    other = {**SIZES, "batch": 2 * SIZES["batch"]}
+    assert roofline.fraction(LINEAR, other, "float32", 2 * FLOPS / 5e9) == pytest.approx(1.0)
 
 
 def test_nothing_to_move_takes_no_time(measured: list[tuple[object, ...]]) -> None:

@@ -322,3 +322,24 @@ def test_drift_of_the_machine_cancels_in_ratios_within_a_round(bench: Bench) -> 
     a, b = (np.array(result.samples[n]) for n in "ab")
     assert a.max() / a.min() > 1.5
     assert np.all(np.abs(a / b * 0.75 - 1) < 0.02)
+
+
+@pytest.mark.parametrize("delayed_calls", [1, 2])
+def test_a_kernel_is_not_dropped_for_a_time_slice_in_its_first_samples(
+    bench: Bench, delayed_calls: int
+) -> None:
+    """13.6 ms in place of 0.26 ms, where 5 ms would be its share of the budget."""
+    quick = bench.kernel("quick", *[13.6e-3] * delayed_calls, 0.26e-3)
+    calls = {"quick": quick, "other": bench.kernel("other", 0.45e-3)}
+    timed = bench.time(calls, budget_s=0.03, expected_s={"quick": 13.6e-3, "other": 0.45e-3})
+    taken = [s for s in timed.samples["quick"] if not math.isnan(s)]
+    assert len(taken) > 3
+    assert np.median(taken) == pytest.approx(0.26e-3)
+
+
+def test_a_kernel_slower_by_more_than_any_time_slice_is_dropped_after_one_sample(
+    bench: Bench,
+) -> None:
+    calls = {"slow": bench.kernel("slow", 0.2), "quick": bench.kernel("quick", 1e-3)}
+    timed = bench.time(calls, budget_s=0.3, expected_s={"slow": 0.2, "quick": 1e-3})
+    assert sum(not math.isnan(s) for s in timed.samples["slow"]) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 
+import numpy as np
 import pytest
 
 from einbench.measure import turns
@@ -63,9 +64,11 @@ def test_the_collector_is_off_meanwhile_and_on_again(clock):
 
 
 def test_a_local_turn_gives_what_its_call_gives_or_the_memory_it_writes_to():
-    held = []
-    turn = LocalTurn(lambda: held.append(1), held)
+    held = np.zeros(3)
+    turn = LocalTurn(lambda: held[:2].fill(1), held)
     assert isinstance(turn, Turn)
     assert not isinstance(time.sleep, Turn)
     assert turn.result() is held
+    # what it does not write is nothing that another call left there
+    np.testing.assert_array_equal(held, [1, 1, np.nan])
     assert LocalTurn(lambda: 3).result() == 3

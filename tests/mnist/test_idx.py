@@ -297,3 +297,16 @@ def test_damage_before_or_after_packing_does_no_harm(
 @given(shape=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=40), packed=st.booleans())
 def test_any_dimensions_do_no_harm(shelf: Path, shape: list[int], packed: bool) -> None:
     cheap_outcome(stored(shelf, header(*shape), packed=packed))
+
+
+def test_gzip_within_gzip_is_said(tmp_path: Path) -> None:
+    content = gzip.compress(gzip.compress(header(2) + b"ab"))
+    assert "gzip within gzip; expected an IDX file packed once" in refusal(
+        stored(tmp_path, content)
+    )
+
+
+def test_images_of_several_channels_are_said_with_their_sizes(tmp_path: Path) -> None:
+    path = stored(tmp_path, header(3, 2, 2, 3) + bytes(36))
+    with pytest.raises(ValueError, match=r"number of dimensions 4 .3 x 2 x 2 x 3.; expected 3;"):
+        read_idx(path, dimensions=3)

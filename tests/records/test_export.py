@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -59,6 +60,31 @@ def test_many_files_of_other_programs_come_in_one_line(samples, results, einbenc
     errors = einbench(*command, "-v").errors
     assert len(errors) == 6
     assert sum("skipped" in line for line in errors) == 6
+
+
+def test_many_files_with_one_fault_come_in_one_line(samples, results, einbench):
+    for number in range(4):
+        (results / f"half{number}.json").write_text("{,", encoding="utf-8")
+        document = samples.asv(["loop"], [1.0])
+        document["results"] = {"theirs.time_it": [[1.0], []]}
+        samples.write(results / "m" / f"{number}.json", document)
+    errors = einbench("export").errors
+    assert [line.partition(": results/")[0] for line in errors] == [
+        "einbench: warning",
+        "einbench: warning: 5 broken JSON files skipped",
+        "einbench: warning: 4 files: asv's, but none of its benchmarks is of kernels",
+    ]
+
+
+def test_of_asvs_default_folder_the_results_are_entered(recorded, tmp_path, einbench):
+    for name in ("results", "env", "html"):
+        shutil.copytree(recorded, tmp_path / "project" / ".asv" / name)
+    for path in ("project", "project/.asv"):
+        finished = einbench("export", path)
+        assert (finished.status, finished.errors) == (0, [])
+        files = {row["file"] for row in lines(finished.out)}
+        assert files
+        assert all(file.startswith("project/.asv/results/") for file in files)
 
 
 def test_files_that_were_named_are_answered_one_by_one(samples, results, einbench):

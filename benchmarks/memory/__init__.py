@@ -1,0 +1,1 @@
+"""What choosing and checking take of memory, each a command of its own."""

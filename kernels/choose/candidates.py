@@ -1,0 +1,110 @@
+"""First times of all kernels: only those near the fastest are checked, and timed well.
+
+They are taken before any kernel is checked, so a kernel is given private copies of the inputs, and
+a first time says nothing of whether it is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from einbench.check import room
+from einbench.check.unchanged import PrivateCopy
+from einbench.kernel import Kernel
+from einbench.measure.calls import bare, bound
+from einbench.measure.conditions import PRUNED_RATIO
+from einbench.measure.predict import Prediction, predict
+from einbench.measure.timing import Clock
+from einbench.problem import Problem
+from einbench.units import ratio_text, seconds_text
+
+#: a call that is expected to be as short is made at the full size
+_CALL_S = 0.02
+#: so often, and a kernel is not left out before its time has been taken as often again
+_CALLS, _MORE_CALLS = 3, 4
+
+
+class First(NamedTuple):
+    """What is known of kernels before any is checked, each by method."""
+
+    times: Mapping[str, Prediction]
+    #: why a kernel is not called at all
+    left_out: Mapping[str, str]
+    #: that raised, or changed their inputs: the check says why
+    odd: tuple[str, ...]
+
+    def near(self, excluded: Iterable[str] = ()) -> list[str]:
+        """Those that may be the fastest, and those of which it is not known."""
+        times = {m: at.seconds for m, at in self.times.items() if m not in excluded}
+        limit_s = PRUNED_RATIO * min(times.values(), default=0.0)
+        near = [method for method, seconds in times.items() if seconds <= limit_s]
+        return [*near, *(method for method in self.odd if method not in excluded)]
+
+    def why_far(self, method: str, excluded: Iterable[str]) -> str:
+        """Why one that is not near is left out."""
+        if method in self.left_out:
+            return self.left_out[method]
+        at, rest = self.times[method], set(self.times) - set(excluded)
+        best_s = min(self.times[m].seconds for m in rest)
+        where = "" if at.measured else f", from batch {at.measured_batch:,}"
+        return (
+            f"about {seconds_text(at.seconds)} at this size{where}, "
+            f"{ratio_text(at.seconds / best_s)} as long as the fastest: not checked"
+        )
+
+
+def first_times(
+    problem: Problem, kernels: Iterable[Kernel], clock: Clock, report: Callable[[str], None]
+) -> First:
+    """The least of a few calls of each, at this size or at fewer rows where that takes long."""
+    private = PrivateCopy(problem)
+    times: dict[str, Prediction] = {}
+    left_out: dict[str, str] = {}
+    odd: list[str] = []
+    for kernel in kernels:
+        report(kernel.method)
+        if why := room.too_much(kernel, problem):
+            left_out[kernel.method] = why
+            continue
+        try:
+            found = predict(kernel, private.problem, _CALL_S, clock=clock)
+            if found.seconds <= _CALL_S:
+                at_size = Prediction(problem.rows, problem.rows, found.seconds)
+                found = _least(bare(kernel, private.problem), at_size, _CALLS, 0.0, clock)
+            times[kernel.method] = found
+        except (Exception, SystemExit):  # what it raises is said where it is checked
+            odd.append(kernel.method)
+        if private.changed():
+            times.pop(kernel.method, None)
+            odd.append(kernel.method)
+    fastest_s = min((at.seconds for at in times.values()), default=0.0)
+    for kernel in kernels:
+        seen = times.get(kernel.method)
+        # one call while BLAS waited for a core may take a hundred times what others do
+        if seen is not None and seen.seconds > PRUNED_RATIO * fastest_s:
+            part = private.problem
+            if part.batch is not None:
+                part = part.first_rows(seen.measured_batch)
+            enough_s = PRUNED_RATIO * fastest_s
+            times[kernel.method] = _least(bound(kernel, part), seen, _MORE_CALLS, enough_s, clock)
+            private.changed()
+    return First(times, left_out, tuple(dict.fromkeys(odd)))
+
+
+def _least(
+    call: Callable[[], object], seen: Prediction, calls: int, enough_s: float, clock: Clock
+) -> Prediction:
+    """The least of what was seen and of more calls, which end where that is enough."""
+    for _ in range(calls):
+        with np.errstate(all="ignore"):
+            began_s = clock()
+            call()
+            took_s = clock() - began_s
+        seen = replace(seen, measured_s=min(seen.measured_s, took_s))
+        if seen.seconds <= enough_s:
+            break
+    return seen

@@ -1,0 +1,28 @@
+"""A kernel that was not timed at a size is looked at there once, before it is served.
+
+One call on a private copy of the arrays, hostile rows among them, is judged by the reference: on
+those rows and the last one, or on all where rows depend on each other and that takes little memory.
+"""
+
+from __future__ import annotations
+
+from einbench.check.hostile_rows import hostile_rows
+from einbench.check.room import fitting_rows
+from einbench.check.sized import part_cases, timed_case
+from einbench.check.unchanged import PrivateCopy
+from einbench.kernel import Kernel
+from einbench.measure.look import judged
+from einbench.problem import Problem
+
+
+def why_wrong(kernel: Kernel, problem: Problem) -> str:
+    """What is wrong with its result at this size; empty where nothing is."""
+    rows = fitting_rows(problem)
+    private = PrivateCopy(problem if rows == problem.rows else problem.first_rows(rows))
+    timed = timed_case(private.problem, seed=0)
+    for part in part_cases(timed):
+        if wrong := judged(kernel, part, private):
+            return wrong.reason
+    with hostile_rows(private, seed=0) as case:
+        wrong = judged(kernel, case or timed, private)
+    return wrong.reason if wrong else ""

@@ -1,0 +1,175 @@
+"""Compiled code on disk, for all processes of a user: one file for each form of a function.
+
+numba's own cache has an index beside the code. Two processes that save at once leave an index that
+says float64 of a file that holds the code for float32, and where a file was cut short, the disk is
+full or no folder can be written to, compiling raises. Here the name of a file is the hash of all
+that its code depends on, so that two processes that write one write the same, and it begins with
+the hash of its name and of the rest: what is damaged, or is another's, is seen before it is used.
+Whatever cannot be read or written is compiled without, and reported once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import pickle
+import sys
+import time
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from einbench.host.folders import user_cache
+from einbench.host.warned import warn_once
+
+#: files that were written after this may not be what was imported
+IMPORTED_S = time.time()
+#: code that was used by no program for so long is removed
+_KEPT_S = 60 * 24 * 3600.0
+_SUFFIX = ".code"
+_DIGEST_BYTES = 32
+#: of numba's settings, those that change what is compiled and are not named by `magic_tuple`
+_SETTINGS = (
+    "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "DISABLE_INTEL_SVML", "LOOP_VECTORIZE", "OPT",
+    "SLP_VECTORIZE",
+)  # fmt: skip
+
+
+def folder() -> str:
+    """``einbench`` in ``$NUMBA_CACHE_DIR``, or ``compiled`` in the user's cache directory."""
+    import numba
+
+    chosen = numba.config.CACHE_DIR  # type: ignore[attr-defined]  # set by numba at run time
+    return os.path.join(chosen, "einbench") if chosen else user_cache("compiled")  # noqa: PTH118
+
+
+def keep(compiled: Any, function: FunctionType, options: dict[str, Any]) -> Any:
+    """The dispatcher or callback, its code kept on disk if the function is in a file."""
+    file = function.__code__.co_filename
+    try:
+        facts = os.stat(file)  # noqa: PTH116 - numba's names of files are strings
+    except OSError:
+        return compiled  # typed into a prompt
+    # the code in memory may be older than a file that was written since: it has no name on disk
+    if facts.st_mtime <= IMPORTED_S:
+        source = _source_digest(file, facts.st_mtime_ns, facts.st_size)
+        compiled._cache = CodeCache(function, f"{source} {sorted(map(str, options.items()))}")
+    return compiled
+
+
+@functools.lru_cache(maxsize=512)
+def _source_digest(file: str, *changed: int) -> str:
+    with open(file, "rb") as source:  # noqa: PTH123 - as above
+        return _sha256(source.read()).hex()
+
+
+class CodeCache:
+    """What numba calls before and after it compiles a function."""
+
+    def __init__(self, function: FunctionType, about: str) -> None:
+        self._function = function
+        self._about = about
+        #: shown in numba's statistics
+        self.cache_path = folder()
+
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        """The code of this form; None where there is none that could be used."""
+        from numba.core.compiler import CompileResult
+
+        context.refresh()
+        path = ""
+        try:
+            path = self._path(signature, context.codegen())
+            payload = pickle.loads(_read(path))  # noqa: S301 - as numba does with its own
+            return CompileResult._rebuild(context, *payload)
+        except (FileNotFoundError, NotADirectoryError):
+            return None  # where there can be no folder, writing says so
+        except Exception as problem:  # what is not code of this numba's may raise anything
+            _report("read", path or self.cache_path, problem, "it is compiled anew")
+            return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Keep the code of a form; of one that holds addresses of this process nothing is kept."""
+        if result.lifted or result.library.has_dynamic_globals:
+            return
+        from numba.core.serialize import dumps
+
+        from einbench.host.documents import write_whole
+
+        path = ""
+        try:
+            path = self._path(signature, result.codegen)
+            payload = dumps(result._reduce())
+            write_whole(path, _digest(path, payload) + payload)
+            _remove_unused(self.cache_path)
+        except Exception as problem:  # a constant that cannot be pickled raises anything too
+            _report(
+                "write", self.cache_path, problem,
+                "compiled code is not kept (NUMBA_CACHE_DIR names another folder)",
+            )  # fmt: skip
+
+    def _path(self, signature: Any, codegen: Any) -> str:
+        import llvmlite
+        import numba
+        from numba.core.serialize import dumps
+
+        function = self._function
+        closure = tuple(cell.cell_contents for cell in function.__closure__ or ())
+        key = (
+            sys.version, numba.__version__, llvmlite.__version__, np.__version__,
+            [getattr(numba.config, name, None) for name in _SETTINGS], codegen.magic_tuple(),
+            function.__module__, function.__qualname__, function.__code__.co_firstlineno,
+            function.__code__.co_code, dumps(closure) if closure else b"",
+            self._about, str(signature),
+        )  # fmt: skip
+        name = _sha256(repr(key).encode()).hex()
+        return os.path.join(self.cache_path, name + _SUFFIX)  # noqa: PTH118 - as above
+
+
+class _Damaged(Exception):  # noqa: N818 - the file's state
+    """Not what was written under this name."""
+
+
+def _read(path: str) -> bytes:
+    """What a file holds, if it is what was written.
+
+    Raises:
+        _Damaged: it is not.
+        OSError: it is not there, or cannot be read.
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 - as above
+        content = file.read()
+    payload = content[_DIGEST_BYTES:]
+    if content[:_DIGEST_BYTES] != _digest(path, payload):
+        raise _Damaged("damaged")
+    with contextlib.suppress(OSError):  # another user's
+        os.utime(path)
+    return payload
+
+
+def _digest(path: str, payload: bytes) -> bytes:
+    return _sha256(os.path.basename(path).encode() + payload)  # noqa: PTH119 - as above
+
+
+def _sha256(content: bytes) -> bytes:
+    import hashlib  # takes longer to import than a first answer may
+
+    return hashlib.sha256(content).digest()
+
+
+@functools.cache
+def _remove_unused(path: str) -> None:
+    """Once a process, which is often enough."""
+    with os.scandir(path) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # another process removed it
+                if time.time() - entry.stat().st_mtime > _KEPT_S:
+                    os.unlink(entry.path)  # noqa: PTH108 - as above
+
+
+def _report(about: str, path: str, problem: Exception, so: str) -> None:
+    what = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+    line = " ".join(what.split())[:200]
+    warn_once(f"compiler cache {about}", f"einbench's compiler cache: {path}: {line}; {so}")

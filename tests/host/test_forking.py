@@ -1,0 +1,85 @@
+"""A child of fork compiles, or says why it cannot, whatever other threads did meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
+
+#: another thread does what is said while this one forks a child that compiles
+FORKING = """
+import os, signal, sys, threading, time
+import einbench
+from einbench.host import forking
+
+def compiled(name, dtype):
+    op = einbench.operation(name)
+    op["numba"](**op.draw(3, dtype, **dict.fromkeys(op.sizes, 5)))
+
+def compile_all():
+    for name in ("relu", "tanh_vjp", "sigmoid_vjp"):
+        compiled(name, "float32")
+
+def hold_lock():
+    from numba.core.compiler_lock import global_compiler_lock
+    with global_compiler_lock:
+        began.set()
+        end.wait()
+
+began, end = threading.Event(), threading.Event()
+if sys.argv[1] == "importing":
+    target = compile_all
+else:
+    compiled("relu", "float64")
+    target = {"compiling": compile_all, "stuck": hold_lock}[sys.argv[1]]
+if sys.argv[1] == "stuck":
+    forking._WAIT_S = 0.1
+thread = threading.Thread(target=target)
+thread.start()
+if sys.argv[1] == "stuck":
+    began.wait()
+else:
+    time.sleep(0.1)
+assert thread.is_alive()
+child = os.fork()
+if not child:
+    signal.alarm(60)  # ends one that waits for ever
+    try:
+        compiled("bias_gradient", "float64")
+        print("compiled", flush=True)
+    except ImportError as problem:
+        print(problem, flush=True)
+    compiled("relu", "float64") if sys.argv[1] != "importing" else None
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+end.set()
+thread.join()
+compiled("bias_gradient", "float32")
+print(status)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize(
+    ("meanwhile", "said"),
+    [
+        ("compiling", "compiled"),
+        ("stuck", "forked while another thread was compiling: compile before it is forked"),
+        ("importing", "forked while another thread was importing numba: compile before"),
+    ],
+)
+def test_a_child_of_fork_never_waits(meanwhile: str, said: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING, meanwhile], check=False, env=environment, text=True,
+        capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert done.stderr == ""
+    line, status = done.stdout.splitlines()
+    assert said in line
+    assert status == "0"
