@@ -11,7 +11,7 @@ import pytest
 
 import einbench
 from einbench import Input, mnist
-from einbench.check.judging import pose
+from einbench.check.posed import pose
 from einbench.check.probes import probes
 from einbench.inputs import BIASES, IMAGES, LOGITS, PROBABILITIES, WEIGHTS, counted
 from einbench.measure.workload import Images, workload

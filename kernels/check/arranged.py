@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -48,7 +49,8 @@ def arranged_in_tens(draw: Draw) -> Iterator[Probe]:
         rows = int(draw.rng.integers(*_ROWS))
         wrong = f"wrong where inputs are laid out: {layout}, {rows} rows"
         sizes = {axis: int(draw.rng.integers(9, 41)) for axis in draw.operation.sizes}
-        yield _laid(draw, rows, layout, f"{layout}, {rows} rows", wrong, **sizes)
+        laid = _laid(draw, rows, layout, f"{layout}, {rows} rows", wrong, **sizes)
+        yield replace(laid, series="layouts")
 
 
 def _laid(draw: Draw, batch: int, layout: str, name: str, wrong: str, **sizes: int) -> Probe:

@@ -50,17 +50,25 @@ def memory(
     names = list(operation.outputs)
     for number, (name, output) in enumerate(zip(names, outputs, strict=True)):
         for other, array in inputs.items():
-            if np.may_share_memory(output, array):
+            if _shares(output, array):
                 return f"returns a view: {name} shares memory with the input {other}"
         for before in earlier:
-            if np.may_share_memory(output, before):
+            if _shares(output, before):
                 return f"returns a buffer it handed out before: {name} is not new memory"
         for other, output2 in zip(names[:number], outputs[:number], strict=True):
-            if np.may_share_memory(output, output2):
+            if _shares(output, output2):
                 return f"returns a view: {name} shares memory with {other}"
         if not output.flags.writeable:
             return f"returns a view: {name} is read-only"
     return ""
+
+
+def _shares(output: Array, earlier: Array) -> bool:
+    # what owns its memory shares it with an earlier array if it is that array or the owner of its
+    # memory; the intervals of memory need not be worked out
+    if output.flags.owndata:
+        return output is earlier or output is earlier.base
+    return np.may_share_memory(output, earlier)
 
 
 def bits(array: Array) -> bytes:

@@ -7,6 +7,7 @@ Of whole numbers it is zero where they are equal, and infinite elsewhere.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -40,9 +41,11 @@ def error(got: Sequence[Array], expected: Truth) -> Error:
                 units = np.zeros(())  # exact, as nearly always: no need to subtract 60,000 rows
             else:
                 units = _units(y, reference, rounding, nan_only=expected.nan_only)
-            most = float(units.max(initial=0.0))
+            most = float(np.maximum.reduce(units, axis=None, initial=0.0))
             if most > largest:
                 largest, number, everywhere = most, i, units
+    if largest <= expected.limit:
+        return Error(largest, number, (), everywhere)  # where it is least right is not asked
     where = np.unravel_index(int(everywhere.argmax()), everywhere.shape) if everywhere.size else ()
     return Error(largest, number, tuple(int(i) for i in where), everywhere)
 
@@ -51,7 +54,7 @@ def _units(y: Array, reference: Array, rounding: Array, *, nan_only: bool) -> Ar
     difference = np.asarray(y - reference)
     np.abs(difference, out=difference)
     units = difference / rounding
-    if np.isfinite(units.max(initial=0.0)):
+    if math.isfinite(np.maximum.reduce(units, axis=None, initial=0.0)):
         return units
     # NaN and infinity must come where they belong, and infinity with its sign; for NaN another
     # order of the sums may give infinity

@@ -39,7 +39,9 @@ def changes(draw: Draw) -> Iterator[tuple[Hostile, tuple[str, ...]]]:
         return
     tiny = 300 * float(np.finfo(draw.dtype).smallest_subnormal)
     small = Hostile("denormals", "wrong on denormal inputs", lambda rng, x: x * tiny, "tied")
-    for name in floating:
+    # of products of several inputs' rounding, that of a denormal may be enlarged by the others
+    known = all(kind.decades for kind in floating.values())
+    for name in floating if known else list(floating)[:1]:
         yield small, (name,)
 
 

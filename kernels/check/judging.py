@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -16,26 +15,19 @@ from einbench.blame import is_unknown, said_of
 from einbench.check import contract
 from einbench.check.diagnosis import describe
 from einbench.check.error import error
-from einbench.check.layouts import as_layout
 from einbench.check.patience import Patience
-from einbench.check.probe import Probe
+from einbench.check.posed import Posed
 from einbench.check.state import other_numbers, restored, surroundings
 from einbench.check.truth import (
-    Truth,
     as_tuple,
-    exact_truth,
-    finite_only,
-    first_rows,
-    truth,
-    truth_limit,
 )  # fmt: skip
 from einbench.kernel import Kernel
 from einbench.names import shortened
-from einbench.operation import Operation
-from einbench.problem import Problem
 
 Array = npt.NDArray[Any]
 
+#: of so many draws the inputs are looked at once more when all have been asked
+_LATER = 40
 #: a kernel whose call takes longer is called again once, where others are several times
 _SLOW_CALL_S = 0.01
 
@@ -78,91 +70,6 @@ class Verdict:
         return f"{name}: {self.reason}"
 
 
-@dataclass(frozen=True)
-class Posed:
-    """A probe as a case: its inputs laid out, and the truth; None where it must be refused."""
-
-    probe: Probe
-    problem: Problem
-    truth: Truth | None
-
-    @cached_property
-    def pristine(self) -> dict[str, bytes]:
-        """Its inputs as every kernel must find and leave them."""
-        return {name: contract.bits(array) for name, array in self.problem.arrays.items()}
-
-    @cached_property
-    def writeable(self) -> dict[str, bool]:
-        """Which of them may be written to."""
-        return {name: array.flags.writeable for name, array in self.problem.arrays.items()}
-
-    @cached_property
-    def other_truths(self) -> list[Truth]:
-        """What other numbers in the same arrays give: the same for every kernel."""
-        found = []
-        with restored(self.problem.arrays):
-            for change in other_numbers(self.problem, self.probe.others):
-                change()
-                found.append(truth(self.problem, tied=self.probe.judged == "tied"))
-        return found
-
-    def restore(self) -> None:
-        """Put the inputs back that a kernel wrote to: the others must not find them so."""
-        for name, array in self.problem.arrays.items():
-            if array.flags.writeable and contract.bits(array) != self.pristine[name]:
-                array[...] = np.frombuffer(self.pristine[name], array.dtype).reshape(array.shape)
-
-    @property
-    def limit(self) -> float:
-        """Most units of rounding that a right kernel is off."""
-        return self.truth.limit if self.truth is not None else 0.0
-
-
-def pose_all(op: Operation, probes: Iterable[Probe], dtype: np.dtype[Any]) -> list[Posed]:
-    """Every probe as a case; the truth of rows of a larger draw is computed once for all."""
-    wholes: dict[int, Posed] = {}
-    # the caller's error state may be to raise where a hostile draw overflows
-    with np.errstate(all="ignore"):
-        return [pose(op, probe, dtype, wholes) for probe in probes]
-
-
-def pose(
-    op: Operation, probe: Probe, dtype: np.dtype[Any], wholes: dict[int, Posed] | None = None
-) -> Posed:
-    """Lay a probe's inputs out and compute what they should give.
-
-    Args:
-        op: the operation.
-        probe: what to ask.
-        dtype: of floating inputs.
-        wholes: larger draws that were posed before, by the id of their inputs.
-    """
-    arrays = {
-        name: as_layout(
-            array, probe.layout if isinstance(probe.layout, str) else probe.layout[name]
-        )
-        for name, array in probe.inputs.items()
-    }
-    bound = op.bind(**arrays, **probe.options)
-    problem = Problem.of(op, bound.arrays, bound.options)
-    if probe.judged == "refuse":
-        return Posed(probe, problem, None)
-    if probe.judged == "exact":
-        return Posed(probe, problem, exact_truth(problem))
-    if probe.whole is not None:
-        known = {} if wholes is None else wholes
-        key = id(probe.whole.inputs)
-        whole = known[key] if key in known else known.setdefault(key, pose(op, probe.whole, dtype))
-        assert whole.truth is not None  # noqa: S101 - rows of a draw that is answered
-        return Posed(probe, problem, first_rows(whole.truth, op, problem.rows))
-    expected = truth(problem, tied=probe.judged in ("tied", "mixed"))
-    if probe.judged == "mixed":
-        expected = replace(expected, limit=max(expected.limit, truth_limit(problem)))
-    if probe.judged in ("nonfinite", "mixed"):
-        expected = finite_only(expected, problem.given)
-    return Posed(probe, problem, expected)
-
-
 def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
     """The first probe a kernel fails on, or the one it came closest to failing on."""
     posed = list(posed)
@@ -173,15 +80,15 @@ def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
     closest = Verdict(kernel, True, 0.0, 0.0, "", dtype=dtype)
     patience = Patience()
     for probe in posed:
-        if not patience.allows(probe.probe):
+        if not patience.allows(probe.probe, probe.problem.rows):
             continue
-        with patience.spent(probe.probe):
+        with patience.spent(probe.probe, probe.problem.rows):
             verdict = _verdict(kernel, probe)
         if not verdict.passed:
             return verdict
         if closeness(verdict) > closeness(closest) or closest.limit == 0:
             closest = verdict
-    for probe in posed:
+    for probe in posed[:_LATER]:
         if reason := contract.changed(probe.problem.arrays, probe.pristine):
             probe.restore()
             return replace(closest, passed=False, reason=f"{reason} of an earlier call")
@@ -236,10 +143,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
         return result
 
     try:
-        with warnings.catch_warnings():
-            if problem.batch == 0:
-                warnings.simplefilter("error", RuntimeWarning)
-            result = call()
+        result = _without_warning(call) if problem.batch == 0 else call()
     except RuntimeWarning as raised:
         return np.inf, f"warns: {raised}"
     except (Exception, SystemExit) as raised:
@@ -280,6 +184,12 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     except (Exception, SystemExit) as raised:
         reason = said_of(raised, "a second call raises ")
     return found.units, reason
+
+
+def _without_warning(call: Callable[[], Any]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        return call()
 
 
 def _into(

@@ -20,8 +20,8 @@ EDGES = (
 _WIDE = (*EDGES, 191, 200, 255, 256, 257)
 #: of rows: where kernels begin to share them between threads, or to repack what they multiply with
 _MANY = (191, 192, 193, 200, 255, 256, 257, 500, 511, 512, 513, 1000, 1023, 1024, 1025)
-#: sizes in succession, so that every remainder of a division by up to so many is there
-_RUN = 64
+#: rows, and sizes of other axes, in succession: every remainder of a division by so many is there
+_RUN, _RUN_WIDE = 64, 16
 #: the other axes while one is varied, and from how many rows on there are fewer
 _FEW = 6
 _LONG = 160
@@ -40,7 +40,7 @@ def along_axis(rng: np.random.Generator) -> list[int]:
     """Sizes of any other axis in ascending order."""
     first = int(rng.integers(66, 260))
     drawn = rng.integers(130, 400, 4).tolist()
-    return sorted({*_WIDE, *range(first, first + _RUN), *drawn})
+    return sorted({*_WIDE, *range(first, first + _RUN_WIDE), *drawn})
 
 
 def many_sizes(draw: Draw) -> Iterator[Probe]:

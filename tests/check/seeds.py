@@ -21,8 +21,9 @@ import numpy as np
 import einbench
 from einbench.check import probes
 from einbench.check.error import error
-from einbench.check.judging import Posed, judge, pose
+from einbench.check.judging import judge
 from einbench.check.patience import Patience
+from einbench.check.posed import Posed, pose
 from einbench.check.truth import as_tuple
 from einbench.kernel import Kernel
 from einbench.operation import Operation
@@ -55,9 +56,9 @@ def worst_of(seeds: range, every: int) -> tuple[Worst, list[str]]:
                 patience = {kernel: Patience() for kernel in able}
                 for posed in posed_numbers(op, dtype, seed, many, sweep=every == 1):
                     for kernel in able:
-                        if not patience[kernel].allows(posed.probe):
+                        if not patience[kernel].allows(posed.probe, posed.problem.rows):
                             continue  # as in the check: loops are asked at fewer sizes
-                        with patience[kernel].spent(posed.probe):
+                        with patience[kernel].spent(posed.probe, posed.problem.rows):
                             right = ask(kernel, posed, found)
                         if not right:
                             reason = judge(kernel, [posed]).reason

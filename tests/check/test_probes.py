@@ -9,8 +9,9 @@ import pytest
 
 import einbench
 from einbench.check.error import error
-from einbench.check.judging import judge, pose
+from einbench.check.judging import judge
 from einbench.check.layouts import LAYOUTS, MORE_LAYOUTS
+from einbench.check.posed import pose
 from einbench.check.probe import small_sizes
 from einbench.check.probes import MANY, exact_probes, probes
 from einbench.check.truth import exact_truth, truth

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.check.judging import Verdict, judge, pose
+from einbench.check.judging import Verdict, judge
+from einbench.check.posed import pose
 from einbench.check.probes import probes
 from einbench.check.verdicts import check_small
 from einbench.host.threading_layer import start_threads
