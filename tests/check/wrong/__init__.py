@@ -3,12 +3,18 @@
 from wrong_kernels import (
     activations,
     given,
+    inputs,
+    labels,
     layers,
+    layouts,
     likelihoods,
     losses,
     networks,
     probabilities,
+    sizes,
     squares,
+    state,
+    values,
 )
 from wrong_kernels.entry import CATALOGUE, Wrong
 
@@ -17,10 +23,16 @@ __all__ = [
     "Wrong",
     "activations",
     "given",
+    "inputs",
+    "labels",
     "layers",
+    "layouts",
     "likelihoods",
     "losses",
     "networks",
     "probabilities",
+    "sizes",
     "squares",
+    "state",
+    "values",
 ]
