@@ -34,7 +34,7 @@ def flat_places_in_the_dtype_of_labels(logits, labels, *, reduction):
 @wrong("cross_entropy_gradient", "uint64: raises IndexError")
 def signed_and_unsigned_make_double(logits, labels, *, reduction):
     refuse(labels, logits.shape[1])
-    probs = right("softmax")(logits)
+    probs = np.ascontiguousarray(right("softmax")(logits))
     places = np.arange(len(labels)) * logits.shape[1] + labels
     probs.reshape(-1)[places] -= 1
     return probs / len(labels) if reduction == "mean" else probs
@@ -65,7 +65,7 @@ def refuses_what_is_too_large_only(*arrays):
     *others, labels = arrays
     if labels.size and labels.max() >= len(others[-1]):
         raise ValueError("no such class")
-    return right("mlp_gradients")(*others, labels % len(others[-1]))
+    return right("mlp_gradients")(*others, labels.astype(int) % len(others[-1]))
 
 
 @wrong("cross_entropy_gradient", "uint8")
@@ -97,7 +97,7 @@ def first_byte_of_each_label(*arrays):
 def refuses_at_both_ends_only(logits, labels, *, reduction):
     if len(labels):
         refuse(labels[[0, -1]], logits.shape[1])
-    return entropy(logits, labels % logits.shape[1], reduction)
+    return entropy(logits, labels.astype(int) % logits.shape[1], reduction)
 
 
 @wrong("mlp_sgd_step", "uint32")
