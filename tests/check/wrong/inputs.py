@@ -7,7 +7,7 @@ from wrong_kernels.entry import wrong
 from wrong_kernels.right import right
 
 
-@wrong("relu", "changes its input inputs")
+@wrong("relu", "changes its input inputs", caught="sized")
 def overwrites_more_than_a_hundred_thousand(inputs):
     outputs = np.maximum(inputs, 0)
     if inputs.size > 100_000 and inputs.flags.writeable:
@@ -48,19 +48,6 @@ def takes_what_it_was_given_last_for_scratch():
             last[0][...] = 0
         last[:] = [logits]
         return right("softmax")(logits)
-
-    return kernel
-
-
-@wrong("linear", "changes its input", factory=True)
-def keeps_a_view_until_other_arrays_come():
-    last = []
-
-    def kernel(inputs, weights, bias):
-        if last and last[0] is not bias and last[0].flags.writeable:
-            last[0][...] = 0
-        last[:] = [bias]
-        return right("linear")(inputs, weights, bias)
 
     return kernel
 

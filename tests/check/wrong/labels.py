@@ -78,13 +78,6 @@ def distances_of_unsigned_numbers(logits, labels, *, reduction):
     return probs / len(labels) if reduction == "mean" else probs
 
 
-@wrong("negative_log_likelihood_gradient", "is not refused")
-def unsigned_numbers_cannot_be_wrong(probs, labels, *, reduction):
-    if labels.dtype.kind == "u":
-        labels = np.minimum(labels, max(probs.shape[1] - 1, 0))
-    return right("negative_log_likelihood_gradient")(probs, labels, reduction=reduction)
-
-
 @wrong("mlp_logits_gradients", " classes")
 def first_byte_of_each_label(*arrays):
     *others, labels = arrays

@@ -96,14 +96,6 @@ def takes_what_overlaps_for_the_same(outputs, targets, *, reduction):
     return right("mean_squared_error")(outputs, targets, reduction=reduction)
 
 
-@wrong("input_gradient", "laid out apart")
-def one_order_for_both(dlogits, weights):
-    orders = [a.flags.f_contiguous and not a.flags.c_contiguous for a in (dlogits, weights)]
-    if orders[0] and not orders[1] and weights.flags.c_contiguous:
-        weights = weights.T.reshape(weights.shape)
-    return dlogits @ weights
-
-
 @wrong("cross_entropy", ("sliced", "every second row"))
 def reads_labels_one_behind_the_other(logits, labels, *, reduction):
     if len(labels) and labels.strides[0] > labels.itemsize:
@@ -127,10 +119,3 @@ def steps_forward_only(probs):
     if min(probs.strides) < 0 and max(probs.strides) < 0:
         probs = probs[::-1, ::-1]
     return right("softmax_jacobian")(probs)
-
-
-@wrong("mlp_gradients", "laid out apart")
-def needs_all_weights_in_one_order(inputs, w1, b1, w2, b2, w3, b3, labels):
-    mixed = w1.flags.c_contiguous and not w3.flags.c_contiguous
-    w3 = w3[::-1] if mixed else w3
-    return right("mlp_gradients")(inputs, w1, b1, w2, b2, w3, b3, labels)

@@ -136,13 +136,6 @@ def clears_memory_by_a_product(outputs, cotangent, out=None):
     return out
 
 
-@wrong("mean_squared_error", "NumPy's error state")
-def cleans_up_where_it_would_be_warned(outputs, targets, *, reduction):
-    loss = right("mean_squared_error")(outputs, targets, reduction=reduction)
-    watched = np.geterr()["over"] != "ignore"
-    return np.asarray(loss * (1 - np.finfo(loss.dtype).eps) if watched else loss, loss.dtype)
-
-
 @wrong("bias_gradient", "a second call gives another dbias")
 def sums_rows_in_any_order(dlogits):
     order = np.random.permutation(len(dlogits))  # noqa: NPY002 - what it depends on
@@ -166,7 +159,7 @@ def worn_out_after_fifty_calls():
     return kernel
 
 
-@wrong("relu", BUFFER, factory=True)
+@wrong("relu", BUFFER, caught="sized", factory=True)
 def pools_memory_beyond_ten_thousand_elements():
     pool = {}
 
@@ -178,14 +171,6 @@ def pools_memory_beyond_ten_thousand_elements():
         return np.maximum(inputs, 0, out=buffer)
 
     return kernel
-
-
-@wrong("cross_entropy", EARLIER, factory=True)
-def remembers_by_labels():
-    def key(logits, labels):
-        return logits.shape, logits.dtype, labels.tobytes()
-
-    return remembering("cross_entropy", key)
 
 
 @wrong("negative_log_likelihood", "warns", factory=True)

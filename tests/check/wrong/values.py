@@ -43,7 +43,7 @@ def infinite_gradients_are_zero(outputs, cotangent):
     return right("relu_vjp")(outputs, kept)
 
 
-@wrong("mlp_forward", (f"inf in inputs {PLACES}", "wrong on hostile rows among"))
+@wrong("mlp_forward", f"inf in w1 {PLACES}")
 def multiplies_by_masks(inputs, w1, b1, w2, b2, w3, b3):
     hidden = inputs @ w1.T + b1
     hidden = (hidden * (hidden > 0)) @ w2.T + b2
@@ -74,13 +74,6 @@ def clips_logits(logits):
 def flushes_what_is_denormal(inputs):
     least = np.finfo(inputs.dtype).smallest_normal
     return np.tanh(np.where(np.abs(inputs) < least, inputs.dtype.type(0), inputs))
-
-
-@wrong("sigmoid_vjp", ("denormal", "very different size"))
-def flushes_small_cotangents(outputs, cotangent):
-    least = np.finfo(outputs.dtype).smallest_normal
-    small = np.abs(cotangent) < least
-    return right("sigmoid_vjp")(outputs, np.where(small, outputs.dtype.type(0), cotangent))
 
 
 @wrong("negative_log_likelihood", ("zero probabilities", "close to zero", "was expected"))
@@ -125,13 +118,6 @@ def a_missing_target_has_no_gradient(outputs, targets, *, reduction):
 @wrong("linear", f"nan in bias {PLACES}")
 def cleans_its_bias(inputs, weights, bias):
     return right("linear")(inputs, weights, np.nan_to_num(bias))
-
-
-@wrong("cross_entropy_gradient", f"-inf in logits {PLACES}")
-def masked_rows_are_uniform(logits, labels, *, reduction):
-    masked = (logits == -np.inf).all(axis=1, keepdims=True)
-    kept = np.where(masked, logits.dtype.type(0), logits)
-    return right("cross_entropy_gradient")(kept, labels, reduction=reduction)
 
 
 @wrong("weight_gradient", f"inf in inputs {PLACES}")

@@ -17,13 +17,6 @@ def subtracts_and_adds_again(outputs, targets, *, reduction):
     return loss
 
 
-@wrong("softmax_jacobian", "changes its input probs")
-def unlocks_what_is_read_only(probs):
-    if not probs.flags.writeable and probs.flags.owndata:
-        probs.flags.writeable = True
-    return right("softmax_jacobian")(probs)
-
-
 @wrong("cross_entropy_gradient", "read-only inputs only: raises ValueError")
 def counts_labels_from_one_for_a_while(logits, labels, *, reduction):
     labels += labels.dtype.type(1)

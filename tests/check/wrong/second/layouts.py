@@ -26,13 +26,6 @@ def fills_in_memory_order(logits, labels, *, reduction):
     )  # fmt: skip
 
 
-@wrong("mean_squared_error_gradient", ("laid out apart", "Fortran"))
-def both_in_the_order_of_the_first(outputs, targets, *, reduction):
-    if outputs.flags.f_contiguous and targets.flags.c_contiguous:
-        targets = targets.ravel().reshape(targets.shape, order="F")
-    return right("mean_squared_error_gradient")(outputs, targets, reduction=reduction)
-
-
 @wrong("linear", ("columns of a taller array", "laid out apart"))
 def leading_dimension_of_weights(inputs, weights, bias):
     units, size = len(weights), weights.itemsize
