@@ -99,7 +99,7 @@ def takes_what_overlaps_for_the_same(outputs, targets, *, reduction):
 @wrong("cross_entropy", ("sliced", "every second row"))
 def reads_labels_one_behind_the_other(logits, labels, *, reduction):
     if len(labels) and labels.strides[0] > labels.itemsize:
-        labels = np.abs(as_strided(labels, strides=labels.itemsize)) % logits.shape[1]
+        labels = np.abs(as_strided(labels, strides=(labels.itemsize,))) % logits.shape[1]
     return right("cross_entropy")(logits, labels, reduction=reduction)
 
 

@@ -91,5 +91,5 @@ def works_on_each_row_in_turn(inputs):
 @wrong("mlp_sgd_step", ("sliced inputs", "laid out apart"))
 def biases_one_behind_the_other(inputs, w1, b1, *others, reduction):
     if b1.strides[0] > b1.itemsize:
-        b1 = np.nan_to_num(as_strided(b1, strides=b1.itemsize))
+        b1 = np.nan_to_num(as_strided(b1, strides=(b1.itemsize,)))
     return right("mlp_sgd_step")(inputs, w1, b1, *others, reduction=reduction)
