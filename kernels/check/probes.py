@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,14 +25,16 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
     draw = Draw(operation, dtype, np.random.default_rng([seed, 7]))
     options, small = draw.options, draw.small
 
-    yield Probe("random", "", draw(BATCH), options, again=5, others=3)
+    first = draw(BATCH)
+    yield Probe("random", "", first, options, again=5, others=sys.maxsize)
     yield Probe(
         "random again",
         "right for the first inputs of a shape only: an earlier result comes back",
-        draw(BATCH), options, again=5, others=3,
+        draw(BATCH), options, again=5, others=1,
     )  # fmt: skip
     for name, values in _other_options(operation):
-        yield Probe(f"option {name}", f"wrong for {name}", draw(BATCH), values)
+        # the same arrays: an earlier result must not come back for another option
+        yield Probe(f"option {name}", f"wrong for {name}", first, values)
     if operation.leading is not None:
         for batch in (1, 2, 0):
             what = "an empty batch" if batch == 0 else f"a batch of {batch}"
@@ -43,6 +46,10 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
             "square", "wrong where the weights are square",
             draw(BATCH - 2, **dict.fromkeys(small, BATCH)), options,
         )  # fmt: skip
+        # a result that equals an input must be new memory as well
+        zeros = {n: np.zeros_like(a) for n, a in draw(BATCH, **dict.fromkeys(small, BATCH)).items()}
+        if all(each.kind.free or each.integer for each in operation.inputs.values()):
+            yield Probe("square zeros", "wrong on square zeros", zeros, options, "tied")
     for axis in small:
         for size in (1, 5):
             yield Probe(
@@ -56,7 +63,7 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
     if operation.leading is not None:
         yield Probe(
             f"batch {MANY}", f"wrong in a batch of {MANY} but not of {BATCH}", draw(MANY), options,
-            again=5, others=3,
+            again=5, others=1,
         )  # fmt: skip
     yield from exact_probes(operation, dtype, draw.rng, [BATCH, MANY], small)
     yield from labels(draw)

@@ -61,29 +61,31 @@ def other_numbers(problem: Problem, times: int) -> list[Callable[[], None]]:
     """Changes in place, one after another, the same for every kernel: all numbers, then a few.
 
     Each leaves numbers that the operation takes. A kernel that knows arrays by their first, last
-    or some entries does not see that two others have changed places.
+    or some entries, or their sums, does not see that two others have changed places.
     """
     arrays = problem.arrays
     fresh = problem.draw(5).arrays
-    floating = [a for a in arrays.values() if a.dtype.kind == "f" and a.ndim and a.shape[-1] > 1]
+    floating = [
+        a for a in arrays.values() if a.dtype.kind == "f" and a.size and a.ndim and a.shape[-1] > 1
+    ]
 
     def whole() -> None:
         for name, array in arrays.items():
             array[...] = fresh[name]
 
-    def exchanged() -> None:
-        for array in floating:
-            row = array[tuple(n // 3 for n in array.shape[:-1])] if len(array) else array
-            if row.size:
-                row[..., [0, -1]] = row[..., [-1, 0]]
+    def exchange(array: Array, part: int, one: int, other: int) -> None:
+        row = array[tuple(n // part for n in array.shape[:-1])]
+        row[[one, other]] = row[[other, one]]
 
-    def inner() -> None:
+    def ends() -> None:
         for array in floating:
-            if array.size and array.shape[-1] > 3:
-                row = array[tuple(n // 2 for n in array.shape[:-1])]
-                row[[1, -2]] = row[[-2, 1]]
+            exchange(array, 3, 0, -1)
 
-    return [whole, exchanged, inner][:times]
+    def inner(array: Array) -> Callable[[], None]:
+        middle = array.shape[-1] // 2
+        return lambda: exchange(array, 2, middle, middle - 1)
+
+    return [whole, ends, *map(inner, floating)][:times]
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
     rounding = eps(dtype) * scale + terms * eta
 
-eta is the smallest subnormal: it keeps correct products of denormals from looking infinitely
-wrong. Where scale is zero the output must be equal.
+eta is the smallest subnormal, or the smallest normal number in a process that flushes denormals to
+zero: it keeps correct products of denormals from looking infinitely wrong. Where scale is zero the
+output must be equal.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import wide
+from einbench.host import denormals
 from einbench.operation import Operation
 from einbench.problem import Problem
 
@@ -76,7 +78,7 @@ def truth(
             more["eps"] = float(info.eps)
         single = narrow[0] if len(narrow) == 1 else narrow
         scales = as_tuple(op, op.scale(single, *in_double, **more))
-        least = _terms(op, sizes) * float(info.smallest_subnormal)
+        least = _terms(op, sizes) * denormals.least(problem.dtype)
         roundings = tuple(float(info.eps) * np.asarray(s, np.float64) + least for s in scales)
     limit = truth_limit(problem, tied=tied)
     return Truth(_in_wide(op, outputs), roundings, problem.dtype, limit, kept)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from einbench.check import probes
-from einbench.check.judging import Posed, Verdict, closeness, judge, pose, pose_all
-from einbench.check.probe import Probe
+from einbench.check.hostile import mixed
+from einbench.check.judging import Posed, Verdict, closeness, judge, pose_all
+from einbench.check.probe import Draw, Probe
+from einbench.host import denormals
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.operation import Operation
@@ -23,6 +26,13 @@ def check_small(
     op: Operation, kernels: Iterable[Kernel], dtype: np.dtype[Any], seed: int
 ) -> Iterator[Verdict]:
     """Judge kernels on the small hostile draws; the truth of each is computed once for all."""
+    if denormals.are_flushed():
+        warnings.warn(
+            "a library in this process has set the processor to flush denormal numbers to zero: "
+            "kernels are judged without them",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     posed = pose_all(op, probes.probes(op, dtype, seed), dtype)
     for kernel in kernels:
         yield judge(kernel, posed)
@@ -53,7 +63,10 @@ def check_sized(
                 ),
                 *probes.exact_probes(op, dtype, rng, [affordable], asked),
             ]  # fmt: skip
-            posed_at[affordable] = [pose(op, probe, dtype) for probe in at_size]
+            draw = Draw(op, dtype, rng)
+            if draw.by_rows and affordable:
+                at_size.append(mixed(draw, affordable, **asked))
+            posed_at[affordable] = pose_all(op, at_size, dtype)
         sized = judge(kernel, posed_at[affordable])
         yield (
             sized
