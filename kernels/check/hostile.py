@@ -64,7 +64,8 @@ def mixed(draw: Draw, batch: int, **sizes: int) -> Probe:
     kinds = [(change, n) for change, names in changes(draw) for n in names if n in rows]
     chosen = rng.integers(0, 2 * len(kinds), batch)
     for number, (change, name) in enumerate(kinds):
-        changed = np.asarray(change.change(rng, inputs[name]), draw.dtype)
+        with np.errstate(all="ignore"):
+            changed = np.asarray(change.change(rng, inputs[name]), draw.dtype)
         of_kind = chosen == number
         np.moveaxis(inputs[name], rows[name], 0)[of_kind] = np.moveaxis(changed, rows[name], 0)[
             of_kind
