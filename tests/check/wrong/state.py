@@ -69,11 +69,6 @@ def remembers_by_the_sum():
     return remembering("sigmoid_vjp", key)
 
 
-@wrong("softmax_jacobian", EARLIER, factory=True)
-def remembers_by_every_fifth_entry():
-    return remembering("softmax_jacobian", lambda probs: (probs.shape, probs.flat[::5].tobytes()))
-
-
 @wrong("mlp_forward", EARLIER, factory=True)
 def transposes_weights_once():
     turned = {}
