@@ -107,3 +107,9 @@ def caps_large_outputs(inputs, weights, bias):
     outputs = right("linear")(inputs, weights, bias)
     finite = np.isfinite(outputs)
     return np.where(finite, np.clip(outputs, -1e6, 1e6).astype(outputs.dtype), outputs)
+
+
+@wrong("mlp_sgd_step", "-inf in rate")
+def never_steps_backwards(*arrays, reduction):
+    *others, rate = arrays
+    return right("mlp_sgd_step")(*others, np.abs(rate), reduction=reduction)
