@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import einbench.check
 import einbench.forward
 import einbench.jacobian
-import einbench.gradient  # noqa: F401 - as those above
+import einbench.gradient
+import einbench.pickling  # noqa: F401 - as those above
 from einbench.choose.auto import auto
 from einbench.inputs import Input
 from einbench.kernel import Kernel
@@ -72,6 +73,8 @@ _LATER = {
 globals().pop("check")
 globals().pop("end_command_on_interrupt")
 
+globals().pop("pickling")
+
 keep()  # all that are registered by now
 globals().pop("keep")
 
@@ -87,4 +90,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    special = (name for name in globals() if name.startswith("__"))
+    return sorted({*special, *__all__, "inputs"})

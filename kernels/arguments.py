@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -54,7 +55,7 @@ def bind(signature: Signature, arrays: Sequence[Any], named: Mapping[str, Any]) 
     """Name the arguments of a call and check dtypes, dimensions, sizes and options.
 
     Raises:
-        TypeError: an argument is missing, given twice, unknown, or of a wrong dtype.
+        TypeError: an argument is missing, given twice, unknown, masked, or of a wrong dtype.
         ValueError: a number of dimensions or a size does not fit, an option is unknown.
     """
     options = choose_options(signature, {k: v for k, v in named.items() if k in signature.options})
@@ -128,8 +129,9 @@ def check_out(signature: Signature, bound: Bound, out: Any) -> Any:
         shape = tuple(bound.sizes[axis] for axis in signature.outputs[name].split())
         subject = f"{signature.name}: out for {name}"
         dtype = np.dtype(np.int64) if name in signature.integer_outputs else floating
-        if not isinstance(array, np.ndarray) or array.dtype != dtype:
-            came = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        plain = isinstance(array, np.ndarray) and not _holds_masks(array)
+        if not plain or array.dtype != dtype:
+            came = array.dtype if plain else type(array).__name__
             raise TypeError(f"{subject} must be an array of {dtype}, got {came}")
         if array.shape != shape:
             raise ValueError(f"{subject} must have shape {shape}, got {array.shape}")
@@ -144,8 +146,8 @@ def check_out(signature: Signature, bound: Bound, out: Any) -> Any:
                 raise ValueError(f"{subject} shares memory with {other}: give it memory of its own")
         taken.append((name, array))
     # a memory map is memory too: kernels see the array in it
-    plain = tuple(np.asarray(array) for array in held)
-    return plain[0] if len(names) == 1 else plain
+    memory = tuple(np.asarray(array) for array in held)
+    return memory[0] if len(names) == 1 else memory
 
 
 def _by_name(
@@ -184,19 +186,68 @@ def _drawn(signature: Signature, name: str, named: Mapping[str, Any]) -> str:
 
 
 def _floating_or_integer(signature: Signature, name: str, value: Any) -> Array:
-    array = np.asarray(value)
-    if signature.inputs[name].integer:
-        if array.dtype.kind not in "iu":
-            raise TypeError(
-                f"{signature.name}: {name} must be integers, got {array.dtype}; "
-                f"convert with {name}.astype('int64')"
-            )
-    elif array.dtype not in (np.float32, np.float64):
+    """The argument as a plain array; pandas' labels and a matrix's operators count for nothing."""
+    subject = f"{signature.name}: {name}"
+    if type(value) is not np.ndarray:
+        refuse_masks(value, subject)
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as problem:
+        raise type(problem)(f"{subject} is no array: {' '.join(str(problem).split())}") from None
+    integer = signature.inputs[name].integer
+    if array.dtype.kind in "iu" if integer else array.dtype in (np.float32, np.float64):
+        return array
+    expected = "integers" if integer else "float32 or float64"
+    came, advice = _described(name, value, array, "int64" if integer else "float32")
+    raise TypeError(f"{subject} must be {expected}, got {came}; {advice}")
+
+
+def refuse_masks(value: Any, subject: str) -> None:
+    """Raise where a masked array would lose its mask.
+
+    Raises:
+        TypeError: it is one, or a list or tuple with one inside.
+    """
+    if _holds_masks(value):
+        name = subject.rpartition(" ")[2]
+        filled = f"np.ma.array({name})" if isinstance(value, list | tuple) else name
         raise TypeError(
-            f"{signature.name}: {name} must be float32 or float64, got {array.dtype}; "
-            f"convert with {name}.astype('float32')"
+            f"{subject} is masked, and masks are not computed with; give numbers for what is "
+            f"masked: {filled}.filled(0), say"
         )
-    return array
+
+
+def _holds_masks(value: Any) -> bool:
+    ma = sys.modules.get("numpy.ma")
+    if ma is None:
+        return False
+    if isinstance(value, list | tuple):
+        # numbers are most of what lists hold, and are told apart first
+        return any(type(item) not in (float, int) and _holds_masks(item) for item in value)
+    return isinstance(value, ma.MaskedArray)
+
+
+def _described(name: str, value: Any, array: Array, dtype: str) -> tuple[str, str]:
+    """What came in place of numbers of that dtype, and how to make such numbers of it."""
+    kind = array.dtype.kind
+    if kind == "c":
+        advice = f"no complex numbers are computed with: give np.real({name}), say"
+        return f"{array.dtype}", advice
+    if hasattr(value, "toarray"):
+        return type(value).__name__, f"convert with {name}.toarray()"
+    if kind == "O" and array.ndim == 0:
+        return type(value).__name__, f"give an array of {dtype}"
+    if kind in "OSUT":
+        came = f"{type(value).__name__} of {'objects' if kind == 'O' else 'text'}"
+        return came, f"where they are numbers, convert with np.asarray({name}, '{dtype}')"
+    if kind not in "biuf":
+        return f"{array.dtype}", f"give an array of {dtype}"
+    if array.dtype.char == "g" and dtype != "int64":
+        return f"{array.dtype}", f"round with np.asarray({name}, 'float64')"
+    if isinstance(value, np.ndarray):
+        return f"{array.dtype}", f"convert with {name}.astype('{dtype}')"
+    came = f"{type(value).__name__} of {array.dtype}"
+    return came, f"convert with np.asarray({name}, '{dtype}')"
 
 
 def _agree_on_dtype(signature: Signature, arrays: Mapping[str, Array]) -> None:

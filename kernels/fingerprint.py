@@ -199,7 +199,9 @@ def _state(value: Any) -> list[Any]:
             return list(itertools.chain.from_iterable(value.items()))
         case list() if type(value) is list:
             return list(value)
-    reduce = copyreg.dispatch_table.get(type(value))
+    # operations and kernels are pickled by name, which says nothing of what they compute
+    own = type(value).__module__.partition(".")[0] == "einbench"
+    reduce = None if own else copyreg.dispatch_table.get(type(value))
     saved: Any = value.__reduce_ex__(4) if reduce is None else reduce(value)
     if isinstance(saved, str):
         # a function of C, by its name

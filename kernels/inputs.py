@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -55,6 +55,9 @@ class Kind:
     rows: bool = False
     #: whether rows of real images replace it where times are taken: (rows, pixels)
     images: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Kind {self.name}>"
 
 
 @dataclass(frozen=True)
@@ -233,6 +236,7 @@ WEIGHTS = Kind("weights", draws.weights, rows=True)
 BIASES = Kind("biases", draws.small)
 
 
+@cache
 def counted(axis: str) -> Kind:
     """Whole numbers 0 <= n < the size of that axis; a kernel must refuse others."""
     return Kind("labels", draws.below(axis), integer=True, below=axis, free=False)

@@ -144,5 +144,13 @@ class Kernel:
         call = self.body.entry(arrays, options)
         return lambda *given: copy_to(given[-1], call(*given[:-1]))
 
+    def __copy__(self) -> Kernel:
+        """Itself: kernels are told apart by identity, as functions are."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Kernel:
+        """Itself."""
+        return self
+
     def __repr__(self) -> str:
         return f"<Kernel {self.operation.name}[{self.method!r}]>"

@@ -32,6 +32,12 @@ def normalise(name: str) -> str:
     return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
+def shortened(text: str, most: int) -> str:
+    """The text in one line, with an ellipsis at its end where it is longer."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
     """One line for an unknown name, with the nearest known ones."""
     import difflib  # only a mistake pays for it

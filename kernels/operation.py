@@ -22,8 +22,8 @@ from einbench.body import Body, Function, Plain
 from einbench.inputs import Input
 from einbench.jit.compiled import Compiled
 from einbench.kernel import Array, Kernel, Origin, Sizes
-from einbench.names import check_dtype, normalise, unknown
-from einbench.possible import refuse_impossible
+from einbench.names import check_dtype, normalise, shortened, unknown
+from einbench.possible import refuse_impossible, refuse_wrong_types
 from einbench.prepared import Prepared
 
 _INT64 = np.dtype(np.int64)
@@ -42,61 +42,98 @@ def notify(op: Operation) -> None:
 class Operation:
     """The mathematics that several kernels compute, and what is needed to judge them.
 
-    Shapes are written as axis names in one string, ``"batch features"``; ``""`` is a scalar.
-    Everything that can be derived from them (shape checks, default draws, compulsory
+    Everything that can be derived from the names of axes (shape checks, default draws, compulsory
     traffic in bytes) is derived and never written out. To be found by its name an operation is
-    registered: ``register(Operation(...))``.
+    registered: ``register(Operation(...))``. ``sizes`` given to functions below are the size of
+    every axis by name; "wide" is float64 for float32 inputs, and longdouble for float64.
+
+    Args:
+        name: in lower case with underscores, or an einsum expression.
+        formula: one line, shown and not computed.
+        inputs: name -> `Input`, in the order of calls: axes in one string, ``"batch features"``,
+            ``""`` for a scalar, and a kind. Axes alone where any numbers may come. Every call gives
+            all of them: there are no optional inputs.
+        outputs: name -> axes, each of which an input has: from the inputs' shapes the outputs' must
+            follow. Several are returned as a tuple in this order; one without axes is an array
+            without axes, ``np.asarray(total)``, and no number.
+        sizes: default size of every axis but the leading one.
+        reference: wide-precision truth: ``reference(*wide_inputs, **options)`` -> array, or a tuple
+            of as many as outputs. Slow and obvious; what NumPy has no longdouble of (``np.linalg``,
+            ``np.bincount`` with weights) is written out.
+        scale: what rounding could do to the outputs: ``scale(outputs, *wide_inputs, **options)``,
+            shaped like ``outputs``, which is one array or a tuple. An error of one unit of rounding
+            is eps times this. A sum of terms has the sum of their magnitudes.
+        flops: ``flops(sizes)``: floating-point operations; exp, log and tanh count EXP_FLOPS each.
+        scale_takes_eps: whether ``scale`` takes ``eps=`` too (where masks may flip, say).
+        terms: ``terms(sizes)``: length of the longest sum, for limits.
+        limit: ``limit(terms)``: most units of rounding a right kernel may be off, on continuous
+            draws.
+        tied_limit: the same on constant, tied or few-valued draws.
+        independent: axes along which a slice of the inputs gives that slice of the output.
+        independent_options: options under which those axes are independent, where not under all: a
+            mean rescales.
+        exact: ``exact(rng, dtype, sizes)`` -> inputs for which every order of summation gives the
+            same bits.
+        exact_options: options for which ``exact`` holds, where not for all.
+        reads: axes of the entries that the mathematics reads of an input, where it does not read
+            them all.
+        options: keyword-only choices, first is the default: ``{"reduction": ("mean", "sum")}``.
+            Reference, scale and kernels get each by its name.
+        integer_outputs: outputs that are whole numbers, int64, and must be equal: ``("counts",)``.
+        leading: the axis of rows, which may be 0 and is given as ``batch``; None where there is
+            none.
+        baseline: the kernel that speed-ups are measured against; empty: ``loop``, or the simplest
+            where there is none of that name.
+
+    Raises:
+        TypeError: an argument is of another type.
+        ValueError: axes, sizes, kinds or names do not fit together; the message says what to do.
     """
 
     name: str
     formula: str
-    #: name -> `Input`, in order; axes alone where any numbers may come, ``{"x": "batch features"}``
     inputs: Mapping[str, Input]
     outputs: Mapping[str, str]
-    #: default size of every axis but the leading one
     sizes: Mapping[str, int]
-    #: wide-precision truth: reference(*wide_inputs, **options) -> array or tuple
     reference: Function
-    #: what rounding could do: scale(outputs, *wide_inputs, **options), shaped like outputs
     scale: Function
-    #: floating-point operations at these sizes; exp, log and tanh count EXP_FLOPS each
     flops: Callable[[Sizes], float]
-    #: whether ``scale`` takes eps= too (where masks may flip, say)
     scale_takes_eps: bool = False
-    #: length of the longest sum, for limits
     terms: Callable[[Sizes], float] = lambda sizes: 0.0
-    #: most units of rounding a right kernel may be off, on continuous draws
     limit: Callable[[float], float] = lambda terms: 4 + 2 * terms**0.5
-    #: the same on constant, tied or few-valued draws
     tied_limit: Callable[[float], float] = lambda terms: 4 + 2 * terms**0.5
-    #: axes along which a slice of the inputs gives that slice of the output
     independent: Sequence[str] = ()
-    #: options under which those axes are independent, where not under all: a mean rescales
     independent_options: Mapping[str, str] = field(default_factory=dict)
-    #: inputs for which every order of summation gives the same bits: exact(rng, dtype, sizes)
     exact: Callable[..., Mapping[str, Array]] | None = None
-    #: options for which ``exact`` holds, where not for all
     exact_options: Mapping[str, str] = field(default_factory=dict)
-    #: axes of the entries that the mathematics reads of an input, where it does not read them all
     reads: Mapping[str, str] = field(default_factory=dict)
-    #: keyword-only choices, first is the default, {"reduction": ("mean", "sum")}
     options: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    #: outputs that are whole numbers, int64, and must be equal
     integer_outputs: Sequence[str] = ()
-    #: the axis of rows, which may be 0 and is given as ``batch``; None where there is none
     leading: str | None = "batch"
-    #: the kernel that speed-ups are measured against
-    baseline: str = "loop"
+    baseline: str = ""
     _kernels: dict[str, Kernel] = field(default_factory=dict, init=False, repr=False)
     _places: dict[str, tuple[bool, bool, int]] = field(default_factory=dict, init=False, repr=False)
+    _simplest: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        given = {n: i if isinstance(i, Input) else Input(i) for n, i in self.inputs.items()}
         object.__setattr__(self, "name", normalise(self.name))
+        refuse_wrong_types(self)
+        given = {n: i if isinstance(i, Input) else Input(i) for n, i in self.inputs.items()}
         object.__setattr__(self, "inputs", MappingProxyType(given))
         if self.leading == "batch" and "batch" not in self.axes:
             object.__setattr__(self, "leading", None)
         refuse_impossible(self)
+        object.__setattr__(self, "_simplest", not self.baseline)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Kernels in their order, and the baseline among them."""
+        in_order = sorted(self._kernels.items(), key=lambda item: self._places[item[0]])
+        self._kernels.clear()
+        self._kernels.update(in_order)
+        if self._simplest:
+            simplest = "loop" if "loop" in self._kernels else next(iter(self._kernels), "loop")
+            object.__setattr__(self, "baseline", simplest)
 
     @property
     def kernels(self) -> Mapping[str, Kernel]:
@@ -120,7 +157,8 @@ class Operation:
 
         A function with a parameter ``out`` can be given memory for its result; a compiled one
         always is, and returns nothing. The function itself is returned unchanged, so decorators
-        can be stacked.
+        can be stacked. A name that the same module gave a kernel before now stands for this one:
+        a cell of a notebook may run again, and nothing known of the earlier function is believed.
 
         Args:
             method: the kernel's name, which says how it computes.
@@ -137,8 +175,8 @@ class Operation:
 
         Raises:
             TypeError: no function, ``requires`` is no tuple, or what is True or False is neither.
-            ValueError: the operation has a kernel of that name already, or ``compile`` and
-                ``prepare`` come together.
+            ValueError: another module, or another function of the same file, registered a kernel
+                of that name, or ``compile`` and ``prepare`` come together.
         """
         key = normalise(method)
         module = str(sys._getframe(1).f_globals.get("__name__", ""))
@@ -167,11 +205,7 @@ class Operation:
                 raise TypeError(
                     f"operation {self.name}: kernel {key!r} must be a function, got {function!r}"
                 )
-            if key in self._kernels:
-                raise ValueError(
-                    f"operation {self.name} has a kernel {key!r} already: choose another name, "
-                    f"taken are {', '.join(self._kernels)}"
-                )
+            self._refuse_taken(key, module, function)
             body: Body
             if compile:
                 body = Compiled(
@@ -190,18 +224,41 @@ class Operation:
                 runtime or ("numba" if compile else "numpy"),
                 Origin(module, compile, prepare, parallel, fastmath),
             )  # fmt: skip
-            in_order = sorted(self._kernels.items(), key=lambda item: self._places[item[0]])
-            self._kernels.clear()
-            self._kernels.update(in_order)
+            self._places[key] = (compile, parallel, self._places.get(key, place)[2])
+            self._settle()
             notify(self)
             return function
 
         return register
 
+    def _refuse_taken(self, key: str, module: str, function: Function) -> None:
+        """Raise where a name stands for a kernel that is not the caller's own to replace."""
+        there = self._kernels.get(key)
+        if there is None:
+            return
+        whose = there.origin.module
+        if _of_the_package(whose):
+            whose = "einbench's own"
+        elif whose == module:
+            beside = _beside(there.body.source, function)
+            if not beside:
+                return
+            whose = f"the function {beside} of this file"
+        raise ValueError(
+            f"operation {self.name} has a kernel {key!r} already, {whose or 'another module'}: "
+            f"choose another name, taken are {', '.join(self._kernels)}; or call "
+            f"op.remove({key!r}) first"
+        )
+
     def remove(self, method: str) -> None:
-        """Remove a kernel that was added at run time."""
+        """Remove a kernel, one that was added at run time say.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
         key = self[method].method
         del self._kernels[key], self._places[key]
+        self._settle()
         notify(self)
 
     def __getitem__(self, method: str) -> Kernel:
@@ -354,5 +411,31 @@ class Operation:
         with np.errstate(all="ignore"):
             return each.kind.draw(rng, each.shape(sizes), dtype, sizes)
 
+    def __copy__(self) -> Operation:
+        """Itself: operations are told apart by identity; `dataclasses.replace` makes another."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Operation:
+        """Itself, as of a function."""
+        return self
+
     def __repr__(self) -> str:
-        return f"<Operation {self.name}: {self.formula} [{', '.join(self._kernels)}]>"
+        kernels = shortened(", ".join(self._kernels), 100)
+        return f"<Operation {self.name}: {shortened(self.formula, 100)} [{kernels}]>"
+
+
+def _beside(there: Function, function: Function) -> str:
+    """The name of the function that is there, where one file defines both under different names.
+
+    At a prompt all functions are of one file that is none, and may be renamed.
+    """
+    code, new = getattr(there, "__code__", None), getattr(function, "__code__", None)
+    if code is None or new is None or code.co_filename != new.co_filename:
+        return ""
+    if code.co_name == new.co_name or code.co_filename.startswith("<"):
+        return ""
+    return str(code.co_name)
+
+
+def _of_the_package(module: str) -> bool:
+    return module.partition(".")[0] == "einbench"

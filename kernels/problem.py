@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +133,16 @@ class Problem:
 
     def __hash__(self) -> int:
         return hash(self._key)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Its fields: what was made of them is made again."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{axis} {size}" for axis, size in self.sizes.items())
+        options = "".join(f", {name}={choice!r}" for name, choice in self.options.items())
+        inputs = "" if self.arrays else ", no inputs"
+        return f"<Problem {self.operation.name}: {sizes}{options}, {self.dtype}{inputs}>"
 
     def __str__(self) -> str:
         rows = "" if self.batch is None else f" {self.operation.leading} {self.batch:,}"

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from einbench.names import shortened
+from einbench.units import seconds_text
+
 #: the outcome for a kernel:
 #:
 #: - ok: it passed the check at this size; it has a time, or a prediction where nothing is timed
@@ -121,6 +124,14 @@ class Record:
     def other_sizes(self) -> dict[str, int]:
         """Of every axis but that of rows."""
         return {axis: size for axis, size in self.sizes.items() if axis != self.leading}
+
+    def __repr__(self) -> str:
+        """In a line; `to_json` has it all."""
+        sizes = ", ".join(f"{axis} {size}" for axis, size in self.sizes.items())
+        found = self.status if self.median_s is None else seconds_text(self.median_s)
+        said = f": {self.reason}" if self.reason else ", the winner" if self.winner else ""
+        line = f"{self.operation}[{self.kernel}] {sizes}, {self.dtype}, {found}{said}"
+        return f"<Record {shortened(line, 200)}>"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for JSON, one entry a field; NaN and infinity become None."""

@@ -2,29 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 
 from einbench.names import normalise, unknown
 from einbench.operation import Operation, notify
 
 _OPERATIONS: dict[str, Operation] = {}
-operations: Mapping[str, Operation] = MappingProxyType(_OPERATIONS)
-"""Every registered operation by name, in reading order."""
 _SHIPPED: set[str] = set()
+#: name -> the module that registered it
+_MODULES: dict[str, str] = {}
+
+
+class Operations(Mapping[str, Operation]):
+    """Every registered operation by name, in reading order; `register` adds one."""
+
+    def __getitem__(self, name: str) -> Operation:
+        return _OPERATIONS[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_OPERATIONS)
+
+    def __len__(self) -> int:
+        return len(_OPERATIONS)
+
+    def __reduce__(self) -> str:
+        return "operations"
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} operations: {', '.join(self)}>"
+
+
+operations = Operations()
+"""The operations of this process."""
 
 
 def register(op: Operation) -> Operation:
     """Let an operation be found by its name, compared, benchmarked and chosen for; gives it back.
 
+    A name that the same module registered before now stands for this operation, without the kernels
+    of the earlier one: a cell of a notebook may run again.
+
     Raises:
-        ValueError: another operation is registered under that name.
+        ValueError: another module registered an operation under that name, or it is the package's.
     """
-    if _OPERATIONS.setdefault(op.name, op) is not op:
-        raise ValueError(
-            f"operation {op.name!r} exists already: choose another name, or forget({op.name!r})"
-        )
+    module = str(sys._getframe(1).f_globals.get("__name__", ""))
+    there = _OPERATIONS.setdefault(op.name, op)
+    if there is not op:
+        if op.name in _SHIPPED:
+            raise ValueError(
+                f"operation {op.name!r} exists already, einbench's own: choose another name"
+            )
+        if _MODULES[op.name] != module:
+            raise ValueError(
+                f"operation {op.name!r} exists already, of {_MODULES[op.name] or 'another module'}"
+                f": choose another name, or forget({op.name!r}) first"
+            )
+        _OPERATIONS[op.name] = op
+        notify(there)
+    _MODULES.setdefault(op.name, module)
     return op
+
+
+def registering_module(op: Operation) -> str | None:
+    """The module that registered it; None where it is not registered."""
+    return _MODULES[op.name] if _OPERATIONS.get(op.name) is op else None
 
 
 def operation(name: str | Operation) -> Operation:
@@ -71,4 +113,5 @@ def forget(name: str | Operation) -> None:
             f"operation {op.name!r} is einbench's own; forget takes one that was registered at "
             "run time"
         )
+    del _MODULES[op.name]
     notify(_OPERATIONS.pop(op.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -245,6 +246,14 @@ def test_labels_of_no_row_are_drawn_and_not_the_pictures_labels() -> None:
     assert set(drawn.arrays["counts"]) != {9}
 
 
+#: possible as it stands
+IMPOSSIBLE: dict[str, Any] = {
+    "name": "impossible", "formula": "y = x", "inputs": {"x": "rows"},
+    "outputs": {"y": "rows"}, "leading": "rows", "sizes": {}, "reference": lambda x: x,
+    "scale": lambda y, x: np.abs(y), "flops": lambda s: 1,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -265,18 +274,52 @@ def test_labels_of_no_row_are_drawn_and_not_the_pictures_labels() -> None:
         ({"options": {"x": ("a",)}}, "x is an input and an option"),
         ({"options": {"a b": ("a",)}}, "option 'a b' is no name of a Python argument"),
         ({"outputs": {"y": "rows", "_z": "rows"}}, "output '_z': of several each must have"),
+        # as of a convolution
+        ({"outputs": {"y": "windows"}},
+         r"output axes \['windows'\] are in no input; known axes: rows: sizes of outputs must "
+         r"follow from the inputs', so give the output those .* or an input that has the new axis"),
+        ({"sizes": {"columns": 3}}, r"sizes of \['columns'\], which are axes of no input; known"),
+        ({"independent": ("columns",)}, r"independent=\['columns'\] are axes of no input; known"),
+        ({"inputs": {"x": "rows seed"}, "sizes": {"seed": 3}}, "an axis cannot be called 'seed'"),
+        ({"inputs": {"x": "rows batch"}, "sizes": {"batch": 3}}, "axis cannot be called 'batch'"),
+        ({"inputs": {"x": "rows k-1"}, "sizes": {"k-1": 3}}, "axis 'k-1' is no name of a Python"),
+        ({"options": {"threads": ("a",)}}, "'threads' cannot be an input or an option, for fastes"),
+        ({"name": "refresh"}, "einbench.auto.refresh is taken; choose another name"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_when_an_operation_is_made(
     changes: dict[str, Any], said: str
 ) -> None:
-    facts: dict[str, Any] = {
-        "name": "impossible", "formula": "y = x", "inputs": {"x": "rows"},
-        "outputs": {"y": "rows"}, "leading": "rows", "sizes": {}, "reference": lambda x: x,
-        "scale": lambda y, x: np.abs(y), "flops": lambda s: 1,
-    }  # fmt: skip
     with pytest.raises(ValueError, match=said) as raised:
-        Operation(**{**facts, **changes})
+        Operation(**{**IMPOSSIBLE, **changes})
     assert "\n" not in str(raised.value)
-    with pytest.raises(TypeError, match=r"integer_outputs='y': expected a tuple, \('y',\)"):
-        Operation(**facts, integer_outputs="y")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"integer_outputs": "y"}, r"integer_outputs='y': expected a tuple, \('y',\)"),
+        ({"independent": "rows"}, r"independent='rows': expected a tuple, \('rows',\)"),
+        ({"inputs": "rows"}, "inputs='rows': expected names and values"),
+        ({"inputs": {"x": "rows", "bias": None}}, "input bias is None; .* no optional ones"),
+        ({"outputs": {"y": ("rows",)}}, r"output y is \('rows',\); expected its axes, 'batch'"),
+        ({"options": {"order": "max"}}, "option order='max': expected a tuple of strings, the def"),
+        ({"options": {"power": (1, 2)}}, "expected a tuple of strings.* is an input without axes"),
+        ({"sizes": {"rows": 1.5}}, "sizes: rows=1.5; expected a whole number from 1"),
+        ({"reference": None}, r"reference=None: expected a function, see help\(Operation\)"),
+        ({"flops": 10}, "flops=10: expected a function"),
+        ({"formula": None}, "formula=None: expected a string"),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_when_an_operation_is_made(
+    changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(TypeError, match=f"operation impossible: .*{said}") as raised:
+        Operation(**{**IMPOSSIBLE, **changes})
+    assert "\n" not in str(raised.value)
+
+
+def test_every_argument_is_described_in_the_one_place() -> None:
+    told = Operation.__doc__ or ""
+    made_by = [field.name for field in dataclasses.fields(Operation) if field.init]
+    assert [name for name in made_by if f"\n        {name}: " not in told] == []

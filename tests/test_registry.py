@@ -82,10 +82,17 @@ def test_the_registry_cannot_be_written_to_from_outside() -> None:
         einbench.operation("relu").kernels["mine"] = None  # type: ignore[index]
 
 
-def test_a_second_operation_of_the_same_name_is_refused(make: Make) -> None:
+def elsewhere(source: str, **names: Any) -> None:
+    """Run in another module."""
+    exec(source, {"__name__": "elsewhere", "einbench": einbench, **names})
+
+
+def test_a_second_operation_of_the_same_name_of_another_module_is_refused(make: Make) -> None:
     first = make("mine_for_a_test")
-    with pytest.raises(ValueError, match="'mine_for_a_test' exists already: choose another name"):
-        make("Mine for-a-Test")
+    other = temporary("Mine for-a-Test")
+    with pytest.raises(ValueError, match=r"'mine_for_a_test' exists already, of .*test_registry: "
+                                         r"choose another name, or forget\('mine"):  # fmt: skip
+        elsewhere("einbench.register(other)", other=other)
     assert einbench.operation("mine_for_a_test") is first
 
 
@@ -129,10 +136,38 @@ def test_a_kernel_added_from_outside_is_found_called_and_taken_out_again() -> No
 def test_a_second_kernel_of_the_same_name_is_refused_and_the_first_stays(make: Make) -> None:
     op = make()
     op.kernel("by_hand")(doubled)
-    with pytest.raises(ValueError, match="has a kernel 'by_hand' already: choose another name, "
-                                         "taken are by_hand"):  # fmt: skip
-        op.kernel("By-Hand ")(lambda inputs: inputs)
+    said = r"has a kernel 'by_hand' already, {}: choose another name, taken are by_hand; or call " \
+           r"op\.remove\('by_hand'\) first"  # fmt: skip
+    with pytest.raises(ValueError, match=said.format(".*test_registry")):
+        elsewhere("op.kernel('By-Hand ')(lambda inputs: inputs)", op=op)
+    # a slip within one file, and no second run of it
+    with pytest.raises(ValueError, match=said.format("the function doubled of this file")):
+        op.kernel("by_hand")(lambda inputs: inputs)
     assert op["by_hand"].function is doubled
+    relu = einbench.operation("relu")
+    before = relu["loop"]
+    with pytest.raises(ValueError, match=r"has a kernel 'loop' already, einbench's own: choose"):
+        relu.kernel("loop")(doubled)
+    with pytest.raises(ValueError, match=r"has a kernel 'loop' already, einbench's own: choose"):
+        exec(
+            "relu.kernel('loop')(lambda inputs: inputs)",
+            {"__name__": "einbench.forward.relu", "relu": relu},
+        )
+    assert relu["loop"] is before
+
+
+def test_without_a_loop_the_simplest_kernel_is_the_baseline(make: Make) -> None:
+    op = make()
+    op.kernel("compiled", compile=True)(doubled)
+    assert op.baseline == "compiled"
+    op.kernel("plain")(doubled)
+    assert op.baseline == "plain"
+    op.kernel("loop")(doubled)
+    assert op.baseline == "loop"
+    op.remove("loop")
+    assert op.baseline == "plain"
+    records = einbench.compare(op, batches=3, budget_s=0.05).records
+    assert {r.kernel: r.speedup for r in records}["plain"] == 1
 
 
 def test_kernels_stand_in_order_of_simplicity_interpreted_compiled_parallel(make: Make) -> None:
@@ -295,8 +330,8 @@ def test_one_is_registered_once_and_another_of_its_name_is_refused_in_one_line()
     try:
         assert einbench.register(op) is op
         other = temporary()
-        with pytest.raises(ValueError, match="exists already: choose another name, or") as raised:
-            einbench.register(other)
+        with pytest.raises(ValueError, match=r"exists already, of .*choose another na") as raised:
+            elsewhere("einbench.register(other)", other=other)
         with pytest.raises(ValueError, match="'temporary_for_a_test' is not registered"):
             einbench.forget(other)
         assert "\n" not in str(raised.value)
@@ -309,7 +344,9 @@ def test_one_is_registered_once_and_another_of_its_name_is_refused_in_one_line()
         einbench.forget(op.name)
 
 
-def test_the_operations_that_ship_are_not_forgotten() -> None:
+def test_the_operations_that_ship_are_not_forgotten_nor_replaced() -> None:
+    with pytest.raises(ValueError, match="operation 'relu' exists already, einbench's own: choose"):
+        einbench.register(temporary("ReLU"))
     for name in ("relu", einbench.operation("mlp_sgd_step")):
         with pytest.raises(ValueError, match="is einbench's own; forget takes one that was regist"):
             einbench.forget(name)

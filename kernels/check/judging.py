@@ -28,6 +28,7 @@ from einbench.check.truth import (
     truth_limit,
 )  # fmt: skip
 from einbench.kernel import Kernel
+from einbench.names import shortened
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.units import one_line
@@ -58,6 +59,9 @@ class Verdict:
     def method(self) -> str:
         """Name of the kernel."""
         return self.kernel.method
+
+    def __repr__(self) -> str:
+        return f"<Verdict {shortened(str(self), 200)}>"
 
     def __str__(self) -> str:
         name = f"{self.kernel.operation.name}[{self.method}]"

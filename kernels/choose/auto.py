@@ -23,7 +23,7 @@ from einbench.choose.deciding import decide
 from einbench.choose.dispatch import Dispatch
 from einbench.kernel import Kernel
 from einbench.names import unknown
-from einbench.operation import Operation
+from einbench.operation import Operation, listeners
 from einbench.registry import operations
 
 #: last in the key of calls with memory for their result
@@ -79,6 +79,10 @@ class Auto:
         for dispatch in tuple(self._dispatchers.values()):
             dispatch.clear()
 
+    def __reduce__(self) -> str:
+        # by name: the one of the other process
+        return "auto"
+
     def __dir__(self) -> list[str]:
         return ["refresh", *operations]
 
@@ -122,10 +126,15 @@ class Auto:
         kernel.into(bound.arrays, bound.options, memory)
         return op.named(out) if isinstance(memory, tuple) else out
 
+    def _drop(self, changed: Operation) -> None:
+        """Make the function anew for an operation that has lost its name, to another say."""
+        if operations.get(changed.name) is not changed:
+            self._dispatchers.pop(changed, None)
+            self.__dict__.pop(changed.name, None)
+
     def _present(self, forgotten: Operation) -> Callable[..., Any]:
         """The function of the operation that now has the name of a forgotten one."""
-        self._dispatchers.pop(forgotten, None)
-        self.__dict__.pop(forgotten.name, None)
+        self._drop(forgotten)
         function: Callable[..., Any] = getattr(self, forgotten.name)
         return function
 
@@ -222,14 +231,33 @@ def dispatch({", ".join(parameters)}):{write if written else ""}
     scope = {own + name: value for name, value in scope.items()}
     exec(source, scope)  # noqa: S102 - made of names that the registry has checked
     function: Callable[..., Any] = scope["dispatch"]
-    function.__name__ = function.__qualname__ = op.name
-    function.__module__ = "einbench.auto"
-    function.__doc__ = (
-        f"{op.formula}\n\nBy the fastest checked kernel for these arguments; to ``out`` where that "
-        "is given: an array like the result, or a tuple of them."
-    )
+    function.__name__ = op.name
+    # where pickle finds it
+    function.__module__, function.__qualname__ = "einbench", f"auto.{op.name}"
+    function.__doc__ = described(op)
     return function
+
+
+def described(op: Operation) -> str:
+    """What a call takes and gives, for ``help``."""
+    lines = [op.formula, "", "By the fastest checked kernel for these arguments.", "", "Args:"]
+    for name, each in op.inputs.items():
+        dtype = "integers" if each.integer else "float32 or float64"
+        lines.append(f"    {name}: ({', '.join(each.names)}), {dtype}.")
+    for name, choices in op.options.items():
+        lines.append(f"    {name}: {' or '.join(map(repr, choices))}.")
+    lines += [
+        "    out: memory for the result: an array like it, or a tuple of them.",
+        "",
+        "Returns:",
+    ]
+    for name, axes in op.outputs.items():
+        dtype = ", int64" if name in op.integer_outputs else ""
+        lines.append(f"    {name}: ({', '.join(axes.split())}){dtype}.")
+    return "\n".join(lines)
 
 
 auto = Auto()
 """The one of this process."""
+
+listeners.append(auto._drop)

@@ -43,6 +43,11 @@ class Decision(NamedTuple):
     #: what was chosen in another environment
     hint: Remembered | None = None
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{axis} {size}" for axis, size in self.signature.sizes)
+        name = f"{self.kernel.operation.name} at {sizes}" if sizes else self.kernel.operation.name
+        return f"{name}, {self.signature.dtype}: {self.kernel.method}, {self.origin}"
+
     @property
     def origin(self) -> str:
         """How it became known: measured, remembered, interpolated or estimated."""

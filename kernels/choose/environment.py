@@ -41,7 +41,7 @@ class Environment(NamedTuple):
     A change of any of them makes old choices hints.
     """
 
-    #: fingerprint of the operation's reference
+    #: fingerprint of the operation: its reference, and what else decides which kernels are right
     code: str
     #: (method, fingerprint) of the kernels that programs can call here, simplest first
     candidates: tuple[tuple[str, str], ...]
@@ -72,7 +72,21 @@ def environment(op: Operation) -> Environment:
         for k in op
         if k.available and k.here
     )
-    return Environment(now.of(op, op.reference), candidates, machine())
+    return Environment(now.of(op, *_judging(op)), candidates, machine())
+
+
+_JUDGED_BY = ("terms", "limit", "tied_limit", "exact")
+
+
+def _judging(op: Operation) -> tuple[Any, tuple[str, ...], str]:
+    """What decides which kernels are right, as `Fingerprints.of` takes it."""
+    given = [op.reference, op.scale]
+    # defaults are the package's, and no reason to ask again after an update
+    pairs = ((getattr(op, n), getattr(Operation, n)) for n in _JUDGED_BY)
+    given += [own for own, default in pairs if own is not default]
+    said = [f"{name}: {each!r}" for name, each in op.inputs.items()]
+    said += [f"{dict(op.outputs)} {dict(op.options)} {tuple(op.integer_outputs)} {op.leading}"]
+    return tuple(given), (), "\n".join(said)
 
 
 @functools.cache

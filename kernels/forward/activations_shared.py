@@ -7,6 +7,7 @@ dZ[b, f] = dA[b, f] a'(Z[b, f]), the derivative in terms of A[b, f]
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,17 +51,20 @@ _OF_COTANGENT = {
 }
 
 
+def _activated(
+    activation: Callable[[Array], Array], rng: np.random.Generator, shape: tuple[int, ...],
+    dtype: np.dtype[Any], sizes: Sizes,
+) -> Array:  # fmt: skip
+    return np.asarray(activation(draws.normal(rng, shape, dtype, sizes)))
+
+
 def vjp_of(activation: Callable[[Array], Array]) -> dict[str, Any]:
     """The same of its VJP, whose input A is drawn as the activation of N(0, 1)."""
-
-    def outputs(
-        rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any], sizes: Sizes
-    ) -> Array:
-        return np.asarray(activation(draws.normal(rng, shape, dtype, sizes)))
-
     return {
         "inputs": {
-            "outputs": Input("batch features", activations(outputs), _OF_OUTPUTS),
+            "outputs": Input(
+                "batch features", activations(partial(_activated, activation)), _OF_OUTPUTS
+            ),
             "cotangent": Input("batch features", nonfinite=_OF_COTANGENT),
         },
         "outputs": {"dinputs": "batch features"},

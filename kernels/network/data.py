@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from einbench.arguments import refuse_masks
 from einbench.jit.labels import refuse_bad_labels
 from einbench.names import check_dtype, unknown
 from einbench.network.feed import ORDERS, feed
@@ -96,6 +97,7 @@ def one_hot(labels: npt.ArrayLike, classes: int, dtype: npt.DTypeLike = "float32
             is in the message.
     """
     wanted = check_dtype(dtype)
+    refuse_masks(labels, "labels")
     given = np.asarray(labels)
     classes = _count(classes, "classes")
     if given.ndim != 1:
@@ -216,6 +218,7 @@ def _scaled(values: Array, scale: Scale, dtype: np.dtype[Any]) -> Array:
 
 
 def _numbers(values: npt.ArrayLike, what: str) -> Array:
+    refuse_masks(values, what)
     array = np.asarray(values)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{what} must hold real numbers, got {array.dtype}; pass pixels or floats")
@@ -234,6 +237,8 @@ def _numbers(values: npt.ArrayLike, what: str) -> Array:
 
 
 def _same_length(inputs: npt.ArrayLike, targets: npt.ArrayLike) -> Samples:
+    refuse_masks(inputs, "inputs")
+    refuse_masks(targets, "targets")
     x, y = np.asarray(inputs), np.asarray(targets)
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError("inputs and targets must be arrays of one sample a row, got a number")

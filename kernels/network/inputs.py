@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from einbench.arguments import refuse_masks
+
 Array = npt.NDArray[Any]
 
 
@@ -51,6 +53,7 @@ def real(values: Any, name: str) -> Array:
     Raises:
         TypeError: anything else.
     """
+    refuse_masks(values, name)
     try:
         array = np.asarray(values)
     except ValueError:  # rows of different lengths

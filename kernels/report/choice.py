@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from einbench.record import Record
 from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, listed
@@ -29,7 +29,9 @@ def explain(records: Iterable[Record], width: int = _WIDTH) -> str:
         width: columns to wrap at.
     """
     grouped = blocks(records)
-    return "\n\n".join(_paragraph(b, batch, width) for b in grouped for batch in b.batches)
+    return "\n\n".join(
+        _as_text(_explained(b, batch), width) for b in grouped for batch in b.batches
+    )
 
 
 def explain_choice(decision: Decision, records: Sequence[Record], width: int = _WIDTH) -> str:
@@ -41,42 +43,63 @@ def explain_choice(decision: Decision, records: Sequence[Record], width: int = _
         records: one for every kernel of the operation.
         width: columns to wrap at.
     """
+    return _as_text(explained_choice(decision, records), width)
+
+
+class Explained(NamedTuple):
+    """A choice in words, before it has a width: `explain_choice` and the notebook lay it out."""
+
+    verdict: str
+    setting: str
+    #: where the choice is known from, a sentence each
+    origin: Sequence[str]
+    #: (mark, kernel, time, and ratio and error where known), fastest first
+    candidates: list[tuple[str, ...]]
+    #: (kernel, why)
+    left_out: list[tuple[str, str]]
+
+
+def explained_choice(decision: Decision, records: Sequence[Record]) -> Explained:
+    """The same, as parts."""
     from einbench.report.origin import origin_lines, origin_verdict
 
     (block,) = blocks(records)
     (batch,) = block.batches
-    lines = origin_lines(decision)
-    return _paragraph(block, batch, width, origin_verdict(decision), lines)
+    return _explained(block, batch, origin_verdict(decision), origin_lines(decision))
 
 
-def _paragraph(
-    block: Block, batch: Batch, width: int, verdict: str = "", origin: Sequence[str] = ()
-) -> str:
+def _explained(
+    block: Block, batch: Batch, verdict: str = "", origin: Sequence[str] = ()
+) -> Explained:
     cells = {kernel: block.cell(kernel, batch) for kernel in block.kernels}
     timed = {kernel: cell for kernel, cell in cells.items() if cell.time}
     foreseen = {} if timed else _foreseen(block, batch)
     place = "" if batch is None else f" at {batch_text(batch)}"
     verdict = verdict or _verdict(block, batch, len(timed))
-    lines = _wrapped(f"{block.operation}{place}: {verdict}", width)
+    left_out = []
+    for kernel in cells:
+        record = block.records[kernel, batch]
+        if not (kernel in timed or kernel in foreseen or record.winner):
+            left_out.append((kernel, f"{record.status}, {record.reason or 'no reason given'}"))
+    return Explained(
+        f"{block.operation}{place}: {verdict}", block.setting, origin,
+        _candidates(block, batch, timed) if timed else _predictions(block, batch, foreseen),
+        left_out,
+    )  # fmt: skip
+
+
+def _as_text(found: Explained, width: int) -> str:
+    lines = _wrapped(found.verdict, width)
     # wrapped between its parts
-    lines += _wrapped(re.sub(r"(?<![,·]) ", _NO_BREAK, block.setting), width)
-    for sentence in origin:
+    lines += _wrapped(re.sub(r"(?<![,·]) ", _NO_BREAK, found.setting), width)
+    for sentence in found.origin:
         lines += _wrapped(sentence, width)
-    if timed:
-        lines += ["", *_candidates(block, batch, timed, width)]
-    elif foreseen:
-        lines += ["", *_predictions(block, batch, foreseen, width)]
-    left_out = [
-        kernel for kernel in cells
-        if kernel not in timed and kernel not in foreseen
-        and not block.records[kernel, batch].winner
-    ]  # fmt: skip
-    if left_out:
+    if found.candidates:
+        lines += ["", *_table(found.candidates, width)]
+    if found.left_out:
         lines += ["", "left out:"]
-        for kernel in left_out:
-            record = block.records[kernel, batch]
-            reason = f"{kernel}: {record.status}, {record.reason or 'no reason given'}"
-            lines += _wrapped(reason, width, _INDENT)
+        for kernel, reason in found.left_out:
+            lines += _wrapped(f"{kernel}: {reason}", width, _INDENT)
     return "\n".join(lines)
 
 
@@ -112,18 +135,14 @@ def _verdict(block: Block, batch: Batch, timed: int) -> str:
     return f"{winner}, the fastest of {timed} kernels that passed the check"
 
 
-def _candidates(block: Block, batch: Batch, timed: dict[str, Cell], width: int) -> list[str]:
+def _candidates(block: Block, batch: Batch, timed: dict[str, Cell]) -> list[tuple[str, ...]]:
     """Fastest first."""
     median_s = {kernel: block.records[kernel, batch].median_s or 0.0 for kernel in timed}
-    return _table(
-        [
-            (cell.mark, kernel, cell.time + cell.doubts,
-             "" if cell.speedup == "-" else f"{cell.speedup} {block.baseline}",
-             f"error {cell.error}")
-            for kernel, cell in sorted(timed.items(), key=lambda item: median_s[item[0]])
-        ],
-        width,
-    )  # fmt: skip
+    return [
+        (cell.mark, kernel, cell.time + cell.doubts,
+         "" if cell.speedup == "-" else f"{cell.speedup} {block.baseline}", f"error {cell.error}")
+        for kernel, cell in sorted(timed.items(), key=lambda item: median_s[item[0]])
+    ]  # fmt: skip
 
 
 def _foreseen(block: Block, batch: Batch) -> dict[str, float]:
@@ -136,19 +155,16 @@ def _foreseen(block: Block, batch: Batch) -> dict[str, float]:
     }
 
 
-def _predictions(block: Block, batch: Batch, foreseen: dict[str, float], width: int) -> list[str]:
+def _predictions(block: Block, batch: Batch, foreseen: dict[str, float]) -> list[tuple[str, ...]]:
     """Fastest first."""
     base_s = foreseen.get(block.baseline)
     best = block.winner(batch)
     winner = best.kernel if best else None
-    return _table(
-        [
-            ("*" * (kernel == winner), kernel, f"about {seconds_text(seconds)}",
-             f"~{ratio_text(base_s / seconds)} {block.baseline}" if base_s else "")
-            for kernel, seconds in sorted(foreseen.items(), key=lambda item: item[1])
-        ],
-        width,
-    )  # fmt: skip
+    return [
+        ("*" * (kernel == winner), kernel, f"about {seconds_text(seconds)}",
+         f"~{ratio_text(base_s / seconds)} {block.baseline}" if base_s else "")
+        for kernel, seconds in sorted(foreseen.items(), key=lambda item: item[1])
+    ]  # fmt: skip
 
 
 def _table(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""A comparison as HTML for a notebook: tables without scripts, styles or files from outside."""
+"""A comparison or a choice as HTML for a notebook: tables without scripts or outside files."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from einbench.record import WRONG
+from einbench.report.choice import explained_choice
 from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, spread_text
 from einbench.report.notes import LEGEND, Note, notes, wrong
 from einbench.report.provenance import cost_text, machine_text
 from einbench.report.summary import all_batches, row_names, win
 
 if TYPE_CHECKING:
+    from einbench.choose.deciding import Decision
+    from einbench.record import Record
     from einbench.report.compared import Compared
 
 # colours that can be read on white and on black; all else is the page's own
@@ -33,6 +36,29 @@ def as_html(comparison: Compared) -> str:
     parts.append(f"<p>{escape(machine_text(comparison.machine))}<br>{escape(cost)}</p>")
     if grouped:
         parts.append(_legend())
+    return "<div>\n" + "\n".join(parts) + "\n</div>"
+
+
+def choice_html(decision: Decision, records: Sequence[Record]) -> str:
+    """A choice as one ``<div>``: why that kernel, every candidate, and which were left out."""
+    found = explained_choice(decision, records)
+    sentences = "<br>".join(map(escape, [found.setting, *found.origin]))
+    parts = [
+        f"<strong>{escape(found.verdict)}</strong>",
+        f'<div style="{_SMALL}">{sentences}</div>',
+    ]
+    rows = []
+    for mark, kernel, *numbers in found.candidates:
+        name = f'<span style="color:{_GREEN}">{escape(mark)}</span> {escape(kernel)}'
+        cells = "".join(f'<td style="{_CELL}">{escape(number)}</td>' for number in numbers)
+        rows.append(f'<td style="{_LEFT}">{name}</td>{cells}')
+    if rows:
+        body = "".join(f"<tr>{row}</tr>\n" for row in rows)
+        parts.append(f'<table style="{_TABLE}"><tbody>{body}</tbody></table>')
+    parts += [
+        f'<div style="{_SMALL}">left out: {escape(kernel)}: {escape(why)}</div>'
+        for kernel, why in found.left_out
+    ]
     return "<div>\n" + "\n".join(parts) + "\n</div>"
 
 

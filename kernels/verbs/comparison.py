@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from einbench.host.documents import write_whole
+from einbench.names import shortened
 from einbench.record import Record
 
 SCHEMA = "einbench.comparison/1"
@@ -63,6 +64,13 @@ class Comparison:
         from einbench.records.write import as_pandas
 
         return as_pandas(comparison_rows(self.document()))
+
+    def __repr__(self) -> str:
+        """In a line; `print` has the tables, and a notebook shows them."""
+        names = ", ".join(dict.fromkeys(record.operation for record in self.records)) or "none"
+        stopped = ", interrupted" if self.interrupted else ""
+        said = f"{self.date}{stopped}, {len(self.records)} records: {names}"
+        return f"<Comparison of {shortened(said, 120)}; print it for the tables>"
 
     def __str__(self) -> str:
         from einbench.report.terminal import as_text

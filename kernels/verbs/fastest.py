@@ -61,6 +61,19 @@ class Choice:
 
         return records(self.decision)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Kernel and evidence: what calls looked up is looked up anew."""
+        return {"kernel": self.kernel, "decision": self.decision}
+
+    def __repr__(self) -> str:
+        """In a line; `print` has the candidates, and a notebook shows them."""
+        return f"<Choice {self.decision!r}; print it for the candidates>"
+
+    def _repr_html_(self) -> str:
+        from einbench.report.notebook import choice_html
+
+        return choice_html(self.decision, self.records)
+
     def __str__(self) -> str:
         from einbench.report.choice import explain_choice
 

@@ -38,7 +38,8 @@ def test_an_operation_is_finished_before_the_next_and_small_batches_come_first()
 
 
 def test_an_operation_without_batches_has_one_cell(start):
-    bench = start({"inputs": {"inputs": "features"}, "outputs": {"outputs": "features"}}, loop=1e-3)
+    vectors = {"inputs": {"inputs": "features"}, "outputs": {"outputs": "features"}}
+    bench = start({**vectors, "independent": ("features",)}, loop=1e-3)
     (only,) = tune.plan([bench.op])
     assert only.batch is None
     assert str(only) == bench.op.name
