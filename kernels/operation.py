@@ -351,7 +351,8 @@ class Operation:
     ) -> Array:
         """One input, drawn from its distribution at these sizes."""
         each = self.inputs[name]
-        return each.kind.draw(rng, each.shape(sizes), dtype, sizes)
+        with np.errstate(all="ignore"):
+            return each.kind.draw(rng, each.shape(sizes), dtype, sizes)
 
     def __repr__(self) -> str:
         return f"<Operation {self.name}: {self.formula} [{', '.join(self._kernels)}]>"

@@ -79,7 +79,8 @@ def nonfinite(draw: Draw, batch: int, *, sweep: bool = False, **sizes: int) -> I
     operation, rng = draw.operation, draw.rng
     at = f", {batch} rows" if sweep else ""
     for name, each in operation.inputs.items():
-        for value in each.nonfinite:
+        in_rows = operation.leading in each.names
+        for value in () if each.integer else (*each.nonfinite, -0.0):
             wrong = f"{value} in {name} does not come out where the mathematics puts it{at}"
 
             def placed(where: str, place: Callable[[Inputs], None], wrong: str = wrong) -> Probe:
@@ -99,9 +100,12 @@ def nonfinite(draw: Draw, batch: int, *, sweep: bool = False, **sizes: int) -> I
             def everywhere(inputs: Inputs, name: str = name, value: float = value) -> None:
                 _in_every_row(operation, inputs, name, value)
 
-            yield placed(f"{value} in {name}", anywhere)
-            yield placed(f"{value} first in a row of {name}", first)
-            yield placed(f"{value} in every row of {name}", everywhere)
+            if not sweep:
+                yield placed(f"{value} in {name}", anywhere)
+            if in_rows:
+                yield placed(f"{value} in every row of {name}", everywhere)
+                if not sweep:
+                    yield placed(f"{value} first in a row of {name}", first)
 
 
 def _in_every_row(operation: Operation, inputs: Inputs, name: str, value: float) -> None:

@@ -16,7 +16,7 @@ from einbench.check import contract
 from einbench.check.diagnosis import describe
 from einbench.check.error import error
 from einbench.check.layouts import as_layout
-from einbench.check.probes import Probe
+from einbench.check.probe import Probe
 from einbench.check.state import other_numbers, restored, surroundings
 from einbench.check.truth import (
     Truth,
@@ -104,7 +104,9 @@ class Posed:
 def pose_all(op: Operation, probes: Iterable[Probe], dtype: np.dtype[Any]) -> list[Posed]:
     """Every probe as a case; the truth of rows of a larger draw is computed once for all."""
     wholes: dict[int, Posed] = {}
-    return [pose(op, probe, dtype, wholes) for probe in probes]
+    # the caller's error state may be to raise where a hostile draw overflows
+    with np.errstate(all="ignore"):
+        return [pose(op, probe, dtype, wholes) for probe in probes]
 
 
 def pose(
@@ -140,7 +142,7 @@ def pose(
     if probe.judged == "mixed":
         expected = replace(expected, limit=max(expected.limit, truth_limit(problem)))
     if probe.judged in ("nonfinite", "mixed"):
-        expected = finite_only(expected)
+        expected = finite_only(expected, problem.given)
     return Posed(probe, problem, expected)
 
 

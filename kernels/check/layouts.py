@@ -55,7 +55,8 @@ def _within(array: Array, larger: tuple[int, ...], steps: tuple[int, ...]) -> Ar
     around = np.full(larger, poison, array.dtype)
     ends = (s * n for s, n in zip(steps, array.shape, strict=True))
     # the dots: without an axis there is a view as well, and no scalar
-    view = around[(..., *(slice(0, e, s) for e, s in zip(ends, steps, strict=True)))]
+    where: Any = (..., *(slice(0, e, s) for e, s in zip(ends, steps, strict=True)))
+    view = around[where]
     view[...] = array
     return view
 

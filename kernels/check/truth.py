@@ -8,7 +8,7 @@ wrong. Where scale is zero the output must be equal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -35,6 +35,8 @@ class Truth:
     #: indices per axis of the slice that is judged; an axis left out is judged whole
     kept: Mapping[str, Array] = field(default_factory=dict)
     exact: bool = False
+    #: whether no input is infinite, so that nothing but NaN may stand for NaN
+    nan_only: bool = False
 
 
 class Case(NamedTuple):
@@ -120,13 +122,15 @@ def exact_truth(problem: Problem) -> Truth:
     return Truth(outputs, (least,) * len(outputs), dtype, 0.0, exact=True)
 
 
-def finite_only(expected: Truth) -> Truth:
-    """For inputs that are not finite: only whether the result is finite is judged there.
+def finite_only(expected: Truth, arrays: Iterable[Array]) -> Truth:
+    """For inputs that are not finite, as these: NaN and infinity must come out where they belong.
 
-    What rounding could do beside an infinity is not a number either.
+    What rounding could do beside an infinity is not a number either. Where infinities cancel in
+    one order of the sums and not in another, NaN and infinity count alike.
     """
+    nan_only = not any(np.isinf(array).any() for array in arrays)
     roundings = tuple(np.where(np.isfinite(r), r, np.inf) for r in expected.roundings)
-    return Truth(expected.outputs, roundings, expected.dtype, expected.limit)
+    return replace(expected, roundings=roundings, nan_only=nan_only)
 
 
 def cut(array: Array, axes: str, kept: Mapping[str, Array]) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from einbench.check import probes
 from einbench.check.judging import Posed, Verdict, closeness, judge, pose, pose_all
-from einbench.check.probes import Probe
+from einbench.check.probe import Probe
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.operation import Operation
