@@ -218,8 +218,9 @@ def main(arguments: list[str]) -> int:
         print(f"\nnot caught: {described(outcome)}")
     for reason in rejected:
         print(f"\nright, and rejected: {reason}")
-    unseen = [o for o in outcomes if o.caught and not o.found and not o.ended]
-    print(f"\n{len(unseen)} were caught by the check in which the search found nothing")
+    for outcome in outcomes:
+        if outcome.caught and not outcome.found and not outcome.ended:
+            print(f"\ncaught, and the search found nothing: {described(outcome)}")
     return 1 if rejected or not share_of(outcomes) >= LEAST_SHARE else 0
 
 

@@ -169,7 +169,9 @@ def _same_arrays(op: Operation, case: Any, drawn: Any, sizes: dict[str, int]) ->
     names = [name for name, each in op.inputs.items() if not each.integer]
     for one in names:
         for other in names:
-            if one < other and op.inputs[one].names == op.inputs[other].names:
+            if names.index(one) < names.index(other) and (
+                op.inputs[one].names == op.inputs[other].names
+            ):
                 inputs = drawn(7, **sizes)
                 inputs[other] = inputs[one]
                 yield case(f"{one} is {other}", inputs)
