@@ -124,7 +124,9 @@ def _made(
 
 
 def outcomes_of(
-    mutants: list[Mutant], by: Check = check, tell: Callable[[int, int], object] = lambda n, of: None
+    mutants: list[Mutant],
+    by: Check = check,
+    tell: Callable[[int, int], object] = lambda n, of: None,
 ) -> tuple[list[Outcome], list[str]]:
     """All outcomes, in order, found by two processes; and right kernels that are rejected."""
     groups: dict[tuple[str, str], list[int]] = {}
@@ -196,7 +198,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--dtype", default=",".join(DTYPES), help="float32, float64 or both")
     parser.add_argument("--json", dest="path", help="write every outcome to this file as well")
     given = parser.parse_args(arguments)
-    dtypes = tuple(check_dtype(dtype).name for dtype in given.dtype.split(","))
+    try:
+        dtypes = tuple(check_dtype(dtype).name for dtype in given.dtype.split(","))
+    except (TypeError, ValueError) as problem:
+        parser.error(str(problem))
+    if given.count < 1:
+        parser.error(f"COUNT is {given.count}; expected 1 at least")
 
     def tell(done: int, of: int) -> None:
         print(f"{done:,} of {of:,}", file=sys.stderr, flush=True)

@@ -6,11 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-#: a kind, and the text that takes the place of a node
-Proposal = tuple[str, str]
+from mutants_calls import Proposal, calls
 
-_OPPOSITE = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum"}
-_NAN_BLIND = {"maximum": "fmax", "max": "nanmax", "sum": "nansum"}
 _COMPARED: dict[type[ast.cmpop], tuple[str, ...]] = {
     ast.Lt: ("<=", ">"), ast.LtE: ("<", ">="), ast.Gt: (">=", "<"), ast.GtE: (">", "<="),
     ast.Eq: ("!=",), ast.NotEq: ("==",),
@@ -91,6 +88,7 @@ def _of_subscript(node: ast.Subscript, parent: ast.AST) -> Iterator[Proposal]:
     if isinstance(inner, ast.Tuple) and not inner.elts:
         return
     for number, element in enumerate(elements):
+
         def put(text: str, number: int = number) -> str:
             return having(*parts[:number], text, *parts[number + 1 :])
 
@@ -112,100 +110,7 @@ def _of_subscript(node: ast.Subscript, parent: ast.AST) -> Iterator[Proposal]:
 
 
 def _of_call(node: ast.Call, parent: ast.AST) -> Iterator[Proposal]:
-    called = ast.unparse(node.func)
-    arguments = [ast.unparse(a) for a in node.args]
-    keywords = {k.arg: ast.unparse(k.value) for k in node.keywords if k.arg}
-    name = called.rsplit(".", 1)[-1]
-
-    def calling(function: str, given: list[str], named: dict[str, str] | None = None) -> str:
-        named = keywords if named is None else named
-        return f"{function}({', '.join([*given, *(f'{k}={v}' for k, v in named.items())])})"
-
-    if name in ("range", "prange"):
-        first, last = ("0", arguments[0]) if len(arguments) == 1 else arguments[:2]
-        yield "slice", calling(called, [f"{first} + 1", last])
-        yield "slice", calling(called, [first, f"{last} - 1"])
-        yield "slice", calling(called, [first, last, "2"])
-    if name == "enumerate":
-        yield "slice", calling(called, [f"{arguments[0]}[:-1]"])
-        yield "slice", calling(called, [f"{arguments[0]}[::-1]"])
-        yield "index", calling(called, [arguments[0], "-1"])
-    if name == "zip":
-        yield "slice", calling(called, [f"{a}[1:]" for a in arguments])
-        yield "slice", calling(called, [f"{a}[:-1]" for a in arguments])
-        yield "index", calling(called, [arguments[0], *(f"{a}[::-1]" for a in arguments[1:])])
-    if name in _OPPOSITE:
-        other = called[: len(called) - len(name)] + _OPPOSITE[name]
-        yield "minmax", calling(other, arguments)
-    if called == "np.maximum":
-        yield "nan", calling("np.fmax", arguments)
-    if isinstance(node.func, ast.Attribute) and name in ("max", "sum") and not arguments:
-        array = ast.unparse(node.func.value)
-        yield "nan", calling(f"np.nan{name}", [array])
-        if name == "sum":
-            yield "reduction", calling(f"{array}.mean", [])
-            yield "reduction", calling(f"{array}.prod", [])
-        elif "axis" in keywords:
-            yield "stabiliser", calling(f"{array}.mean", [])
-            if "keepdims" in keywords:
-                yield "stabiliser", f"{array}.max(keepdims=True)"
-                yield "stabiliser", f"{array}[:, :1]"
-            else:
-                yield "stabiliser", f"np.full(len({array}), {array}.max(initial=0))"
-        else:
-            yield "stabiliser", f"({array}).dtype.type(0)"
-    if name in ("subtract",) and ("max" in arguments[1] or "largest" in arguments[1]):
-        yield "stabiliser", calling(called, [arguments[0], "0"])
-        yield "stabiliser", calling(called, [f"np.minimum({arguments[0]}, 80)", "0"])
-    if "axis" in keywords:
-        yield "axis", calling(called, arguments, {**keywords, "axis": f"1 - {keywords['axis']}"})
-        yield "axis", calling(called, arguments, {**keywords, "axis": "None"})
-    if "keepdims" in keywords:
-        without = {k: v for k, v in keywords.items() if k != "keepdims"}
-        yield "keepdims", calling(called, arguments, without)
-    if name == "einsum":
-        for spec in _other_specs(arguments[0]):
-            yield "axis", calling(called, [repr(spec), *arguments[1:]])
-    if name in ("matmul", "dot", "product"):
-        yield "axis", calling(called, [f"{arguments[0]}.T", *arguments[1:]])
-        yield "sign", f"-{ast.unparse(node)}"
-        yield "narrow", f"np.float32({ast.unparse(node)})"
-        yield "narrow", calling(called, [f"np.float16({arguments[0]})", *arguments[1:]])
-    if name in ("empty", "zeros", "empty_like") and called.startswith("np."):
-        if name == "zeros":
-            yield "reset", calling("np.empty", arguments)
-            yield "reset", f"np.ones({arguments[0]}, {arguments[-1]})"
-        if len(arguments) > 1:
-            yield "narrow", calling(called, [arguments[0], "np.float32"])
-            yield "narrow", calling(called, [arguments[0], "np.float16"])
-    if called.endswith(".dtype.type"):
-        yield "narrow", calling("np.float32", arguments)
-        yield "narrow", calling("np.float16", arguments)
-    if called.startswith("np.") and name in ("exp", "log", "tanh", "square"):
-        yield "nan", calling(called, [f"np.nan_to_num({arguments[0]})"])
-        yield "narrow", calling(called, [f"np.float32({arguments[0]})"])
-        yield "narrow", calling(called, [f"np.float16({arguments[0]})"])
-        yield "term", f"({arguments[0]})"
-    if called.startswith("np.") and name in ("subtract", "multiply") and "out" not in keywords:
-        for array in arguments:
-            yield "input", calling(called, arguments, {**keywords, "out": array})
-
-
-def _other_specs(text: str) -> Iterator[str]:
-    """Einsum's subscripts with two letters exchanged in one operand or in the result."""
-    spec = text.strip("'\"")
-    if "->" not in spec:
-        return
-    inputs, result = spec.split("->")
-    terms = [*inputs.split(","), result]
-    letters = sorted(set(spec) & set("abcdefghijklmnopqrstuvwxyz"))
-    for number, term in enumerate(terms):
-        for one in letters:
-            for other in letters:
-                if one < other and (one in term or other in term):
-                    swapped = term.translate(str.maketrans(one + other, other + one))
-                    new = [*terms[:number], swapped, *terms[number + 1 :]]
-                    yield ",".join(new[:-1]) + "->" + new[-1]
+    return calls(node)
 
 
 def _of_sum(node: ast.BinOp, parent: ast.AST) -> Iterator[Proposal]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from types import FunctionType
 from typing import Any
 
-import mutants_search as search
+import mutants_cases
+import mutants_search
 import numpy as np
+import psutil
+from mutants_cases import Case
 from mutants_source import Key, parts_of, rebuilt
 
 import einbench
@@ -24,6 +27,7 @@ from einbench.operation import Operation
 
 #: rows of `einbench check`, and its seed
 BATCH, SEED = 128, 0
+#: that a mutant may take
 _MEMORY_BYTES = 4 << 30
 #: a mutant that takes longer is ended
 LIMIT_S = 40.0
@@ -59,8 +63,8 @@ class Mutant:
         parts = parts_of(right)
         function = rebuilt(parts, self.changed)
         if self.around:
-            names = dict(np=np, original=rebuilt(parts, {}), changed=function)
-            exec(compile(self.around, "<mutant>", "exec"), names)  # noqa: S102 - text made here
+            names = {"np": np, "original": rebuilt(parts, {}), "changed": function}
+            exec(compile(self.around, "<mutant>", "exec"), names)
             function = names["kernel"]
         return plain(right, function)
 
@@ -86,15 +90,18 @@ class Outcome:
 
     @property
     def stopped(self) -> bool:
-        """Whether the check rejects it, or comes to no end with it, which is no verdict of right."""
+        """Whether the check rejects it, or ends before it says anything: no verdict of right."""
         return bool(self.caught or (self.ended and not self.checked))
 
 
 def plain(right: Kernel, function: FunctionType) -> Kernel:
     """An interpreted kernel in the place of another."""
-    return replace(
-        right, body=Plain(function), requires=(), runtime="numpy", origin=Origin()
-    )
+    return replace(right, body=Plain(function), requires=(), runtime="numpy", origin=Origin())
+
+
+def unchanged(right: Kernel) -> Kernel:
+    """The same kernel from its own text."""
+    return plain(right, rebuilt(parts_of(right), {}))
 
 
 def check(kernel: Kernel, dtype: np.dtype[Any]) -> str:
@@ -108,8 +115,9 @@ def check(kernel: Kernel, dtype: np.dtype[Any]) -> str:
     return sized.reason
 
 
-def keep_posed() -> None:
-    """Compute the truth of every probe once: it is the same for all kernels of an operation."""
+@contextmanager
+def posed_once() -> Iterator[None]:
+    """The truth of every probe is computed once: it is the same for all kernels of an operation."""
     pose_all, pose = verdicts.pose_all, verdicts.pose
     kept: dict[Any, Any] = {}
 
@@ -125,29 +133,31 @@ def keep_posed() -> None:
         return kept[key]
 
     verdicts.pose_all, verdicts.pose = all_kept, one_kept
+    try:
+        yield
+    finally:
+        verdicts.pose_all, verdicts.pose = pose_all, pose
 
 
-def run(
-    mutants: list[Mutant], by: Check = check, tell: Callable[[Outcome], object] = lambda o: None
-) -> tuple[list[Outcome], list[str]]:
+def run(mutants: list[Mutant], by: Check = check) -> tuple[list[Outcome], list[str]]:
     """Outcomes of mutants of one operation in one dtype; and right kernels that are rejected."""
-    keep_posed()
     op, dtype = einbench.operation(mutants[0].operation), np.dtype(mutants[0].dtype)
-    found, askable, rejected = [], {}, []
-    all_cases = list(search.cases(op, dtype, SEED))
-    for mutant in mutants:
-        if mutant.method not in askable:
-            right = plain(op[mutant.method], rebuilt(parts_of(op[mutant.method]), {}))
-            if reason := by(right, dtype):
-                rejected.append(f"{right} {dtype}: {reason}")
-            askable[mutant.method] = search.askable(right, all_cases)
-        outcome = apart(mutant, by, askable[mutant.method])
-        tell(outcome)
-        found.append(outcome)
+    found: list[Outcome] = []
+    askable: dict[str, list[Case]] = {}
+    rejected: list[str] = []
+    all_cases = list(mutants_cases.cases(op, dtype, SEED))
+    with posed_once():
+        for mutant in mutants:
+            if mutant.method not in askable:
+                right = unchanged(op[mutant.method])
+                if reason := by(right, dtype):
+                    rejected.append(f"{right} {dtype}: {reason}")
+                askable[mutant.method] = mutants_search.askable(right, all_cases)
+            found.append(apart(mutant, by, askable[mutant.method]))
     return found, rejected
 
 
-def apart(mutant: Mutant, by: Check, cases: list[search.Case]) -> Outcome:
+def apart(mutant: Mutant, by: Check, cases: list[Case]) -> Outcome:
     """The outcome of one mutant, found in a process of its own."""
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
@@ -174,25 +184,16 @@ def apart(mutant: Mutant, by: Check, cases: list[search.Case]) -> Outcome:
     return Outcome(mutant, caught, found, ended, bool(answers))
 
 
-def _answer(there: Any, mutant: Mutant, by: Check, cases: list[search.Case]) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+def _answer(there: Any, mutant: Mutant, by: Check, cases: list[Case]) -> None:
+    most = psutil.Process().memory_info().vms + _MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     kernel, dtype = mutant.kernel(), np.dtype(mutant.dtype)
     there.send(by(kernel, dtype))
     kernel = mutant.kernel()  # without memory of the check's calls
-    if mutant.axis:
-        op = kernel.operation
-        at = search.at_sizes(op, dtype, SEED, mutant.axis, list(mutant.sizes))
-        right = plain(op[mutant.method], rebuilt(parts_of(op[mutant.method]), {}))
-        found = ""
-        end_s = time.monotonic() + _SEARCH_AT_SIZES_S
-        for case in islice(at, None):
-            if search.differs_at(kernel, case) and not search.differs_at(right, case):
-                found = f"{case.name}: differs where it is another"
-                break
-            if time.monotonic() > end_s:
-                break
-    else:
-        found = search.differs(kernel, cases, _SEARCH_S)
-    there.send(found)
-    there.close()
+    if not mutant.axis:
+        there.send(mutants_search.differs(kernel, cases, _SEARCH_S))
+        return
+    right = unchanged(kernel.operation[mutant.method])
+    at = mutants_cases.at_sizes(kernel.operation, dtype, SEED, mutant.axis, list(mutant.sizes))
+    there.send(mutants_search.differs(kernel, at, _SEARCH_AT_SIZES_S, right))

@@ -79,9 +79,12 @@ def _labels(name: str, below: str | None) -> Iterator[tuple[str, str]]:
 def _layouts(name: str, axes: int) -> Iterator[tuple[str, str]]:
     for order in "KA":
         yield "layout", f"{name} = {name}.ravel(order='{order}').reshape({name}.shape)"
-    yield "layout", (
-        f"{name} = {name} if {name}.base is None or {name}.base.size != {name}.size "
-        f"else {name}.base.reshape({name}.shape)"
+    yield (
+        "layout",
+        (
+            f"{name} = {name} if {name}.base is None or {name}.base.size != {name}.size "
+            f"else {name}.base.reshape({name}.shape)"
+        ),
     )
     view = f"np.lib.stride_tricks.as_strided({name}, {name}.shape, "
     yield "layout", f"{name} = {view}np.empty({name}.shape, {name}.dtype).strides)"
@@ -90,13 +93,14 @@ def _layouts(name: str, axes: int) -> Iterator[tuple[str, str]]:
     if axes > 1:
         row = f"{name}.strides[-1] * {name}.shape[-1]"
         yield "layout", f"{name} = {view}({row}, {name}.strides[-1]))"
-        yield "layout", (
-            f"{name} = {name} if {name}.flags.c_contiguous or not {name}.flags.f_contiguous "
-            f"else {name}.T.reshape({name}.shape)"
+        yield (
+            "layout",
+            (
+                f"{name} = {name} if {name}.flags.c_contiguous or not {name}.flags.f_contiguous "
+                f"else {name}.T.reshape({name}.shape)"
+            ),
         )
-        yield "layout", (
-            f"{name} = {view}(max({name}.strides[0], {row}), {name}.strides[-1]))"
-        )
+        yield "layout", (f"{name} = {view}(max({name}.strides[0], {row}), {name}.strides[-1]))")
     yield "layout", f"{name}.flags.writeable = True"
     yield "layout", f"{name} = np.where({name}.flags.aligned, {name}, {name}[::-1])"
 
