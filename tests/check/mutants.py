@@ -18,6 +18,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -40,6 +41,7 @@ LEAST_SHARE = 0.98
 Change = tuple[str, dict[Key, str], str]
 
 
+@cache
 def changes(op: Operation) -> dict[str, list[Change]]:
     """Every change of the text of every interpreted kernel, by kind."""
     found: dict[str, list[Change]] = {}
