@@ -18,9 +18,7 @@ from einbench.check.error import error
 from einbench.check.patience import Patience
 from einbench.check.posed import Posed
 from einbench.check.state import other_numbers, restored, surroundings
-from einbench.check.truth import (
-    as_tuple,
-)  # fmt: skip
+from einbench.check.truth import Truth, as_tuple
 from einbench.kernel import Kernel
 from einbench.names import shortened
 
@@ -82,8 +80,7 @@ def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
     for probe in posed:
         if not patience.allows(probe.probe, probe.problem.rows):
             continue
-        with patience.spent(probe.probe, probe.problem.rows):
-            verdict = _verdict(kernel, probe)
+        verdict = _verdict(kernel, probe, patience)
         if not verdict.passed:
             return verdict
         if closeness(verdict) > closeness(closest) or closest.limit == 0:
@@ -100,11 +97,13 @@ def closeness(verdict: Verdict) -> float:
     return verdict.error / verdict.limit if verdict.limit else 0.0
 
 
-def _verdict(kernel: Kernel, posed: Posed) -> Verdict:
+def _verdict(kernel: Kernel, posed: Posed, patience: Patience) -> Verdict:
     """Run a kernel on one probe and judge everything about its answer."""
     problem = posed.problem
-    asked = _refusal if posed.truth is None else _fault
-    units, reason = asked(kernel, posed)
+    if posed.truth is None:
+        units, reason = _refusal(kernel, posed)
+    else:
+        units, reason = _fault(kernel, posed, posed.truth, patience)
     if reason:
         posed.restore()
         if posed.probe.exposes and not is_unknown(reason):
@@ -123,10 +122,9 @@ def _refusal(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     return np.inf, "no error was raised"
 
 
-def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
+def _fault(kernel: Kernel, posed: Posed, expected: Truth, patience: Patience) -> tuple[float, str]:
     """Error in units of rounding, and the first clause of the contract that is broken."""
-    problem, expected = posed.problem, posed.truth
-    assert expected is not None  # noqa: S101 - only refusals have no truth
+    problem = posed.problem
     op, arrays = problem.operation, problem.arrays
     before, writeable = posed.pristine, posed.writeable
 
@@ -137,7 +135,7 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
 
     def call() -> Any:
         start_s = time.process_time()
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), patience.spent(posed.probe, problem.rows):
             result = plain()
         took_s.append(time.process_time() - start_s)
         return result
@@ -223,7 +221,8 @@ def _on_other_numbers(
             if not found.units <= expected.limit:
                 if _alike(outputs, earlier):
                     return "returns an earlier result for arrays that hold other numbers by now"
-                return describe(op, outputs, expected, found)
+                said = describe(op, outputs, expected, found)
+                return f"wrong where arrays hold other numbers by now: {said}"
             earlier.append(outputs)
             if reason := _into(kernel, posed, outputs, memory):
                 return f"{reason}, for arrays that hold other numbers by now"

@@ -11,7 +11,7 @@ from wrong_kernels.entry import wrong
 from wrong_kernels.right import right
 
 BUFFER = "returns a buffer it handed out before"
-EARLIER = "returns an earlier result for arrays that hold other numbers by now"
+EARLIER = ("arrays that hold other numbers by now", "arrays hold other numbers by now")
 INTO = "into memory that it is given"
 THREAD = "in another thread"
 

@@ -10,7 +10,7 @@ from wrong_kernels.probabilities import rows
 from wrong_kernels.right import right
 from wrong_kernels.state import remembering
 
-EARLIER = "returns an earlier result for arrays that hold other numbers by now"
+EARLIER = ("arrays that hold other numbers by now", "arrays hold other numbers by now")
 BUFFER = "returns a buffer it handed out before"
 
 
