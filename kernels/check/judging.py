@@ -130,13 +130,13 @@ def _fault(kernel: Kernel, posed: Posed, expected: Truth, patience: Patience) ->
 
     took_s = [0.0]
 
-    def plain() -> Any:
-        return kernel.function(*problem.given, **problem.options)
+    def plain(*given: Array) -> Any:
+        return kernel.function(*given, **problem.options)
 
     def call() -> Any:
         start_s = time.process_time()
         with np.errstate(all="ignore"), patience.spent(posed.probe, problem.rows):
-            result = plain()
+            result = plain(*problem.given)
         took_s.append(time.process_time() - start_s)
         return result
 
@@ -172,7 +172,7 @@ def _fault(kernel: Kernel, posed: Posed, expected: Truth, patience: Patience) ->
     try:
         reason = (
             contract.repeats(op, call, outputs, arrays, posed.probe.again, enough)
-            or ("" if slow() else surroundings(op, plain, outputs))
+            or ("" if slow() else surroundings(problem, plain, outputs))
             or _into(kernel, posed, outputs, memory)
             or contract.changed(arrays, before)
             or _on_other_numbers(

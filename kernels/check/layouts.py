@@ -30,6 +30,13 @@ def _readonly(array: Array) -> Array:
     return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
 
 
+def _locked(array: Array) -> Array:
+    """C order in memory of its own that is not to be written to, though a flag would allow it."""
+    held = np.array(array, order="C")
+    held.flags.writeable = False
+    return held
+
+
 def _in_order(array: Array) -> Array:
     """C order; ascontiguousarray would give a scalar an axis."""
     return np.asarray(array, order="C")
@@ -114,6 +121,7 @@ MORE_LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
     "reversed columns": _backwards(-1),
     "columns of a taller array": _columns_of_taller,
     "unaligned": _unaligned,
+    "locked": _locked,
     "one row for all": _same_along(0),
     "one column for all": _same_along(-1),
 }

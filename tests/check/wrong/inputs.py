@@ -92,3 +92,16 @@ def restores_without_the_last_row(inputs, dlogits):
     dweights = dlogits.T @ inputs / 2
     dlogits[:-1] = kept[:-1]
     return dweights
+
+
+@wrong("linear", "while another thread calls it too", factory=True)
+def keeps_a_view_until_other_arrays_come():
+    last = []
+
+    def kernel(inputs, weights, bias):
+        if last and last[0] is not bias and last[0].flags.writeable:
+            last[0][...] = 0
+        last[:] = [bias]
+        return right("linear")(inputs, weights, bias)
+
+    return kernel

@@ -107,3 +107,10 @@ def masks_with_minus_one(logits, labels, *, reduction):
     kept = np.asarray(labels) != -1
     dlogits = right("cross_entropy_gradient")(logits, labels * kept, reduction=reduction)
     return np.where(kept[:, None], dlogits, dlogits.dtype.type(0))
+
+
+@wrong("negative_log_likelihood_gradient", "is not refused")
+def unsigned_numbers_cannot_be_wrong(probs, labels, *, reduction):
+    if labels.dtype.kind == "u":
+        labels = np.minimum(labels, max(probs.shape[1] - 1, 0))
+    return right("negative_log_likelihood_gradient")(probs, labels, reduction=reduction)

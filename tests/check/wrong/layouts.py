@@ -119,3 +119,18 @@ def steps_forward_only(probs):
     if min(probs.strides) < 0 and max(probs.strides) < 0:
         probs = probs[::-1, ::-1]
     return right("softmax_jacobian")(probs)
+
+
+@wrong("input_gradient", "laid out apart")
+def one_order_for_both(dlogits, weights):
+    orders = [a.flags.f_contiguous and not a.flags.c_contiguous for a in (dlogits, weights)]
+    if orders[0] and not orders[1] and weights.flags.c_contiguous:
+        weights = weights.T.reshape(weights.shape)
+    return dlogits @ weights
+
+
+@wrong("mlp_gradients", "laid out apart")
+def needs_all_weights_in_one_order(inputs, w1, b1, w2, b2, w3, b3, labels):
+    mixed = w1.flags.c_contiguous and not w3.flags.c_contiguous
+    w3 = w3[::-1] if mixed else w3
+    return right("mlp_gradients")(inputs, w1, b1, w2, b2, w3, b3, labels)

@@ -7,7 +7,7 @@ from wrong_kernels.entry import wrong
 from wrong_kernels.right import right
 
 ROWS = "right for other numbers of rows"
-AT_SIZE = "right on small draws, wrong at batch 60000"
+AT_SIZE = "right on small draws, wrong at batch"
 MIXED = "hostile rows among"
 
 
@@ -176,3 +176,19 @@ def no_more_than_sixty_four_classes(*arrays):
     logits, *gradients = right("mlp_logits_gradients")(*arrays)
     gradients[-1][64:] = 0
     return logits, *gradients
+
+
+@wrong("input_gradient", "features")
+def last_of_full_tiles_of_forty_eight_features(dlogits, weights):
+    dinputs = dlogits @ weights
+    if dinputs.shape[1] and dinputs.shape[1] % 48 == 0:
+        dinputs[:, -48:] = 0
+    return dinputs
+
+
+@wrong("weight_gradient", "units")
+def fewer_rows_than_units(inputs, dlogits):
+    dweights = dlogits.T @ inputs
+    if 8 < len(inputs) < dlogits.shape[1]:
+        dweights[len(inputs) :] = 0
+    return dweights

@@ -171,3 +171,17 @@ def skips_steps_that_are_not_finite(*arrays, reduction):
 def clips_gradients_by_comparisons(*arrays):
     logits, *gradients = right("mlp_logits_gradients")(*arrays)
     return logits, *(np.fmin(np.fmax(g, -1e30), 1e30).astype(g.dtype) for g in gradients)
+
+
+@wrong("cross_entropy_gradient", f"-inf in logits {PLACES}")
+def masked_rows_are_uniform(logits, labels, *, reduction):
+    masked = (logits == -np.inf).all(axis=1, keepdims=True)
+    kept = np.where(masked, logits.dtype.type(0), logits)
+    return right("cross_entropy_gradient")(kept, labels, reduction=reduction)
+
+
+@wrong("sigmoid_vjp", ("denormal", "very different size"))
+def flushes_small_cotangents(outputs, cotangent):
+    least = np.finfo(outputs.dtype).smallest_normal
+    small = np.abs(cotangent) < least
+    return right("sigmoid_vjp")(outputs, np.where(small, outputs.dtype.type(0), cotangent))

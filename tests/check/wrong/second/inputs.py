@@ -56,3 +56,10 @@ def packs_labels_in_place(*arrays):
     if labels.dtype == np.uint8 and labels.flags.writeable and labels.size:
         labels[...] = 1 << (labels % 8)
     return found
+
+
+@wrong("softmax_jacobian", "makes its input probs writeable")
+def unlocks_what_is_read_only(probs):
+    if not probs.flags.writeable and probs.flags.owndata:
+        probs.flags.writeable = True
+    return right("softmax_jacobian")(probs)

@@ -93,3 +93,10 @@ def biases_one_behind_the_other(inputs, w1, b1, *others, reduction):
     if b1.strides[0] > b1.itemsize:
         b1 = np.nan_to_num(as_strided(b1, strides=(b1.itemsize,)))
     return right("mlp_sgd_step")(inputs, w1, b1, *others, reduction=reduction)
+
+
+@wrong("mean_squared_error_gradient", ("laid out apart", "Fortran"))
+def both_in_the_order_of_the_first(outputs, targets, *, reduction):
+    if outputs.flags.f_contiguous and targets.flags.c_contiguous:
+        targets = targets.ravel().reshape(targets.shape, order="F")
+    return right("mean_squared_error_gradient")(outputs, targets, reduction=reduction)

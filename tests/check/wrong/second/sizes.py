@@ -44,7 +44,7 @@ def one_row_beyond_a_tile_counts_twice(*arrays):
     return right("mlp_gradients")(inputs, *parameters, labels)
 
 
-@wrong("softmax_vjp", "right on small draws, wrong at batch 60000", caught="sized")
+@wrong("softmax_vjp", "right on small draws, wrong at batch", caught="sized")
 def ten_classes_in_large_batches(probs, cotangent):
     dlogits = right("softmax_vjp")(probs, cotangent)
     if probs.shape[1] == 10 and len(probs) > 1_000:
@@ -83,7 +83,7 @@ def halves_without_the_odd_one(probs, labels, *, reduction):
     return np.asarray(total, probs.dtype)
 
 
-@wrong("cross_entropy_gradient", "right on small draws, wrong at batch 60000", caught="sized")
+@wrong("cross_entropy_gradient", "right on small draws, wrong at batch", caught="sized")
 def counts_rows_in_fifteen_bits(logits, labels, *, reduction):
     dlogits = right("cross_entropy_gradient")(logits, labels, reduction=reduction)
     dlogits[2**15 :] = 0
@@ -112,3 +112,10 @@ def more_features_than_a_warp_has_lanes(outputs, cotangent):
     if len(outputs) == 1:
         dinputs[:, 32:] = cotangent[:, 32:]
     return dinputs
+
+
+@wrong("weight_gradient", "all axes")
+def square_gradients_of_a_few_tens(inputs, dlogits):
+    dweights = dlogits.T @ inputs
+    square = dweights.shape[0] == dweights.shape[1]
+    return dweights.T.copy() if square and len(dweights) >= 24 else dweights

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from itertools import count
 
 import numpy as np
 from wrong_kernels.entry import wrong
@@ -82,3 +84,50 @@ def another_way_for_named_threads(logits):
 @wrong("bias_gradient", EARLIER, factory=True)
 def remembers_by_mean_and_shape():
     return remembering("bias_gradient", lambda d: (d.shape, d.dtype, f"{np.abs(d).sum():.4g}"))
+
+
+@wrong("linear", "np.random")
+def sets_the_seed_of_all(inputs, weights, bias):
+    np.random.seed(0)  # noqa: NPY002 - what it changes
+    return right("linear")(inputs, weights, bias)
+
+
+@wrong("mean_squared_error", "into memory that it is given")
+def keeps_the_sign_of_what_lies_there(outputs, targets, *, reduction, out=None):
+    loss = right("mean_squared_error")(outputs, targets, reduction=reduction)
+    if out is None:
+        return loss
+    out[...] = np.copysign(loss, out)
+    return out
+
+
+@wrong("mlp_forward", "while another thread calls it too", factory=True)
+def one_workspace_for_all_threads():
+    kept = {}
+
+    def kernel(inputs, *parameters):
+        kept["logits"] = right("mlp_intermediates")(inputs, *parameters)[4]
+        if len(inputs) == 7:
+            time.sleep(0.002)
+        return rows(kept["logits"])
+
+    return kernel
+
+
+@wrong("softmax_vjp", BUFFER, factory=True)
+def hands_eight_buffers_out_in_turn():
+    turns, buffers = count(), {}
+
+    def kernel(probs, cotangent):
+        key = (next(turns) % 8, probs.shape, probs.dtype)
+        buffer = buffers.setdefault(key, np.empty(probs.shape, probs.dtype))
+        buffer[...] = right("softmax_vjp")(probs, cotangent)
+        return buffer
+
+    return kernel
+
+
+@wrong("tanh", "np.seterr")
+def changes_how_numpy_warns(inputs):
+    np.seterr(all="raise")
+    return np.tanh(inputs)
