@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +24,11 @@ _FEW = Hostile(
 ZEROS = Hostile("zeros", "wrong on zeros", lambda rng, x: np.zeros_like(x), "tied")
 
 
-def changes(draw: Draw) -> Iterator[tuple[Hostile, tuple[str, ...]]]:
+def changes(
+    operation: Operation, dtype: np.dtype[Any]
+) -> Iterator[tuple[Hostile, tuple[str, ...]]]:
     """Hostile values of each kind, then of any floating input, and the inputs that get them."""
-    floating = {n: each.kind for n, each in draw.operation.inputs.items() if not each.integer}
+    floating = {n: each.kind for n, each in operation.inputs.items() if not each.integer}
     for name, kind in floating.items():
         for hostile in kind.hostile:
             yield hostile, (name,)
@@ -37,7 +40,7 @@ def changes(draw: Draw) -> Iterator[tuple[Hostile, tuple[str, ...]]]:
         yield ZEROS, free
     if denormals.are_flushed():
         return
-    tiny = 300 * float(np.finfo(draw.dtype).smallest_subnormal)
+    tiny = 300 * float(np.finfo(dtype).smallest_subnormal)
     small = Hostile("denormals", "wrong on denormal inputs", lambda rng, x: x * tiny, "tied")
     # of products of several inputs' rounding, that of a denormal may be enlarged by the others
     known = all(kind.decades for kind in floating.values())
@@ -47,7 +50,7 @@ def changes(draw: Draw) -> Iterator[tuple[Hostile, tuple[str, ...]]]:
 
 def hostile(draw: Draw, batch: int, *, series: str = "", **sizes: int) -> Iterator[Probe]:
     """Every change alone, of all of a draw."""
-    for change, names in changes(draw):
+    for change, names in changes(draw.operation, draw.dtype):
         yield changed(draw, change, names, batch, series, **sizes)
 
 
@@ -71,7 +74,12 @@ def mixed(draw: Draw, batch: int, **sizes: int) -> Probe:
     op, rng = draw.operation, draw.rng
     inputs = draw(batch, **sizes)
     rows = {n: e.names.index(op.leading) for n, e in op.inputs.items() if op.leading in e.names}
-    kinds = [(change, n) for change, names in changes(draw) for n in names if n in rows]
+    kinds = [
+        (change, n)
+        for change, names in changes(draw.operation, draw.dtype)
+        for n in names
+        if n in rows
+    ]
     chosen = rng.integers(0, 2 * len(kinds), batch)
     for number, (change, name) in enumerate(kinds):
         with np.errstate(all="ignore"):

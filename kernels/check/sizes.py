@@ -116,7 +116,7 @@ def _asked(draw: Draw, batch: int, wrong: str, series: str, **sizes: int) -> Pro
     if draw.by_rows:
         asked = mixed(draw, batch, **chosen)
         return replace(asked, exposes=f"{wrong.format(batch=batch)} ({_HOSTILE})", series=series)
-    kinds = list(changes(draw))
+    kinds = list(changes(draw.operation, draw.dtype))
     change, names = kinds[int(draw.rng.integers(len(kinds)))]
     asked = changed(draw, change, names, batch, series, **chosen)
     return replace(asked, exposes=f"{wrong.format(batch=batch)} ({change.name})")

@@ -21,7 +21,8 @@ from mutants_source import Key, parts_of, rebuilt
 import einbench
 from einbench.body import Plain
 from einbench.check import verdicts
-from einbench.check.judging import Posed
+from einbench.check.posed import Posed
+from einbench.check.probe import Probe
 from einbench.kernel import Kernel, Origin
 from einbench.operation import Operation
 
