@@ -74,12 +74,8 @@ def mixed(draw: Draw, batch: int, **sizes: int) -> Probe:
     op, rng = draw.operation, draw.rng
     inputs = draw(batch, **sizes)
     rows = {n: e.names.index(op.leading) for n, e in op.inputs.items() if op.leading in e.names}
-    kinds = [
-        (change, n)
-        for change, names in changes(draw.operation, draw.dtype)
-        for n in names
-        if n in rows
-    ]
+    applied = changes(op, draw.dtype)
+    kinds = [(change, n) for change, names in applied for n in names if n in rows]
     chosen = rng.integers(0, 2 * len(kinds), batch)
     for number, (change, name) in enumerate(kinds):
         with np.errstate(all="ignore"):
