@@ -6,7 +6,7 @@ the same draws as the ``logits`` of a built-in operation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, TypeAlias
@@ -66,8 +66,9 @@ class Input:
 
     axes: str
     kind: Kind = Kind("values")
-    #: non-finite values that must come out where the mathematics puts them
-    nonfinite: tuple[float, ...] = ()
+    #: NaN and infinities that it may hold, and what the mathematics gives there, in words: the
+    #: reference says where. Minus zero is asked of every input
+    nonfinite: Mapping[float, str] | Sequence[float] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -109,6 +110,34 @@ _TOO_LARGE = (
     "wrong beyond {}, where {} exponentials overflow: is the row's maximum subtracted, and not "
     "added to a logarithm?"
 )
+
+#: `Input.nonfinite` of what sums are made of
+IN_SUMS: Mapping[float, str] = {
+    np.nan: "NaN in every sum that it is part of",
+    np.inf: "infinite in every sum that it is part of, NaN beside a zero or an opposite infinity",
+    -np.inf: "infinite in every sum that it is part of, NaN beside a zero or an opposite infinity",
+}
+
+#: `Input.nonfinite` of what differences of products are made of
+IN_PRODUCTS: Mapping[float, str] = {
+    np.nan: "NaN wherever it is a factor",
+    np.inf: "not finite wherever it is a factor: infinite, or NaN where infinities cancel",
+    -np.inf: "not finite wherever it is a factor: infinite, or NaN where infinities cancel",
+}
+
+#: `Input.nonfinite` of what probabilities are made of by row
+IN_ROWS: Mapping[float, str] = {
+    np.nan: "NaN in all of its row",
+    np.inf: "NaN in all of its row: infinity over infinity",
+    -np.inf: "as if its class were not there, NaN where the row holds nothing else",
+}
+
+#: `Input.nonfinite` of a network: as in sums, until a ReLU or a softmax
+IN_NETWORK: Mapping[float, str] = {
+    np.nan: "NaN in all that depends on it",
+    np.inf: "infinite up to the next ReLU, zero or infinite behind it, and NaN behind the softmax",
+    -np.inf: "infinite up to the next ReLU, zero or infinite behind it, and NaN behind the softmax",
+}
 
 #: any numbers, N(0, 1) in harmless draws
 VALUES = Kind("values")

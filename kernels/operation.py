@@ -408,7 +408,8 @@ class Operation:
     ) -> Array:
         """One input, drawn from its distribution at these sizes."""
         each = self.inputs[name]
-        return each.kind.draw(rng, each.shape(sizes), dtype, sizes)
+        with np.errstate(all="ignore"):
+            return each.kind.draw(rng, each.shape(sizes), dtype, sizes)
 
     def __copy__(self) -> Operation:
         """Itself: operations are told apart by identity; `dataclasses.replace` makes another."""

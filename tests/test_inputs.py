@@ -11,7 +11,9 @@ import pytest
 
 import einbench
 from einbench import Input, mnist
-from einbench.check.judging import pose
+from einbench.check.labels import labels
+from einbench.check.posed import pose
+from einbench.check.probe import Draw
 from einbench.check.probes import probes
 from einbench.inputs import BIASES, IMAGES, LOGITS, PROBABILITIES, WEIGHTS, counted
 from einbench.measure.workload import Images, workload
@@ -96,8 +98,8 @@ def nonempty(scores: Array, target_classes: Array, *, reduction: str) -> Array:
 def test_other_names_get_the_same_probes() -> None:
     theirs = einbench.operation("cross_entropy")
     expected = [(p.name, p.judged, p.exposes) for p in probes(theirs, FLOAT32, 3)
-                if p.judged != "exact"]  # fmt: skip
-    found = [(p.name, p.judged, p.exposes) for p in probes(loss(), FLOAT32, 3)]
+                if p.judged != "exact" and not p.series]  # fmt: skip
+    found = [(p.name, p.judged, p.exposes) for p in probes(loss(), FLOAT32, 3) if not p.series]
     assert found == [(renamed(n), judged, renamed(e)) for n, judged, e in expected]
     assert len(found) > 30
 
@@ -157,8 +159,9 @@ def test_values_that_are_not_finite_go_into_inputs_of_any_number_of_axes(axes: s
     assert right.passed, right.reason
     assert "does not come out where the mathematics puts it" in wrong.reason
     drawn = [p for p in probes(op, FLOAT32, 0) if p.judged == "nonfinite"]
-    assert len(drawn) == 9
-    assert all(not np.isfinite(p.inputs["x"]).all() for p in drawn)
+    asked = [p.inputs["x"] for p in drawn]
+    assert sum(not np.isfinite(x).all() for x in asked) >= 3
+    assert sum(bool(((x == 0) & np.signbit(x)).any()) for x in asked) >= 1
 
 
 def test_one_axis_that_is_the_axis_of_rows_is_drawn_so_too() -> None:
@@ -179,16 +182,17 @@ def test_labels_of_few_entries_and_of_the_axis_of_rows_are_drawn_out_of_range() 
         reference=lambda x, i: x[i], scale=lambda y, x, i: np.abs(y), flops=lambda s: 1,
     )  # fmt: skip
     refused = [p for p in probes_of_one_row_or_more(op) if p.judged == "refuse"]
-    assert [p.name for p in refused] == ["label -1", "label 7", "label 255"]
+    assert [p.name for p in refused] == [
+        "label -1 as int64", "label 7 as int64", "label 255 as int64", "label -1 as int8",
+        "label 7 as uint8",
+    ]  # fmt: skip
     for probe in refused:
         pose(op, probe, FLOAT32)
 
 
 def probes_of_one_row_or_more(op: Operation) -> Iterator[Any]:
     """Among no rows there is none to pick."""
-    from einbench.check import probes as module
-
-    return module._labels(op, {}, op.draw)
+    return labels(Draw(op, FLOAT32, np.random.default_rng(0)))
 
 
 def layer(name: str = "layer_for_a_test") -> Operation:

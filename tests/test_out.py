@@ -12,7 +12,7 @@ import pytest
 
 import einbench
 from einbench.check.layouts import LAYOUTS, as_layout
-from einbench.check.probes import small_sizes
+from einbench.check.probe import small_sizes
 from einbench.check.truth import as_tuple
 from einbench.kernel import Kernel
 

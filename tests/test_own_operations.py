@@ -107,8 +107,9 @@ FORMS = {
          "outputs": {"n": "classes"}, "sizes": {"classes": 5}, "terms": lambda s: s["batch"],
          "reference": counts_of, "scale": lambda n, w, k, s: counts_of(abs(w), k, abs(s))},
         {"loop": counts_of},
-        {"trusting": (lambda w, k, s: np.add(s, np.bincount(k % len(s), w, len(s)), dtype=s.dtype,
-                                             casting="unsafe"), "no error was raised")},
+        {"trusting": (lambda w, k, s: np.add(s, np.bincount(k.astype(int) % len(s), w, len(s)),
+                                             dtype=s.dtype, casting="unsafe"),
+                      "no error was raised")},
     ),
 }  # fmt: skip
 

@@ -50,17 +50,25 @@ def memory(
     names = list(operation.outputs)
     for number, (name, output) in enumerate(zip(names, outputs, strict=True)):
         for other, array in inputs.items():
-            if np.may_share_memory(output, array):
+            if _shares(output, array):
                 return f"returns a view: {name} shares memory with the input {other}"
         for before in earlier:
-            if np.may_share_memory(output, before):
+            if _shares(output, before):
                 return f"returns a buffer it handed out before: {name} is not new memory"
         for other, output2 in zip(names[:number], outputs[:number], strict=True):
-            if np.may_share_memory(output, output2):
+            if _shares(output, output2):
                 return f"returns a view: {name} shares memory with {other}"
         if not output.flags.writeable:
             return f"returns a view: {name} is read-only"
     return ""
+
+
+def _shares(output: Array, earlier: Array) -> bool:
+    # what owns its memory shares it with an earlier array if it is that array or the owner of its
+    # memory; the intervals of memory need not be worked out
+    if output.flags.owndata:
+        return output is earlier or output is earlier.base
+    return np.may_share_memory(output, earlier)
 
 
 def bits(array: Array) -> bytes:
@@ -76,14 +84,28 @@ def changed(inputs: Mapping[str, Array], before: Mapping[str, bytes]) -> str:
     return ""
 
 
+def locked(inputs: Mapping[str, Array], before: Mapping[str, bool]) -> str:
+    """Inputs stay writeable or read-only, as they were."""
+    for name, array in inputs.items():
+        if array.flags.writeable != before[name]:
+            made = "read-only" if before[name] else "writeable"
+            array.flags.writeable = before[name]
+            return f"makes its input {name} {made}"
+    return ""
+
+
 def repeats(
     operation: Operation,
     call: Callable[[], Any],
     first: Sequence[Array],
     inputs: Mapping[str, Array],
-    times: int = 2,
+    times: int,
+    enough: Callable[[], bool] = lambda: False,
 ) -> str:
-    """The same inputs give the same bits in new memory, and earlier outputs stay as they are."""
+    """The same inputs give the same bits in new memory, and earlier outputs stay as they are.
+
+    Called again so many times, or once and then until ``enough``.
+    """
     before = [bits(output) for output in first]
     held = list(first)
     for _ in range(times):
@@ -100,6 +122,8 @@ def repeats(
             if bits(output) != was:
                 return f"a second call gives another {name} for the same inputs"
         held.extend(again)
+        if enough():
+            break
     return ""
 
 
@@ -116,13 +140,19 @@ def into(
 ) -> str:
     """A kernel that is given memory writes all of the result there, the same bits, every time."""
     out = given if len(given) > 1 else given[0]
-    # the third time it finds the memory as the first time, the second time its own result
-    for time in ("", " the second time", " the third time"):
-        if time != " the second time":
+    # nothing that may be added to; then what the kernel itself wrote; then numbers
+    for held, said in (
+        (np.nan, ""),
+        (None, " the second time"),
+        (0, " with zeros"),
+        (1, " with ones"),
+        (-1, " with numbers below zero"),
+    ):
+        if held is not None:
             for output in given:
-                output[...] = np.nan if output.dtype.kind == "f" else -1
+                output[...] = -1 if output.dtype.kind != "f" and np.isnan(held) else held
         write(out)
         for name, found, right in zip(operation.outputs, given, expected, strict=True):
             if bits(found) != bits(right):
-                return f"writes another {name} into memory that it is given{time}"
+                return f"writes another {name} into memory that it is given{said}"
     return ""

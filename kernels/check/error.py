@@ -7,6 +7,7 @@ Of whole numbers it is zero where they are equal, and infinite elsewhere.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -39,22 +40,28 @@ def error(got: Sequence[Array], expected: Truth) -> Error:
             elif rounding.ndim == 0 and np.array_equal(y, reference):
                 units = np.zeros(())  # exact, as nearly always: no need to subtract 60,000 rows
             else:
-                units = _units(y, reference, rounding)
-            most = float(units.max(initial=0.0))
+                units = _units(y, reference, rounding, nan_only=expected.nan_only)
+            most = float(np.maximum.reduce(units, axis=None, initial=0.0))
             if most > largest:
                 largest, number, everywhere = most, i, units
+    if largest <= expected.limit:
+        return Error(largest, number, (), everywhere)  # where it is least right is not asked
     where = np.unravel_index(int(everywhere.argmax()), everywhere.shape) if everywhere.size else ()
     return Error(largest, number, tuple(int(i) for i in where), everywhere)
 
 
-def _units(y: Array, reference: Array, rounding: Array) -> Array:
+def _units(y: Array, reference: Array, rounding: Array, *, nan_only: bool) -> Array:
     difference = np.asarray(y - reference)
     np.abs(difference, out=difference)
     units = difference / rounding
-    if np.isfinite(units.max(initial=0.0)):
+    if math.isfinite(np.maximum.reduce(units, axis=None, initial=0.0)):
         return units
-    # NaN and infinity count alike: what matters is that they come where they belong
+    # NaN and infinity must come where they belong, and infinity with its sign; for NaN another
+    # order of the sums may give infinity
     finite = np.isfinite(reference)
     alike = np.where(finite == np.isfinite(y), 0, np.inf)
+    opposite = np.isinf(reference) & np.isinf(y) & (reference != y)
+    missing = np.isnan(reference) & ~np.isnan(y) & nan_only
+    alike = np.where(opposite | missing, np.inf, alike)
     units = np.where(finite & np.isfinite(y), units, alike)
     return np.where(np.isnan(units), np.where(difference == 0, 0, np.inf), units)

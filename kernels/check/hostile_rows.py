@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench.check.hostile import changes
 from einbench.check.truth import Case, Truth, truth
 from einbench.check.unchanged import PrivateCopy
 from einbench.problem import Problem
@@ -42,7 +43,8 @@ def hostile_rows(private: PrivateCopy, seed: int) -> Iterator[Case | None]:
     rows = _places(rng, problem.rows, len(changes))
     for row, (name, change) in zip(rows, changes, strict=True):
         of_input = private.rows(name)
-        of_input[row : row + 1] = change(rng, of_input[row : row + 1].copy())
+        with np.errstate(all="ignore"):
+            of_input[row : row + 1] = change(rng, of_input[row : row + 1].copy())
     for name in dict.fromkeys(name for name, _ in changes):
         private.note_replaced(name, [r for r, c in zip(rows, changes, strict=True) if c[0] == name])
     beside = np.unique(np.clip(np.concatenate([rows - 1, rows, rows + 1]), 0, problem.rows - 1))
@@ -64,12 +66,10 @@ def _possible(problem: Problem) -> bool:
 
 def _changes(problem: Problem) -> Iterator[tuple[str, Callable[[np.random.Generator, Array], Any]]]:
     op = problem.operation
+    for hostile, names in changes(op, problem.dtype):
+        yield from ((name, hostile.change) for name in names if op.leading in op.inputs[name].names)
     for name, each in op.inputs.items():
-        if each.integer or op.leading not in each.names:
-            continue
-        for hostile in each.kind.hostile:
-            yield name, hostile.change
-        for value in each.nonfinite:
+        for value in each.nonfinite if op.leading in each.names else ():
 
             def placed(rng: np.random.Generator, row: Array, value: float = value) -> Array:
                 row[(0, *(int(rng.integers(n)) for n in row.shape[1:]))] = value

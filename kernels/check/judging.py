@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +15,19 @@ from einbench.blame import is_unknown, said_of
 from einbench.check import contract
 from einbench.check.diagnosis import describe
 from einbench.check.error import error
-from einbench.check.layouts import as_layout
-from einbench.check.probes import Probe
-from einbench.check.truth import Truth, as_tuple, exact_truth, finite_only, truth
+from einbench.check.patience import Patience
+from einbench.check.posed import Posed
+from einbench.check.state import other_numbers, restored, surroundings
+from einbench.check.truth import Truth, as_tuple
 from einbench.kernel import Kernel
 from einbench.names import shortened
-from einbench.operation import Operation
-from einbench.problem import Problem
 
 Array = npt.NDArray[Any]
+
+#: of so many draws the inputs are looked at once more when all have been asked
+_LATER = 40
+#: a kernel whose call takes longer is called again once, where others are several times
+_SLOW_CALL_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -63,32 +68,6 @@ class Verdict:
         return f"{name}: {self.reason}"
 
 
-class Posed(NamedTuple):
-    """A probe as a case: its inputs laid out, and the truth; None where it must be refused."""
-
-    probe: Probe
-    problem: Problem
-    truth: Truth | None
-
-    @property
-    def limit(self) -> float:
-        """Most units of rounding that a right kernel is off."""
-        return self.truth.limit if self.truth is not None else 0.0
-
-
-def pose(op: Operation, probe: Probe, dtype: np.dtype[Any]) -> Posed:
-    """Lay a probe's inputs out and compute what they should give."""
-    arrays = {name: as_layout(array, probe.layout) for name, array in probe.inputs.items()}
-    bound = op.bind(**arrays, **probe.options)
-    problem = Problem.of(op, bound.arrays, bound.options)
-    if probe.judged == "refuse":
-        return Posed(probe, problem, None)
-    if probe.judged == "exact":
-        return Posed(probe, problem, exact_truth(problem))
-    expected = truth(problem, tied=probe.judged == "tied")
-    return Posed(probe, problem, finite_only(expected) if probe.judged == "nonfinite" else expected)
-
-
 def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
     """The first probe a kernel fails on, or the one it came closest to failing on."""
     posed = list(posed)
@@ -97,12 +76,19 @@ def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
         why = f"unavailable: {kernel.reason}"
         return Verdict(kernel, False, np.nan, np.nan, why, dtype=dtype)
     closest = Verdict(kernel, True, 0.0, 0.0, "", dtype=dtype)
+    patience = Patience()
     for probe in posed:
-        verdict = _verdict(kernel, probe)
+        if not patience.allows(probe.probe, probe.problem.rows):
+            continue
+        verdict = _verdict(kernel, probe, patience)
         if not verdict.passed:
             return verdict
         if closeness(verdict) > closeness(closest) or closest.limit == 0:
             closest = verdict
+    for probe in posed[:_LATER]:
+        if reason := contract.changed(probe.problem.arrays, probe.pristine):
+            probe.restore()
+            return replace(closest, passed=False, reason=f"{reason} of an earlier call")
     return closest
 
 
@@ -111,18 +97,17 @@ def closeness(verdict: Verdict) -> float:
     return verdict.error / verdict.limit if verdict.limit else 0.0
 
 
-def _verdict(kernel: Kernel, posed: Posed) -> Verdict:
+def _verdict(kernel: Kernel, posed: Posed, patience: Patience) -> Verdict:
     """Run a kernel on one probe and judge everything about its answer."""
     problem = posed.problem
-    asked = _refusal if posed.truth is None else _fault
-    pristine = {name: array.copy() for name, array in problem.arrays.items()}
-    units, reason = asked(kernel, posed)
-    # a kernel that writes to its inputs must not spoil the probe for the others
-    for name, array in problem.arrays.items():
-        if array.flags.writeable:
-            array[...] = pristine[name]
-    if reason and posed.probe.exposes and not is_unknown(reason):
-        reason = f"{posed.probe.exposes}: {reason}"
+    if posed.truth is None:
+        units, reason = _refusal(kernel, posed)
+    else:
+        units, reason = _fault(kernel, posed, posed.truth, patience)
+    if reason:
+        posed.restore()
+        if posed.probe.exposes and not is_unknown(reason):
+            reason = f"{posed.probe.exposes}: {reason}"
     rows = problem.batch or 0
     return Verdict(kernel, not reason, units, posed.limit, reason, rows, problem.dtype.name)
 
@@ -137,22 +122,26 @@ def _refusal(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     return np.inf, "no error was raised"
 
 
-def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
+def _fault(kernel: Kernel, posed: Posed, expected: Truth, patience: Patience) -> tuple[float, str]:
     """Error in units of rounding, and the first clause of the contract that is broken."""
-    problem, expected = posed.problem, posed.truth
-    assert expected is not None  # noqa: S101 - only refusals have no truth
+    problem = posed.problem
     op, arrays = problem.operation, problem.arrays
-    before = {name: contract.bits(array) for name, array in arrays.items()}
+    before, writeable = posed.pristine, posed.writeable
+
+    took_s = [0.0]
+
+    def plain(*given: Array) -> Any:
+        return kernel.function(*given, **problem.options)
 
     def call() -> Any:
-        with np.errstate(all="ignore"):
-            return kernel.function(*problem.given, **problem.options)
+        start_s = time.process_time()
+        with np.errstate(all="ignore"), patience.spent(posed.probe, problem.rows):
+            result = plain(*problem.given)
+        took_s.append(time.process_time() - start_s)
+        return result
 
     try:
-        with warnings.catch_warnings():
-            if problem.batch == 0:
-                warnings.simplefilter("error", RuntimeWarning)
-            result = call()
+        result = _without_warning(call) if problem.batch == 0 else call()
     except RuntimeWarning as raised:
         return np.inf, f"warns: {raised}"
     except (Exception, SystemExit) as raised:
@@ -160,7 +149,11 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     if reason := contract.form(problem, result):
         return np.inf, reason
     outputs = as_tuple(op, result)
-    if reason := contract.changed(arrays, before) or contract.memory(op, outputs, arrays, []):
+    if reason := (
+        contract.changed(arrays, before)
+        or contract.locked(arrays, writeable)
+        or contract.memory(op, outputs, arrays, [])
+    ):
         return np.inf, reason
     found = error(outputs, expected)
     if not found.units <= expected.limit:
@@ -168,16 +161,33 @@ def _fault(kernel: Kernel, posed: Posed) -> tuple[float, str]:
     if not posed.probe.again:
         return found.units, ""
     memory = contract.memory_for(outputs)
+
+    def slow() -> bool:
+        # not the first call, which may have compiled
+        return took_s[-1] > _SLOW_CALL_S
+
+    def enough() -> bool:
+        return slow() or sum(took_s[2:]) > _SLOW_CALL_S
+
     try:
         reason = (
-            contract.repeats(op, call, outputs, arrays)
+            contract.repeats(op, call, outputs, arrays, posed.probe.again, enough)
+            or ("" if slow() else surroundings(problem, plain, outputs))
             or _into(kernel, posed, outputs, memory)
             or contract.changed(arrays, before)
-            or _on_other_numbers(kernel, posed, call, memory)
+            or _on_other_numbers(
+                kernel, posed, call, outputs, memory, 1 if slow() else posed.probe.others
+            )
         )
     except (Exception, SystemExit) as raised:
         reason = said_of(raised, "a second call raises ")
     return found.units, reason
+
+
+def _without_warning(call: Callable[[], Any]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        return call()
 
 
 def _into(
@@ -195,22 +205,31 @@ def _into(
 
 
 def _on_other_numbers(
-    kernel: Kernel, posed: Posed, call: Callable[[], Any], memory: tuple[Array, ...]
-) -> str:
-    """Call once more after the rows of every array have changed places, as training does."""
+    kernel: Kernel, posed: Posed, call: Callable[[], Any], first: tuple[Array, ...],
+    memory: tuple[Array, ...], times: int,
+) -> str:  # fmt: skip
+    """Call once more after the numbers in every array have changed, as training does."""
     problem = posed.problem
     op, arrays = problem.operation, problem.arrays
-    kept = {name: array.copy() for name, array in arrays.items()}
-    try:
-        for name, array in arrays.items():
-            # a scalar has no rows
-            array[...] = kept[name][::-1] if array.ndim else kept[name] / 2
-        expected = truth(problem, tied=posed.probe.judged == "tied")
-        outputs = as_tuple(op, call())
-        reason = _into(kernel, posed, outputs, memory)
-    finally:
-        for name, array in arrays.items():
-            array[...] = kept[name]
-    if error(outputs, expected).units <= expected.limit:
-        return f"{reason}, for arrays that hold other numbers by now" if reason else ""
-    return "returns an earlier result for arrays that hold other numbers by now"
+    earlier = [first]
+    with restored(arrays):
+        changes = other_numbers(problem, times)
+        for change, expected in zip(changes, posed.other_truths, strict=False):
+            change()
+            outputs = as_tuple(op, call())
+            found = error(outputs, expected)
+            if not found.units <= expected.limit:
+                if _alike(outputs, earlier):
+                    return "returns an earlier result for arrays that hold other numbers by now"
+                said = describe(op, outputs, expected, found)
+                return f"wrong where arrays hold other numbers by now: {said}"
+            earlier.append(outputs)
+            if reason := _into(kernel, posed, outputs, memory):
+                return f"{reason}, for arrays that hold other numbers by now"
+    return ""
+
+
+def _alike(outputs: Sequence[Array], earlier: Sequence[Sequence[Array]]) -> bool:
+    """Whether they are, bit for bit, those of any earlier call."""
+    found = list(map(contract.bits, outputs))
+    return any(found == list(map(contract.bits, before)) for before in earlier)

@@ -15,13 +15,7 @@ Array = npt.NDArray[Any]
 
 def _sliced(array: Array) -> Array:
     """Every second entry along every axis of an array whose other entries are NaN or extreme."""
-    poison = np.nan if array.dtype.kind == "f" else -1 if array.dtype.kind == "i" else 0
-    padded = np.full([2 * n for n in array.shape], poison, array.dtype)
-    # the dots: without an axis there is a view as well, and no scalar
-    every_second: Any = (..., *(slice(0, 2 * n, 2) for n in array.shape))
-    view = padded[every_second]
-    view[...] = array
-    return view
+    return _within(array, tuple(2 * n for n in array.shape), (2,) * array.ndim)
 
 
 def _reversed(array: Array) -> Array:
@@ -31,10 +25,16 @@ def _reversed(array: Array) -> Array:
 
 
 def _readonly(array: Array) -> Array:
-    """C order and read-only, as a memory-mapped file."""
-    frozen = np.array(array, order="C")
-    frozen.flags.writeable = False
-    return frozen
+    """C order, and nobody may write to it: a memory-mapped file, say."""
+    # of bytes, which no flag makes writeable
+    return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
+
+
+def _locked(array: Array) -> Array:
+    """C order in memory of its own that is not to be written to, though a flag would allow it."""
+    held = np.array(array, order="C")
+    held.flags.writeable = False
+    return held
 
 
 def _in_order(array: Array) -> Array:
@@ -55,6 +55,78 @@ LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
 }
 
 
+def _within(array: Array, larger: tuple[int, ...], steps: tuple[int, ...]) -> Array:
+    """Every so many entries along each axis of an array whose others are NaN or extreme."""
+    poison = np.nan if array.dtype.kind == "f" else -1 if array.dtype.kind == "i" else 0
+    around = np.full(larger, poison, array.dtype)
+    ends = (s * n for s, n in zip(steps, array.shape, strict=True))
+    # the dots: without an axis there is a view as well, and no scalar
+    where: Any = (..., *(slice(0, e, s) for e, s in zip(ends, steps, strict=True)))
+    view = around[where]
+    view[...] = array
+    return view
+
+
+def _rows_apart(step: int) -> Callable[[Array], Array]:
+    def laid(array: Array) -> Array:
+        steps = tuple(step if axis == 0 else 1 for axis in range(array.ndim))
+        larger = tuple(s * n for s, n in zip(steps, array.shape, strict=True))
+        return _within(array, larger, steps)
+
+    return laid
+
+
+def _columns_of_wider(array: Array) -> Array:
+    larger = tuple(n + 3 * (axis == array.ndim - 1) for axis, n in enumerate(array.shape))
+    return _within(array, larger, (1,) * array.ndim)
+
+
+def _backwards(axis: int) -> Callable[[Array], Array]:
+    def laid(array: Array) -> Array:
+        if not array.ndim:
+            return _in_order(array)
+        return np.flip(_in_order(np.flip(array, axis)), axis)
+
+    return laid
+
+
+def _columns_of_taller(array: Array) -> Array:
+    """Fortran order with a leading dimension of its own, as BLAS has it."""
+    return _columns_of_wider(array.T).T
+
+
+def _unaligned(array: Array) -> Array:
+    """C order, one byte beyond where its numbers are expected to begin."""
+    memory = np.empty(array.nbytes + 1, np.uint8)
+    view = memory[1:].view(array.dtype).reshape(array.shape)
+    view[...] = array
+    return view
+
+
+def _same_along(axis: int) -> Callable[[Array], Array]:
+    def laid(array: Array) -> Array:
+        if not array.ndim:
+            return _in_order(array)
+        return np.broadcast_to(np.take(array, range(min(1, array.shape[axis])), axis), array.shape)
+
+    return laid
+
+
+#: what the check tries beside these: all or some of the inputs are laid out so
+MORE_LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
+    "every second row": _rows_apart(2),
+    "rows three apart": _rows_apart(3),
+    "columns of a wider array": _columns_of_wider,
+    "reversed rows": _backwards(0),
+    "reversed columns": _backwards(-1),
+    "columns of a taller array": _columns_of_taller,
+    "unaligned": _unaligned,
+    "locked": _locked,
+    "one row for all": _same_along(0),
+    "one column for all": _same_along(-1),
+}
+
+
 def check_layout(layout: str) -> str:
     """The layout as it is spelt.
 
@@ -68,16 +140,18 @@ def check_layout(layout: str) -> str:
 
 
 def as_layout(array: Array, layout: str) -> Array:
-    """The same numbers in another memory layout: C, F, sliced, reversed or readonly.
+    """The same numbers in another memory layout: one of `LAYOUTS` or `MORE_LAYOUTS`.
+
+    Of those that have one row or column for all, that one's numbers.
 
     Raises:
         ValueError: no layout is called so.
     """
-    return LAYOUTS[check_layout(layout)](array)
+    return (MORE_LAYOUTS.get(layout) or LAYOUTS[check_layout(layout)])(array)
 
 
 def read_only(array: Array) -> Array:
-    """A read-only view."""
+    """The same memory, which nobody may write to through this view."""
     view = array.view()
     view.flags.writeable = False
     return view

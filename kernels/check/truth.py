@@ -2,20 +2,22 @@
 
     rounding = eps(dtype) * scale + terms * eta
 
-eta is the smallest subnormal: it keeps correct products of denormals from looking infinitely
-wrong. Where scale is zero the output must be equal.
+eta is the smallest subnormal, or the smallest normal number in a process that flushes denormals to
+zero: it keeps correct products of denormals from looking infinitely wrong. Where scale is zero the
+output must be equal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from einbench import wide
+from einbench.host import denormals
 from einbench.operation import Operation
 from einbench.problem import Problem
 
@@ -35,6 +37,8 @@ class Truth:
     #: indices per axis of the slice that is judged; an axis left out is judged whole
     kept: Mapping[str, Array] = field(default_factory=dict)
     exact: bool = False
+    #: whether no input is infinite, so that nothing but NaN may stand for NaN
+    nan_only: bool = False
 
 
 class Case(NamedTuple):
@@ -74,10 +78,31 @@ def truth(
             more["eps"] = float(info.eps)
         single = narrow[0] if len(narrow) == 1 else narrow
         scales = as_tuple(op, op.scale(single, *in_double, **more))
-        least = _terms(op, sizes) * float(info.smallest_subnormal)
+        least = _terms(op, sizes) * denormals.least(problem.dtype)
         roundings = tuple(float(info.eps) * np.asarray(s, np.float64) + least for s in scales)
-    limit = (op.tied_limit if tied else op.limit)(_terms(op, problem.sizes))
-    return Truth(_in_wide(op, outputs), roundings, problem.dtype, float(limit), kept)
+    limit = truth_limit(problem, tied=tied)
+    return Truth(_in_wide(op, outputs), roundings, problem.dtype, limit, kept)
+
+
+def truth_limit(problem: Problem, *, tied: bool = False) -> float:
+    """Most units of rounding that a right kernel is off at these sizes."""
+    op = problem.operation
+    return float((op.tied_limit if tied else op.limit)(_terms(op, problem.sizes)))
+
+
+def first_rows(whole: Truth, op: Operation, rows: int) -> Truth:
+    """Of the first rows of a draw, where every row of the outputs depends on its own alone."""
+    outputs, roundings = [], []
+    for axes, output, rounding in zip(
+        op.outputs.values(), whole.outputs, whole.roundings, strict=True
+    ):
+        where = tuple(slice(rows) if axis == op.leading else slice(None) for axis in axes.split())
+        outputs.append(output[where])
+        # a rounding may broadcast to its output
+        own = where[len(where) - rounding.ndim :]
+        one = (slice(None) if n == 1 else s for n, s in zip(rounding.shape, own, strict=True))
+        roundings.append(rounding[tuple(one)])
+    return replace(whole, outputs=tuple(outputs), roundings=tuple(roundings))
 
 
 def exact_truth(problem: Problem) -> Truth:
@@ -99,13 +124,15 @@ def exact_truth(problem: Problem) -> Truth:
     return Truth(outputs, (least,) * len(outputs), dtype, 0.0, exact=True)
 
 
-def finite_only(expected: Truth) -> Truth:
-    """For inputs that are not finite: only whether the result is finite is judged there.
+def finite_only(expected: Truth, arrays: Iterable[Array]) -> Truth:
+    """For inputs that are not finite, as these: NaN and infinity must come out where they belong.
 
-    What rounding could do beside an infinity is not a number either.
+    What rounding could do beside an infinity is not a number either. Where infinities cancel in
+    one order of the sums and not in another, NaN and infinity count alike.
     """
+    nan_only = not any(np.isinf(array).any() for array in arrays)
     roundings = tuple(np.where(np.isfinite(r), r, np.inf) for r in expected.roundings)
-    return Truth(expected.outputs, roundings, expected.dtype, expected.limit)
+    return replace(expected, roundings=roundings, nan_only=nan_only)
 
 
 def cut(array: Array, axes: str, kept: Mapping[str, Array]) -> Array:

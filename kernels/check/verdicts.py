@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from einbench.check import probes, room
-from einbench.check.judging import Posed, Verdict, closeness, judge, pose
-from einbench.check.probes import Probe
+from einbench.check.hostile import mixed
+from einbench.check.judging import Verdict, closeness, judge
+from einbench.check.posed import Posed, pose_all
+from einbench.check.probe import Draw, Probe
+from einbench.host import denormals
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.operation import Operation
 from einbench.problem import Problem
 
 #: seconds that one call may take at the requested size; slower kernels are checked at less
-MOST_CALL_S = 0.4
+MOST_CALL_S = 0.1
 
 
 def check_small(
     op: Operation, kernels: Iterable[Kernel], dtype: np.dtype[Any], seed: int
 ) -> Iterator[Verdict]:
     """Judge kernels on the small hostile draws; the truth of each is computed once for all."""
-    posed = [pose(op, probe, dtype) for probe in probes.probes(op, dtype, seed)]
+    if denormals.are_flushed():
+        warnings.warn(
+            "a library in this process has set the processor to flush denormal numbers to zero: "
+            "kernels are judged without them",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    posed = pose_all(op, probes.probes(op, dtype, seed), dtype)
     for kernel in kernels:
         yield judge(kernel, posed)
 
@@ -52,11 +63,14 @@ def check_sized(
                 Probe(
                     f"random, batch {affordable}",
                     f"right on small draws, wrong at batch {affordable}",
-                    drawn, op.choose_options({}), again=True,
+                    drawn, op.choose_options({}), again=4, others=1,
                 ),
                 *probes.exact_probes(op, dtype, rng, [affordable], asked),
             ]  # fmt: skip
-            posed_at[affordable] = [pose(op, probe, dtype) for probe in at_size]
+            draw = Draw(op, dtype, rng)
+            if draw.by_rows and affordable:
+                at_size.append(mixed(draw, affordable, **asked))
+            posed_at[affordable] = pose_all(op, at_size, dtype)
         sized = judge(kernel, posed_at[affordable])
         yield (
             sized

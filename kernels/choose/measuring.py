@@ -272,8 +272,8 @@ class _Work:
         verdict = self.verdicts.get(method)
         if verdict is not None and not verdict.passed:
             return replace(
-                record, status="rejected", reason=verdict.reason, error=verdict.error,
-                limit=verdict.limit,
+                record, status="unchecked" if verdict.status == "unchecked" else "rejected",
+                reason=verdict.reason, error=verdict.error, limit=verdict.limit,
             )  # fmt: skip
         seconds = self._first.times.get(method)
         return replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -44,12 +45,12 @@ def serve(decision: Decision, first: Callable[[Kernel], _Result]) -> tuple[Kerne
 
 
 def _next_best(decision: Decision) -> Iterator[Kernel]:
-    """Those that passed the check, the fastest first by what the decision knows."""
+    """Those that pass the check, the fastest first by what the decision knows, then the others."""
     from einbench.choose.evidence import records
 
     op, chosen = decision.kernel.operation, decision.kernel
-    known = [(r.median_s or r.predicted_s, r.kernel) for r in records(decision)]
-    for _, method in sorted((s, method) for s, method in known if s):
+    known = [(r.median_s or r.predicted_s or math.inf, r.kernel) for r in records(decision)]
+    for _, method in sorted(known):
         kernel = op[method]
         if kernel is not chosen and kernel.available and passes(kernel, decision.signature):
             yield kernel

@@ -24,10 +24,30 @@ _ELEMENTWISE = {"sizes": {"features": 128}, "independent": ("batch", "features")
 #: arguments of `Operation` that all activations share
 ACTIVATION: dict[str, Any] = {
     "inputs": {
-        "inputs": Input("batch features", PREACTIVATIONS, nonfinite=(np.nan, np.inf, -np.inf))
+        "inputs": Input(
+            "batch features",
+            PREACTIVATIONS,
+            {
+                np.nan: "NaN",
+                np.inf: "the limit: 1, of ReLU infinity",
+                -np.inf: "the limit: -1 of tanh, else 0",
+            },
+        )
     },
     "outputs": {"outputs": "batch features"},
     **_ELEMENTWISE,
+}
+
+
+_OF_OUTPUTS = {
+    np.nan: "NaN, of ReLU 0: it is not above zero",
+    np.inf: "infinite or NaN, of ReLU the cotangent",
+    -np.inf: "infinite or NaN, of ReLU 0",
+}
+_OF_COTANGENT = {
+    np.nan: "NaN, of ReLU 0 where the output is not above zero",
+    np.inf: "infinite, NaN where the derivative is 0, of ReLU 0 there",
+    -np.inf: "infinite, NaN where the derivative is 0, of ReLU 0 there",
 }
 
 
@@ -42,8 +62,10 @@ def vjp_of(activation: Callable[[Array], Array]) -> dict[str, Any]:
     """The same of its VJP, whose input A is drawn as the activation of N(0, 1)."""
     return {
         "inputs": {
-            "outputs": Input("batch features", activations(partial(_activated, activation))),
-            "cotangent": Input("batch features", nonfinite=(np.nan,)),
+            "outputs": Input(
+                "batch features", activations(partial(_activated, activation)), _OF_OUTPUTS
+            ),
+            "cotangent": Input("batch features", nonfinite=_OF_COTANGENT),
         },
         "outputs": {"dinputs": "batch features"},
         **_ELEMENTWISE,

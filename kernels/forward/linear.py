@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import draws, wide
-from einbench.inputs import BIASES, IMAGES, WEIGHTS, Input
+from einbench.inputs import BIASES, IMAGES, IN_SUMS, WEIGHTS, Input
 from einbench.jit.claiming import counters
 from einbench.jit.gemm.linear import outputs_all, packed_elements, run_serially
 from einbench.jit.gemm.mkl_layer import outputs_by_mkl
@@ -62,9 +62,9 @@ linear = register(
         name="linear",
         formula="Z[b, u] = sum_f X[b, f] W[u, f] + bias[u]",
         inputs={
-            "inputs": Input("batch features", IMAGES, nonfinite=(np.nan, np.inf, -np.inf)),
-            "weights": Input("units features", WEIGHTS),
-            "bias": Input("units", BIASES),
+            "inputs": Input("batch features", IMAGES, IN_SUMS),
+            "weights": Input("units features", WEIGHTS, IN_SUMS),
+            "bias": Input("units", BIASES, IN_SUMS),
         },
         outputs={"outputs": "batch units"},
         sizes={"features": 784, "units": 128},

@@ -16,7 +16,7 @@ from einbench import draws, wide
 from einbench.flops import EXP_FLOPS
 from einbench.forward.softmax import ufunc as softmax_ufunc
 from einbench.forward.softmax_shared import softmax_rows
-from einbench.inputs import BIASES, NETWORK_IMAGES, WEIGHTS, Input
+from einbench.inputs import BIASES, IN_NETWORK, NETWORK_IMAGES, WEIGHTS, Input
 from einbench.jit.bodies import helper
 from einbench.kernel import Sizes
 
@@ -25,13 +25,13 @@ Six = tuple[Array, Array, Array, Array, Array, Array]
 Product = Callable[[Array, Array], Array]
 
 INPUTS = {
-    "inputs": Input("batch features", NETWORK_IMAGES, nonfinite=(np.nan, np.inf, -np.inf)),
-    "w1": Input("hidden1 features", WEIGHTS),
-    "b1": Input("hidden1", BIASES),
-    "w2": Input("hidden2 hidden1", WEIGHTS),
-    "b2": Input("hidden2", BIASES),
-    "w3": Input("classes hidden2", WEIGHTS),
-    "b3": Input("classes", BIASES),
+    "inputs": Input("batch features", NETWORK_IMAGES, IN_NETWORK),
+    "w1": Input("hidden1 features", WEIGHTS, IN_NETWORK),
+    "b1": Input("hidden1", BIASES, IN_NETWORK),
+    "w2": Input("hidden2 hidden1", WEIGHTS, IN_NETWORK),
+    "b2": Input("hidden2", BIASES, IN_NETWORK),
+    "w3": Input("classes hidden2", WEIGHTS, IN_NETWORK),
+    "b3": Input("classes", BIASES, IN_NETWORK),
 }
 SIZES = {"features": 784, "hidden1": 128, "hidden2": 128, "classes": 10}
 

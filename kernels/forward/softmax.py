@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from einbench.flops import EXP_FLOPS
 from einbench.forward.softmax_shared import softmax_rows, softmax_scale
-from einbench.inputs import LOGITS, Input
+from einbench.inputs import IN_ROWS, LOGITS, Input
 from einbench.jit.pieces import rows_of_piece
 from einbench.jit.simd.softmax import softmax_rows as softmax_rows_of
 from einbench.operation import Operation
@@ -35,7 +35,7 @@ softmax = register(
     Operation(
         name="softmax",
         formula="p[b, c] = exp(z[b, c] - max z[b]) / sum_k exp(z[b, k] - max z[b])",
-        inputs={"logits": Input("batch classes", LOGITS, nonfinite=(np.nan, np.inf, -np.inf))},
+        inputs={"logits": Input("batch classes", LOGITS, IN_ROWS)},
         outputs={"probs": "batch classes"},
         sizes={"classes": 10},
         independent=("batch",),

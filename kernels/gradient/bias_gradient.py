@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import draws
-from einbench.inputs import Input
+from einbench.inputs import IN_SUMS, Input
 from einbench.jit.pieces import piece_rows, rows_of_piece
 from einbench.jit.simd.columns import column_sums, column_sums_of_pieces
 from einbench.kernel import Sizes
@@ -41,7 +41,7 @@ bias_gradient = register(
     Operation(
         name="bias_gradient",
         formula="db[u] = sum_b dZ[b, u]",
-        inputs={"dlogits": Input("batch units", nonfinite=(np.nan,))},
+        inputs={"dlogits": Input("batch units", nonfinite=IN_SUMS)},
         outputs={"dbias": "units"},
         sizes={"units": 128},
         independent=("units",),

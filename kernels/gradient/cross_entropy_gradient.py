@@ -22,7 +22,7 @@ import numpy.typing as npt
 from einbench.flops import EXP_FLOPS
 from einbench.forward.softmax_shared import softmax_rows, softmax_scale
 from einbench.gradient.losses_shared import exact_logits, one_hot
-from einbench.inputs import LABELS, LOGITS, Input
+from einbench.inputs import IN_ROWS, LABELS, LOGITS, Input
 from einbench.jit.labels import refuse_bad_labels, refuse_labels
 from einbench.jit.pieces import rows_of_piece
 from einbench.jit.simd.softmax import entropy_gradients
@@ -48,7 +48,7 @@ cross_entropy_gradient = register(
         name="cross_entropy_gradient",
         formula="dZ[b, c] = (softmax(z[b])[c] - [c = label[b]]) / batch",
         inputs={
-            "logits": Input("batch classes", LOGITS, nonfinite=(np.nan, np.inf, -np.inf)),
+            "logits": Input("batch classes", LOGITS, IN_ROWS),
             "labels": Input("batch", LABELS),
         },
         outputs={"dlogits": "batch classes"},

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import draws, wide
-from einbench.inputs import WEIGHTS, Input
+from einbench.inputs import IN_SUMS, WEIGHTS, Input
 from einbench.jit.claiming import counters
 from einbench.jit.gemm.linear import inputs_all, inputs_elements, run_serially
 from einbench.jit.gemm.mkl_layer import inputs_by_mkl
@@ -62,8 +62,8 @@ input_gradient = register(
         name="input_gradient",
         formula="dX[b, f] = sum_u dZ[b, u] W[u, f]",
         inputs={
-            "dlogits": Input("batch units", nonfinite=(np.nan,)),
-            "weights": Input("units features", WEIGHTS),
+            "dlogits": Input("batch units", nonfinite=IN_SUMS),
+            "weights": Input("units features", WEIGHTS, IN_SUMS),
         },
         outputs={"dinputs": "batch features"},
         sizes={"features": 784, "units": 128},

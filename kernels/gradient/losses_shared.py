@@ -20,11 +20,26 @@ _GAP = 1024
 
 #: inputs of negative log-likelihood, and of mean squared error
 PROBS_AND_LABELS = {
-    "probs": Input("batch classes", PROBABILITIES, nonfinite=(np.nan,)),
+    "probs": Input(
+        "batch classes",
+        PROBABILITIES,
+        {
+            np.nan: "NaN where it is the label's, nothing elsewhere",
+            np.inf: "minus infinity where it is the label's, in a gradient zero",
+            -np.inf: "as zero where it is the label's",
+        },
+    ),
     "labels": Input("batch", LABELS),
 }
 OUTPUTS_AND_TARGETS = {
-    name: Input("batch classes", nonfinite=(np.nan, np.inf, -np.inf))
+    name: Input(
+        "batch classes",
+        nonfinite={
+            np.nan: "NaN",
+            np.inf: "infinite, NaN beside the same infinity",
+            -np.inf: "infinite, NaN beside the same infinity",
+        },
+    )
     for name in ("outputs", "targets")
 }
 

@@ -30,7 +30,7 @@ from einbench.gradient import cross_entropy, mlp_logits_gradients, mlp_shared
 from einbench.gradient.losses_shared import entropy_losses, entropy_scale, one_hot
 from einbench.gradient.mlp_shared import fused_loops
 from einbench.gradient.mlp_shared_rounding import training_rounding
-from einbench.inputs import Input, Kind
+from einbench.inputs import IN_SUMS, Input, Kind
 from einbench.jit.gemm.block import STEPPED
 from einbench.jit.gemm.training import train
 from einbench.kernel import Sizes
@@ -129,7 +129,7 @@ mlp_sgd_step = register(
         options={"reduction": ("mean", "sum")},
         **mlp_shared.TRAINING
         | {
-            "inputs": {**mlp_shared.INPUTS, "rate": Input("", Kind("rate", _draw_rate))},
+            "inputs": {**mlp_shared.INPUTS, "rate": Input("", Kind("rate", _draw_rate), IN_SUMS)},
             "flops": lambda s: mlp_shared.training_flops(s) + 2 * network.weight_count(s),
             "exact": _exact,
         },

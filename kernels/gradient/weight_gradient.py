@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import draws, wide
-from einbench.inputs import IMAGES, Input
+from einbench.inputs import IMAGES, IN_SUMS, Input
 from einbench.jit.claiming import counters
 from einbench.jit.gemm.linear import run_serially, weights_all
 from einbench.jit.gemm.mkl_layer import weights_by_mkl
@@ -60,8 +60,8 @@ weight_gradient = register(
         name="weight_gradient",
         formula="dW[u, f] = sum_b dZ[b, u] X[b, f]",
         inputs={
-            "inputs": Input("batch features", IMAGES, nonfinite=(np.nan, np.inf, -np.inf)),
-            "dlogits": Input("batch units", nonfinite=(np.nan,)),
+            "inputs": Input("batch features", IMAGES, IN_SUMS),
+            "dlogits": Input("batch units", nonfinite=IN_SUMS),
         },
         outputs={"dweights": "units features"},
         sizes={"features": 784, "units": 128},

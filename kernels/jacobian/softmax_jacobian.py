@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.inputs import PROBABILITIES, Input
+from einbench.inputs import IN_PRODUCTS, PROBABILITIES, Input
 from einbench.jit.pieces import non_temporal, rows_of_piece
 from einbench.jit.simd.softmax import jacobian_rows
 from einbench.operation import Operation
@@ -53,7 +53,7 @@ softmax_jacobian = register(
     Operation(
         name="softmax_jacobian",
         formula="J[b, i, j] = p[b, i] (delta[i, j] - p[b, j])",
-        inputs={"probs": Input("batch classes", PROBABILITIES, nonfinite=(np.nan,))},
+        inputs={"probs": Input("batch classes", PROBABILITIES, IN_PRODUCTS)},
         outputs={"jacobian": "batch classes classes"},
         sizes={"classes": 10},
         independent=("batch",),

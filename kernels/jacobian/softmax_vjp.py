@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.inputs import PROBABILITIES, Input
+from einbench.inputs import IN_PRODUCTS, PROBABILITIES, Input
 from einbench.jacobian import softmax_jacobian as jacobians
 from einbench.jit.pieces import rows_of_piece
 from einbench.jit.simd.softmax import softmax_vjp_rows
@@ -53,8 +53,8 @@ softmax_vjp = register(
         name="softmax_vjp",
         formula="dZ[b, i] = p[b, i] (g[b, i] - sum_k p[b, k] g[b, k])",
         inputs={
-            "probs": Input("batch classes", PROBABILITIES, nonfinite=(np.nan,)),
-            "cotangent": Input("batch classes", nonfinite=(np.nan,)),
+            "probs": Input("batch classes", PROBABILITIES, IN_PRODUCTS),
+            "cotangent": Input("batch classes", nonfinite=IN_PRODUCTS),
         },
         outputs={"dlogits": "batch classes"},
         sizes={"classes": 10},

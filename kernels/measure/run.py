@@ -191,7 +191,9 @@ def _time_and_judge(
         outcomes[method] = judge(case, last, kernels[method].slack)
     right = {method: s for method, s in timing.samples.items() if outcomes[method].passed}
     baseline = case.problem.operation.baseline
-    ranking = rank(right, baseline, blocks=timing.blocks, disturbed=disturbance.disturbs)
+    # a comparison is ranked by the medians that it shows; a choice by what will be waited for
+    delayed = disturbance.disturbs and conditions.bare
+    ranking = rank(right, baseline, blocks=timing.blocks, disturbed=delayed)
     return _Timed(timing, timing_s, outcomes, disturbance, ranking)
 
 

@@ -3,7 +3,7 @@
 The tests ask each operation at every eighth seed, some at each, which takes half a minute instead
 of four. Only numbers are judged here, by one call a probe: what else the contract asks for does not
 depend on them. Probes of 259 rows, which hold as many draws as twenty small ones, are asked every
-eighth time.
+eighth time. Draws at many sizes are asked by the command, not by the tests.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ import numpy as np
 import einbench
 from einbench.check import probes
 from einbench.check.error import error
-from einbench.check.judging import Posed, judge, pose
+from einbench.check.judging import judge
+from einbench.check.patience import Patience
+from einbench.check.posed import Posed, pose
 from einbench.check.truth import as_tuple
 from einbench.kernel import Kernel
 from einbench.operation import Operation
@@ -51,9 +53,14 @@ def worst_of(seeds: range, every: int) -> tuple[Worst, list[str]]:
             able = [kernel for kernel in op if kernel.available]
             for dtype in map(np.dtype, DTYPES):
                 found: Worst = {}
-                for posed in posed_numbers(op, dtype, seed, many):
+                patience = {kernel: Patience() for kernel in able}
+                for posed in posed_numbers(op, dtype, seed, many, sweep=every == 1):
                     for kernel in able:
-                        if not ask(kernel, posed, found):
+                        if not patience[kernel].allows(posed.probe, posed.problem.rows):
+                            continue  # as in the check: loops are asked at fewer sizes
+                        with patience[kernel].spent(posed.probe, posed.problem.rows):
+                            right = ask(kernel, posed, found)
+                        if not right:
                             reason = judge(kernel, [posed]).reason
                             rejected.append(f"{kernel} {dtype} seed {seed}: {reason}")
                 for answer in found.values():
@@ -61,12 +68,17 @@ def worst_of(seeds: range, every: int) -> tuple[Worst, list[str]]:
     return worst, rejected
 
 
-def posed_numbers(op: Operation, dtype: np.dtype[Any], seed: int, many: bool) -> Iterator[Posed]:
+def posed_numbers(
+    op: Operation, dtype: np.dtype[Any], seed: int, many: bool, *, sweep: bool
+) -> Iterator[Posed]:
     """The probes of a seed that are answered with numbers."""
+    wholes: dict[int, Posed] = {}
     for probe in probes.probes(op, dtype, seed):
+        if probe.series and not sweep:
+            continue
         rows = len(next(iter(probe.inputs.values())))  # the batch, where there is one
-        if probe.judged != "refuse" and (many or rows < probes.MANY):
-            yield pose(op, probe, dtype)
+        if probe.judged != "refuse" and (many or rows < probes.MANY or probe.series):
+            yield pose(op, probe, dtype, wholes)
 
 
 def ask(kernel: Kernel, posed: Posed, found: Worst) -> bool:

@@ -108,7 +108,7 @@ def test_an_input_changed_by_a_single_bit_is_named():
 
 
 def repeated(call):
-    return contract.repeats(RELU, call, (call(),), {})
+    return contract.repeats(RELU, call, (call(),), {}, 2)
 
 
 def test_a_call_that_repeats_itself_in_new_memory_is_accepted():

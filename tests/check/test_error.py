@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,16 +82,22 @@ def test_the_worst_of_several_outputs_is_found():
 @pytest.mark.parametrize(
     ("got", "reference", "units"),
     [
-        (np.nan, np.nan, 0), (np.inf, np.inf, 0), (np.inf, np.nan, 0), (-np.inf, np.inf, 0),
+        (np.nan, np.nan, 0), (np.inf, np.inf, 0), (np.inf, np.nan, 0), (-np.inf, np.inf, np.inf),
         (np.nan, 1.0, np.inf), (1.0, np.nan, np.inf), (np.inf, 1.0, np.inf), (1.0, -np.inf, np.inf),
     ],
 )  # fmt: skip
-def test_nan_and_infinity_must_come_where_they_belong_and_count_alike(got, reference, units):
+def test_nan_and_infinity_must_come_where_they_belong(got, reference, units):
     found = error(
         (np.array([1.0, got], np.float32),), known([1.0, reference], np.array([1e-7, 1e-7]))
     )
     assert found.units == units
     assert not units or found.worst == (1,)
+
+
+def test_where_no_input_is_infinite_nothing_but_nan_stands_for_nan():
+    expected = replace(known([1.0, np.nan], np.array([1e-7, 1e-7])), nan_only=True)
+    assert error((np.array([1.0, np.nan], np.float32),), expected).units == 0
+    assert error((np.array([1.0, np.inf], np.float32),), expected).units == np.inf
 
 
 @pytest.mark.parametrize("rounding", [np.inf, np.nan])

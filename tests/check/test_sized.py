@@ -8,7 +8,7 @@ import pytest
 import einbench
 from einbench.check import sized
 from einbench.check.layouts import as_layout
-from einbench.check.probes import small_sizes
+from einbench.check.probe import small_sizes
 from einbench.check.sized import exact_case, judge_output, timed_case
 from einbench.check.truth import cut
 from einbench.problem import Problem

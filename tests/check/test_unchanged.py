@@ -10,7 +10,7 @@ import pytest
 import einbench
 from einbench.check.hostile_rows import hostile_rows
 from einbench.check.layouts import LAYOUTS, as_layout
-from einbench.check.probes import small_sizes
+from einbench.check.probe import small_sizes
 from einbench.check.sized import judge_output
 from einbench.check.unchanged import PrivateCopy, same_bits
 from einbench.problem import Problem

@@ -14,7 +14,7 @@ import pytest
 import einbench
 from einbench.check.error import error
 from einbench.check.layouts import LAYOUTS, as_layout
-from einbench.check.probes import small_sizes
+from einbench.check.probe import small_sizes
 from einbench.check.truth import as_tuple, truth
 from einbench.host import threading_layer
 from einbench.jit.compiled import Compiled

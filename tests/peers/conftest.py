@@ -16,7 +16,7 @@ import pytest
 
 import einbench
 from einbench.check.error import error
-from einbench.check.probes import small_sizes
+from einbench.check.probe import small_sizes
 from einbench.check.sized import Incomplete, judge_output, timed_case
 from einbench.check.truth import as_tuple, truth
 from einbench.libraries import LIBRARIES, library_kernels

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import einbench
-from einbench.check.judging import judge, pose
+from einbench.check.judging import judge
 from einbench.check.layouts import LAYOUTS
+from einbench.check.posed import pose
 from einbench.check.probes import Probe
 from einbench.operation import Operation
 

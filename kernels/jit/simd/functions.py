@@ -13,6 +13,7 @@ come out where they do of the C library's. (The reductions are those of W. J. Co
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from einbench.jit.simd import arithmetic, emitter
@@ -120,7 +121,7 @@ def logistic(emit: Emitter, x: Any) -> Any:
 
 
 def log_of_positive(emit: Emitter, x: Any) -> Any:
-    """log(x) for x > 0 that is finite, denormal or not; NaN of NaN."""
+    """log(x) for x > 0, denormal or not; NaN of NaN."""
     known, builder = _precision(emit), emit.builder
     bits = known.fraction + 1
     small = builder.fcmp_ordered("<", x, emit.constant(2.0 ** (1 - known.bias)))
@@ -131,7 +132,7 @@ def log_of_positive(emit: Emitter, x: Any) -> Any:
 
 
 def log_of_normal(emit: Emitter, x: Any) -> Any:
-    """log(x) for x > 0 that is finite and not denormal, as sums of exponentials are; NaN of NaN."""
+    """log(x) for x > 0 that is not denormal, as sums of exponentials are; NaN of NaN."""
     known, builder = _precision(emit), emit.builder
     bits = builder.bitcast(x, emit.integer_vector)
     # as if the exponent began at sqrt(1/2), so that m lies about one
@@ -149,7 +150,8 @@ def log_of_normal(emit: Emitter, x: Any) -> Any:
     exponent = builder.sitofp(k, emit.vector)
     low = emit.add_product(exponent, emit.constant(known.low), mantissa)
     found = emit.add_product(exponent, emit.constant(known.high), low)
-    return builder.select(builder.fcmp_unordered("uno", x, x), x, found)
+    # infinity, and NaN, which is neither less nor more
+    return builder.select(builder.fcmp_unordered(">=", x, emit.constant(math.inf)), x, found)
 
 
 def _reduced(emit: Emitter, x: Any) -> tuple[Any, Any, Any]:

@@ -3,12 +3,19 @@
 from wrong_kernels import (
     activations,
     given,
+    inputs,
+    labels,
     layers,
+    layouts,
     likelihoods,
     losses,
     networks,
     probabilities,
+    second,
+    sizes,
     squares,
+    state,
+    values,
 )
 from wrong_kernels.entry import CATALOGUE, Wrong
 
@@ -17,10 +24,17 @@ __all__ = [
     "Wrong",
     "activations",
     "given",
+    "inputs",
+    "labels",
     "layers",
+    "layouts",
     "likelihoods",
     "losses",
     "networks",
     "probabilities",
+    "second",
+    "sizes",
     "squares",
+    "state",
+    "values",
 ]

@@ -131,7 +131,7 @@ def borrows_its_input(outputs, cotangent):
 
 @wrong("relu_vjp", "nan in cotangent does not come out where the mathematics puts it")
 def product_with_the_mask(outputs, cotangent):
-    return cotangent * (outputs > 0)
+    return cotangent * ~(outputs <= 0)
 
 
 @wrong("relu_vjp", "was expected")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 BOTH = ("float32", "float64")
+#: the reason of what is wrong beyond many rows, whichever draw of so many shows it first
+MANY = ("right for few rows, wrong for", "wrong on hostile rows among")
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Wrong:
     #: a part of the reason that names the fault, or several of which one is enough
     says: tuple[str, ...]
     dtypes: tuple[str, ...]
-    #: small: on small draws; sized: at 60,000 rows; compare: by what a timed call returned
+    #: small: on small draws, whatever the seed; sized: at 60,000 rows, and by the luck of small
+    #: draws; compare: by what a timed call returned
     caught: str
     #: the function makes the kernel, so that its memory of earlier calls starts empty
     factory: bool

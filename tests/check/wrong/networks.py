@@ -140,7 +140,7 @@ def one_bias_never_learns(*arrays):
 
 @wrong("mlp_gradients", "label -1 of 10 classes is not refused")
 def labels_from_the_end(*arrays):
-    return back(*arrays[:-1], arrays[-1] % arrays[-2].shape[0])
+    return back(*arrays[:-1], arrays[-1].astype(np.int64) % arrays[-2].shape[0])
 
 
 @wrong("mlp_gradients", "no more accurate than float32 arithmetic inside", dtypes=("float64",))

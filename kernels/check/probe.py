@@ -1,0 +1,87 @@
+"""Probe: one draw, what a kernel that fails on it does wrong, and how it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench.operation import Operation
+
+Array = npt.NDArray[Any]
+Inputs = dict[str, Array]
+
+#: small enough for interpreted loops, and no multiple of any tile or vector
+SMALL = {"features": 19, "units": 7, "hidden1": 11, "hidden2": 7, "classes": 10}
+BATCH = 7
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a kernel is asked."""
+
+    name: str
+    exposes: str
+    inputs: Inputs
+    options: dict[str, str]
+    #: continuous | tied | mixed | exact | nonfinite | refuse
+    judged: str = "continuous"
+    #: of all inputs, or of each by name
+    layout: str | Mapping[str, str] = "C"
+    #: how often to call again on the same inputs
+    again: int = 0
+    #: and then how often on other numbers in the same arrays
+    others: int = 0
+    #: of which series of many sizes it is one: a kernel that has taken long is not asked the rest
+    series: str = ""
+    #: the larger draw that these are the first rows of, each of which gives its own row
+    whole: Probe | None = None
+
+
+def small_sizes(operation: Operation) -> dict[str, int]:
+    """Sizes at which even an interpreted loop takes milliseconds."""
+    return {axis: SMALL.get(axis, min(size, 11)) for axis, size in operation.sizes.items()}
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Harmless inputs of an operation, others at every call."""
+
+    operation: Operation
+    dtype: np.dtype[Any]
+    rng: np.random.Generator
+
+    @cached_property
+    def small(self) -> dict[str, int]:
+        """Sizes of the axes that are not given."""
+        return small_sizes(self.operation)
+
+    @cached_property
+    def options(self) -> dict[str, str]:
+        """The operation's defaults."""
+        return self.operation.choose_options({})
+
+    @cached_property
+    def by_rows(self) -> bool:
+        """Whether a row of the inputs gives the same row of the outputs, under these options."""
+        op = self.operation
+        own = all(self.options.get(n) == value for n, value in op.independent_options.items())
+        return own and op.leading is not None and op.leading in op.independent
+
+    def __call__(self, batch: int, **sizes: int) -> Inputs:
+        """Inputs of so many rows."""
+        chosen = {**self.small, **sizes}
+        seed = int(self.rng.integers(2**31))
+        return self.operation.draw(batch, self.dtype, seed, **chosen)
+
+    def exact(self, batch: int, **sizes: int) -> Inputs | None:
+        """Whole numbers that every order of summation adds up to the same; None without such."""
+        op = self.operation
+        if op.exact is None:
+            return None
+        exact = op.exact(self.rng, self.dtype, op.all_sizes(batch, {**self.small, **sizes}))
+        return {name: exact[name] for name in op.inputs}

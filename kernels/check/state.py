@@ -1,0 +1,149 @@
+"""What a kernel's result must not depend on: earlier calls, the thread, and the error state."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench.check.contract import bits
+from einbench.check.truth import as_tuple
+from einbench.problem import Problem
+from einbench.units import one_line
+
+Array = npt.NDArray[Any]
+
+
+def surroundings(problem: Problem, call: Callable[..., Any], first: Sequence[Array]) -> str:
+    """The same bits in another thread, in two at once, and where NumPy warns of what it does not.
+
+    ``call`` takes the inputs. What belongs to all of the process is left as it was.
+    """
+    names, expected = list(problem.operation.outputs), _bits(first)
+    given, others = problem.given, problem.draw(6).given
+
+    def differs(result: Any, right: list[bytes] = expected) -> str:
+        pairs = zip(names, _bits(as_tuple(problem.operation, result)), right, strict=True)
+        return next((name for name, one, other in pairs if one != other), "")
+
+    if name := differs(_in_threads(call, given)[0]):
+        return f"gives another {name} in another thread"
+    of_others = _bits(as_tuple(problem.operation, _quietly(call, others)))
+    for one, other in [_in_threads(call, given, others) for _ in range(2)]:
+        if name := differs(one) or differs(other, of_others):
+            return f"gives another {name} while another thread calls it too"
+    with warnings.catch_warnings(), np.errstate(all="warn"), _other_randomness() as drawn_next:
+        warnings.simplefilter("ignore")
+        state, filters, following = np.geterr(), list(warnings.filters), drawn_next()
+        if name := differs(call(*given)):
+            return f"gives another {name} where NumPy's error state is another (np.errstate)"
+        if np.geterr() != state:
+            return "changes NumPy's error state (np.seterr)"
+        if list(warnings.filters) != filters:
+            return "changes which warnings are shown (warnings.filters)"
+        if drawn_next() != following:
+            return "changes which numbers np.random draws next"
+    return ""
+
+
+def _bits(outputs: Sequence[Array]) -> list[bytes]:
+    return [bits(output) for output in outputs]
+
+
+def _quietly(call: Callable[..., Any], given: Sequence[Array]) -> Any:
+    with np.errstate(all="ignore"):
+        return call(*given)
+
+
+@contextmanager
+def _other_randomness() -> Iterator[Callable[[], bytes]]:
+    """Inside, np.random is in a state that no kernel can have put it in; yields what shows it."""
+    before = np.random.get_state(legacy=False)  # noqa: NPY002 - a kernel may use it
+
+    def drawn_next() -> bytes:
+        state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+        return bytes(state["state"]["key"].tobytes()) + bytes([state["state"]["pos"] % 256])
+
+    np.random.seed(secrets.randbits(32))  # noqa: NPY002
+    try:
+        yield drawn_next
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+def _in_threads(call: Callable[..., Any], *given: Sequence[Array]) -> list[Any]:
+    """What each of several threads gets at the same time, for inputs of its own."""
+    found: list[Any] = [None] * len(given)
+    problems: list[str] = []
+    together = threading.Barrier(len(given))
+
+    def run(number: int) -> None:
+        together.wait()
+        try:
+            found[number] = _quietly(call, given[number])
+        except (Exception, SystemExit) as raised:
+            problems.append(one_line(raised))
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(given))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise RuntimeError(f"in another thread: {problems[0]}")
+    return found
+
+
+def other_numbers(problem: Problem, times: int) -> list[Callable[[], None]]:
+    """Changes in place, one after another, the same for every kernel: all numbers, then a few.
+
+    Each leaves numbers that the operation takes. A kernel that knows arrays by their ids, by some
+    of their entries or by their sums does not see that two others of one have changed places.
+    """
+    arrays = problem.arrays
+    fresh, more = problem.draw(5).arrays, problem.draw(6).arrays
+    rng = np.random.default_rng(zlib.crc32(b"".join(map(bits, arrays.values()))))
+
+    def whole() -> None:
+        for name, array in arrays.items():
+            array[...] = fresh[name]
+
+    def exchanged(name: str) -> Callable[[], None]:
+        row = arrays[name][tuple(int(rng.integers(n)) for n in arrays[name].shape[:-1])]
+        one, other = rng.choice(len(row), 2, replace=False)
+
+        def exchange() -> None:
+            row[[one, other]] = row[[other, one]]
+
+        return exchange
+
+    def redrawn(name: str) -> Callable[[], None]:
+        place = tuple(int(rng.integers(n)) for n in arrays[name].shape[:-1])
+
+        def redraw() -> None:
+            arrays[name][place] = more[name][place]
+
+        return redraw
+
+    rows = [n for n, a in arrays.items() if a.size and a.ndim and a.shape[-1] > 1]
+    rounds = max(2, 8 // max(len(rows), 1))
+    kinds = [redrawn, *[exchanged] * rounds] if times > 1 else []
+    return [whole, *(kind(name) for kind in kinds for name in rows)][:times]
+
+
+@contextmanager
+def restored(arrays: Mapping[str, Array]) -> Iterator[None]:
+    """What is changed in them inside the block is undone after it."""
+    kept = {name: array.copy() for name, array in arrays.items()}
+    try:
+        yield
+    finally:
+        for name, array in arrays.items():
+            array[...] = kept[name]
