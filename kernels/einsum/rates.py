@@ -38,5 +38,7 @@ def product(
         rate = BLAS * min(1.0, least / 16) * min(1.0, summed / 16)
     each = CALL_BLAS + rows * summed * columns * wide / (rate * shared)
     moved = rows * summed + summed * columns + rows * columns
-    each = max(each, moved * dtype.itemsize / (BYTES * shared))
+    # a result is written once per sum, and short sums leave BLAS little else to do
+    moving = moved * dtype.itemsize / (BYTES * shared)
+    each = max(each, moving / min(1.0, summed / 8))
     return CALL_MATMUL + stack * each + copied * dtype.itemsize * 4 / BYTES
