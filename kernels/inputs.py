@@ -190,7 +190,7 @@ PROBABILITIES = Kind(
     free=False,
     rows=True,
     hostile=(
-        Hostile("one-hot rows", "wrong on one-hot rows and zero probabilities", _one_hot),
+        Hostile("one-hot rows", "wrong on one-hot rows and zero probabilities", _one_hot, "tied"),
         Hostile(
             "rows that do not sum to one",
             "wrong where rows do not sum to one",
