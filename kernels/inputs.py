@@ -7,7 +7,7 @@ the same draws as the ``logits`` of a built-in operation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, TypeAlias
 
@@ -68,7 +68,7 @@ class Input:
     kind: Kind = Kind("values")
     #: NaN and infinities that it may hold, and what the mathematics gives there, in words: the
     #: reference says where. Minus zero is asked of every input
-    nonfinite: Mapping[float, str] | Sequence[float] = ()
+    nonfinite: Mapping[float, str] | Sequence[float] = field(default=(), repr=False)
 
     @cached_property
     def names(self) -> tuple[str, ...]:

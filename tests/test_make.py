@@ -42,7 +42,9 @@ def made(folder: Path, *arguments: str, **environment: str) -> str:
     """The one line that make says before it ends with 2; ``make: ***`` apart."""
     done = subprocess.run(
         [MAKE, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=120,
-        env={**os.environ, "MAKEFLAGS": "", **environment},
+        # as from a shell: make that runs the tests would have it say which folder it enters
+        env={k: v for k, v in os.environ.items() if "MAKE" not in k and k != "MFLAGS"}
+        | environment,
     )  # fmt: skip
     assert done.returncode == 2
     said = [line for line in done.stdout.splitlines() + done.stderr.splitlines() if line]

@@ -36,8 +36,30 @@ def check_small(
             stacklevel=2,
         )
     posed = pose_all(op, probes.probes(op, dtype, seed), dtype)
+    _refuse_unsound(op, posed[0])
     for kernel in kernels:
         yield judge(kernel, posed)
+
+
+def _refuse_unsound(op: Operation, harmless: Posed) -> None:
+    """An operation of one's own may have a scale or a limit that every wrong kernel passes.
+
+    Raises:
+        ValueError: on harmless inputs what rounding could do is infinite, NaN or below zero.
+    """
+    known = harmless.truth
+    assert known is not None  # noqa: S101 - harmless inputs are answered
+    for name, rounding in zip(op.outputs, known.roundings, strict=True):
+        if not (np.isfinite(rounding) & (rounding >= 0)).all():
+            raise ValueError(
+                f"operation {op.name}: its scale of {name} is not finite and positive on harmless "
+                "inputs, and every kernel would pass; see help(einbench.Operation)"
+            )
+    if not (np.isfinite(known.limit) and known.limit >= 0):
+        raise ValueError(
+            f"operation {op.name}: its limit is {known.limit} units of rounding; expected a finite "
+            "number, so terms and limit must be"
+        )
 
 
 def check_sized(
