@@ -167,7 +167,7 @@ def _fault(kernel: Kernel, posed: Posed, expected: Truth, patience: Patience) ->
         return took_s[-1] > _SLOW_CALL_S
 
     def enough() -> bool:
-        return slow() or sum(took_s[2:]) > _SLOW_CALL_S
+        return slow() or sum(took_s[2:]) > _SLOW_CALL_S / 4
 
     try:
         reason = (
