@@ -229,7 +229,8 @@ IMAGES = Kind("images", hostile=_LARGE, images=True)
 #: the same for a network of several layers, whose rounding bound is wider than a layer's
 NETWORK_IMAGES = Kind("images of a network", decades=False, images=True)
 
-#: N(0, 2 / fan_in)
+#: N(0, 2 / fan_in); a BLAS may leave out what is multiplied by zero, so that NaN times zero is NaN
+#: or nothing: no weight that is not finite is asked
 WEIGHTS = Kind("weights", draws.weights, rows=True)
 
 #: N(0, 1/100)
