@@ -17,7 +17,7 @@ from einbench.check.diagnosis import describe
 from einbench.check.error import error
 from einbench.check.patience import Patience
 from einbench.check.posed import Posed
-from einbench.check.state import other_numbers, restored, surroundings
+from einbench.check.state import restored, surroundings
 from einbench.check.truth import Truth, as_tuple
 from einbench.kernel import Kernel
 from einbench.names import shortened
@@ -172,7 +172,7 @@ def _fault(kernel: Kernel, posed: Posed, expected: Truth, patience: Patience) ->
     try:
         reason = (
             contract.repeats(op, call, outputs, arrays, posed.probe.again, enough)
-            or ("" if slow() else surroundings(problem, plain, outputs))
+            or ("" if slow() else surroundings(problem, plain, outputs, posed.elsewhere[1].given))
             or _into(kernel, posed, outputs, memory)
             or contract.changed(arrays, before)
             or _on_other_numbers(
@@ -213,7 +213,7 @@ def _on_other_numbers(
     op, arrays = problem.operation, problem.arrays
     earlier = [first]
     with restored(arrays):
-        changes = other_numbers(problem, times)
+        changes = posed.other_numbers(times)
         for change, expected in zip(changes, posed.other_truths, strict=False):
             change()
             outputs = as_tuple(op, call())

@@ -21,13 +21,21 @@ from einbench.units import one_line
 Array = npt.NDArray[Any]
 
 
-def surroundings(problem: Problem, call: Callable[..., Any], first: Sequence[Array]) -> str:
-    """The same bits in another thread, in two at once, and where NumPy warns of what it does not.
+def surroundings(
+    problem: Problem, call: Callable[..., Any], first: Sequence[Array], others: Sequence[Array]
+) -> str:
+    """The same bits in another thread, in two at once, and in another error state of NumPy.
 
-    ``call`` takes the inputs. What belongs to all of the process is left as it was.
+    What belongs to all of the process is left as it was.
+
+    Args:
+        problem: with its inputs.
+        call: takes the inputs.
+        first: what it gave for them.
+        others: inputs of the same shapes, for the other thread.
     """
     names, expected = list(problem.operation.outputs), _bits(first)
-    given, others = problem.given, problem.draw(6).given
+    given = problem.given
 
     def differs(result: Any, right: list[bytes] = expected) -> str:
         pairs = zip(names, _bits(as_tuple(problem.operation, result)), right, strict=True)
@@ -101,14 +109,20 @@ def _in_threads(call: Callable[..., Any], *given: Sequence[Array]) -> list[Any]:
     return found
 
 
-def other_numbers(problem: Problem, times: int) -> list[Callable[[], None]]:
+def other_numbers(
+    arrays: Mapping[str, Array], fresh: Mapping[str, Array], more: Mapping[str, Array], times: int
+) -> list[Callable[[], None]]:
     """Changes in place, one after another, the same for every kernel: all numbers, then a few.
 
     Each leaves numbers that the operation takes. A kernel that knows arrays by their ids, by some
     of their entries or by their sums does not see that two others of one have changed places.
+
+    Args:
+        arrays: to be changed.
+        fresh: all of their numbers after the first change.
+        more: where single rows are taken from.
+        times: of so many changes at most.
     """
-    arrays = problem.arrays
-    fresh, more = problem.draw(5).arrays, problem.draw(6).arrays
     rng = np.random.default_rng(zlib.crc32(b"".join(map(bits, arrays.values()))))
 
     def whole() -> None:
