@@ -111,7 +111,8 @@ _TOO_LARGE = (
     "added to a logarithm?"
 )
 
-#: `Input.nonfinite` of what sums are made of
+#: `Input.nonfinite` of what sums are made of; a BLAS may leave out what one row multiplies by zero,
+#: and a NaN there with it
 IN_SUMS: Mapping[float, str] = {
     np.nan: "NaN in every sum that it is part of",
     np.inf: "infinite in every sum that it is part of, NaN beside a zero or an opposite infinity",
@@ -229,8 +230,7 @@ IMAGES = Kind("images", hostile=_LARGE, images=True)
 #: the same for a network of several layers, whose rounding bound is wider than a layer's
 NETWORK_IMAGES = Kind("images of a network", decades=False, images=True)
 
-#: N(0, 2 / fan_in); a BLAS may leave out what is multiplied by zero, so that NaN times zero is NaN
-#: or nothing: no weight that is not finite is asked
+#: N(0, 2 / fan_in)
 WEIGHTS = Kind("weights", draws.weights, rows=True)
 
 #: N(0, 1/100)

@@ -166,13 +166,16 @@ def _fault(kernel: Kernel, posed: Posed, expected: Truth, patience: Patience) ->
         # not the first call, which may have compiled
         return took_s[-1] > _SLOW_CALL_S
 
+    def around() -> bool:
+        return bool(posed.probe.others) and not slow()
+
     def enough() -> bool:
         return slow() or sum(took_s[2:]) > _SLOW_CALL_S / 4
 
     try:
         reason = (
             contract.repeats(op, call, outputs, arrays, posed.probe.again, enough)
-            or ("" if slow() else surroundings(problem, plain, outputs, posed.elsewhere[1].given))
+            or (surroundings(problem, plain, outputs, posed.elsewhere[1].given) if around() else "")
             or _into(kernel, posed, outputs, memory)
             or contract.changed(arrays, before)
             or _on_other_numbers(

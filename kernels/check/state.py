@@ -44,9 +44,9 @@ def surroundings(
     if name := differs(_in_threads(call, given)[0]):
         return f"gives another {name} in another thread"
     of_others = _bits(as_tuple(problem.operation, _quietly(call, others)))
-    for one, other in [_in_threads(call, given, others) for _ in range(2)]:
-        if name := differs(one) or differs(other, of_others):
-            return f"gives another {name} while another thread calls it too"
+    one, other = _in_threads(call, given, others)
+    if name := differs(one) or differs(other, of_others):
+        return f"gives another {name} while another thread calls it too"
     with warnings.catch_warnings(), np.errstate(all="warn"), _other_randomness() as drawn_next:
         warnings.simplefilter("ignore")
         state, filters, following = np.geterr(), list(warnings.filters), drawn_next()

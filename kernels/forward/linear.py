@@ -63,7 +63,7 @@ linear = register(
         formula="Z[b, u] = sum_f X[b, f] W[u, f] + bias[u]",
         inputs={
             "inputs": Input("batch features", IMAGES, IN_SUMS),
-            "weights": Input("units features", WEIGHTS),
+            "weights": Input("units features", WEIGHTS, IN_SUMS),
             "bias": Input("units", BIASES, IN_SUMS),
         },
         outputs={"outputs": "batch units"},

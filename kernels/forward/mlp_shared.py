@@ -26,11 +26,11 @@ Product = Callable[[Array, Array], Array]
 
 INPUTS = {
     "inputs": Input("batch features", NETWORK_IMAGES, IN_NETWORK),
-    "w1": Input("hidden1 features", WEIGHTS),
+    "w1": Input("hidden1 features", WEIGHTS, IN_NETWORK),
     "b1": Input("hidden1", BIASES, IN_NETWORK),
-    "w2": Input("hidden2 hidden1", WEIGHTS),
+    "w2": Input("hidden2 hidden1", WEIGHTS, IN_NETWORK),
     "b2": Input("hidden2", BIASES, IN_NETWORK),
-    "w3": Input("classes hidden2", WEIGHTS),
+    "w3": Input("classes hidden2", WEIGHTS, IN_NETWORK),
     "b3": Input("classes", BIASES, IN_NETWORK),
 }
 SIZES = {"features": 784, "hidden1": 128, "hidden2": 128, "classes": 10}

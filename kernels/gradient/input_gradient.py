@@ -63,7 +63,7 @@ input_gradient = register(
         formula="dX[b, f] = sum_u dZ[b, u] W[u, f]",
         inputs={
             "dlogits": Input("batch units", nonfinite=IN_SUMS),
-            "weights": Input("units features", WEIGHTS),
+            "weights": Input("units features", WEIGHTS, IN_SUMS),
         },
         outputs={"dinputs": "batch features"},
         sizes={"features": 784, "units": 128},

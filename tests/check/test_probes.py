@@ -214,8 +214,7 @@ def test_every_built_in_operation_says_what_the_mathematics_gives_where_no_numbe
     for op in built_in:
         for name, each in op.inputs.items():
             said = {str(value): words for value, words in dict(each.nonfinite).items()}
-            unknown = each.integer or each.kind.name == "weights"
-            assert unknown or set(said) == {"nan", "inf", "-inf"}, (op.name, name)
+            assert each.integer or set(said) == {"nan", "inf", "-inf"}, (op.name, name)
             assert all(said.values())
 
 
