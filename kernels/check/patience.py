@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from einbench.check.probe import Probe
 
 #: seconds of calls for each series of sizes
-SERIES_S = 0.012
+SERIES_S = 0.007
 
 
 class Patience:

@@ -56,8 +56,8 @@ def many_sizes(draw: Draw) -> Iterator[Probe]:
     middle = int(rng.integers(40, 200))
     if draw.by_rows:
         yield mixed(draw, middle, **_tens(draw))
-        tall = mixed(draw, int(rng.integers(*_TALL)), **_few(draw, _LONG))
-        yield replace(tall, series="tall")
+        many = mixed(draw, int(rng.integers(*_TALL)), **_few(draw, _LONG))
+        yield replace(many, series="tall")
         return
     yield from hostile(draw, middle, series="values", **_tens(draw))
     yield from nonfinite(draw, middle, series="values", **_tens(draw))
