@@ -115,15 +115,19 @@ _TOO_LARGE = (
 #: and a NaN there with it
 IN_SUMS: Mapping[float, str] = {
     np.nan: "NaN in every sum that it is part of",
-    np.inf: "infinite in every sum that it is part of, NaN beside a zero or an opposite infinity",
-    -np.inf: "infinite in every sum that it is part of, NaN beside a zero or an opposite infinity",
+    **dict.fromkeys(
+        (np.inf, -np.inf),
+        "infinite in every sum that it is part of, NaN beside a zero or an opposite infinity",
+    ),
 }
 
 #: `Input.nonfinite` of what differences of products are made of
 IN_PRODUCTS: Mapping[float, str] = {
     np.nan: "NaN wherever it is a factor",
-    np.inf: "not finite wherever it is a factor: infinite, or NaN where infinities cancel",
-    -np.inf: "not finite wherever it is a factor: infinite, or NaN where infinities cancel",
+    **dict.fromkeys(
+        (np.inf, -np.inf),
+        "not finite wherever it is a factor: infinite, or NaN where infinities cancel",
+    ),
 }
 
 #: `Input.nonfinite` of what probabilities are made of by row
@@ -136,8 +140,10 @@ IN_ROWS: Mapping[float, str] = {
 #: `Input.nonfinite` of a network: as in sums, until a ReLU or a softmax
 IN_NETWORK: Mapping[float, str] = {
     np.nan: "NaN in all that depends on it",
-    np.inf: "infinite up to the next ReLU, zero or infinite behind it, and NaN behind the softmax",
-    -np.inf: "infinite up to the next ReLU, zero or infinite behind it, and NaN behind the softmax",
+    **dict.fromkeys(
+        (np.inf, -np.inf),
+        "infinite up to the next ReLU, zero or infinite behind it, and NaN behind the softmax",
+    ),
 }
 
 #: any numbers, N(0, 1) in harmless draws

@@ -71,7 +71,8 @@ def test_a_kernel_that_raises_while_its_batch_is_looked_for_is_judged_where_it_r
 @pytest.mark.parametrize(
     "changed",
     [{"scale": lambda y, x: np.inf + 0 * y}, {"scale": lambda y, x: -abs(y)},
-     {"terms": lambda sizes: float("inf")}],
+     {"terms": lambda sizes: float("inf")}, {"reference": lambda x: None},
+     {"reference": lambda x: x[:1]}],
 )  # fmt: skip
 def test_an_operation_by_which_every_kernel_would_pass_is_refused(changed):
     op = einbench.Operation(**{
