@@ -26,7 +26,7 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
     options, small = draw.options, draw.small
 
     first = draw(BATCH)
-    yield Probe("random", "", first, options, again=40, others=sys.maxsize)
+    yield Probe("random", "", first, options, again=16, others=sys.maxsize)
     yield Probe(
         "random again",
         "right for the first inputs of a shape only: an earlier result comes back",

@@ -20,6 +20,8 @@ from einbench.units import one_line
 
 Array = npt.NDArray[Any]
 
+_TOGETHER = "while another thread calls it too"
+
 
 def surroundings(
     problem: Problem, call: Callable[..., Any], first: Sequence[Array], others: Sequence[Array]
@@ -41,12 +43,11 @@ def surroundings(
         pairs = zip(names, _bits(as_tuple(problem.operation, result)), right, strict=True)
         return next((name for name, one, other in pairs if one != other), "")
 
-    if name := differs(_in_threads(call, given)[0]):
-        return f"gives another {name} in another thread"
     of_others = _bits(as_tuple(problem.operation, _quietly(call, others)))
     one, other = _in_threads(call, given, others)
     if name := differs(one) or differs(other, of_others):
-        return f"gives another {name} while another thread calls it too"
+        alone = differs(_in_threads(call, given)[0])
+        return f"gives another {alone or name} {'in another thread' if alone else _TOGETHER}"
     with warnings.catch_warnings(), np.errstate(all="warn"), _other_randomness() as drawn_next:
         warnings.simplefilter("ignore")
         state, filters, following = np.geterr(), list(warnings.filters), drawn_next()
