@@ -7,7 +7,7 @@ the same draws as the ``logits`` of a built-in operation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, TypeAlias
 
@@ -68,7 +68,7 @@ class Input:
     kind: Kind = Kind("values")
     #: NaN and infinities that it may hold, and what the mathematics gives there, in words: the
     #: reference says where. Minus zero is asked of every input
-    nonfinite: Mapping[float, str] | Sequence[float] = ()
+    nonfinite: Mapping[float, str] | Sequence[float] = field(default=(), repr=False)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -111,18 +111,23 @@ _TOO_LARGE = (
     "added to a logarithm?"
 )
 
-#: `Input.nonfinite` of what sums are made of
+#: `Input.nonfinite` of what sums are made of; a BLAS may leave out what one row multiplies by zero,
+#: and a NaN there with it
 IN_SUMS: Mapping[float, str] = {
     np.nan: "NaN in every sum that it is part of",
-    np.inf: "infinite in every sum that it is part of, NaN beside a zero or an opposite infinity",
-    -np.inf: "infinite in every sum that it is part of, NaN beside a zero or an opposite infinity",
+    **dict.fromkeys(
+        (np.inf, -np.inf),
+        "infinite in every sum that it is part of, NaN beside a zero or an opposite infinity",
+    ),
 }
 
 #: `Input.nonfinite` of what differences of products are made of
 IN_PRODUCTS: Mapping[float, str] = {
     np.nan: "NaN wherever it is a factor",
-    np.inf: "not finite wherever it is a factor: infinite, or NaN where infinities cancel",
-    -np.inf: "not finite wherever it is a factor: infinite, or NaN where infinities cancel",
+    **dict.fromkeys(
+        (np.inf, -np.inf),
+        "not finite wherever it is a factor: infinite, or NaN where infinities cancel",
+    ),
 }
 
 #: `Input.nonfinite` of what probabilities are made of by row
@@ -135,8 +140,10 @@ IN_ROWS: Mapping[float, str] = {
 #: `Input.nonfinite` of a network: as in sums, until a ReLU or a softmax
 IN_NETWORK: Mapping[float, str] = {
     np.nan: "NaN in all that depends on it",
-    np.inf: "infinite up to the next ReLU, zero or infinite behind it, and NaN behind the softmax",
-    -np.inf: "infinite up to the next ReLU, zero or infinite behind it, and NaN behind the softmax",
+    **dict.fromkeys(
+        (np.inf, -np.inf),
+        "infinite up to the next ReLU, zero or infinite behind it, and NaN behind the softmax",
+    ),
 }
 
 #: any numbers, N(0, 1) in harmless draws
@@ -190,7 +197,7 @@ PROBABILITIES = Kind(
     free=False,
     rows=True,
     hostile=(
-        Hostile("one-hot rows", "wrong on one-hot rows and zero probabilities", _one_hot),
+        Hostile("one-hot rows", "wrong on one-hot rows and zero probabilities", _one_hot, "tied"),
         Hostile(
             "rows that do not sum to one",
             "wrong where rows do not sum to one",

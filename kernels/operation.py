@@ -6,6 +6,7 @@ slow, obvious, wide-precision truth, and the baseline is the denominator of spee
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -343,7 +344,7 @@ class Operation:
         itemsize = np.dtype(dtype).itemsize
 
         def moved(axes: str, integer: bool) -> int:
-            elements = int(np.prod([sizes[a] for a in axes.split()], dtype=np.int64))
+            elements = math.prod(int(sizes[a]) for a in axes.split())
             return elements * (8 if integer else itemsize)
 
         read = sum(

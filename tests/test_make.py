@@ -38,11 +38,15 @@ def project(tmp_path: Path) -> Path:
     return top
 
 
+#: make that runs the tests would have another one say which folder it enters
+SHELL = {k: v for k, v in os.environ.items() if "MAKE" not in k and k != "MFLAGS"}
+
+
 def made(folder: Path, *arguments: str, **environment: str) -> str:
     """The one line that make says before it ends with 2; ``make: ***`` apart."""
     done = subprocess.run(
         [MAKE, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=120,
-        env={**os.environ, "MAKEFLAGS": "", **environment},
+        env=SHELL | environment,
     )  # fmt: skip
     assert done.returncode == 2
     said = [line for line in done.stdout.splitlines() + done.stderr.splitlines() if line]
@@ -116,5 +120,7 @@ def test_an_environment_without_its_python_is_told(project: Path, target: str) -
 
 def test_an_environment_in_its_own_folder_is_used(project: Path) -> None:
     environment(project, sys.executable, f"#!{project}/.venv/bin/python3\n")
-    done = subprocess.run([MAKE, "sound"], cwd=project, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [MAKE, "sound"], cwd=project, capture_output=True, text=True, check=False, env=SHELL
+    )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

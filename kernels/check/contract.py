@@ -27,7 +27,7 @@ def form(problem: Problem, result: Any, without: Sequence[str] = ()) -> str:
     shapes = operation.output_shapes(problem.sizes)
     for name, output in zip(names, outputs, strict=True):
         right = operation.output_dtype(name, dtype)
-        if not isinstance(output, np.ndarray):
+        if type(output) is not np.ndarray:  # a matrix or a masked array computes otherwise
             kind = "nothing" if output is None else type(output).__name__
             expected = f"expected an array of {right}"
             if not shapes[name]:

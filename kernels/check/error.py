@@ -37,11 +37,12 @@ def error(got: Sequence[Array], expected: Truth) -> Error:
         ):
             if reference.dtype.kind in "iu":
                 units = np.where(y == reference, 0.0, np.inf)  # a whole number is right or wrong
+                most = _most(units)
             elif rounding.ndim == 0 and np.array_equal(y, reference):
-                units = np.zeros(())  # exact, as nearly always: no need to subtract 60,000 rows
+                # exact, as nearly always: no need to subtract 60,000 rows
+                units, most = np.zeros(()), 0.0
             else:
-                units = _units(y, reference, rounding, nan_only=expected.nan_only)
-            most = float(np.maximum.reduce(units, axis=None, initial=0.0))
+                units, most = _units(y, reference, rounding, nan_only=expected.nan_only)
             if most > largest:
                 largest, number, everywhere = most, i, units
     if largest <= expected.limit:
@@ -50,12 +51,17 @@ def error(got: Sequence[Array], expected: Truth) -> Error:
     return Error(largest, number, tuple(int(i) for i in where), everywhere)
 
 
-def _units(y: Array, reference: Array, rounding: Array, *, nan_only: bool) -> Array:
+def _most(units: Array) -> float:
+    return float(np.maximum.reduce(units, axis=None, initial=0.0))
+
+
+def _units(y: Array, reference: Array, rounding: Array, *, nan_only: bool) -> tuple[Array, float]:
+    """The error of every entry, and the largest."""
     difference = np.asarray(y - reference)
     np.abs(difference, out=difference)
     units = difference / rounding
-    if math.isfinite(np.maximum.reduce(units, axis=None, initial=0.0)):
-        return units
+    if math.isfinite(most := _most(units)):
+        return units, most
     # NaN and infinity must come where they belong, and infinity with its sign; for NaN another
     # order of the sums may give infinity
     finite = np.isfinite(reference)
@@ -64,4 +70,5 @@ def _units(y: Array, reference: Array, rounding: Array, *, nan_only: bool) -> Ar
     missing = np.isnan(reference) & ~np.isnan(y) & nan_only
     alike = np.where(opposite | missing, np.inf, alike)
     units = np.where(finite & np.isfinite(y), units, alike)
-    return np.where(np.isnan(units), np.where(difference == 0, 0, np.inf), units)
+    units = np.where(np.isnan(units), np.where(difference == 0, 0, np.inf), units)
+    return units, _most(units)

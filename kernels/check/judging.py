@@ -15,9 +15,9 @@ from einbench.blame import is_unknown, said_of
 from einbench.check import contract
 from einbench.check.diagnosis import describe
 from einbench.check.error import error
-from einbench.check.patience import Patience
+from einbench.check.patience import SERIES_S, Patience
 from einbench.check.posed import Posed
-from einbench.check.state import other_numbers, restored, surroundings
+from einbench.check.state import restored, surroundings
 from einbench.check.truth import Truth, as_tuple
 from einbench.kernel import Kernel
 from einbench.names import shortened
@@ -68,19 +68,22 @@ class Verdict:
         return f"{name}: {self.reason}"
 
 
-def judge(kernel: Kernel, posed: Iterable[Posed]) -> Verdict:
-    """The first probe a kernel fails on, or the one it came closest to failing on."""
+def judge(kernel: Kernel, posed: Iterable[Posed], series_s: float = SERIES_S) -> Verdict:
+    """The first probe a kernel fails on, or the one it came closest to failing on.
+
+    A kernel whose calls at one series of sizes have taken `series_s` is not asked the rest of it.
+    """
     posed = list(posed)
     dtype = posed[0].problem.dtype.name if posed else ""
     if kernel.reason:
         why = f"unavailable: {kernel.reason}"
         return Verdict(kernel, False, np.nan, np.nan, why, dtype=dtype)
     closest = Verdict(kernel, True, 0.0, 0.0, "", dtype=dtype)
-    patience = Patience()
+    patience = Patience(series_s)
     for probe in posed:
         if not patience.allows(probe.probe, probe.problem.rows):
             continue
-        verdict = _verdict(kernel, probe, patience)
+        verdict = _verdict(kernel, probe, dtype, patience)
         if not verdict.passed:
             return verdict
         if closeness(verdict) > closeness(closest) or closest.limit == 0:
@@ -97,7 +100,7 @@ def closeness(verdict: Verdict) -> float:
     return verdict.error / verdict.limit if verdict.limit else 0.0
 
 
-def _verdict(kernel: Kernel, posed: Posed, patience: Patience) -> Verdict:
+def _verdict(kernel: Kernel, posed: Posed, dtype: str, patience: Patience) -> Verdict:
     """Run a kernel on one probe and judge everything about its answer."""
     problem = posed.problem
     if posed.truth is None:
@@ -109,7 +112,7 @@ def _verdict(kernel: Kernel, posed: Posed, patience: Patience) -> Verdict:
         if posed.probe.exposes and not is_unknown(reason):
             reason = f"{posed.probe.exposes}: {reason}"
     rows = problem.batch or 0
-    return Verdict(kernel, not reason, units, posed.limit, reason, rows, problem.dtype.name)
+    return Verdict(kernel, not reason, units, posed.limit, reason, rows, dtype)
 
 
 def _refusal(kernel: Kernel, posed: Posed) -> tuple[float, str]:
@@ -166,13 +169,16 @@ def _fault(kernel: Kernel, posed: Posed, expected: Truth, patience: Patience) ->
         # not the first call, which may have compiled
         return took_s[-1] > _SLOW_CALL_S
 
+    def around() -> bool:
+        return bool(posed.probe.others) and not slow()
+
     def enough() -> bool:
-        return slow() or sum(took_s[2:]) > _SLOW_CALL_S
+        return slow() or sum(took_s[2:]) > _SLOW_CALL_S / 5
 
     try:
         reason = (
             contract.repeats(op, call, outputs, arrays, posed.probe.again, enough)
-            or ("" if slow() else surroundings(problem, plain, outputs))
+            or (surroundings(problem, plain, outputs, posed.elsewhere[1].given) if around() else "")
             or _into(kernel, posed, outputs, memory)
             or contract.changed(arrays, before)
             or _on_other_numbers(
@@ -213,7 +219,7 @@ def _on_other_numbers(
     op, arrays = problem.operation, problem.arrays
     earlier = [first]
     with restored(arrays):
-        changes = other_numbers(problem, times)
+        changes = posed.other_numbers(times)
         for change, expected in zip(changes, posed.other_truths, strict=False):
             change()
             outputs = as_tuple(op, call())

@@ -28,7 +28,8 @@ def labels(draw: Draw) -> Iterator[Probe]:
         if each.kind.below is None or not each.names:
             continue
         for classes, integer in _MANY_CLASSES:
-            inputs = draw(BATCH + 4, **{each.kind.below: classes})
+            own = each.kind.below == operation.leading
+            inputs = draw(classes) if own else draw(BATCH + 4, **{each.kind.below: classes})
             inputs[name].flat[:2] = classes - 1, classes // 2
             inputs[name] = inputs[name].astype(integer)
             yield Probe(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -41,10 +41,21 @@ class Posed:
         """What other numbers in the same arrays give: the same for every kernel."""
         found = []
         with restored(self.problem.arrays):
-            for change in other_numbers(self.problem, self.probe.others):
+            for change in self.other_numbers(self.probe.others):
                 change()
                 found.append(truth(self.problem, tied=self.probe.judged == "tied"))
         return found
+
+    @cached_property
+    def elsewhere(self) -> tuple[Problem, Problem]:
+        """The same sizes with other inputs, and others again: drawn once for all kernels."""
+        with np.errstate(all="ignore"):
+            return self.problem.draw(5), self.problem.draw(6)
+
+    def other_numbers(self, times: int) -> list[Callable[[], None]]:
+        """So many changes of the inputs in place, the same for every kernel."""
+        fresh, more = self.elsewhere
+        return other_numbers(self.problem.arrays, fresh.arrays, more.arrays, times)
 
     def restore(self) -> None:
         """Put the inputs back that a kernel wrote to: the others must not find them so."""

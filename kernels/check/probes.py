@@ -26,11 +26,11 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
     options, small = draw.options, draw.small
 
     first = draw(BATCH)
-    yield Probe("random", "", first, options, again=40, others=sys.maxsize)
+    yield Probe("random", "", first, options, again=16, others=sys.maxsize)
     yield Probe(
         "random again",
         "right for the first inputs of a shape only: an earlier result comes back",
-        draw(BATCH), options, again=5, others=1,
+        draw(BATCH), options, again=1,
     )  # fmt: skip
     for name, values in _other_options(operation):
         # the same arrays: an earlier result must not come back for another option

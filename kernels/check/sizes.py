@@ -56,13 +56,14 @@ def many_sizes(draw: Draw) -> Iterator[Probe]:
     middle = int(rng.integers(40, 200))
     if draw.by_rows:
         yield mixed(draw, middle, **_tens(draw))
-        yield mixed(draw, int(rng.integers(*_TALL)), **_few(draw, _LONG))
+        many = mixed(draw, int(rng.integers(*_TALL)), **_few(draw, _LONG))
+        yield replace(many, series="tall")
         return
     yield from hostile(draw, middle, series="values", **_tens(draw))
     yield from nonfinite(draw, middle, series="values", **_tens(draw))
     if draw.operation.leading is not None:
         tall = int(rng.integers(*_TALL))
-        yield _plain(draw, tall, "right for few rows, wrong for {batch:,}", "rows")
+        yield _plain(draw, tall, "right for few rows, wrong for {batch:,}", "tall")
 
 
 def _many_rows(draw: Draw) -> Iterator[Probe]:

@@ -20,25 +20,34 @@ from einbench.units import one_line
 
 Array = npt.NDArray[Any]
 
+_TOGETHER = "while another thread calls it too"
 
-def surroundings(problem: Problem, call: Callable[..., Any], first: Sequence[Array]) -> str:
-    """The same bits in another thread, in two at once, and where NumPy warns of what it does not.
 
-    ``call`` takes the inputs. What belongs to all of the process is left as it was.
+def surroundings(
+    problem: Problem, call: Callable[..., Any], first: Sequence[Array], others: Sequence[Array]
+) -> str:
+    """The same bits in another thread, in two at once, and in another error state of NumPy.
+
+    What belongs to all of the process is left as it was.
+
+    Args:
+        problem: with its inputs.
+        call: takes the inputs.
+        first: what it gave for them.
+        others: inputs of the same shapes, for the other thread.
     """
     names, expected = list(problem.operation.outputs), _bits(first)
-    given, others = problem.given, problem.draw(6).given
+    given = problem.given
 
     def differs(result: Any, right: list[bytes] = expected) -> str:
         pairs = zip(names, _bits(as_tuple(problem.operation, result)), right, strict=True)
         return next((name for name, one, other in pairs if one != other), "")
 
-    if name := differs(_in_threads(call, given)[0]):
-        return f"gives another {name} in another thread"
     of_others = _bits(as_tuple(problem.operation, _quietly(call, others)))
-    for one, other in [_in_threads(call, given, others) for _ in range(2)]:
-        if name := differs(one) or differs(other, of_others):
-            return f"gives another {name} while another thread calls it too"
+    one, other = _in_threads(call, given, others)
+    if name := differs(one) or differs(other, of_others):
+        alone = differs(_in_threads(call, given)[0])
+        return f"gives another {alone or name} {'in another thread' if alone else _TOGETHER}"
     with warnings.catch_warnings(), np.errstate(all="warn"), _other_randomness() as drawn_next:
         warnings.simplefilter("ignore")
         state, filters, following = np.geterr(), list(warnings.filters), drawn_next()
@@ -101,14 +110,20 @@ def _in_threads(call: Callable[..., Any], *given: Sequence[Array]) -> list[Any]:
     return found
 
 
-def other_numbers(problem: Problem, times: int) -> list[Callable[[], None]]:
+def other_numbers(
+    arrays: Mapping[str, Array], fresh: Mapping[str, Array], more: Mapping[str, Array], times: int
+) -> list[Callable[[], None]]:
     """Changes in place, one after another, the same for every kernel: all numbers, then a few.
 
     Each leaves numbers that the operation takes. A kernel that knows arrays by their ids, by some
     of their entries or by their sums does not see that two others of one have changed places.
+
+    Args:
+        arrays: to be changed.
+        fresh: all of their numbers after the first change.
+        more: where single rows are taken from.
+        times: of so many changes at most.
     """
-    arrays = problem.arrays
-    fresh, more = problem.draw(5).arrays, problem.draw(6).arrays
     rng = np.random.default_rng(zlib.crc32(b"".join(map(bits, arrays.values()))))
 
     def whole() -> None:

@@ -70,6 +70,7 @@ def truth(
     with np.errstate(all="ignore"):
         wide_arrays = [wide.widen(a) for a in arrays]
         outputs = as_tuple(op, op.reference(*wide_arrays, **problem.options))
+        _check_shapes(op, outputs, sizes)
         # no second copy where the wide precision is float64 itself: MNIST takes 376 MB
         in_double = [a if a.dtype.kind in "iu" else np.asarray(a, np.float64) for a in wide_arrays]
         narrow = tuple(np.asarray(o, np.float64) for o in outputs)
@@ -158,6 +159,22 @@ def _in_wide(op: Operation, outputs: Sequence[Any]) -> tuple[Array, ...]:
             output = whole
         found.append(output)
     return tuple(found)
+
+
+def _check_shapes(op: Operation, outputs: Sequence[Any], sizes: Mapping[str, int]) -> None:
+    """An operation of one's own may have a reference that gives something else than it says."""
+    expected = op.output_shapes(sizes)
+    if len(outputs) != len(expected):
+        raise ValueError(
+            f"operation {op.name}: its reference gives {len(outputs)} outputs; expected "
+            f"{len(expected)}: {', '.join(expected)}"
+        )
+    for (name, shape), output in zip(expected.items(), outputs, strict=True):
+        if np.shape(output) != shape:
+            raise ValueError(
+                f"operation {op.name}: its reference gives {name} of shape {np.shape(output)}; "
+                f"expected {shape}"
+            )
 
 
 def _terms(op: Operation, sizes: Mapping[str, int]) -> float:

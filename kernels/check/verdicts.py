@@ -21,7 +21,7 @@ from einbench.operation import Operation
 from einbench.problem import Problem
 
 #: seconds that one call may take at the requested size; slower kernels are checked at less
-MOST_CALL_S = 0.1
+MOST_CALL_S = 0.2
 
 
 def check_small(
@@ -36,8 +36,30 @@ def check_small(
             stacklevel=2,
         )
     posed = pose_all(op, probes.probes(op, dtype, seed), dtype)
+    _refuse_unsound(op, posed[0])
     for kernel in kernels:
         yield judge(kernel, posed)
+
+
+def _refuse_unsound(op: Operation, harmless: Posed) -> None:
+    """An operation of one's own may have a scale or a limit that every wrong kernel passes.
+
+    Raises:
+        ValueError: on harmless inputs what rounding could do is infinite, NaN or below zero.
+    """
+    known = harmless.truth
+    assert known is not None  # noqa: S101 - harmless inputs are answered
+    for name, rounding in zip(op.outputs, known.roundings, strict=True):
+        if not (np.isfinite(rounding) & (rounding >= 0)).all():
+            raise ValueError(
+                f"operation {op.name}: its scale of {name} is not finite and positive on harmless "
+                "inputs, and every kernel would pass; see help(einbench.Operation)"
+            )
+    if not (np.isfinite(known.limit) and known.limit >= 0):
+        raise ValueError(
+            f"operation {op.name}: its limit is {known.limit} units of rounding; expected a finite "
+            "number, so terms and limit must be"
+        )
 
 
 def check_sized(
@@ -90,13 +112,15 @@ def _affordable_batch(
     tried = 1
     while True:
         inputs = op.draw(tried, dtype, seed, **sizes)
-        start_s = time.perf_counter()
+        # how busy the machine is must not decide at which batch it is checked; nor how many
+        # threads share the work, which the processor's time counts
+        start_s = time.perf_counter(), time.process_time()
         try:
             with np.errstate(all="ignore"):
                 kernel.function(*inputs.values(), **options)
         except (Exception, SystemExit):
             return tried  # the check at this batch reports what it raises
-        call_s = time.perf_counter() - start_s
+        call_s = min(time.perf_counter() - start_s[0], time.process_time() - start_s[1])
         fits = not too_large(kernel, batch, sizes, dtype)
         if fits and call_s * batch / tried <= MOST_CALL_S:
             return batch

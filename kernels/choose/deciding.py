@@ -197,6 +197,10 @@ def _measure(
         disturbed = 0
     choice = remembered(here, part, rigor, measured.records, disturbed)
     if choice is None:
+        # what every kernel refuses is the caller's error, as it is where a kernel was chosen before
+        said = {r.reason for r in measured.records if r.status not in ("unavailable", "skipped")}
+        if said and all(reason.startswith(("ValueError: ", "IndexError: ")) for reason in said):
+            raise ValueError(min(said, key=len).partition(": ")[2])
         reasons = "; ".join(f"{r.kernel}: {r.reason}" for r in measured.records)
         raise NoKernelLeft(f"{op.name}: no kernel is left to choose from ({reasons})")
     # what kernels take for infinity and NaN says nothing of the numbers that others will have

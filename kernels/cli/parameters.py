@@ -152,7 +152,7 @@ def batch_option(default: int) -> Decorated:
 
 dtypes_option = click.option(
     "--dtype", "dtypes", multiple=True, callback=separate, metavar="NAME",
-    help="float32 (the default), float64, or both.",
+    help="float32 (the default), float64, or float32,float64.",
 )  # fmt: skip
 
 dtype_option = click.option(

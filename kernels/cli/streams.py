@@ -36,7 +36,7 @@ def width_of(stream: IO[str]) -> int:
         return max(int(given), NARROWEST)
     try:
         return max(os.get_terminal_size(stream.fileno()).columns or PIPE_WIDTH, NARROWEST)
-    except (OSError, ValueError):  # a pipe, a file, or a stream without a descriptor
+    except (AttributeError, OSError, ValueError):  # a pipe, a file, or a stream that is closed
         return PIPE_WIDTH
 
 

@@ -40,6 +40,8 @@ softmax = register(
         sizes={"classes": 10},
         independent=("batch",),
         terms=lambda s: s["classes"],
+        # equal terms of a sum, added one by one, are all rounded the same way
+        tied_limit=lambda terms: 4 + max(terms / 2, 2 * terms**0.5),
         flops=lambda s: s["batch"] * s["classes"] * (4 + EXP_FLOPS),
         reference=softmax_rows,
         scale=softmax_scale,

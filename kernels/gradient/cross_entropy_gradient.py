@@ -56,6 +56,8 @@ cross_entropy_gradient = register(
         independent=("batch",),
         independent_options={"reduction": "sum"},
         terms=lambda s: s["classes"],
+        # equal terms of a sum, added one by one, are all rounded the same way
+        tied_limit=lambda terms: 4 + max(terms / 2, 2 * terms**0.5),
         flops=lambda s: s["batch"] * (s["classes"] * (4 + EXP_FLOPS) + 1),
         reference=_reference,
         scale=_scale,

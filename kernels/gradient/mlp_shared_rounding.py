@@ -14,6 +14,9 @@ Errors = tuple[Array, Array, Array, Array, Array, Array, Array]
 
 _ROWS = 4096
 
+#: the root of what is far above the smallest square
+_SQUARED = 1e-140
+
 
 def training_rounding(inputs: Array, *rest: Array, eps: float) -> Errors:
     """Root-mean-square errors in units of eps, d the gradient at a pre-activation:
@@ -38,7 +41,7 @@ def training_rounding(inputs: Array, *rest: Array, eps: float) -> Errors:
     pairs = zip(*(block[1] for block in blocks), strict=True)
     dw1, db1, dw2, db2, dw3, db3 = (
         np.sqrt(batch) * sum(rounded for rounded, _ in of_one)
-        + np.sqrt(sum(squared for _, squared in of_one))
+        + np.hypot.reduce([carried for _, carried in of_one])
         for of_one in pairs
     )
     return logits, dw1, db1, dw2, db2, dw3, db3
@@ -47,7 +50,7 @@ def training_rounding(inputs: Array, *rest: Array, eps: float) -> Errors:
 def _block_sums(
     inputs: Array, parameters: list[Array], labels: Array, *, eps: float
 ) -> tuple[Array, list[tuple[Array, Array]]]:
-    """Errors of the logits; for every gradient, sum |d| |o| and the sum of squared errors."""
+    """Errors of the logits; for every gradient, sum |d| |o| and the root of squared errors."""
     forward = forward_rounding(inputs, *parameters, eps=eps)
     _, _, w2, _, w3, _ = parameters
     o1, o2, _, d3 = forward.values
@@ -68,13 +71,21 @@ def _block_sums(
         (d2, u2, e2, o1, forward.o1),
         (d3, u3, e3, o2, forward.o2),
     ):
-        squared = np.square(e).T @ np.square(o)
+        carried = _root_of_squares(e, o)
         if eo is not None:
-            squared += np.square(d).T @ np.square(eo)
+            carried = np.hypot(carried, _root_of_squares(d, eo))
         rounded = np.abs(d) + u
-        sums.append((rounded.T @ np.abs(o), squared))
-        sums.append((rounded.sum(axis=0), np.square(e).sum(axis=0)))
+        sums.append((rounded.T @ np.abs(o), carried))
+        sums.append((rounded.sum(axis=0), _root_of_squares(e, np.ones((len(e), 1)))[:, 0]))
     return forward.y3, sums
+
+
+def _root_of_squares(a: Array, b: Array) -> Array:
+    """sqrt((a^2)^T b^2); where squares are too small to be numbers, as of 1e-200, |a|^T |b|."""
+    found = np.sqrt(np.square(a).T @ np.square(b))
+    if (small := found < _SQUARED).any():
+        found[small] = (np.abs(a).T @ np.abs(b))[small]
+    return np.asarray(found)
 
 
 def _least(eps: float) -> float:
@@ -86,6 +97,6 @@ def _least(eps: float) -> float:
 def _carried_back(
     d: Array, e: Array, weights: Array, o: Array, g: Array, ambiguous: Array, eps: float
 ) -> Array:
-    carried = np.sqrt(np.square(e) @ np.square(weights))
+    carried = _root_of_squares(e.T, weights)
     rounded = np.sqrt(weights.shape[0]) * (np.abs(d) @ np.abs(weights))
     return np.where(o > 0, carried + rounded, 0) + np.where(ambiguous, np.abs(g) / eps, 0)

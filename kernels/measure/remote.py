@@ -74,7 +74,8 @@ class Remote:
         outs = () if out is None else out if isinstance(out, tuple) else (out,)
         given = (*arrays, *outs) if self.takes_out else arrays
         strict = any(f[0] == "error" and issubclass(RuntimeWarning, f[2]) for f in warnings.filters)
-        with self.running() as process:
+        # threads share the process and the memory of the inputs
+        with self._workers.calling, self.running() as process:
             memory, where, _ = self._workers.put(given)
             try:
                 answer = process.ask(

@@ -7,6 +7,7 @@ operation have one of their own.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from operator import is_
@@ -33,6 +34,8 @@ class Workers:
 
     def __init__(self, threads: int, timeout_s: float = TIMEOUT_S) -> None:
         self.threads = threads
+        #: held by the thread whose call is in the memory that all calls share
+        self.calling = threading.RLock()
         self._timeout_s = timeout_s
         self._processes: dict[str, Process] = {}
         self._inputs, self._results = Arena(), Arena()

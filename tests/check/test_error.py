@@ -66,9 +66,12 @@ def test_one_unit_of_rounding_off_is_an_error_of_one_and_is_located():
     values = np.ones((2, 3))
     got = values.astype(np.float32)
     got[1, 2] += np.finfo(np.float32).eps
-    found = error((got,), known(values, np.full((2, 3), np.finfo(np.float32).eps)))
+    one_unit = known(values, np.full((2, 3), np.finfo(np.float32).eps))
+    found = error((got,), replace(one_unit, limit=0.5))
     assert found.units == pytest.approx(1)
     assert found.worst == (1, 2)
+    # within the limit nobody asks where
+    assert error((got,), one_unit).units == pytest.approx(1)
     assert found.output == 0
 
 

@@ -201,10 +201,21 @@ def test_every_value_that_is_not_finite_is_put_where_the_operation_says(op):
         for name, array in probe.inputs.items():
             special = array[~np.isfinite(array) | ((array == 0) & np.signbit(array))]
             asked |= {(name, str(value)) for value in special}
-    values = {"nan", "inf", "-inf", "-0.0"}
     assert asked == {
-        (name, value) for name, each in op.inputs.items() if not each.integer for value in values
+        (name, str(value))
+        for name, each in op.inputs.items()
+        if not each.integer
+        for value in (*each.nonfinite, -0.0)
     }
+
+
+def test_every_built_in_operation_says_what_the_mathematics_gives_where_no_number_is():
+    built_in = [op for op in ALL if op.name != "contributed_norm"]
+    for op in built_in:
+        for name, each in op.inputs.items():
+            said = {str(value): words for value, words in dict(each.nonfinite).items()}
+            assert each.integer or set(said) == {"nan", "inf", "-inf"}, (op.name, name)
+            assert all(said.values())
 
 
 @each([op for op in ALL if "labels" in op.inputs])

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,9 @@ def signature(batch: int = 4, features: int = 3, **parts: Any) -> Signature:
 WORDS = st.text(max_size=8)
 METHODS = st.sampled_from(["loop", "einsum", "matmul", "numba", "ünïcode", ""])
 SECONDS = st.floats(1e-9, 1e6)
-DATES = st.datetimes().map(lambda when: f"{when:%m-%dT%H:%M:%SZ}").map("2026-".__add__)
+DATES = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(
+    lambda when: f"{when:%Y-%m-%dT%H:%M:%SZ}"
+)
 ENVIRONMENTS = st.builds(
     Environment,
     WORDS,

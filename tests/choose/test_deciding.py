@@ -125,15 +125,15 @@ def test_a_kernel_that_raises_at_the_size_leaves_and_says_why(start: Start) -> N
     bench = start(loop=2e-3)
 
     def small_only(inputs: Any) -> Any:
-        if inputs.shape[0] == 500:
-            raise ValueError("not at 500")
+        if inputs.shape[0] == 4999:
+            raise ValueError("not at 4,999")
         return 2 * inputs
 
     bench.kernel("small", 1e-9, small_only)
-    decision = bench.decide(500)
+    decision = bench.decide(4999)
     assert decision.kernel.method == "loop"
     (row,) = [r for r in records(decision) if r.kernel == "small"]
-    assert (row.status, row.reason) == ("failed", "ValueError: not at 500")
+    assert (row.status, row.reason) == ("failed", "ValueError: not at 4,999")
 
 
 def test_without_a_right_kernel_nothing_is_chosen_and_nothing_remembered(start: Start) -> None:

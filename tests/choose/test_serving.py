@@ -129,3 +129,14 @@ def test_of_choices_only_those_with_an_unchecked_kernel_are_incomplete() -> None
 
     assert made(loop="skipped: about 40 s", other="rejected: wrong").complete
     assert not made(simd="unchecked: could not be checked here: OSError").complete
+
+
+def test_labels_that_all_kernels_refuse_are_told_in_one_line_at_the_first_call_too(
+    start: Any, auto: Any
+) -> None:
+    start()
+    logits = np.zeros((41, 10), np.float32)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"^labels must lie in \[0, classes\)") as refused:
+            auto.cross_entropy(logits, np.full(41, 11))
+        assert "no kernel" not in str(refused.value)

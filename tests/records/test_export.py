@@ -108,7 +108,7 @@ def test_files_and_folders_mix_and_a_file_named_twice_counts_once(results, recor
         (["--output", "a.txt", "--format", "csv"], b"operation,"),
         (["--output", "table"], b"operation,"),
         (["--output", "a.csv", "--format", "json"], b"{"),
-        (["--output", "new/folder/a.JSON"], b"{"),
+        (["--output", "a.JSON"], b"{"),
     ],
 )
 def test_the_format_is_what_is_asked_for_or_what_the_name_ends_in(

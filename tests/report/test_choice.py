@@ -13,7 +13,7 @@ from einbench.choose.book import Remembered, Time
 from einbench.choose.deciding import Decision
 from einbench.choose.environment import Threads, environment
 from einbench.choose.estimate import Estimate
-from einbench.choose.measuring import Measured
+from einbench.choose.measuring import Measured, Spent
 from einbench.choose.recall import Recalled
 from einbench.choose.signature import Signature
 from einbench.report.choice import explain_choice
@@ -61,7 +61,10 @@ def measured(hint: Remembered | None = None, compile_s: float = 0.31) -> Choice:
         dataclasses.replace(row, compile_s=compile_s if row.kernel == "numba" else None)
         for row in remembered().records
     ]
-    return of(measured=Measured(rows, {}, compile_s, 0.2, 0.5), hint=hint)
+    return of(
+        measured=Measured(rows, {}, Spent(compile_s=compile_s, check_s=0.2, timing_s=0.5)),
+        hint=hint,
+    )
 
 
 def estimated(*batches: int, **parts: Any) -> Choice:
@@ -79,7 +82,8 @@ def test_a_measured_choice_tells_what_it_cost_and_what_was_compiled():
     assert text.startswith("softmax_vjp at batch 128: einsum, the fastest of 3 kernels that passed")
     assert "classes 10 · float32 · C order · 2 threads" in text
     assert (
-        "measured now: 500 ms of timing, 200 ms of checking and 310 ms of compiling (numba 310 ms)"
+        "measured now: 500 ms of timing, 200 ms of checking on small draws and 310 ms of compiling "
+        "(numba 310 ms)"
     ) in text
     assert "compiling" not in one_line(measured(compile_s=1e-4))
 

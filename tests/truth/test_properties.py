@@ -74,7 +74,9 @@ def cases(draw: st.DrawFn, op: Operation) -> tuple[Probe, np.dtype[Any]]:
             inputs[name] = draw(hnp.arrays(dtype, shape, elements=elements(op, name, dtype)))
     options = {name: draw(st.sampled_from(list(c))) for name, c in op.options.items()}
     judged = "tied"
-    nonfinite = [(n, v) for n, each in op.inputs.items() for v in each.nonfinite if inputs[n].size]
+    # not in weights: many zeros are drawn here, and a BLAS may leave out what a zero multiplies
+    holding = {n: e for n, e in op.inputs.items() if inputs[n].size and e.kind.name != "weights"}
+    nonfinite = [(n, v) for n, each in holding.items() for v in each.nonfinite]
     if nonfinite and draw(st.integers(0, 2), label="one in three is not finite") == 2:
         name, value = draw(st.sampled_from(nonfinite))
         inputs[name].flat[draw(st.integers(0, inputs[name].size - 1))] = value

@@ -94,7 +94,7 @@ def restores_without_the_last_row(inputs, dlogits):
     return dweights
 
 
-@wrong("linear", "while another thread calls it too", factory=True)
+@wrong("linear", "in another thread", factory=True)
 def keeps_a_view_until_other_arrays_come():
     last = []
 
