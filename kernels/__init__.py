@@ -11,6 +11,7 @@ end_command_on_interrupt()
 from typing import TYPE_CHECKING, Any
 
 import einbench.check
+import einbench.einsum
 import einbench.forward
 import einbench.jacobian
 import einbench.gradient
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from einbench.verbs.fastest import Choice, fastest
     from einbench.verbs.check import check
     from einbench.check.judging import Verdict
+    from einbench.einsum.calls import einsum
+    from einbench.einsum.expression import expression
     from einbench.verbs.compare import compare
     from einbench.plugins import load_plugins
     from einbench.record import Record
@@ -46,6 +49,8 @@ __all__ = [
     "auto",
     "check",
     "compare",
+    "einsum",
+    "expression",
     "fastest",
     "forget",
     "load_plugins",
@@ -64,13 +69,16 @@ _LATER = {
     "Verdict": "einbench.check.judging",
     "check": "einbench.verbs.check",
     "compare": "einbench.verbs.compare",
+    "einsum": "einbench.einsum.calls",
+    "expression": "einbench.einsum.expression",
     "fastest": "einbench.verbs.fastest",
     "load_plugins": "einbench.plugins",
 }
 
-# the subpackage of that name is imported above, so that nothing sets the attribute again: from
-# here on it is the verb
+# the subpackages of these names are imported above, so that nothing sets the attributes again: from
+# here on they are functions
 globals().pop("check")
+globals().pop("einsum")
 globals().pop("end_command_on_interrupt")
 
 globals().pop("pickling")
@@ -86,7 +94,10 @@ def __getattr__(name: str) -> Any:
         return import_module(f"einbench.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'einbench' has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    found = getattr(import_module(_LATER[name]), name)
+    if name == "einsum":
+        globals()[name] = found  # a call takes microseconds, and looking here is one of them
+    return found
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,7 @@ import click
 import einbench
 from einbench.cli.check import check
 from einbench.cli.compare import compare
+from einbench.cli.einsum import einsum
 from einbench.cli.export import export
 from einbench.cli.fastest import fastest
 from einbench.cli.gate import gate
@@ -22,7 +23,7 @@ from einbench.host.settings import check_settings
 __all__ = ["main", "start"]
 
 #: commands that take times in their own process
-_MEASURING = {"compare", "fastest", "train", "tune"}
+_MEASURING = {"compare", "einsum", "fastest", "train", "tune"}
 
 
 @click.group(
@@ -33,6 +34,7 @@ _MEASURING = {"compare", "fastest", "train", "tune"}
     "  einbench compare --operation softmax --batch 1,128\n"
     "  einbench check softmax_jacobian\n"
     "  einbench fastest weight_gradient --batch 10_000\n"
+    '  einbench einsum "qij,qjk->qik" --size 100\n'
     "  einbench tune\n"
     "  einbench train --kernels auto\n"
     "  einbench gate main",
@@ -54,7 +56,7 @@ def main(context: click.Context, plugins: bool) -> None:
 
 
 for command in (
-    compare, check, export, fastest, train, tune, wisdom, gate, list_operations, machine
+    compare, check, einsum, export, fastest, train, tune, wisdom, gate, list_operations, machine
 ):  # fmt: skip
     main.add_command(command)
 

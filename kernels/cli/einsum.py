@@ -1,0 +1,150 @@
+"""``einbench einsum``: race the kernels of one expression, and print the winner as plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from einbench.cli.outcome import INTERRUPTED, REJECTED
+from einbench.cli.parameters import dtype_option, positive, seed_option, threads_option, whole
+from einbench.cli.progress import bar
+from einbench.cli.streams import console
+from einbench.cli.target import Target, naming, refuse_unwritable
+from einbench.record import WRONG
+
+if TYPE_CHECKING:
+    from einbench.operation import Operation
+    from einbench.verbs.comparison import Comparison
+
+
+def sizes_of(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, int]:
+    """``100``, which is said as ``""``, and ``k=50``, several with commas."""
+    sizes: dict[str, int] = {}
+    for part in (part.strip() for value in values for part in value.split(",")):
+        axis, equals, number = part.rpartition("=")
+        if bool(equals) != bool(axis.strip()):
+            raise click.BadParameter(f"{part!r} is no size; write 100, or axis=number, k=50 say")
+        if axis.strip() in sizes:
+            raise click.BadParameter(
+                f"{axis.strip() or 'all'} has two sizes; leave one of them out"
+            )
+        sizes[axis.strip()] = whole(1, "10 or k=1_000")(number.strip())
+    return sizes
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    '  einbench einsum "qij,qjk->qik" --size 100\n'
+    '  einbench einsum "bij,bjk->bik" --size 3 --size b=100_000 --emit bmm.py\n'
+    '  einbench einsum "rows terms, terms columns -> rows columns" --named --size 64'
+)
+@click.argument("expression")
+@click.option(
+    "--size", "sizes", multiple=True, callback=sizes_of, metavar="[AXIS=]N",
+    help="Of an axis; without a name, of all that have no size of their own.",
+)  # fmt: skip
+@click.option("--named", is_flag=True, help="Axes are words with spaces between them.")
+@dtype_option
+@click.option(
+    "--budget", type=positive, default=5.0, show_default=True, metavar="SECONDS",
+    help="Of timing.",
+)  # fmt: skip
+@threads_option
+@seed_option
+@click.option(
+    "--emit", "emitted", is_flag=False, flag_value="-", metavar="[PATH.py]",
+    help="Write the fastest kernel as Python that imports NumPy and numba alone; without a path "
+    "to stdout, and tables go to stderr.",
+)  # fmt: skip
+@click.option(
+    "--json", "json_path", metavar="PATH",
+    help="Write all numbers as JSON to this file; - is stdout, and tables go to stderr.",
+)  # fmt: skip
+def einsum(
+    expression: str,
+    sizes: dict[str, int],
+    named: bool,
+    dtype: str,
+    budget: float,
+    threads: int | None,
+    seed: int,
+    emitted: str | None,
+    json_path: str | None,
+) -> int:
+    """Check every kernel of an einsum EXPRESSION, time those that are right, and rank them.
+
+    Kernels are made from the expression: nested loops, as they are and compiled, NumPy's einsum and
+    its optimised path, tensordot, a stack of matrix products, and for three operands and more a
+    path of pairs.
+    """
+    from einbench.verbs.compare import compare
+
+    op, letters = _operation(expression, sizes, named=named)
+    if emitted == "-" and json_path == "-":
+        raise click.UsageError("--emit and --json both write to stdout; give one of them a path")
+    target = Target.of(json_path)
+    if emitted not in (None, "-"):
+        refuse_unwritable(Path(str(emitted)), "--emit")
+    tables = Target(None, stdout="-" in (emitted, json_path)).tables
+    with bar() as progress:
+        comparison = compare(
+            op, dtypes=dtype, threads=threads, budget_s=budget, seed=seed, progress=progress
+        )
+    if comparison.interrupted and not comparison.records:
+        click.echo("einbench: interrupted before anything was measured", err=True)
+        return INTERRUPTED
+    from einbench.report.terminal import show
+
+    show(comparison, console(tables))
+    if json_path is not None:
+        target.write(comparison.document())
+    if emitted is not None:
+        _write(op, letters, comparison, dtype, emitted, tables)
+    if comparison.interrupted:
+        return INTERRUPTED
+    return REJECTED if any(record.status in WRONG for record in comparison.records) else 0
+
+
+def _operation(text: str, sizes: dict[str, int], *, named: bool) -> tuple[Operation, str]:
+    """With a size for every axis; and the expression in letters."""
+    from einbench.einsum.expression import expression
+    from einbench.einsum.named import as_letters
+    from einbench.names import unknown
+
+    axes = "named" if named else "letters"
+    every = expression(text, axes=axes).axes
+    given = {axis: size for axis, size in sizes.items() if axis}
+    if strange := [axis for axis in given if axis not in every]:
+        raise click.UsageError(unknown("axis", strange[0], every, f" in {text}"))
+    if "" in sizes:
+        given = {**dict.fromkeys(every, sizes[""]), **given}
+    if missing := [axis for axis in every if axis not in given]:
+        raise click.UsageError(
+            f"axis {missing[0]} has no size: give --size {missing[0]}=100, or --size 100 for all"
+        )
+    return expression(text, axes=axes, **given), as_letters(text).text if named else text
+
+
+def _write(
+    op: Operation, letters: str, comparison: Comparison, dtype: str, path: str, tables: IO[str]
+) -> None:
+    """The winner's source; to stdout where there is no path."""
+    from einbench.einsum.emit import emit
+    from einbench.host.documents import write_whole
+
+    best = next((record for record in comparison.records if record.winner), None)
+    if best is None:
+        raise ValueError("no kernel passed the check and was timed: there is nothing to emit")
+    shapes = [each.shape(op.sizes) for each in op.inputs.values()]
+    source = emit(letters, shapes, dtype, best.kernel)
+    if path == "-":
+        click.echo(source, nl=False)
+        return
+    with naming(Path(path), "--emit PATH"):
+        write_whole(path, source)
+    console(tables).print(f"{best.kernel} as Python: {path}", markup=False, soft_wrap=True)

@@ -1,0 +1,165 @@
+"""Loops of a task: their source run by Python, or compiled by numba and kept on disk.
+
+Compiled once for equal sources and dtypes, whatever the letters of the expression and the sizes of
+its loops. What an operand needs before, another order of its axes or a copy, is done in the call.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from einbench.einsum.nest import WORTH_UNROLLING, Laid, Nest, nest
+from einbench.einsum.source import Writer
+from einbench.einsum.task import Array, Refusal, Run, Task
+from einbench.host.forking import import_numba
+from einbench.host.libraries import why_missing
+from einbench.host.locks import ForkedLock
+from einbench.host.settings import why_unusable
+from einbench.host.threading_layer import start_threads, why_not_parallel
+
+#: sums may be split over vector lanes, and products fused with sums
+FASTMATH = frozenset({"reassoc", "contract"})
+_LOCK = ForkedLock()
+_COMPILED: dict[tuple[Any, ...], Any] = {}
+
+
+def source_of(task: Task, *, parallel: bool, unroll_from: int = WORTH_UNROLLING) -> str:
+    """The loops of a task as Python source."""
+    return Writer(nest(task, unroll_from), task.dtype.kind, parallel=parallel).text()
+
+
+def interpreted(task: Task, *, parallel: bool = False, unroll_from: int = WORTH_UNROLLING) -> Run:
+    """The loops run by Python, one product at a time; those for threads in turn."""
+    source = source_of(task, parallel=parallel, unroll_from=unroll_from)
+    function = _function(source, _seen(task.dtype), range)
+
+    def quiet(*arrays: Array) -> None:
+        with np.errstate(all="ignore"):
+            function(*arrays)
+
+    return _given(nest(task, unroll_from), task.dtype, quiet)
+
+
+def compiled(task: Task, *, parallel: bool) -> Run:
+    """The loops compiled, now if there is no such code yet.
+
+    Raises:
+        Refusal: nothing can be compiled here, or nothing shared out between threads.
+    """
+    why = why_missing(("numba",)) or why_unusable() or (why_not_parallel() if parallel else "")
+    if why:
+        raise Refusal(why)
+    source = source_of(task, parallel=parallel)
+    if parallel and "prange" not in source:
+        raise Refusal("there is no loop for threads to share")
+    laid = nest(task)
+    shapes = tuple((each.contiguous, len(each.indices)) for each in (*laid.operands, laid.out))
+    dtype = _seen(task.dtype)
+    key = (source, dtype.char, shapes)
+    function = _COMPILED.get(key)
+    if function is None:
+        with _LOCK.lock:
+            function = _COMPILED.get(key)
+            if function is None:
+                function = _COMPILED[key] = _compile(source, dtype, shapes, parallel=parallel)
+    return _given(laid, task.dtype, function)
+
+
+def _seen(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What loops see of a dtype: bool as bytes of 0 and 1."""
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype
+
+
+def _function(source: str, dtype: np.dtype[Any], prange: Any) -> FunctionType:
+    """The function of a generated source, which holds names made here and nothing of a user's."""
+    scope: dict[str, Any] = {
+        "np": np, "T": dtype.type, "zero": dtype.type(0), "prange": prange,
+    }  # fmt: skip
+    exec(compile(source, "<loops of einsum>", "exec"), scope)  # noqa: S102 - see above
+    function: FunctionType = scope["loops"]
+    function.__module__ = __name__
+    return function
+
+
+def _compile(
+    source: str, dtype: np.dtype[Any], shapes: Sequence[tuple[bool, int]], *, parallel: bool
+) -> Any:
+    import_numba()
+    import numba
+
+    from einbench.jit.code_cache import CodeCache
+
+    if parallel:
+        start_threads()
+    function = _function(source, dtype, numba.prange)
+    dispatcher: Any = numba.njit(
+        parallel=parallel, fastmath=set(FASTMATH), error_model="numpy", nogil=True
+    )(function)
+    # the source says all that the code depends on, besides what the cache adds
+    dispatcher._cache = CodeCache(function, f"einsum {dtype.char} {parallel} {source}")
+    types = [
+        numba.types.Array(
+            numba.from_dtype(dtype), axes, "C" if contiguous or axes == 0 else "A",
+            readonly=number < len(shapes) - 1,
+        )
+        for number, (contiguous, axes) in enumerate(shapes)
+    ]  # fmt: skip
+    dispatcher.compile(tuple(types))
+    dispatcher.disable_compile()
+    return dispatcher
+
+
+def _given(loops: Nest, dtype: np.dtype[Any], function: Callable[..., None]) -> Run:
+    """What gives a function each array as its loops expect it."""
+    steps = [_step(each) for each in (*loops.operands, loops.out)]
+    if dtype.kind == "b":
+        steps = [_bytes_of(step) for step in steps]
+    if not any(steps):
+        return lambda arrays, out: function(*arrays, out)
+    if not steps[-1] and len(steps) == 3:
+        first, second = (step or _same for step in steps[:2])
+        return lambda arrays, out: function(first(arrays[0]), second(arrays[1]), out)
+    whole = [step or _same for step in steps]
+
+    def run(arrays: Sequence[Array], out: Array) -> None:
+        function(*[step(a) for step, a in zip(whole, (*arrays, out), strict=True)])
+
+    return run
+
+
+def _same(array: Array) -> Array:
+    return array
+
+
+def _step(laid: Laid) -> Callable[[Array], Array] | None:
+    order, shape = laid.order, laid.shape
+    plain = order == tuple(range(len(order)))
+    if laid.copied:
+        # fused axes lie behind each other in the copy too
+        if shape is None:
+            return lambda array: np.ascontiguousarray(array.transpose(order))
+        return lambda array: np.ascontiguousarray(array.transpose(order)).reshape(shape)
+    if plain and shape is None:
+        return None
+    if plain:
+        return lambda array: array.reshape(shape)
+    if shape is None:
+        return lambda array: array.transpose(order)
+    return lambda array: array.transpose(order).reshape(shape)
+
+
+def _bytes_of(step: Callable[[Array], Array] | None) -> Callable[[Array], Array]:
+    if step is None:
+        return lambda array: array.view(np.uint8)
+    return lambda array: step(array).view(np.uint8)
+
+
+@functools.cache
+def why_not_compiled(parallel: bool) -> str:
+    """Why no loops can be compiled here; empty where they can."""
+    return why_missing(("numba",)) or why_unusable() or (why_not_parallel() if parallel else "")

@@ -1,0 +1,169 @@
+"""A kernel as plain Python that imports NumPy, and numba where it compiles loops.
+
+For operands of these shapes and one dtype, in C order; others are refused, or copied to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench.einsum.compiling import FASTMATH, source_of
+from einbench.einsum.language import parse
+from einbench.einsum.nest import Laid, nest
+from einbench.einsum.normal import normalise
+from einbench.einsum.pairs import steps_of
+from einbench.einsum.products import Matrix, groups_of, product
+from einbench.einsum.rule import choose
+from einbench.einsum.shapes import bind
+from einbench.einsum.task import Task, in_order
+
+
+def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, method: str) -> str:
+    """The source of ``contract(x0, ...)``, which gives the result of an expression in new memory.
+
+    Args:
+        text: the expression.
+        shapes: of the operands.
+        dtype: of the operands and the result, float32 or float64.
+        method: name of the kernel.
+    """
+    kind = np.dtype(dtype)
+    contraction = bind(parse(text), shapes)
+    normal = normalise(contraction, [np.zeros(shape, kind) for shape in shapes], kind)
+    inner = normal.contraction
+    strides = tuple(in_order(inner.shape(each), kind.itemsize) for each in inner.inputs)
+    task = Task(inner, kind, strides, in_order(inner.out_shape, kind.itemsize))
+    writer = _Writer(kind)
+    names = [f"x{n}" for n in range(len(shapes))]
+    given = ", ".join(names)
+    body = [
+        f"operands = [np.array(x, np.{kind.name}, order='C', copy=None) for x in [{given}]]",
+        f"if [x.shape for x in operands] != {list(shapes)}:",
+        f'    raise ValueError("expected operands of shapes {list(shapes)}")',
+        f"[{given}] = operands",
+    ]
+    for name, ready in zip(names, normal.ready, strict=True):
+        body += ready.lines(name)
+        if ready.diagonal is not None or ready.kept is not None:
+            # what is no array in C order becomes one
+            body.append(f"{name} = np.array({name}, order='C', copy=None)")
+    body.append(f"out = np.empty({inner.out_shape}, np.{kind.name})")
+    body += writer.lines(task, names, "out", method)
+    body.append(f"return out.reshape({contraction.out_shape})")
+    parts = [
+        f'"""y = einsum("{text}"): kernel {method}, written by einbench."""',
+        "",
+        *writer.head(),
+    ]
+    parts += [f"def contract({given}):", *(f"    {line}" for line in body)]
+    return "\n".join(parts) + "\n"
+
+
+class _Writer:
+    """Lines of kernels, and the compiled functions that they call."""
+
+    def __init__(self, dtype: np.dtype[np.generic]) -> None:
+        self._dtype = dtype
+        self._functions: list[str] = []
+        self._made = 0
+
+    def head(self) -> list[str]:
+        """Imports, and the loops."""
+        lines = ["import numpy as np"]
+        if any("@numba" in function for function in self._functions):
+            lines = ["import numba", *lines, "from numba import prange"]
+        if self._functions:
+            lines += ["", f"T = np.{self._dtype.name}", "zero = T(0)"]
+        for function in self._functions:
+            lines += ["", "", function.rstrip("\n")]
+        return [*lines, "", ""]
+
+    def lines(self, task: Task, names: Sequence[str], out: str, method: str) -> list[str]:
+        """What fills ``out`` from these arrays, all in C order."""
+        contraction = task.contraction
+        given = ", ".join(names)
+        if method in ("einsum", "einsum_path"):
+            more = ", optimize=True" if method == "einsum_path" else ""
+            return [f'np.einsum("{contraction.text}", {given}, out={out}{more})']
+        if method == "matmul":
+            return _matmul(task, names, out)
+        if method == "tensordot":
+            return _tensordot(task, names, out)
+        if method == "path":
+            return self._path(task, list(names), out)
+        if method in ("loop", "numba", "numba_parallel"):
+            return self._loops(task, names, out, method)
+        views = []
+        indices = (*contraction.output, *task.summed)
+        for name, each in zip(names, contraction.inputs, strict=True):
+            order = tuple(each.index(i) for i in indices if i in each)
+            where = ", ".join(":" if i in each else "None" for i in indices)
+            views.append(f"{name}.transpose({order})[{where or '...'}]")
+        axes = tuple(range(len(contraction.output), len(indices)))
+        return [f"np.sum({' * '.join(views)}, axis={axes}, out={out})"]
+
+    def _loops(self, task: Task, names: Sequence[str], out: str, method: str) -> list[str]:
+        parallel = method == "numba_parallel"
+        number = len(self._functions)
+        source = source_of(task, parallel=parallel).replace("def loops(", f"def loops{number}(")
+        if method != "loop":
+            options = "parallel=True, " if parallel and "prange" in source else ""
+            flags = ", ".join(f'"{flag}"' for flag in sorted(FASTMATH))
+            source = f'@numba.njit({options}fastmath={{{flags}}}, error_model="numpy")\n{source}'
+        self._functions.append(source)
+        laid = nest(task)
+        views = [
+            _view(name, each)
+            for name, each in zip((*names, out), (*laid.operands, laid.out), strict=True)
+        ]
+        return [f"loops{number}({', '.join(views)})"]
+
+    def _path(self, task: Task, names: list[str], out: str) -> list[str]:
+        lines: list[str] = []
+        *before, last = steps_of(task)
+        for step in before:
+            made = f"t{self._made}"
+            self._made += 1
+            right, left = names.pop(step.second), names.pop(step.first)
+            shape = step.task.contraction.out_shape
+            lines.append(f"{made} = np.empty({shape}, np.{self._dtype.name})")
+            lines += self.lines(step.task, (left, right), made, choose(step.task)[0])
+            names.append(made)
+        return [*lines, *self.lines(last.task, names, out, choose(last.task)[0])]
+
+
+def _view(name: str, laid: Laid) -> str:
+    text = name
+    if laid.order != tuple(range(len(laid.order))):
+        text += f".transpose({laid.order})"
+    if laid.copied:
+        text = f"np.ascontiguousarray({text})"
+    return text if laid.shape is None else f"{text}.reshape({laid.shape})"
+
+
+def _matmul(task: Task, names: Sequence[str], out: str) -> list[str]:
+    plan = product(task)
+    first, second = (1, 0) if plan.swapped else (0, 1)
+    left, right = _matrix(names[first], plan.left), _matrix(names[second], plan.right)
+    if not plan.out.copied:
+        return [f"np.matmul({left}, {right}, out={_matrix(out, plan.out)})"]
+    output = task.contraction.output
+    inner = task.contraction.shape(tuple(output[i] for i in plan.out.order))
+    return [f"{out}.transpose({plan.out.order})[...] = np.matmul({left}, {right}).reshape({inner})"]
+
+
+def _matrix(name: str, matrix: Matrix) -> str:
+    moved = f"{name}.transpose({matrix.order})"
+    return f"{moved}.reshape({matrix.shape})"
+
+
+def _tensordot(task: Task, names: Sequence[str], out: str) -> list[str]:
+    groups = groups_of(task)
+    left, right = task.contraction.inputs
+    axes = ([left.index(i) for i in groups.summed], [right.index(i) for i in groups.summed])
+    made = (*groups.rows, *groups.columns)
+    order = tuple(made.index(i) for i in task.contraction.output)
+    return [f"{out}[...] = np.tensordot({names[0]}, {names[1]}, {axes}).transpose({order})"]

@@ -1,0 +1,243 @@
+"""An expression as an `Operation`: all that judges its kernels follows from its letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from einbench import draws
+from einbench.einsum.kernels import KERNELS
+from einbench.einsum.language import ELLIPSIS, parse, quoted
+from einbench.einsum.named import as_letters
+from einbench.einsum.pairs import steps_of
+from einbench.einsum.plans import plan
+from einbench.einsum.products import broadcast, groups_of
+from einbench.einsum.shapes import Contraction, bind
+from einbench.einsum.task import Array, Refusal, Run, Task, in_order
+from einbench.inputs import Input, Kind
+from einbench.operation import Operation
+from einbench.problem import Problem
+
+#: size of an axis that is given none, and is not the axis of rows
+DEFAULT_SIZE = 16
+#: operands whose product stays finite where values lie decades apart
+_MOST_DECADES = 4
+#: most products of interpreted loops, where no smaller batch can stand for the rest
+_MOST_LOOPED = 500_000
+
+
+def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
+    """The operation that an einsum expression states, registered nowhere.
+
+    ``einbench.expression("bij,bjk->bik", i=3, j=3, k=3)`` has the axis of rows b, the first that is
+    given no size; further ones have size 16. `einbench.check`, `compare` and `fastest` take it. Its
+    kernels, where they apply: loop, einsum, einsum_path, tensordot, matmul, broadcast, path, numba,
+    numba_parallel.
+
+    Args:
+        text: the expression, with an output or, as in NumPy, without; no ellipsis, for the axes
+            that it stands for have no size.
+        axes: ``letters``; or ``named``, where axes are words, ``"batch features, units features ->
+            batch units"``.
+        sizes: of the axes by name.
+
+    Raises:
+        ValueError: the expression is none, or a size is that of no axis.
+    """
+    if axes not in ("letters", "named"):
+        raise ValueError(f"axes={axes!r}: expected 'letters' or 'named'")
+    names: Mapping[str, str] = {}
+    letters = text
+    if axes == "named":
+        named = as_letters(text)
+        letters, names = named.text, named.names
+    subscripts = parse(letters)
+    if any(ELLIPSIS in each for each in subscripts.inputs):
+        raise ValueError(f"{quoted(text)}: '...' stands for axes without names; give them letters")
+    places = list(dict.fromkeys(letter for each in subscripts.inputs for letter in each))
+    named_axes = [names.get(letter, letter) for letter in places]
+    if strange := [axis for axis in sizes if axis not in named_axes]:
+        raise ValueError(
+            f"{quoted(text)} has no axis {strange[0]!r}; its axes: {', '.join(named_axes)}"
+        )
+    rows = next((axis for axis in named_axes if axis not in sizes), None)
+    if "batch" in named_axes and "batch" not in sizes:
+        rows = "batch"
+    shown = bind(subscripts, [(1,) * len(each) for each in subscripts.inputs])
+    op = _operation(
+        _spelt(shown, named_axes, named=axes == "named"), shown, named_axes, rows, sizes
+    )
+    _add_kernels(op, shown, named_axes)
+    return op
+
+
+def _spelt(shown: Contraction, axes: Sequence[str], *, named: bool) -> str:
+    """With an arrow, also where it was left out; words are kept apart by a dot."""
+    between = "." if named else ""
+    parts = [between.join(axes[i] for i in each) for each in (*shown.inputs, shown.output)]
+    return f"{','.join(parts[:-1])}->{parts[-1]}"
+
+
+def _operation(
+    name: str, shown: Contraction, axes: Sequence[str], rows: str | None, sizes: Mapping[str, int]
+) -> Operation:
+    summed = [axes[i] for i in range(len(axes)) if i not in shown.output]
+    factors = len(shown.inputs)
+    kind = Kind("values", decades=factors <= _MOST_DECADES)
+    inputs = {
+        f"x{n}": Input(" ".join(axes[i] for i in each), kind) for n, each in enumerate(shown.inputs)
+    }
+    text = shown.text
+
+    def terms(sizes: Mapping[str, int]) -> float:
+        return float(prod(sizes[axis] for axis in summed)) + factors - 1
+
+    def exact(
+        rng: np.random.Generator, dtype: np.dtype[Any], sizes: Mapping[str, int]
+    ) -> dict[str, Array]:
+        most = (2.0 ** (23 if dtype == np.float32 else 52) / terms(sizes)) ** (1 / factors)
+        bound = max(1, min(int(most), 3 if dtype == np.float32 else 2**20))
+        return {
+            n: draws.integers(rng, each.shape(sizes), dtype, bound) for n, each in inputs.items()
+        }
+
+    return Operation(
+        name=name,
+        formula=f"y = einsum({name})",
+        inputs=inputs,
+        outputs={"y": " ".join(axes[i] for i in shown.output)},
+        sizes={axis: sizes.get(axis, DEFAULT_SIZE) for axis in axes if axis != rows},
+        leading=rows,
+        independent=tuple(axes[i] for i in shown.output),
+        terms=terms,
+        tied_limit=lambda terms: 4 + terms / 2,
+        flops=partial(_flops, shown, tuple(axes)),
+        reference=partial(_wide, text),
+        scale=lambda y, *operands: _wide(text, *map(np.abs, operands)),
+        exact=exact,
+    )
+
+
+def _wide(text: str, *operands: Array) -> Array:
+    """NumPy's, two operands at a time: nested loops over many indices would take hours."""
+    return np.asarray(np.einsum(text, *operands, optimize=len(operands) > 1))
+
+
+def _flops(shown: Contraction, axes: Sequence[str], sizes: Mapping[str, int]) -> float:
+    """Multiplications and additions of the best order of two operands at a time."""
+    whole = Contraction(shown.inputs, shown.output, tuple(max(sizes[axis], 1) for axis in axes))
+    if any(sizes[axis] == 0 for axis in axes):
+        return 0.0
+    task = _task(whole)
+    steps = [step.task for step in steps_of(task)] if len(whole.inputs) > 2 else [task]
+    return float(sum(_operations(step) for step in steps))
+
+
+def _operations(task: Task) -> int:
+    added = 1 if task.summed else 0
+    return task.contraction.iterations * (len(task.strides) - 1 + added)
+
+
+def _task(contraction: Contraction) -> Task:
+    """For operands in C order; a repeated index stands once."""
+    inputs = tuple(tuple(dict.fromkeys(each)) for each in contraction.inputs)
+    strides = tuple(in_order(contraction.shape(each), 4) for each in inputs)
+    once = Contraction(inputs, contraction.output, contraction.sizes)
+    return Task(once, np.dtype(np.float32), strides, in_order(once.out_shape, 4))
+
+
+def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None:
+    """Every kernel that applies, whatever the sizes."""
+    text, many = shown.text, len(shown.inputs)
+    fitting = {"einsum", "broadcast", "numba", "numba_parallel"}
+    if op.leading is not None or prod(op.sizes.values()) <= _MOST_LOOPED:
+        fitting.add("loop")
+    if many > 1:
+        fitting.add("einsum_path")
+    if many > 2:
+        fitting.add("path")
+    if many == 2:
+        fitting |= _products(shown)
+    for name in KERNELS:
+        if name not in fitting:
+            continue
+        prepare = partial(_prepared, text, name)
+        prepare.__doc__ = SAYS[name]
+        extra: Callable[[Mapping[str, int]], float] | None = None
+        if name == "broadcast":
+            extra = lambda sizes: float(prod(sizes[a] for a in axes))  # noqa: E731
+        op.kernel(
+            name, prepare=True, extra_elements=extra,
+            requires=("numba",) if name.startswith("numba") else (),
+        )(prepare)  # fmt: skip
+
+
+def _products(shown: Contraction) -> set[str]:
+    """Of two operands, whether they are a matrix product once sums of one of them are taken."""
+    left, right = shown.inputs
+    kept = {*shown.output}
+    inputs = tuple(
+        tuple(i for i in dict.fromkeys(each) if i in other or i in kept)
+        for each, other in ((left, right), (right, left))
+    )
+    groups = groups_of(_task(Contraction(inputs, shown.output, shown.sizes)))
+    return {"matmul"} if groups.stack else {"matmul", "tensordot"}
+
+
+def _prepared(text: str, name: str, problem: Problem) -> Callable[..., Array]:
+    """A kernel planned for the arrays of a problem; those that are not contiguous, in the call."""
+    kernel = partial(_planned, name)
+    if problem.layout.strip("C") == "":
+        arrays = [
+            np.zeros(each.shape(problem.sizes), problem.dtype)
+            for each in problem.operation.inputs.values()
+        ]
+        return _array_of(_made(text, arrays, kernel))
+    known: dict[Any, Callable[..., Array]] = {}
+
+    def call(*arrays: Array) -> Array:
+        key = tuple([(a.shape, a.strides) for a in arrays])
+        if key not in known:
+            known[key] = _array_of(_made(text, arrays, kernel))
+        return known[key](*arrays)
+
+    return call
+
+
+def _made(text: str, arrays: Sequence[Array], kernel: Callable[[Task], Run]) -> Callable[..., Any]:
+    return plan(text, arrays, None, "C", "safe", kernel, views=False)
+
+
+def _planned(name: str, task: Task) -> Run:
+    """A kernel of that name; where all loops are unrolled there are none for threads."""
+    if name == "broadcast":
+        return broadcast(task)  # its memory is declared
+    try:
+        return KERNELS[name](task)
+    except Refusal:
+        if name != "numba_parallel":
+            raise
+        return KERNELS["numba"](task)
+
+
+def _array_of(call: Callable[..., Any]) -> Callable[..., Array]:
+    """An array without axes in place of a scalar."""
+    return lambda *arrays: np.asarray(call(*arrays))
+
+
+#: what each kernel is, as tables show it
+SAYS = {
+    "loop": "Nested loops, one product and one sum at a time.",
+    "einsum": "NumPy's own loop over all indices.",
+    "einsum_path": "NumPy's optimised path: two operands at a time, by BLAS where it can.",
+    "tensordot": "One matrix product of all indices that are summed.",
+    "matmul": "A stack of matrix products, on views where the strides allow it.",
+    "broadcast": "All products at once, then their sums.",
+    "path": "Two operands at a time, each pair by the kernel that fits it.",
+    "numba": "The loops compiled, in the order of memory, small axes unrolled.",
+    "numba_parallel": "The compiled loops shared out between threads.",
+}

@@ -1,0 +1,172 @@
+"""A plan: what one call of `einbench.einsum` does for operands of one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from einbench.einsum.dtypes import common, computed_in, is_own
+from einbench.einsum.language import parse
+from einbench.einsum.normal import normalise
+from einbench.einsum.results import maker
+from einbench.einsum.shapes import Contraction, bind, names_of
+from einbench.einsum.task import Array, Run, Task
+
+Call = Callable[..., Any]
+Kernel = Callable[[Task], Run]
+
+
+def plan(
+    text: str, operands: Sequence[Array], dtype: np.dtype[Any] | None, order: str, casting: str,
+    kernel: Kernel, *, views: bool = True, plain: Callable[[Task], bool] = lambda task: False,
+) -> Call:  # fmt: skip
+    """A function of operands like these; its result is new, or a view as NumPy gives it.
+
+    Args:
+        text: the expression.
+        operands: arrays of the dtypes, shapes and strides that are planned for.
+        dtype: of products and sums, where it is not what the operands fit in.
+        order: memory order of the result: C, F, A or K.
+        casting: what may be cast.
+        kernel: plans the task that is left of the expression.
+        views: whether a transpose or a diagonal is a view.
+        plain: whether NumPy's own call is the fastest for a task.
+
+    Raises:
+        ValueError: the expression is none, or does not fit the operands.
+        TypeError: they cannot be cast so.
+    """
+    subscripts = parse(text)
+    contraction = bind(subscripts, [each.shape for each in operands])
+    names = names_of(subscripts, contraction)
+    one = len(operands) == 1 and set(contraction.inputs[0]) == set(contraction.output)
+    if views and one:
+        return _numpy(text)
+    found = common([each.dtype for each in operands], None, dtype, casting)
+    if not (is_own(found) and all(is_own(each.dtype) for each in operands)):
+        return _numpy(text, dtype=dtype, order=order, casting=casting)
+    fresh = maker(contraction, operands, found, order, names)
+    if 0 in contraction.sizes:
+        return _result(lambda arrays, out: out.fill(0), fresh)
+    work = computed_in(found)
+    task, run = _run(contraction, operands, work, fresh(), kernel)
+    if work is found or work == found:
+        if plain(task) and contraction.fits_numpy:
+            return _numpy(text, dtype=dtype, order=order, casting=casting)
+        return _result(run, fresh)
+    wide = maker(contraction, operands, work, order, names)
+
+    def narrow(arrays: Sequence[Array], out: Array) -> None:
+        made = wide()
+        run(arrays, made)
+        with np.errstate(over="ignore"):
+            np.copyto(out, made, casting="same_kind")
+
+    return _result(narrow, fresh)
+
+
+def plan_into(
+    text: str, operands: Sequence[Array], dtype: np.dtype[Any] | None, casting: str, out: Array,
+    kernel: Kernel,
+) -> Call:  # fmt: skip
+    """A function of operands like these and of memory like ``out``, which it fills.
+
+    Raises:
+        ValueError: the expression is none, or does not fit the operands or ``out``.
+        TypeError: they cannot be cast so.
+    """
+    subscripts = parse(text)
+    contraction = bind(subscripts, [each.shape for each in operands])
+    names = names_of(subscripts, contraction)
+    if out.shape != contraction.out_shape:
+        raise ValueError(f"einsum: out has shape {out.shape}; expected {contraction.out_shape}")
+    found = common([each.dtype for each in operands], out.dtype, dtype, casting)
+    if not (is_own(found) and is_own(out.dtype) and all(is_own(o.dtype) for o in operands)):
+        rest = _numpy(text, dtype=dtype, casting=casting)
+        return lambda arrays, out: rest(*arrays, out=out)
+    if 0 in contraction.sizes:
+        return lambda arrays, out: out.fill(0)
+    work = computed_in(found)
+    direct = out.dtype == work and all(out.strides) and out.flags.aligned
+    made = maker(contraction, operands, work, "K", names)
+    run = _run(contraction, operands, work, out if direct else made(), kernel)[1]
+    beside = run if not direct else _run(contraction, operands, work, made(), kernel)[1]
+
+    def call(arrays: Sequence[Array], out: Array) -> None:
+        if direct and not any(np.may_share_memory(out, array) for array in arrays):
+            run(arrays, out)
+            return
+        result = made()
+        beside(arrays, result)
+        with np.errstate(over="ignore"):
+            np.copyto(out, result, casting="unsafe")
+
+    return call
+
+
+def _numpy(text: str, **how: Any) -> Call:
+    if how.get("dtype", 0) is None:
+        del how["dtype"]
+    if not how or (how.get("order") == "K" and how.get("casting") == "safe" and len(how) == 2):
+        return lambda *arrays, **more: np.einsum(text, *arrays, **more)
+    return lambda *arrays, **more: np.einsum(text, *arrays, **how, **more)
+
+
+def _result(run: Run, fresh: Callable[[], Array]) -> Call:
+    """New memory, filled; a scalar where NumPy gives one."""
+    if fresh().ndim == 0:
+
+        def scalar(*arrays: Array) -> Any:
+            out = fresh()
+            run(arrays, out)
+            return out[()]
+
+        return scalar
+
+    def call(*arrays: Array) -> Any:
+        out = fresh()
+        run(arrays, out)
+        return out
+
+    return call
+
+
+def _run(
+    contraction: Contraction, operands: Sequence[Array], dtype: np.dtype[Any], out: Array,
+    kernel: Kernel,
+) -> tuple[Task, Run]:  # fmt: skip
+    """What fills memory like ``out``: steps before the products, the products, what comes after."""
+    normal = normalise(contraction, operands, dtype)
+    steps = [each.step(dtype) for each in normal.ready]
+    ready = [o if step is None else step(o) for o, step in zip(operands, steps, strict=True)]
+    inner = out
+    shape = normal.contraction.out_shape
+    small: Callable[[], Array] | None = None
+    where: Any = None
+    if normal.kept is not None:
+        inner = np.empty(shape, dtype)
+        small = lambda: np.empty(shape, dtype)  # noqa: E731 - in place of a name for each
+        where = tuple(None if cut != slice(None) else cut for cut in normal.kept)
+    elif out.shape != shape:
+        raise AssertionError("a result has the axes that are computed, or further ones")
+    strides = tuple(each.strides for each in ready)
+    task = Task(normal.contraction, dtype, strides, inner.strides)
+    base = kernel(task)
+    factor = np.array(normal.factor).astype(dtype)[()] if normal.factor != 1 else None
+    if dtype.kind == "b":
+        factor = None
+    if not any(steps) and factor is None and small is None:
+        return task, base
+
+    def run(arrays: Sequence[Array], out: Array) -> None:
+        given = tuple([a if s is None else s(a) for a, s in zip(arrays, steps, strict=True)])
+        target = out if small is None else small()
+        base(given, target)
+        if factor is not None:
+            np.multiply(target, factor, out=target)
+        if small is not None:
+            np.copyto(out, target[where])
+
+    return task, run

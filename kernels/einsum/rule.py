@@ -1,0 +1,83 @@
+"""Which kernel is expected to be the fastest for a task, before any was timed.
+
+Seconds are estimated from operations and bytes, with rates of a common core; they need only be
+right about which is less. Measuring (`einbench.fastest` on an `einbench.expression`) knows better.
+"""
+
+from __future__ import annotations
+
+import functools
+from math import prod
+
+from einbench.einsum import rates
+from einbench.einsum.compiling import why_not_compiled
+from einbench.einsum.nest import nest
+from einbench.einsum.products import product
+from einbench.einsum.task import Refusal, Task, by_memory
+
+#: seconds that loops must save in one call before they are compiled
+_WORTH_COMPILING = 2e-5
+
+
+@functools.lru_cache(maxsize=4096)
+def choose(task: Task) -> tuple[str, float]:
+    """Name of the kernel, and the seconds it is expected to take."""
+    # broadcast takes any number of axes and operands
+    costs = {"einsum" if task.contraction.fits_numpy else "broadcast": _einsum(task)}
+    if (seconds := _product(task)) is not None:
+        costs["matmul"] = seconds
+    best = min(costs.values())
+    serial, parallel = _loops(task)
+    if not why_not_compiled(False):
+        costs["numba"] = serial + _WORTH_COMPILING
+    if not why_not_compiled(True):
+        costs["numba_parallel"] = parallel + _WORTH_COMPILING
+    if best < _WORTH_COMPILING:
+        costs = {name: cost for name, cost in costs.items() if not name.startswith("numba")}
+    name = min(costs, key=costs.__getitem__)
+    return name, costs[name]
+
+
+def _bytes(task: Task) -> float:
+    contraction = task.contraction
+    every = (*contraction.inputs, contraction.output)
+    return float(sum(prod(contraction.shape(each)) for each in every) * task.dtype.itemsize)
+
+
+def _einsum(task: Task) -> float:
+    operations = task.contraction.iterations * max(1, len(task.strides) - 1)
+    rate = rates.EINSUM if _innermost_contiguous(task) else rates.EINSUM / 3
+    if len(task.strides) > 2:
+        rate /= 3
+    return rates.CALL_EINSUM + max(operations / rate, _bytes(task) / rates.BYTES)
+
+
+def _innermost_contiguous(task: Task) -> bool:
+    """Whether NumPy's own loop runs along contiguous memory of every array that has its index."""
+    last = {by_memory(task.of(n))[-1:] for n in range(len(task.strides))}
+    return len(last) == 1
+
+
+def _product(task: Task) -> float | None:
+    """None where BLAS is of no use: whole numbers, or nothing that is summed."""
+    if task.dtype.kind not in "fc" or not task.summed:
+        return None
+    try:
+        return product(task).seconds
+    except Refusal:
+        return None
+
+
+def _loops(task: Task) -> tuple[float, float]:
+    """Of loops compiled for one thread, and for all."""
+    operations = float(task.contraction.iterations * max(1, len(task.strides) - 1))
+    if task.dtype.kind == "c":
+        operations *= 4
+    if len(task.strides) > 2:
+        operations *= 2  # products of three are computed anew in every round
+    rate = rates.LOOPS_ON_VECTORS if task.dtype.itemsize <= 8 else rates.LOOPS
+    seconds = max(operations / (rate * nest(task).vector), _bytes(task) / rates.BYTES)
+    threads = rates.threads()
+    outermost = max((task.contraction.sizes[i] for i in task.contraction.output), default=0)
+    shared = seconds / threads if outermost >= threads or not task.contraction.output else seconds
+    return rates.CALL_LOOPS + seconds, rates.CALL_PARALLEL + shared

@@ -1,0 +1,82 @@
+"""``einbench einsum`` as people run it: tables, the winner as Python, one-line complaints."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from einbench.cli import main
+
+BMM = ["einsum", "qij,qjk->qik", "--size", "4", "--size", "q=300", "--budget", "0.2"]
+
+
+@pytest.fixture(autouse=True)
+def in_temporary_folder(tmp_path, monkeypatch):
+    """Nothing is written into the checkout."""
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*args):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    return subprocess.run(
+        [sys.executable, "-m", "einbench.cli", *args], capture_output=True, text=True,
+        encoding="utf-8", check=False, env=environment, timeout=300,
+    )  # fmt: skip
+
+
+def test_the_kernels_of_an_expression_are_raced_and_the_winner_is_emitted():
+    done = run(*BMM, "--emit")
+    assert done.returncode == 0, done.stderr
+    assert "numba_parallel" in done.stderr
+    scope = {}
+    exec(compile(done.stdout, "<emitted>", "exec"), scope)
+    rng = np.random.default_rng(0)
+    a, b = rng.random((2, 300, 4, 4), np.float32)
+    np.testing.assert_allclose(scope["contract"](a, b), a @ b, rtol=1e-5)
+
+
+def test_files_of_source_and_numbers_are_written(tmp_path):
+    done = CliRunner().invoke(main, [*BMM, "--emit", "winner.py", "--json", "all.json"])
+    assert done.exit_code == 0, done.output
+    source = (tmp_path / "winner.py").read_text()
+    document = json.loads((tmp_path / "all.json").read_text())
+    winner = next(r["kernel"] for r in document["records"] if r["winner"])
+    assert f"kernel {winner}," in source
+    assert f"{winner} as Python: winner.py" in done.output
+
+
+def test_named_axes_are_raced_too():
+    done = CliRunner().invoke(
+        main, ["einsum", "rows terms, terms out -> rows out", "--named", "--size", "8",
+               "--budget", "0.1", "--dtype", "float64"],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "rows 8, terms 8, out 8" in done.output
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["ij,jk->iq", "--size", "3"], "position 8"),
+        (["ij,jk->ik"], "axis i has no size: give --size i=100"),
+        (["ij,jk->ik", "--size", "3", "--size", "q=3"], "no axis 'q' in ij,jk->ik"),
+        (["ij,jk->ik", "--size", "3", "--size", "4"], "two sizes"),
+        (["ij,jk->ik", "--size", "=3"], "is no size"),
+        (["ij,jk->ik", "--size", "0"], "no whole number from 1"),
+        (["ij,jk->ik", "--size", "3", "--dtype", "int8"], "float32 or float64"),
+        (["ij,jk->ik", "--size", "3", "--emit", "none/x.py"], "there is no folder"),
+        (["ij,jk->ik", "--size", "3", "--emit", "--json", "-"], "both write to stdout"),
+        (["a b, b c -> a q", "--named", "--size", "3"], "position 14"),
+        (["i...->i", "--size", "3"], "give them letters"),
+        (["ij,jk->ik", "--size", "1_000_000"], "memory"),
+    ],
+)
+def test_wrong_use_is_one_line_and_status_2(args, said):
+    done = run("einsum", *args)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert said in done.stderr
