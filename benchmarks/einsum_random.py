@@ -248,7 +248,7 @@ def main(
     cases: int = 20_000, seed: int = 0, *, kernels: bool = False, compiled: bool = False
 ) -> int:
     """Print what differs, and how many cases were computed by what; the number that differ."""
-    from einbench.einsum.calls import einsum
+    from einbench.dropin.calls import einsum
 
     forcing = every_kernel(compiled=compiled) if kernels or compiled else {}
     rng = np.random.default_rng(seed)
