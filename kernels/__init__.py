@@ -94,7 +94,7 @@ def _load() -> None:
 
 
 class _Package(ModuleType):
-    """This package, in which modules hide no functions of their names, such as `check`."""
+    """The package itself, in which no module hides a function of its name, such as `check`."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (isinstance(value, ModuleType) and name in _PLACES):

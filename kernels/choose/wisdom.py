@@ -35,9 +35,15 @@ _SUFFIX = ".json"
 _AS_THEY_ARE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
+#: in place of a folder: nothing is read from disk or written to it
+OFF = "off"
+
+
 def folder() -> str:
     """``$EINBENCH_WISDOM``, or ``wisdom`` in the user's cache directory for einbench."""
     requested = os.environ.get("EINBENCH_WISDOM", "").strip()
+    if requested == OFF:
+        return os.devnull
     if requested:
         return os.path.abspath(os.path.expanduser(requested))  # noqa: PTH100, PTH111 - loads slowly
     return user_cache("wisdom")
@@ -102,12 +108,14 @@ class Wisdom:
         """Put a book together with what is remembered; on disk where that can be."""
         with self._lock:
             try:
+                if self.folder == os.devnull:
+                    raise Unreadable
                 with self._locked(operation):
                     merged = self._load(operation, held=True).merged(more, made_now=made_now)
                     self._write(operation, merged)
                     return merged
             except Unreadable:
-                pass  # reported already
+                pass  # reported already, or asked for
             except (OSError, TimeoutError) as problem:
                 self._warn_once(
                     "write",

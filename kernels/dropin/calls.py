@@ -1,4 +1,4 @@
-"""`einbench.einsum`: `numpy.einsum`, computed by the kernel that is expected to be the fastest."""
+"""`einbench.einsum`: `numpy.einsum`, computed by the fastest kernel that is right."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench.arguments import refuse_masks
+from einbench.choose.environment import on_refresh
+from einbench.dropin.chosen import Pick
 from einbench.einsum.dtypes import CASTINGS
 from einbench.einsum.interleaved import as_expression
-from einbench.einsum.kernels import auto
 from einbench.einsum.language import quoted
 from einbench.einsum.plans import plan, plan_into
-from einbench.einsum.rule import choose
-from einbench.einsum.task import Task
 
 Array = npt.NDArray[Any]
 #: kinds of operands whose plan is kept; all are dropped where there are more
@@ -37,7 +37,10 @@ def einsum(
     diagonals of one operand are views, writeable if it is; a result without axes is a scalar.
     Operands of objects and longdouble go to NumPy; float16 is summed in float32.
 
-    How it is computed is planned once for operands of such shapes, strides and dtypes.
+    Which kernel computes it is chosen once for operands of such shapes, strides and dtypes: those
+    that may be the fastest are compared with NumPy in wider precision and timed on the first call.
+    The choice is remembered on disk; with ``EINBENCH_WISDOM=off`` nothing is timed or remembered,
+    and a rule picks the kernel.
 
     Args:
         operands: the expression and the arrays, or each array and the list of its subscripts.
@@ -56,65 +59,93 @@ def einsum(
     """
     # operands of a known kind: nothing else may take time
     try:
-        if out is None:
-            if len(operands) == 3:
-                text, a, b = operands
-                key: Any = (
-                    text, a.__class__, a.shape, a.strides, a.dtype, b.__class__, b.shape, b.strides,
-                    b.dtype, dtype, order, casting,
-                )  # fmt: skip
-                return _PLANS[key](a, b)
-            if len(operands) == 2:
-                text, a = operands
-                key = (text, a.__class__, a.shape, a.strides, a.dtype, dtype, order, casting)
-                return _PLANS[key](a)
-            text, *arrays = operands
-            kinds = [(a.__class__, a.shape, a.strides, a.dtype) for a in arrays]
-            key = (text, *kinds, dtype, order, casting)
-            return _PLANS[key](*arrays)
+        if out is not None:
+            operands = (*operands, out)
+        if len(operands) == 3:
+            text, a, b = operands
+            key: Any = (
+                text, a.__class__, a.shape, a.strides, a.dtype, b.__class__, b.shape, b.strides,
+                b.dtype, dtype, order, casting, out is None,
+            )  # fmt: skip
+            return _PLANS[key](a, b)
+        if len(operands) == 4:
+            text, a, b, c = operands
+            key = (
+                text, a.__class__, a.shape, a.strides, a.dtype, b.__class__, b.shape, b.strides,
+                b.dtype, c.__class__, c.shape, c.strides, c.dtype, dtype, order, casting,
+                out is None,
+            )  # fmt: skip
+            return _PLANS[key](a, b, c)
+        if len(operands) == 2:
+            text, a = operands
+            key = (text, a.__class__, a.shape, a.strides, a.dtype, dtype, order, casting)
+            return _PLANS[key](a)
+        if len(operands) == 5:
+            text, a, b, c, d = operands
+            key = (
+                text, a.__class__, a.shape, a.strides, a.dtype, b.__class__, b.shape, b.strides,
+                b.dtype, c.__class__, c.shape, c.strides, c.dtype, d.__class__, d.shape, d.strides,
+                d.dtype, dtype, order, casting, out is None,
+            )  # fmt: skip
+            return _PLANS[key](a, b, c, d)
+        text, *arrays = operands
+        return _PLANS[_key(text, arrays, dtype, order, casting, out is None)](*arrays)
     except (AttributeError, KeyError, TypeError, ValueError):
         pass  # what is wrong, if anything, is found out below
-    return _planned(operands, out, dtype, order, casting)
+    return _planned(operands if out is None else operands[:-1], out, dtype, order, casting)
 
 
 def _planned(
     arguments: Sequence[Any], out: Any, dtype: npt.DTypeLike | None, order: str, casting: str
 ) -> Any:
-    """A call with operands of a new kind, with ``out``, or with something that is wrong."""
+    """A call with operands of a new kind, or with something that is wrong."""
     text, given = _expression(arguments)
     order, casting = _checked(order, casting)
     if any(_has_own_way(each) for each in (*given, out)):
         more = {} if dtype is None else {"dtype": dtype}
         return np.einsum(text, *given, out=out, order=order, casting=casting, **more)  # type: ignore[call-overload]
-    arrays = tuple(np.asarray(each) for each in given)
-    chosen = None if dtype is None else np.dtype(dtype)
+    for number, each in enumerate((*given, out)):
+        # NumPy would compute with what lies below the mask, and return none
+        refuse_masks(
+            each, f"{quoted(text)}: {f'operand {number}' if number < len(given) else 'out'}"
+        )
+    arrays = [np.asarray(each) for each in given]
+    kind = None if dtype is None else np.dtype(dtype)
     if out is not None:
-        return _into(text, arrays, out, chosen, casting)
-    if any(type(each) is not np.ndarray or not each.flags.aligned for each in given):
-        # not kept: the key of a list would be that of an array
-        return plan(text, arrays, chosen, order, casting, auto, plain=_is_plain)(*arrays)
-    key: Any
-    if len(arrays) == 1:
-        (a,) = arrays
-        key = (text, a.__class__, a.shape, a.strides, a.dtype, dtype, order, casting)
-    elif len(arrays) == 2:
-        a, b = arrays
-        key = (
-            text, a.__class__, a.shape, a.strides, a.dtype, b.__class__, b.shape, b.strides,
-            b.dtype, dtype, order, casting,
-        )  # fmt: skip
-    else:
-        key = (
-            text, *((a.__class__, a.shape, a.strides, a.dtype) for a in arrays), dtype, order,
-            casting,
-        )  # fmt: skip
-    call = plan(text, arrays, chosen, order, casting, auto, plain=_is_plain)
-    _keep(key, call)
-    return call(*arrays)
+        if not isinstance(out, np.ndarray):
+            raise TypeError(f"{quoted(text)}: out is {type(out).__name__}; expected an array")
+        if not out.flags.writeable:
+            raise ValueError(
+                f"{quoted(text)}: out is read-only; expected memory that can be written to"
+            )
+        arrays.append(np.asarray(out))
+    call, pick = _plan(text, arrays, out, kind, order, casting)
+    found = call(*arrays)
+    if all(type(a) is np.ndarray and a.flags.aligned for a in (*given, arrays[-1])):
+        # of a list nothing is kept: its key would be that of an array
+        if pick.pending:
+            call, _ = _plan(text, arrays, out, kind, order, casting)
+        _keep(_key(text, arrays, dtype, order, casting, out is None), call)
+    return found if out is None else out
 
 
-def _is_plain(task: Task) -> bool:
-    return len(task.strides) < 3 and choose(task)[0] == "einsum"
+def _plan(
+    text: str, arrays: Sequence[Array], out: Any, dtype: np.dtype[Any] | None, order: str,
+    casting: str,
+) -> tuple[Callable[..., Any], Pick]:  # fmt: skip
+    pick = Pick()
+    if out is None:
+        return plan(text, arrays, dtype, order, casting, pick, plain=pick.plain), pick
+    return plan_into(text, arrays[:-1], dtype, casting, arrays[-1], pick), pick
+
+
+def _key(
+    text: str, arrays: Sequence[Array], dtype: Any, order: str, casting: str, fresh: bool
+) -> tuple[Any, ...]:
+    """As `einsum` writes it out."""
+    kinds = [(a.__class__, a.shape, a.strides, a.dtype) for a in arrays]
+    last = (dtype, order, casting) if len(arrays) == 1 else (dtype, order, casting, fresh)
+    return (text, *(each for kind in kinds for each in kind), *last)
 
 
 def _keep(key: Any, call: Callable[..., Any]) -> None:
@@ -126,22 +157,7 @@ def _keep(key: Any, call: Callable[..., Any]) -> None:
         pass  # a dtype given as a list, which has no hash
 
 
-def _into(
-    text: str, arrays: tuple[Array, ...], out: Any, dtype: np.dtype[Any] | None, casting: str
-) -> Any:
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"einsum: out is {type(out).__name__}; expected an array")
-    memory = np.asarray(out)
-    kinds = [(a.shape, a.strides, a.dtype, a.flags.aligned) for a in (*arrays, memory)]
-    key = (text, *kinds, dtype, casting)
-    call = _PLANS.get(key)
-    if call is None:
-        call = plan_into(text, arrays, dtype, casting, memory, auto)
-        _keep(key, call)
-    if not memory.flags.writeable:
-        raise ValueError("einsum: out is read-only; expected memory that can be written to")
-    call(arrays, memory)
-    return out
+on_refresh.append(_PLANS.clear)
 
 
 def _expression(arguments: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:

@@ -11,6 +11,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -136,3 +137,9 @@ def path(task: Task, plan: Callable[[Task], Run]) -> Run:
 def seconds_of(task: Task) -> float:
     """Seconds that the best order is expected to take."""
     return sum(step.seconds for step in steps_of(task))
+
+
+def temporary_bytes(task: Task) -> int:
+    """Of the results that the best order makes before the last."""
+    shapes = [step.task.contraction.out_shape for step in steps_of(task)[:-1]]
+    return sum(prod(shape) for shape in shapes) * task.dtype.itemsize

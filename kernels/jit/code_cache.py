@@ -120,7 +120,7 @@ class CodeCache:
         if not self._plain:
             context.refresh()
             return
-        from numba.core.runtime import rtsys
+        from numba.core.runtime.nrt import rtsys
 
         rtsys.initialize(context)
 
