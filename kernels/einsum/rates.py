@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from einbench.host.cores import usable_threads
+
 #: operations a second of one core: BLAS on large matrices, compiled loops, NumPy's einsum
 BLAS, LOOPS, LOOPS_ON_VECTORS, EINSUM = 4e10, 2.5e9, 6e9, 1.2e9
 BYTES = 8e9
@@ -20,8 +22,6 @@ _SHARED = 200_000
 @functools.cache
 def threads() -> int:
     """Asked once: it takes longer than a small product."""
-    from einbench.host.machine import usable_threads  # imports more than a first answer may
-
     return usable_threads()
 
 
