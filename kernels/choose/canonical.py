@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from einbench.arguments import Bound
 from einbench.choose.between import Between
@@ -48,7 +48,8 @@ def _is_expression(op: Operation) -> bool:
 def _canonical(op: Operation) -> tuple[Operation, Names] | None:
     text = op.reference.args[0]  # type: ignore[attr-defined]  # see `_is_expression`
     own = {axis: letter(n) for n, axis in enumerate(op.axes)}
-    twin = expressions.expression(text, **{own[axis]: size for axis, size in op.sizes.items()})
+    sizes: dict[str, Any] = {own[axis]: size for axis, size in op.sizes.items()}
+    twin = expressions.expression(text, **sizes)
     if list(twin.kernels) != list(op.kernels):
         return None
     return twin, {named: axis for axis, named in own.items()}
