@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from einbench.choose import contraction
 from einbench.choose.environment import on_refresh, threads
 from einbench.choose.wisdom import OFF, wisdom
+from einbench.dropin import near
 from einbench.einsum import pairs, rule
 from einbench.einsum.kernels import KERNELS, auto
 from einbench.einsum.task import Array, Refusal, Run, Task
@@ -28,6 +29,7 @@ def choosing() -> bool:
 def forget() -> None:
     """Choose anew, from memory first."""
     _KNOWN.clear()
+    near.forget()
 
 
 on_refresh.append(forget)
@@ -112,11 +114,15 @@ def _choose(task: Task, arrays: Sequence[Array], out: Array) -> None:
 
 def _measured(task: Task, arrays: Sequence[Array], out: Array) -> str:
     """The fastest kernel, which is remembered; NumPy's own where no other is right."""
-    from einbench.dropin.measured import measured  # imports more than a next process may
+    from einbench.dropin import measured  # imports more than a next process may
 
-    choice = measured(task, costs_of(task), arrays, out)
-    if choice is None:
-        return "einsum"
-    wisdom().remember(task.contraction.text, choice)
-    _know(task, choice.kernel)
-    return choice.kernel
+    costs = costs_of(task)
+    name = near.winner(task, min(costs.values()))
+    if name is None or not measured.right(task, name, arrays, out):
+        choice = measured.measured(task, costs, arrays, out)
+        name = "einsum" if choice is None else choice.kernel
+        if choice is not None:
+            near.won(task, name)
+            wisdom().remember(task.contraction.text, choice)
+    _know(task, name)
+    return name

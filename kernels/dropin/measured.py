@@ -53,6 +53,19 @@ class _Seen(NamedTuple):
     error: float
 
 
+def right(task: Task, name: str, arrays: Sequence[Array], out: Array) -> bool:
+    """Whether a kernel is right for these operands; it leaves its result in ``out``."""
+    operands = finite(arrays)
+    judge = Judge(task, operands)
+    judge.poison(out)
+    try:
+        _seconds(KERNELS[name](task), operands, out)
+        judge.error(out)
+    except Exception:  # what raises is not right
+        return False
+    return True
+
+
 def measured(
     task: Task, costs: Mapping[str, float], arrays: Sequence[Array], out: Array
 ) -> Remembered | None:

@@ -16,14 +16,15 @@ from click.testing import CliRunner
 import einbench
 from einbench.choose import environment
 from einbench.cli import main
-from einbench.dropin import chosen, measured
+from einbench.dropin import chosen, measured, near
 from einbench.dropin.judged import Judge, Wrong
 from einbench.einsum import kernels, rule
 from einbench.einsum.language import parse
 from einbench.einsum.shapes import bind
 from einbench.einsum.task import Task, in_order
 
-A, B = np.random.default_rng(0).random((2, 60, 60))
+RNG = np.random.default_rng(0)
+A, B = RNG.random((2, 60, 60))
 
 
 def only_document(memory: Path) -> dict:
@@ -126,6 +127,41 @@ def test_infinity_and_nan_do_not_decide(memory):
     np.testing.assert_allclose(found[2:], (A @ B)[2:])
     (choice,) = only_document(memory)["choices"]
     assert all(time[4] < 100 for time in choice["times"].values())
+
+
+def sized(rows):
+    return RNG.random((rows, 7)), RNG.random((7, 5))
+
+
+def test_small_operands_of_ever_new_sizes_are_compared_and_not_timed(memory, monkeypatch):
+    monkeypatch.setattr(near, "_AGREE", 1)
+    einbench.einsum("ij,jk->ik", *sized(20))
+    (choice,) = only_document(memory)["choices"]
+    monkeypatch.setattr(measured, "measured", None)  # measuring would raise
+    for rows in range(15, 35):
+        a, b = sized(rows)
+        np.testing.assert_allclose(einbench.einsum("ij,jk->ik", a, b), a @ b)
+    # a kernel that is wrong at the new size is not served: it would be measured
+    monkeypatch.setitem(kernels.KERNELS, choice["kernel"], wrong_in_the_last_row)
+    with pytest.raises(TypeError, match="not callable"):
+        einbench.einsum("ij,jk->ik", *sized(36))
+    # and others, of other strides, dtypes or much larger, are
+    a, b = sized(20)
+    for other in ((a.T, a), sized(41), (a.astype("f4"), b.astype("f4"))):
+        with pytest.raises(TypeError, match="not callable"):
+            einbench.einsum("ij,jk->ik", *other)
+
+
+def test_sizes_whose_winners_differ_are_measured(memory, monkeypatch):
+    monkeypatch.setattr(near, "_AGREE", 2)
+    for rows, name in ((20, "einsum"), (22, "matmul")):
+        near.won(task_of("ij,jk->ik", (rows, 7), (7, 5)), name)
+    assert near.winner(task_of("ij,jk->ik", (21, 7), (7, 5)), 0.0) is None
+    near.forget()
+    for rows in (20, 22):
+        near.won(task_of("ij,jk->ik", (rows, 7), (7, 5)), "matmul")
+    assert near.winner(task_of("ij,jk->ik", (21, 7), (7, 5)), 0.0) == "matmul"
+    assert near.winner(task_of("ij,jk->ik", (21, 7), (7, 5)), 1.0) is None
 
 
 def test_operands_and_others_memory_stay_as_they_were(memory):
