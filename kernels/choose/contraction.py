@@ -36,7 +36,7 @@ def signature(task: Task, threads: Threads) -> Signature:
     every = (*task.strides, task.out_strides)
     layouts = [_layout(*pair, item) for pair in zip(shapes, every, strict=True)]
     options = {
-        "out" if n == len(task.strides) else f"x{n}": " ".join(map(str, strides))
+        f"{'out' if n == len(task.strides) else f'x{n}'} strides": " ".join(map(str, strides))
         for n, (strides, layout) in enumerate(zip(every, layouts, strict=True))
         if layout != "C"
     }

@@ -11,7 +11,7 @@ from einbench.choose import contraction
 from einbench.choose.book import Remembered
 from einbench.choose.environment import Environment, differences, environment
 from einbench.choose.kept import held
-from einbench.choose.wisdom import Wisdom
+from einbench.choose.wisdom import OFF, Wisdom
 from einbench.names import normalise, unknown
 from einbench.operation import Operation
 from einbench.registry import operations
@@ -72,7 +72,10 @@ def shown(memory: Wisdom, requested: Iterable[str]) -> Shown:
             here.append(contraction.here())
         kept += [Kept(name, c, _changed(c, here)) for c in choices]
     return Shown(
-        memory.folder, sum(_size(memory.path(name)) for name in names), tuple(kept), foreign
+        f"EINBENCH_WISDOM={OFF}" if memory.off else memory.folder,
+        sum(_size(memory.path(name)) for name in names),
+        tuple(kept),
+        foreign,
     )
 
 

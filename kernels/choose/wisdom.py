@@ -75,6 +75,11 @@ class Wisdom:
         if hasattr(os, "register_at_fork"):  # a thread that held the lock is not in the child
             os.register_at_fork(after_in_child=self._renew_lock)
 
+    @property
+    def off(self) -> bool:
+        """Whether nothing is kept on disk because none was asked to be."""
+        return self.folder == os.devnull
+
     def path(self, operation: str) -> str:
         """The file of one operation."""
         return os.path.join(self.folder, _file_name(operation) + _SUFFIX)  # noqa: PTH118
@@ -110,7 +115,7 @@ class Wisdom:
             if operation in self._unwritten:  # there may be room by now
                 more = self._unwritten[operation].merged(more, made_now=made_now)
             try:
-                if self.folder == os.devnull:
+                if self.off:
                     raise Unreadable
                 with self._locked(operation):
                     merged = self._load(operation, held=True).merged(more, made_now=made_now)

@@ -189,6 +189,15 @@ def test_what_is_off_is_off_for_operations_too(monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_commands_say_that_memory_is_off(monkeypatch):
+    monkeypatch.setenv("EINBENCH_WISDOM", "off")
+    shown = CliRunner().invoke(main, ["wisdom", "show"])
+    assert shown.output.splitlines()[0] == "EINBENCH_WISDOM=off"
+    tuned = CliRunner().invoke(main, ["tune", "relu", "--batch", "8"])
+    assert tuned.exit_code == 2
+    assert "EINBENCH_WISDOM=off: choices are not kept on disk" in tuned.output
+
+
 def test_memory_that_cannot_be_written_warns_once_and_works(memory, monkeypatch):
     memory.parent.joinpath("file").write_text("")
     monkeypatch.setenv("EINBENCH_WISDOM", str(memory.parent / "file" / "wisdom"))
@@ -226,10 +235,14 @@ def test_wisdom_verbs_know_expressions_by_any_letters(memory):
     assert shown.exit_code == 0, shown.output
     assert "ab,bc->ac" in shown.output
     assert "1 answer," in shown.output
+    strided = A[::2]
+    einbench.einsum("ij,jk->ik", strided, B)
+    shown = CliRunner().invoke(main, ["wisdom", "show"])
+    assert "x0 strides 960 8" in " ".join(shown.output.split())
     exported = CliRunner().invoke(main, ["wisdom", "export", "-"])
     assert '"ab,bc->ac"' in exported.output
     forgotten = CliRunner().invoke(main, ["wisdom", "forget", "ij,jk->ik"])
-    assert forgotten.output == "ab,bc->ac: 1 choice forgotten\n"
+    assert forgotten.output == "ab,bc->ac: 2 choices forgotten\n"
     assert not list(memory.glob("*.json"))
 
 
