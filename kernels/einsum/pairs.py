@@ -19,8 +19,9 @@ from einbench.einsum.rule import choose
 from einbench.einsum.shapes import Contraction, Indices
 from einbench.einsum.task import Array, Refusal, Run, Task, in_order
 
-#: up to so many operands every order is looked at
-_MOST_EXACT = 5
+#: up to so many operands every order is looked at, and of more the pairs of the first so many:
+#: of all pairs of 150 it would take minutes
+_MOST_EXACT, _MOST_GREEDY = 5, 10
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def steps_of(task: Task) -> tuple[Pair, ...]:
         return _best(task, held)[1]
     found: list[Pair] = []
     while len(held) > _MOST_EXACT:
-        pairs = itertools.combinations(range(len(held)), 2)
+        pairs = itertools.combinations(range(min(len(held), _MOST_GREEDY)), 2)
         step = min((_pair(task, held, *pair) for pair in pairs), key=_gain)
         found.append(step)
         held = _after(held, step)
