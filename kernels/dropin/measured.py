@@ -39,6 +39,8 @@ _BLOCKS = 4
 #: after so many seconds no further kernel is compiled
 _COMPILING_S = 0.6
 RIGOR = "measure"
+#: kernels that are compiled before their first call
+_COMPILED = frozenset({"numba", "numba_parallel"})
 _EXPECTED = "skipped: expected to take "
 #: temporaries of less than this are made without asking how much memory is left
 _ASK_BYTES = 1 << 28
@@ -113,9 +115,9 @@ def _looked_at(
     began_s = time.perf_counter()
     judge = Judge(task, operands)
     seen: dict[str, _Seen] = {}
-    for name in sorted(costs, key=lambda name: (name.startswith("numba"), costs[name])):
+    for name in sorted(costs, key=lambda name: (name in _COMPILED, costs[name])):
         best_s = min((each.seconds for each in seen.values()), default=math.inf)
-        if name.startswith("numba"):
+        if name in _COMPILED:
             spent_s = time.perf_counter() - began_s
             why = _why_not_compiled(costs, name, best_s, spent_s)
         else:
