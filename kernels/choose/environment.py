@@ -19,6 +19,7 @@ import numpy as np
 
 from einbench.host import threading_layer
 from einbench.host.cpu import cpu_model
+from einbench.host.libraries import library
 from einbench.host.locks import ForkedLock
 
 if TYPE_CHECKING:
@@ -188,6 +189,8 @@ def _blas_threads() -> int:
 
 
 def _numba_threads() -> int:
+    if library("tbb") is None and "numba" in sys.modules:
+        return int(threading_layer.threads_without().value)
     if threading_layer.running_layer() is not None:
         import numba
 
