@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from einbench.jit.spinning import waiting
-from einbench.libraries.runtimes import Runtime
+from einbench.libraries.runtime import Runtime
 from einbench.measure.results import raise_again
 from einbench.plugins import loaded_here
 
-#: environment variables of thread pools: BLAS and OpenMP, numba, XLA
+#: environment variables of thread pools: BLAS and OpenMP, numba, XLA, sesum
 _THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NPROC",
+    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NPROC", "MAX_NUM_THREADS_SESUM",
 )  # fmt: skip
 #: long enough to import PyTorch from a cold disk and compile with it
 TIMEOUT_S = 300.0

@@ -24,7 +24,8 @@ import numpy as np
 from einbench.jit.spinning import settle
 from einbench.kernel import Kernel
 from einbench.libraries.library_kernels import LibraryBody, Way
-from einbench.libraries.runtimes import Array, Runtime, runtime
+from einbench.libraries.runtime import Array, Runtime
+from einbench.libraries.runtimes import runtime
 from einbench.measure.results import ResultEncoder, Words, raised
 from einbench.measure.shared import Attached, Place, flagged, private
 from einbench.measure.transfer import found, unpickled
