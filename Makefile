@@ -111,7 +111,7 @@ publish: clone $(VENV)/.bench  ## asv: pages of all results in .asv/html (their 
 	$(BIN)/asv publish
 	@echo "Next: .venv/bin/asv preview"
 
-test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; oneMKL's kernels
+test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; einsum libraries; oneMKL's kernels
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
 # what compilers keep between runs
@@ -190,7 +190,7 @@ $(VENV)/.lint: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.test
-	@$(INSTALL) '.[mkl,peers]'
+	@$(INSTALL) '.[mkl,peers,einsum-libraries]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.installed

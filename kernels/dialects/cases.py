@@ -151,7 +151,7 @@ def _exact_integers() -> Operands:
 
 
 SQUARE = ((4, 4), (4, 4))
-LARGER = ((40, 40), (40, 40))
+LARGER = ((12, 12), (12, 12))
 
 BEHAVIOURS: Sequence[Behaviour] = (
     Behaviour("products of two", _products("float64")),

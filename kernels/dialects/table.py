@@ -21,7 +21,8 @@ _STYLES: dict[Verdict, str] = {
 LEGEND = (
     "right: the sum of products, exact, in the dtype, view or scalar that np.einsum would give; "
     "refuses: raises; differs: returns something else; died: its process ended. * some of the "
-    "calls of that line, not all. optimize is NumPy's, with optimize=True. A lone index is in one operand alone, and summed."
+    "calls of that line, not all. optimize is NumPy's, with optimize=True. A lone index "
+    "is in one operand alone, and summed."
 )
 
 

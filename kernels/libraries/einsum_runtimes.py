@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from einbench.libraries import cuda
@@ -18,7 +18,11 @@ from einbench.libraries.runtime import NUMPY, Array, Runtime, blas_threads, stop
 
 
 def _facts(distribution: str, threads: Callable[[], int] = blas_threads) -> Mapping[str, Any]:
-    return {distribution: version(distribution), "threads": threads()}
+    try:
+        found = version(distribution)
+    except PackageNotFoundError:  # a folder that Python finds it in, without its metadata
+        found = "unknown"
+    return {distribution: found, "threads": threads()}
 
 
 def _pytblis_start(threads: int) -> None:
