@@ -24,7 +24,7 @@ MORE: Expressions = (
     ("convolution", "bchwij,ocij->bohw",
      {"b": 2, "c": 8, "h": 28, "w": 28, "i": 3, "j": 3, "o": 16}, "product"),
     ("group covariance", "bni,bnj->bij", {"b": 64, "n": 200, "i": 20, "j": 20}, "product"),
-    ("lighting", "pl,lc->pc", {"p": 100_000, "l": 9, "c": 3}, "product"),
+    ("lighting", "fpl,lc->fpc", {"f": 50, "p": 2000, "l": 9, "c": 3}, "product"),
     ("doubles", "kcld,akic,bldj->abij",
      {"k": 8, "c": 16, "l": 8, "d": 16, "a": 16, "i": 8, "b": 16, "j": 8}, "other"),
     ("four-index", "pqrs,pi,qj,rk,sl->ijkl",

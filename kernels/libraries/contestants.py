@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
-from typing import Any
+
+import numpy as np
 
 from einbench.einsum.shapes import letter
 from einbench.kernel import Kernel
 from einbench.libraries.einsum_runtimes import OWN
-from einbench.libraries.einsum_ways import WAYS, Way
-from einbench.libraries.library_kernels import SLACK, Given, LibraryBody
+from einbench.libraries.einsum_ways import WAYS, Plan
+from einbench.libraries.library_kernels import SLACK, Given, LibraryBody, Way
+from einbench.libraries.runtime import Runtime
 from einbench.libraries.runtimes import runtime
 from einbench.names import is_expression
 from einbench.operation import Operation
@@ -55,8 +57,8 @@ def contestants(op: Operation, libraries: Sequence[str]) -> list[Kernel]:
     found = []
     for name in libraries if text else ():
         owner = runtime(name)
-        for method, way in WAYS.get(name, {}).items():
-            make = _made(text, way)
+        for method, plan in WAYS.get(name, {}).items():
+            make = _made(text, plan, owner)
             mode = _MODES.get(name, "")
             body = LibraryBody(make, op, owner, mode, lambda problem: True, ())
             found.append(Kernel(
@@ -66,11 +68,13 @@ def contestants(op: Operation, libraries: Sequence[str]) -> list[Kernel]:
     return found
 
 
-def _made(text: str, way: Way) -> Callable[[Given], Callable[[], Any]]:
-    def make(given: Given) -> Callable[[], Any]:
-        return way(text, given.inputs)
+def _made(text: str, plan: Plan, owner: Runtime) -> Callable[[Given], Way]:
+    """Of a result without axes, which NumPy's users get as a scalar, an array."""
 
-    make.__doc__ = way.__doc__
+    def make(given: Given) -> Way:
+        return Way(plan(text, given.inputs), lambda result: [np.asarray(owner.unwrap(result))])
+
+    make.__doc__ = plan.__doc__
     return make
 
 

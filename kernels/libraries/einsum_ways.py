@@ -15,7 +15,7 @@ import numpy as np
 from einbench.libraries import cuda
 
 Call = Callable[[], Any]
-Way = Callable[[str, Sequence[Any]], Call]
+Plan = Callable[[str, Sequence[Any]], Call]
 
 
 def _numpy(text: str, operands: Sequence[Any]) -> Call:
@@ -99,7 +99,7 @@ def _sparse(text: str, operands: Sequence[Any]) -> Call:
 
 
 #: library -> kernel -> way
-WAYS: Mapping[str, Mapping[str, Way]] = {
+WAYS: Mapping[str, Mapping[str, Plan]] = {
     "numpy_einsum": {"numpy_einsum": _numpy},
     "numpy_optimize": {"numpy_optimize": _optimize},
     "einbench_einsum": {"einbench_einsum": _einbench},

@@ -103,6 +103,17 @@ def test_its_process_is_held_to_the_threads(stand_in):
     assert found["status"] == "ok", found["reason"]
 
 
+def test_a_scalar_is_a_right_result_without_axes(stand_in):
+    stand_in("opt_einsum", RIGHT)
+    done = CliRunner().invoke(
+        main, ["einsum", "ij,ij->", "--size", "9", "--budget", "0.1", "--with", "opt_einsum",
+               "--json", "all.json"],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    rows = json.loads(Path("all.json").read_text(encoding="utf-8"))["records"]
+    assert {row["status"] for row in rows if row["runtime"] == "opt_einsum"} == {"ok"}
+
+
 def test_named_axes_reach_a_library_as_letters(stand_in):
     stand_in("opt_einsum", HEAD + "    assert text == 'ab,bc->ac', text\n" +
              "    return lambda *given: np.einsum(text, *given)\n")  # fmt: skip
