@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", metavar="WORD", help="part of a name")
     parser.add_argument("--with", dest="libraries", default=LIBRARIES, metavar="LIBRARY,...",
                         help=f"beside NumPy ({LIBRARIES})")  # fmt: skip
-    parser.add_argument("--seconds", type=float, default=5.0, help="of timing for each (5)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of timing for each (4)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="where to save it")
     parser.add_argument("--from", dest="saved", type=Path, metavar="PATH",
                         help="print a saved race")  # fmt: skip

@@ -1,7 +1,10 @@
 """`einbench.einsum` over the best library, from the samples of a race.
 
-The best library is the one of the least median in every other round; the ratio is taken in the
-rounds between these, so that luck that made it the best is no part of it.
+    ratio = quartile(einbench) / quartile(best library)
+
+of the lower quartiles of samples: what other processes delay is not what is compared. The best
+library is the one of the least in every other round; the ratio is taken in the rounds between
+these, so that luck that made it the best is no part of it.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Ratio:
-    """Of one expression; ``low`` and ``high`` are the 95 % interval of the median ratio."""
+    """Of one expression; ``low`` and ``high`` are the 95 % interval, of rounds drawn again."""
 
     best: str
     best_s: float
@@ -39,27 +42,28 @@ def ratio(contestants: Mapping[str, Mapping[str, Any]]) -> Ratio | None:
     """None where einbench or all libraries have no samples."""
     samples = {name: _samples(facts) for name, facts in contestants.items()}
     own = samples.pop(OWN, np.empty(0))
-    medians = {name: _median(each[0::2]) for name, each in samples.items()}
-    known = {name: s for name, s in medians.items() if np.isfinite(s)}
+    quartiles = {name: _quartile(each[0::2]) for name, each in samples.items()}
+    known = {name: s for name, s in quartiles.items() if np.isfinite(s)}
     if not known or not np.isfinite(own).any():
         return None
     best = min(known, key=lambda name: known[name])
     theirs, ours = samples[best][1::2], own[1::2]
     both = np.isfinite(theirs) & np.isfinite(ours)
-    logs = np.log(ours[both] / theirs[both])
-    if not logs.size:
+    theirs, ours = theirs[both], ours[both]
+    if not ours.size:
         return None
-    draws = np.random.default_rng(0).choice(logs, (_RESAMPLES, logs.size))
-    low, high = np.exp(np.quantile(np.median(draws, axis=1), [0.025, 0.975]))
-    middle = float(np.exp(np.median(logs)))
-    return Ratio(best, _median(theirs[both]), _median(ours[both]), middle, float(low), float(high))
+    rounds = np.random.default_rng(0).integers(0, ours.size, (_RESAMPLES, ours.size))
+    drawn = [np.quantile(each[rounds], 0.25, axis=1) for each in (ours, theirs)]
+    low, high = np.quantile(drawn[0] / drawn[1], [0.025, 0.975])
+    own_s, best_s = _quartile(ours), _quartile(theirs)
+    return Ratio(best, best_s, own_s, own_s / best_s, float(low), float(high))
 
 
 def over_own(contestants: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Median of each library over that of einbench; those without samples are left out."""
-    medians = {name: _median(_samples(facts)) for name, facts in contestants.items()}
-    own = medians.pop(OWN, np.nan)
-    return {name: s / own for name, s in medians.items() if np.isfinite(s / own)}
+    """Each library's time over that of einbench; those without samples are left out."""
+    times = {name: _quartile(_samples(facts)) for name, facts in contestants.items()}
+    own = times.pop(OWN, np.nan)
+    return {name: s / own for name, s in times.items() if np.isfinite(s / own)}
 
 
 def mean(values: Sequence[float]) -> float:
@@ -71,6 +75,6 @@ def _samples(facts: Mapping[str, Any]) -> np.ndarray:
     return np.array([np.nan if s is None else s for s in facts.get("samples_s", ())], np.float64)
 
 
-def _median(samples: np.ndarray) -> float:
+def _quartile(samples: np.ndarray) -> float:
     taken = samples[np.isfinite(samples)]
-    return float(np.median(taken)) if taken.size else float("nan")
+    return float(np.quantile(taken, 0.25)) if taken.size else float("nan")

@@ -54,9 +54,10 @@ def row(name: str, decides: str, known: Ratio) -> str:
 def _means(race: Mapping[str, Any], found: list[tuple[Mapping[str, Any], Ratio]]) -> Iterator[str]:
     if not found:
         return
-    for words, classes in (("all", ("product", "memory", "other")), ("other", ("other",)),
-                           ("product", ("product",)), ("memory", ("memory",))):  # fmt: skip
-        ratios = [known.ratio for each, known in found if each["class"] in classes]
+    for words in ("all", "other", "product", "memory"):
+        ratios = [known.ratio for each, known in found if words in ("all", each["class"])]
+        if not ratios:
+            continue
         text = f"geometric mean over {words} ({len(ratios)}): {mean(ratios):.3f} of the best"
         yield f"{text} library's time"
     missed = [each["name"] for each, known in found if known.missed]
