@@ -35,9 +35,15 @@ _SUFFIX = ".json"
 _AS_THEY_ARE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
+#: in place of a folder: nothing is read from disk or written to it
+OFF = "off"
+
+
 def folder() -> str:
     """``$EINBENCH_WISDOM``, or ``wisdom`` in the user's cache directory for einbench."""
     requested = os.environ.get("EINBENCH_WISDOM", "").strip()
+    if requested == OFF:
+        return os.devnull
     if requested:
         return os.path.abspath(os.path.expanduser(requested))  # noqa: PTH100, PTH111 - loads slowly
     return user_cache("wisdom")
@@ -68,6 +74,11 @@ class Wisdom:
         self._measures: int | None = None
         if hasattr(os, "register_at_fork"):  # a thread that held the lock is not in the child
             os.register_at_fork(after_in_child=self._renew_lock)
+
+    @property
+    def off(self) -> bool:
+        """Whether nothing is kept on disk because none was asked to be."""
+        return self.folder == os.devnull
 
     def path(self, operation: str) -> str:
         """The file of one operation."""
@@ -101,22 +112,25 @@ class Wisdom:
     def merge(self, operation: str, more: Book, *, made_now: bool = False) -> Book:
         """Put a book together with what is remembered; on disk where that can be."""
         with self._lock:
+            if operation in self._unwritten:  # there may be room by now
+                more = self._unwritten[operation].merged(more, made_now=made_now)
             try:
+                if self.off:
+                    raise Unreadable
                 with self._locked(operation):
                     merged = self._load(operation, held=True).merged(more, made_now=made_now)
                     self._write(operation, merged)
+                    self._unwritten.pop(operation, None)
                     return merged
             except Unreadable:
-                pass  # reported already
+                pass  # reported already, or asked for
             except (OSError, TimeoutError) as problem:
                 self._warn_once(
                     "write",
                     f"{self.folder}: {_line(problem)}; choices are remembered in memory only, "
                     "until this process ends (EINBENCH_WISDOM names another folder)",
                 )
-            self._unwritten[operation] = self._unwritten.get(operation, Book()).merged(
-                more, made_now=made_now
-            )
+            self._unwritten[operation] = more
             return self.book(operation)
 
     def forget(self, operation: str) -> int:
@@ -137,6 +151,11 @@ class Wisdom:
                     os.unlink(self.path(operation))  # noqa: PTH108 - pathlib loads slowly
             self._read.pop(operation, None)
             return count
+
+    @property
+    def unwritten(self) -> list[str]:
+        """Names of operations of which something could not be written to disk."""
+        return sorted(self._unwritten)
 
     def operations(self) -> list[str]:
         """Names of all operations that something is remembered of, in alphabetical order."""

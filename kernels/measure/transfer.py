@@ -14,6 +14,7 @@ from typing import Any
 
 from einbench.fingerprint import Fingerprints
 from einbench.kernel import Kernel
+from einbench.libraries.contestants import contestants, text_of
 from einbench.operation import Operation
 from einbench.registry import operation, operations
 
@@ -30,7 +31,9 @@ def named(kernel: Kernel) -> dict[str, Any] | None:
     """By module and names, for one that importing the module registers; None for any other."""
     op = kernel.operation
     if kernel.origin.module == "" and kernel.runtime != "numpy":
-        return {"library": kernel.runtime, "operation": op.name, "method": kernel.method}
+        names = {"library": kernel.runtime, "operation": op.name, "method": kernel.method}
+        text = text_of(op)
+        return {**names, "expression": text} if text else names
     if operations.get(op.name) is not op or kernel.origin.module in ("", "__main__"):
         return None
     return {
@@ -42,9 +45,13 @@ def named(kernel: Kernel) -> dict[str, Any] | None:
 def found(names: Mapping[str, Any]) -> Kernel | None:
     """The kernel of those names in this process, after importing its module; None if it differs."""
     if "library" in names:
+        from einbench.einsum.expression import expression
         from einbench.libraries import library_kernels
 
-        kernels = library_kernels(names["library"])[names["operation"]]
+        if "expression" in names:
+            kernels = contestants(expression(names["expression"]), [names["library"]])
+        else:
+            kernels = library_kernels(names["library"])[names["operation"]]
         return next(k for k in kernels if k.method == names["method"])
     try:
         importlib.import_module(names["module"])
