@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from einbench.plugins import load_plugins
     from einbench.record import Record
     from einbench.verbs.comparison import Comparison
+    from einbench.verbs.race import race
 
 __version__ = "0.2.0"
 
@@ -58,6 +59,7 @@ __all__ = [
     "network",
     "operation",
     "operations",
+    "race",
     "register",
 ]
 
@@ -73,6 +75,7 @@ _LATER = {
     "expression": "einbench.einsum.expression",
     "fastest": "einbench.verbs.fastest",
     "load_plugins": "einbench.plugins",
+    "race": "einbench.verbs.race",
 }
 
 # the subpackages of these names are imported above, so that nothing sets the attributes again: from

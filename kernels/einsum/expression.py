@@ -20,6 +20,7 @@ from einbench.einsum.shapes import Contraction, bind
 from einbench.einsum.task import Array, Refusal, Run, Task, in_order
 from einbench.inputs import Input, Kind
 from einbench.operation import Operation
+from einbench.pickling import keep_recipe
 from einbench.problem import Problem
 
 #: size of an axis that is given none, and is not the axis of rows
@@ -72,7 +73,13 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
         _spelt(shown, named_axes, named=axes == "named"), shown, named_axes, rows, sizes
     )
     _add_kernels(op, shown, named_axes)
+    keep_recipe(op, again, text, axes, dict(sizes))
     return op
+
+
+def again(text: str, axes: str, sizes: Mapping[str, int]) -> Operation:
+    """The same operation in another process."""
+    return expression(text, axes=axes, **sizes)
 
 
 def _spelt(shown: Contraction, axes: Sequence[str], *, named: bool) -> str:
