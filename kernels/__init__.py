@@ -74,6 +74,7 @@ _LATER = {
     "einsum": "einbench.einsum.calls",
     "expression": "einbench.einsum.expression",
     "fastest": "einbench.verbs.fastest",
+    "load_ipython_extension": "einbench.verbs.race_cell",
     "load_plugins": "einbench.plugins",
     "race": "einbench.verbs.race",
 }

@@ -36,18 +36,19 @@ def contest(
     right = {
         name: function for name, function in functions.items() if findings[name].status == "ok"
     }
-    peaks = {
-        name: peak_extra_bytes(_call(function, posed))
-        for name, function in right.items()
-        if findings[name].call_s <= _TRACED_CALL_S
-    }
-    timing = interleave_in_blocks(
-        lambda: {name: _call(function, posed) for name, function in right.items()},
-        _BLOCKS,
-        budget_s=budget_s,
-        rng=np.random.default_rng([seed, 17]),
-        expected_s={name: findings[name].call_s for name in right},
-    )
+    with np.errstate(all="ignore"):
+        peaks = {
+            name: _peak_bytes(function, posed)
+            for name, function in right.items()
+            if findings[name].call_s <= _TRACED_CALL_S
+        }
+        timing = interleave_in_blocks(
+            lambda: {name: _call(function, posed) for name, function in right.items()},
+            _BLOCKS,
+            budget_s=budget_s,
+            rng=np.random.default_rng([seed, 17]),
+            expected_s={name: findings[name].call_s for name in right},
+        )
     found = {**findings}
     for name, why in timing.failures.items():
         found[name] = replace(found[name], status="failed", reason=f"raises {why}")
@@ -86,6 +87,14 @@ def _call(function: Callable[..., Any], posed: Posed) -> Call:
     if named:
         return lambda: function(*positional, **named)
     return lambda: function(*positional)
+
+
+def _peak_bytes(function: Callable[..., Any], posed: Posed) -> int | None:
+    """Of a call's temporaries; one that fails now is timed next, and fails there."""
+    try:
+        return peak_extra_bytes(_call(function, posed))
+    except (Exception, SystemExit):
+        return None
 
 
 def _wrong(last: object, posed: Posed) -> str:

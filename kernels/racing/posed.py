@@ -127,10 +127,12 @@ def _numbers(quoted: str, function: Callable[..., Any], arguments: Arguments) ->
         result = arguments.call(function)
     except (Exception, SystemExit) as raised:
         said = f"{quoted} raises {type(raised).__name__}: {raised}".splitlines()[0]
-        raise ValueError(
-            f"{said}; race(functions, a, b, axis=0) passes on all but its own keywords, budget_s, "
-            "threads, seed and progress"
-        ) from raised
+        if isinstance(raised, TypeError):  # of arguments that are missing, or not its own
+            said += (
+                "; arguments follow the functions, race(functions, a, b, axis=0), and race keeps "
+                "budget_s, threads, seed and progress for itself"
+            )
+        raise ValueError(said) from raised
     parts, strange = results.arrays(result)
     if strange or not parts:
         raise ValueError(
