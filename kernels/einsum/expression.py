@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from einbench import draws
+from einbench.einsum.facts import facts, task_of
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.language import ELLIPSIS, parse, quoted
 from einbench.einsum.named import as_letters
-from einbench.einsum.pairs import steps_of
 from einbench.einsum.plans import plan
 from einbench.einsum.products import broadcast, groups_of
 from einbench.einsum.shapes import Contraction, bind
-from einbench.einsum.task import Array, Refusal, Run, Task, in_order
+from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.inputs import Input, Kind
 from einbench.operation import Operation
 from einbench.pickling import keep_recipe
@@ -92,26 +91,10 @@ def _spelt(shown: Contraction, axes: Sequence[str], *, named: bool) -> str:
 def _operation(
     name: str, shown: Contraction, axes: Sequence[str], rows: str | None, sizes: Mapping[str, int]
 ) -> Operation:
-    summed = [axes[i] for i in range(len(axes)) if i not in shown.output]
-    factors = len(shown.inputs)
-    kind = Kind("values", decades=factors <= _MOST_DECADES)
+    kind = Kind("values", decades=len(shown.inputs) <= _MOST_DECADES)
     inputs = {
         f"x{n}": Input(" ".join(axes[i] for i in each), kind) for n, each in enumerate(shown.inputs)
     }
-    text = shown.text
-
-    def terms(sizes: Mapping[str, int]) -> float:
-        return float(prod(sizes[axis] for axis in summed)) + factors - 1
-
-    def exact(
-        rng: np.random.Generator, dtype: np.dtype[Any], sizes: Mapping[str, int]
-    ) -> dict[str, Array]:
-        most = (2.0 ** (23 if dtype == np.float32 else 52) / terms(sizes)) ** (1 / factors)
-        bound = max(1, min(int(most), 3 if dtype == np.float32 else 2**20))
-        return {
-            n: draws.integers(rng, each.shape(sizes), dtype, bound) for n, each in inputs.items()
-        }
-
     return Operation(
         name=name,
         formula=f"y = einsum({name})",
@@ -119,42 +102,8 @@ def _operation(
         outputs={"y": " ".join(axes[i] for i in shown.output)},
         sizes={axis: sizes.get(axis, DEFAULT_SIZE) for axis in axes if axis != rows},
         leading=rows,
-        independent=tuple(axes[i] for i in shown.output),
-        terms=terms,
-        tied_limit=lambda terms: 4 + terms / 2,
-        flops=partial(_flops, shown, tuple(axes)),
-        reference=partial(_wide, text),
-        scale=lambda y, *operands: _wide(text, *map(np.abs, operands)),
-        exact=exact,
+        **facts(shown, axes, tuple(inputs)),
     )
-
-
-def _wide(text: str, *operands: Array) -> Array:
-    """NumPy's, two operands at a time: nested loops over many indices would take hours."""
-    return np.asarray(np.einsum(text, *operands, optimize=len(operands) > 1))
-
-
-def _flops(shown: Contraction, axes: Sequence[str], sizes: Mapping[str, int]) -> float:
-    """Multiplications and additions of the best order of two operands at a time."""
-    whole = Contraction(shown.inputs, shown.output, tuple(max(sizes[axis], 1) for axis in axes))
-    if any(sizes[axis] == 0 for axis in axes):
-        return 0.0
-    task = _task(whole)
-    steps = [step.task for step in steps_of(task)] if len(whole.inputs) > 2 else [task]
-    return float(sum(_operations(step) for step in steps))
-
-
-def _operations(task: Task) -> int:
-    added = 1 if task.summed else 0
-    return task.contraction.iterations * (len(task.strides) - 1 + added)
-
-
-def _task(contraction: Contraction) -> Task:
-    """For operands in C order; a repeated index stands once."""
-    inputs = tuple(tuple(dict.fromkeys(each)) for each in contraction.inputs)
-    strides = tuple(in_order(contraction.shape(each), 4) for each in inputs)
-    once = Contraction(inputs, contraction.output, contraction.sizes)
-    return Task(once, np.dtype(np.float32), strides, in_order(once.out_shape, 4))
 
 
 def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None:
@@ -191,7 +140,7 @@ def _products(shown: Contraction) -> set[str]:
         tuple(i for i in dict.fromkeys(each) if i in other or i in kept)
         for each, other in ((left, right), (right, left))
     )
-    groups = groups_of(_task(Contraction(inputs, shown.output, shown.sizes)))
+    groups = groups_of(task_of(Contraction(inputs, shown.output, shown.sizes)))
     return {"matmul"} if groups.stack else {"matmul", "tensordot"}
 
 
