@@ -26,7 +26,8 @@ from einbench.problem import Problem
 DEFAULT_SIZE = 16
 #: operands whose product stays finite where values lie decades apart
 _MOST_DECADES = 4
-#: most products of interpreted loops, where no smaller batch can stand for the rest
+#: most products of interpreted loops in a row, or where there are no rows in all: no smaller batch
+#: can stand for the rest
 _MOST_LOOPED = 500_000
 
 
@@ -110,7 +111,7 @@ def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None
     """Every kernel that applies, whatever the sizes."""
     text, many = shown.text, len(shown.inputs)
     fitting = {"einsum", "broadcast", "numba", "numba_parallel"}
-    if op.leading is not None or prod(op.sizes.values()) <= _MOST_LOOPED:
+    if prod(op.sizes.values()) <= _MOST_LOOPED:
         fitting.add("loop")
     if many > 1:
         fitting.add("einsum_path")
