@@ -152,3 +152,18 @@ def test_right_kernels_are_chosen_from_and_wrong_ones_rejected(
                 np.testing.assert_allclose(one, other, rtol=1e-5)
     finally:
         einbench.forget(op)
+
+
+def test_a_reference_that_raises_is_named_with_what_it_was_given() -> None:
+    def reference(x: np.ndarray) -> np.ndarray:
+        if len(x) == 0:
+            raise ZeroDivisionError("no rows")
+        return 2 * x
+
+    op = Operation(
+        "halting_for_a_test", "y = 2 x", {"x": "batch n"}, {"y": "batch n"}, sizes={"n": 3},
+        reference=reference, scale=lambda y, x: abs(y), flops=lambda sizes: 1,
+    )  # fmt: skip
+    op.kernel("twice")(lambda x: x + x)
+    with pytest.raises(ValueError, match=r"halting_for_a_test: the reference raises ZeroDivision"):
+        einbench.check(op)

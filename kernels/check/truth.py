@@ -20,6 +20,7 @@ from einbench import wide
 from einbench.host import denormals
 from einbench.operation import Operation
 from einbench.problem import Problem
+from einbench.units import one_line
 
 Array = npt.NDArray[Any]
 
@@ -77,7 +78,7 @@ def truth(
     info = np.finfo(problem.dtype)
     with np.errstate(all="ignore"):
         wide_arrays = [wide.widen(a) for a in arrays]
-        outputs = as_tuple(op, op.reference(*wide_arrays, **problem.options))
+        outputs = _reference(problem, wide_arrays)
         _check_shapes(op, outputs, sizes)
         # no second copy where the wide precision is float64 itself: MNIST takes 376 MB
         in_double = [a if a.dtype.kind in "iu" else np.asarray(a, np.float64) for a in wide_arrays]
@@ -91,6 +92,25 @@ def truth(
         roundings = tuple(float(info.eps) * np.asarray(s, np.float64) + least for s in scales)
     limit = truth_limit(problem, tied=tied)
     return Truth(_in_wide(op, outputs), roundings, problem.dtype, limit, kept)
+
+
+def _reference(problem: Problem, arrays: Sequence[Array]) -> tuple[Any, ...]:
+    """Outputs of the reference.
+
+    Raises:
+        ValueError: it raises, which is no fault of a kernel.
+    """
+    op = problem.operation
+    try:
+        return as_tuple(op, op.reference(*arrays, **problem.options))
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as raised:
+        shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(op.inputs, arrays, strict=True))
+        raise ValueError(
+            f"{op.name}: the reference raises {one_line(raised)} for {shapes}; expected outputs "
+            "for all inputs that kernels may be given, empty batches too"
+        ) from raised
 
 
 def truth_limit(problem: Problem, *, tied: bool = False) -> float:
@@ -124,7 +144,7 @@ def exact_truth(problem: Problem) -> Truth:
         in_double = [
             a if a.dtype.kind in "iu" else a.astype(np.float64, copy=False) for a in problem.given
         ]
-        outputs = as_tuple(op, op.reference(*in_double, **problem.options))
+        outputs = _reference(problem, in_double)
     # whole numbers that the dtype holds: nothing is lost, and comparing takes half the memory
     outputs = tuple(
         o if o.dtype.kind in "iu" else o.astype(dtype, copy=False) for o in _in_wide(op, outputs)

@@ -20,6 +20,7 @@ import numpy as np
 from einbench.fingerprint import Fingerprints
 from einbench.host import threading_layer
 from einbench.host.cpu import cpu_model
+from einbench.host.libraries import library
 from einbench.host.locks import ForkedLock
 from einbench.kernel import Kernel
 from einbench.operation import Operation
@@ -179,6 +180,8 @@ def _blas_threads() -> int:
 
 
 def _numba_threads() -> int:
+    if library("tbb") is None and "numba" in sys.modules:
+        return int(threading_layer.threads_without().value)
     if threading_layer.running_layer() is not None:
         import numba
 

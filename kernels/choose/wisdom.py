@@ -101,10 +101,13 @@ class Wisdom:
     def merge(self, operation: str, more: Book, *, made_now: bool = False) -> Book:
         """Put a book together with what is remembered; on disk where that can be."""
         with self._lock:
+            if operation in self._unwritten:  # there may be room by now
+                more = self._unwritten[operation].merged(more, made_now=made_now)
             try:
                 with self._locked(operation):
                     merged = self._load(operation, held=True).merged(more, made_now=made_now)
                     self._write(operation, merged)
+                    self._unwritten.pop(operation, None)
                     return merged
             except Unreadable:
                 pass  # reported already
@@ -114,9 +117,7 @@ class Wisdom:
                     f"{self.folder}: {_line(problem)}; choices are remembered in memory only, "
                     "until this process ends (EINBENCH_WISDOM names another folder)",
                 )
-            self._unwritten[operation] = self._unwritten.get(operation, Book()).merged(
-                more, made_now=made_now
-            )
+            self._unwritten[operation] = more
             return self.book(operation)
 
     def forget(self, operation: str) -> int:
@@ -137,6 +138,11 @@ class Wisdom:
                     os.unlink(self.path(operation))  # noqa: PTH108 - pathlib loads slowly
             self._read.pop(operation, None)
             return count
+
+    @property
+    def unwritten(self) -> list[str]:
+        """Names of operations of which something could not be written to disk."""
+        return sorted(self._unwritten)
 
     def operations(self) -> list[str]:
         """Names of all operations that something is remembered of, in alphabetical order."""

@@ -16,7 +16,7 @@ from einbench.cli.choosing import (
     sizes_option,
     threads_as_found_option,
 )
-from einbench.cli.outcome import INTERRUPTED, REJECTED
+from einbench.cli.outcome import INTERRUPTED, REJECTED, WRONG_USE, complain
 from einbench.cli.parameters import (
     dtypes_option,
     json_option,
@@ -117,6 +117,12 @@ def tune(
     if interrupted:
         _say_how_far(problems, done, out, rigor, threads, again)
         return INTERRUPTED
+    if lost := sorted({*memory.unwritten} & {*names}):
+        complain(
+            f"not on disk, and lost by now: what was measured for {', '.join(lost)}; make room in "
+            f"{memory.folder}, or name another folder (EINBENCH_WISDOM), and tune again"
+        )
+        return WRONG_USE
     return REJECTED if any(t.decision is None for t in done) or _alarms(done) else 0
 
 

@@ -6,6 +6,10 @@ import functools
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 #: what the newest library of each wheel is called, then older ones
 _NAMES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -22,6 +26,11 @@ def why_missing(requires: Sequence[str]) -> str:
     """Which of these imports or libraries is not installed, as a reason; empty where all are."""
     for name in requires:
         if not _is_installed(name):
+            if is_library(name) and (found := _distribution(name)):
+                return (
+                    f"{name} {found.version} is installed, but {_files(name)[0]} is nowhere among "
+                    f"its files; pip install --target leaves it out: install {name} without"
+                )
             return f"{name} is not installed (pip install {name.partition('.')[0]})"
     return ""
 
@@ -48,9 +57,33 @@ def library(name: str) -> str | None:
 
     The linker does not look into the environment, so a library is loaded by its path.
     """
+    files = _files(name)
+    return _below(sys.prefix, files) or _below(_data_folder(), files) or _listed(name, files)
+
+
+def _files(name: str) -> tuple[str, ...]:
     known = _NAMES[name]
-    files = known.get(sys.platform, known[""])
-    return _below(sys.prefix, files) or _below(_data_folder(), files)
+    return known.get(sys.platform, known[""])
+
+
+def _distribution(name: str) -> Distribution | None:
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _listed(name: str, files: Sequence[str]) -> str | None:
+    """The first that is there of what the distribution itself lists: of a user's install, say."""
+    found = _distribution(name)
+    for listed in (found and found.files) or ():
+        if listed.name in files:
+            path = os.path.normpath(str(listed.locate()))
+            if os.path.isfile(path):  # noqa: PTH113 - as below
+                return path
+    return None
 
 
 def _data_folder() -> str:

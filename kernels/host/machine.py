@@ -95,35 +95,31 @@ def limit_threads(n: int | None = None) -> Iterator[int]:
         ValueError: ``n`` is no whole number from 1 to what there is.
     """
     most, why = usable_threads(), "the cores this process may use"
-    numba = _numba()
-    if numba is not None and most > numba.config.NUMBA_NUM_THREADS:
-        most, why = numba.config.NUMBA_NUM_THREADS, "NUMBA_NUM_THREADS"
+    ours = numba_threads()
+    if ours is not None and most > ours.most:
+        most, why = ours.most, "NUMBA_NUM_THREADS"
     threads = most if n is None else n
     whole = isinstance(threads, Integral) and not isinstance(threads, bool)
     if not whole or not 1 <= threads <= most:
         raise ValueError(f"threads={n!r}: expected 1 to {most}, {why}")
     threads = int(threads)
     with threadpoolctl.threadpool_limits(limits=threads, user_api="blas"):
-        if numba is None:
+        if ours is None:
             yield threads
             return
-        before = numba.get_num_threads()
-        numba.set_num_threads(threads)
+        before = ours.get()
+        ours.set(threads)
         try:
             yield threads
         finally:
-            numba.set_num_threads(before)
+            ours.set(before)
 
 
-def _numba() -> Any:
-    """numba where parallel kernels may run, its threading layer chosen; else None."""
-    if util.find_spec("numba") is None or threading_layer.why_not_parallel():
+def numba_threads() -> threading_layer.Count | None:
+    """How many threads compiled kernels use, to be read and set; None without numba."""
+    if util.find_spec("numba") is None:
         return None
-    # set_num_threads starts the threads, on whatever layer has been requested by then
-    threading_layer.start_threads()
-    import numba
-
-    return numba
+    return threading_layer.count()
 
 
 def _known(fact: Callable[[], Any]) -> Any:

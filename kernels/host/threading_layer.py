@@ -1,15 +1,22 @@
-"""numba's threading layer: TBB, found and started before anything else chooses another."""
+"""numba's threading layer: TBB, found and started before anything else chooses another.
+
+Where there is none, the pool's kernels need none: `threads_without` says how many threads they use.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
+from typing import NamedTuple
 
 from einbench.host.forking import import_numba
-from einbench.host.libraries import library
+from einbench.host.libraries import library, why_missing
 from einbench.host.locks import ForkedLock
 
 _LOCK = ForkedLock()
+#: how many threads kernels of the pool use where numba has none; compiled code reads it
+_WITHOUT = ctypes.c_int64(0)
 
 
 def why_not_parallel() -> str:
@@ -19,8 +26,8 @@ def why_not_parallel() -> str:
     ``omp`` leaves threads spinning that slow the BLAS call after it by a factor of 25: both
     would falsify comparisons. Only ``tbb`` does neither.
     """
-    if library("tbb") is None:
-        return "no safe threading layer (pip install tbb)"
+    if why := why_missing(("tbb",)):
+        return f"no safe threading layer: {why}"
     running = running_layer()
     if running not in (None, "tbb"):
         return f"no safe threading layer (numba runs on {running!r} in this process already)"
@@ -55,3 +62,40 @@ def start_threads() -> None:
         # asking starts them; numba does so itself when it compiles a parallel loop, but not when
         # it loads a function from disk whose parallel loop is a helper's
         numba.get_num_threads()
+
+
+class Count(NamedTuple):
+    """How many threads a job is shared among."""
+
+    get: Callable[[], int]
+    set: Callable[[int], object]
+    most: int
+
+
+def count() -> Count:
+    """numba's, in this Python thread, on TBB; where that is missing the pool's, in the process."""
+    import_numba()
+    import numba
+
+    most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # as above
+    if library("tbb") is not None:
+        # asking and setting start the threads, on whatever layer has been requested by then
+        start_threads()
+        return Count(numba.get_num_threads, numba.set_num_threads, most)
+    own = threads_without()
+
+    def set_own(threads: int) -> None:
+        own.value = threads
+        if running_layer() is not None:  # kernels that were linked to it ask there
+            numba.set_num_threads(threads)
+
+    return Count(lambda: own.value, set_own, most)
+
+
+def threads_without() -> ctypes.c_int64:
+    """How many threads the pool uses where numba has no safe layer to ask."""
+    if _WITHOUT.value == 0:
+        import numba
+
+        _WITHOUT.value = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # as above
+    return _WITHOUT

@@ -21,7 +21,7 @@ from einbench.host.locks import ForkedLock
 from einbench.host.memory import for_result
 from einbench.host.settings import why_unusable
 from einbench.host.threading_layer import start_threads, why_not_parallel
-from einbench.jit.bodies import copy_of, digest_of, globals_of, jit_of, prepare, sources_of
+from einbench.jit.bodies import copy_of, digest_of, jit_of, prepare, sources_of
 
 Form = tuple[Any, ...]  # dtype of the first array, options
 #: shape and dtype of every result, of arrays like those given
@@ -81,7 +81,12 @@ class Compiled:
             return problem
         if problem := why_unusable():
             return problem
-        return why_not_parallel() if self.parallel else ""
+        return why_not_parallel() if self._parallel_loop else ""
+
+    @functools.cached_property
+    def _parallel_loop(self) -> bool:
+        """Whether it has a loop for numba's threads; where they are the pool's, there is none."""
+        return self.parallel and "prange" in self.source.__code__.co_names
 
     def __call__(self, *arrays: Any, out: Any = None, **options: Any) -> Any:
         """Run the form that fits the arguments, compiled now where it is new.
@@ -152,7 +157,7 @@ class Compiled:
             if form in self._forms:
                 return self._forms[form]
             start_s = time.perf_counter()
-            if self.parallel:
+            if self._parallel_loop:
                 start_threads()
             prepare(self.source, arrays[0].dtype)
             sources = sources_of(self.source)
@@ -166,9 +171,7 @@ class Compiled:
                 own = (None,)  # for ``out``, whose type comes with the memory
             constants = (*options.values(), *own)
             copy = copy_of(self.source, name, constants, numba.prange, self._helper)
-            # where the threads are the pool's there is no loop to give to numba's
-            own_loop = "prange" in globals_of(self.source)
-            dispatcher = self._jit(copy, parallel=self.parallel and own_loop)
+            dispatcher = self._jit(copy, parallel=self._parallel_loop)
             types = [
                 numba.types.Array(numba.from_dtype(_as_int64(a).dtype), a.ndim, "C", readonly=True)
                 for a in arrays

@@ -25,8 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from einbench.host.libraries import library
 from einbench.host.locks import ForkedLock
-from einbench.host.threading_layer import start_threads
+from einbench.host.threading_layer import running_layer, start_threads, threads_without
 from einbench.jit.atomics import add, exchange, pause, read
 from einbench.jit.bodies import callback_of, copy_for_numba, helper, jit_of
 from einbench.jit.pool_code import (
@@ -56,6 +57,7 @@ from einbench.jit.pool_code import (
     unlock,
     wait,
     wake,
+    wanted,
     yield_core,
 )
 
@@ -183,6 +185,25 @@ def _known_to_linker() -> tuple[Any, Any]:
     return run, serve
 
 
+def _asked_without() -> Any:
+    return np.int32(wanted()[0])
+
+
+@functools.cache
+def _say_how_many() -> Any:
+    """In place of numba's function, which the linker knows once numba has a threading layer.
+
+    The pool needs none: where TBB is not installed its kernels run all the same.
+    """
+    import numba
+    from llvmlite.binding import add_symbol
+
+    add_symbol(symbol("wanted"), ctypes.addressof(threads_without()))
+    asked = callback_of(_copied(_asked_without, "asked"), numba.types.int32())
+    add_symbol("get_num_threads", asked.address)
+    return asked
+
+
 def _copied(function: Any, part: str) -> Any:
     return copy_for_numba(function, symbol(part))
 
@@ -197,8 +218,11 @@ def start() -> None:
 
     Without POSIX threads the pool has none, and a caller does all pieces itself.
     """
-    start_threads()  # numba knows how many threads to use when its own are there
     with _LOCK.lock:
+        if library("tbb") is not None or running_layer() is not None:
+            start_threads()  # numba knows how many threads to use when its own are there
+        else:
+            _say_how_many()
         if not _THREADS and _known_to_linker():
             _begin()
 

@@ -47,23 +47,28 @@ def _intrinsic(build: Any) -> Intrinsic:
     return Intrinsic(build, __file__)
 
 
-def _build_shared() -> Any:
-    from llvmlite import ir
-    from numba import types
-    from numba.core.cgutils import get_or_insert_function
-    from numba.extending import intrinsic
+def _words(part: str) -> Intrinsic:
+    """Memory behind a symbol, as a pointer to int64."""
 
-    def shared(typing: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            # the linker looks up added symbols for functions only; this one is not called
-            kind = ir.FunctionType(ir.VoidType(), [])
-            address = get_or_insert_function(builder.module, kind, symbol("state"))
-            return builder.bitcast(address, ir.IntType(64).as_pointer())
+    def build() -> Any:
+        from llvmlite import ir
+        from numba import types
+        from numba.core.cgutils import get_or_insert_function
+        from numba.extending import intrinsic
 
-        words: Any = types.CPointer
-        return words(types.int64)(), generate
+        def words(typing: Any) -> Any:
+            def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+                # the linker looks up added symbols for functions only; this one is not called
+                kind = ir.FunctionType(ir.VoidType(), [])
+                address = get_or_insert_function(builder.module, kind, symbol(part))
+                return builder.bitcast(address, ir.IntType(64).as_pointer())
 
-    return intrinsic(shared)
+            pointer: Any = types.CPointer
+            return pointer(types.int64)(), generate
+
+        return intrinsic(words)
+
+    return _intrinsic(build)
 
 
 def _build_asked_for() -> Any:
@@ -169,7 +174,9 @@ def _build_restrict() -> Any:
     return intrinsic(restrict)
 
 
-shared = _intrinsic(_build_shared)
+shared = _words("state")
+#: how many threads are asked for where numba has no layer
+wanted = _words("wanted")
 asked_for = _intrinsic(_build_asked_for)
 call = _intrinsic(_build_call)
 lock = _posix("pthread_mutex_lock", MUTEX)

@@ -113,7 +113,12 @@ def test_a_write_that_fails_anywhere_leaves_the_old_file(
         kept.remember("op", choice(3))
     assert batches(kept.book("op")) == [1, 2, 3]
     assert batches(Wisdom(kept.folder).book("op")) == [1]
+    assert kept.unwritten == ["op"]
     assert not list(Path(kept.folder).glob(".op*"))
+    # once there is room, what was measured meanwhile is written too
+    kept.remember("op", choice(4))
+    assert batches(Wisdom(kept.folder).book("op")) == [1, 2, 3, 4]
+    assert kept.unwritten == []
 
 
 def test_files_that_may_not_grow_leave_the_old_file(tmp_path: Path) -> None:

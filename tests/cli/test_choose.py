@@ -396,3 +396,20 @@ def _read_until(descriptor, pattern, timeout_s=60):
         ready, _, _ = select.select([descriptor], [], [], 1.0)
         shown += os.read(descriptor, 65536) if ready else b""
         assert time.monotonic() < deadline_s, shown
+
+
+def test_tune_on_a_disk_that_fills_up_says_what_is_lost_and_ends_with_2(folder, monkeypatch):
+    begun = []
+
+    def full(descriptor):
+        if begun:  # there was room when the command began
+            raise OSError(28, "No space left on device")
+        begun.append(descriptor)
+
+    monkeypatch.setattr("os.fsync", full)
+    done = invoke("tune", "bias_gradient", "--batch", "1,2")
+    assert done.exit_code == 2, done.output
+    said = done.output.splitlines()[-1]
+    assert said.startswith("einbench: error: not on disk, and lost by now: what was measured for")
+    assert "bias_gradient" in said
+    assert str(folder) in said

@@ -164,7 +164,7 @@ def test_no_limit_means_all_usable_cores() -> None:
 
 
 def test_without_numba_blas_alone_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_numba", lambda: None)
+    monkeypatch.setattr(module, "numba_threads", lambda: None)
     with limit_threads(1):
         assert set(blas_threads()) <= {1}
 
@@ -172,7 +172,7 @@ def test_without_numba_blas_alone_is_limited(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("n", [0, -1, 99, 1.5, True, "2"])
 def test_threads_that_are_not_there_are_refused(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "usable_threads", lambda: 2)
-    monkeypatch.setattr(module, "_numba", lambda: None)
+    monkeypatch.setattr(module, "numba_threads", lambda: None)
     with pytest.raises(ValueError, match="threads=") as caught, limit_threads(n):
         pass
     assert str(caught.value) == f"threads={n!r}: expected 1 to 2, the cores this process may use"

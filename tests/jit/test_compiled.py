@@ -6,6 +6,7 @@ import importlib.util
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from einbench.check.error import error
 from einbench.check.layouts import LAYOUTS, as_layout
 from einbench.check.probe import small_sizes
 from einbench.check.truth import as_tuple, truth
-from einbench.host import threading_layer
+from einbench.host import libraries, threading_layer
 from einbench.jit.compiled import Compiled
 from einbench.kernel import Kernel
 from einbench.problem import Problem
@@ -210,15 +211,24 @@ def test_without_numba_compiled_kernels_are_listed_as_unavailable_and_others_run
     np.testing.assert_allclose(op["loop"](VALUES).sum(axis=1), 1)
 
 
-def test_without_tbb_parallel_kernels_alone_are_unavailable(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("listed", [None, SimpleNamespace(version="2022.1", files=[])])
+def test_without_tbb_kernels_with_loops_for_numbas_threads_alone_are_unavailable(
+    listed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(threading_layer, "library", lambda name: None)
-    for op in einbench.operations.values():
-        for kernel in op:
-            parallel = isinstance(kernel.function, Compiled) and kernel.function.parallel
-            expected = "no safe threading layer (pip install tbb)" if parallel else ""
-            assert kernel.reason == expected, kernel
+    monkeypatch.setattr(libraries, "library", lambda name: None)
+    monkeypatch.setattr(libraries, "_distribution", lambda name: listed)
+    said = (
+        "no safe threading layer: tbb 2022.1 is installed, but "
+        if listed
+        else "no safe threading layer: tbb is not installed (pip install tbb)"
+    )
+    reasons = {(o.name, k.method): k.reason for o in einbench.operations.values() for k in o}
+    without = {key: reason for key, reason in reasons.items() if key[1] != "mkl"}
+    refused = {key for key, reason in without.items() if reason}
+    assert all(without[key].startswith(said) for key in refused)
+    assert {method for _, method in refused} == {"numba_parallel"}
+    assert not reasons["softmax", "simd"]
+    assert not reasons["linear", "tiled"]
     with pytest.raises(ValueError, match="'numba_parallel' of softmax is unavailable: no safe thr"):
         einbench.operation("softmax")["numba_parallel"](VALUES)
 

@@ -17,7 +17,6 @@ import pytest
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 
 from einbench.host.machine import limit_threads, usable_threads
-from einbench.host.threading_layer import why_not_parallel
 from einbench.jit import pool, pool_code
 from einbench.jit.atomics import add, pause, read
 from einbench.jit.compiled import Compiled
@@ -25,7 +24,6 @@ from einbench.jit.linked import Integers, Pointer, at, linked
 
 Array = np.ndarray[Any, Any]
 
-pytestmark = pytest.mark.skipif(bool(why_not_parallel()), reason=why_not_parallel() or "there is")
 several = pytest.mark.skipif(usable_threads() < 2, reason="there is one core")
 
 #: turns that a piece waits for another one at most

@@ -92,7 +92,7 @@ print(softmax["numba"](np.zeros((1, 2))))
 """
     problem = "no safe threading layer (numba runs on 'workqueue' in this process already)"
     if library("tbb") is None:
-        problem = "no safe threading layer (pip install tbb)"
+        problem = "no safe threading layer: tbb is not installed (pip install tbb)"
     assert run(script, NUMBA_THREADING_LAYER="workqueue") == [
         f"workqueue | {problem}",
         f"kernel 'numba_parallel' of softmax is unavailable: {problem}",
@@ -111,3 +111,35 @@ import numba
 print(einbench.operation("softmax")["numba_parallel"].reason == "", running_layer())
 """
     assert run(script) == ["[] False None", "True None"]
+
+
+def test_without_tbb_kernels_of_the_pool_run_on_as_many_threads_as_are_allowed() -> None:
+    script = """
+from einbench.host import libraries
+libraries._NAMES["tbb"] = {"": ("libtbb_of_no_machine.so",)}
+import numpy as np, einbench
+from einbench.choose.environment import threads
+from einbench.host.machine import limit_threads
+from einbench.host.threading_layer import running_layer
+from einbench.jit.linked import Pointer, linked
+from einbench.jit.compiled import Compiled
+from einbench.jit.pool import num_threads
+
+def counted(values):
+    result = np.empty(1, values.dtype)
+    result[0] = num_threads()
+    return result
+
+softmax = einbench.operation("softmax")
+logits = softmax.draw(3000)["logits"]
+print(softmax["numba_parallel"].reason.partition(": ")[0], "|", softmax["simd"].reason)
+difference = abs(softmax["simd"](logits) - softmax["numba"](logits)).max()
+count = Compiled(counted, method="numba", parallel=True)
+print(difference < 1e-6, int(count(np.zeros(1))[0]), threads().numba)
+for limit in (1, 2):
+    with limit_threads(limit):
+        print(int(count(np.zeros(1))[0]), threads().numba)
+print(running_layer())
+"""
+    found = run(script, NUMBA_NUM_THREADS="2")
+    assert found == ["no safe threading layer | ", "True 2 2", "1 1", "2 2", "None"]
