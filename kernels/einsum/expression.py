@@ -47,10 +47,13 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
         sizes: of the axes by name.
 
     Raises:
+        TypeError: the expression is no string, or a size no whole number from 1.
         ValueError: the expression is none, or a size is that of no axis.
     """
     if axes not in ("letters", "named"):
         raise ValueError(f"axes={axes!r}: expected 'letters' or 'named'")
+    if not isinstance(text, str):
+        raise TypeError(f"an expression is a string, 'ij,jk->ik' say; got {type(text).__name__}")
     names: Mapping[str, str] = {}
     letters = text
     if axes == "named":
@@ -61,6 +64,11 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
         raise ValueError(f"{quoted(text)}: '...' stands for axes without names; give them letters")
     places = list(dict.fromkeys(letter for each in subscripts.inputs for letter in each))
     named_axes = [names.get(letter, letter) for letter in places]
+    if taken := [axis for axis in named_axes if axis in ("text", "axes")]:
+        raise ValueError(
+            f"{quoted(text)}: an axis cannot be called {taken[0]!r}, which expression() takes "
+            "itself; rename it"
+        )
     if strange := [axis for axis in sizes if axis not in named_axes]:
         raise ValueError(
             f"{quoted(text)} has no axis {strange[0]!r}; its axes: {', '.join(named_axes)}"
