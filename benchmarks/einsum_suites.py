@@ -64,11 +64,16 @@ def _suite(name: str, folder: Path, *, compiled: bool) -> int:
         print(f"  {kernel:<18}" + ", ".join(f"{n:,} {what}" for what, n in counts.items()))
     for line in found["said"]:
         print(f"  {line}")
-    failed = json.loads(told.read_text())["failed"]
-    for test, count in Counter(test for test, _ in failed).items():
-        said = next(said for each, said in failed if each == test)
-        print(f"  in place fails {count} x {test}: {said}")
+    _say_failures("as it is fails", found["failed"])
+    _say_failures("in place fails", json.loads(told.read_text())["failed"])
     return len(found["said"])
+
+
+def _say_failures(how: str, failed: list[list[str]]) -> None:
+    """Tests by name, with what the first of each name said."""
+    first = dict(reversed(failed))
+    for test, count in Counter(test for test, _ in failed).items():
+        print(f"  {how} {count} x {test}: {first[test]}")
 
 
 def _fetched(name: str, folder: Path) -> list[str]:
@@ -90,7 +95,9 @@ def _fetched(name: str, folder: Path) -> list[str]:
     with tarfile.open(source) as archive:
         archive.extractall(folder, filter="data")
     tests = folder / source.name.removesuffix(".tar.gz") / "tests"
-    return [str(tests / f"test_{each}.py") for each in ("compute", "interface")]
+    # random equations stand there six times: of each, one seed and one order of indices
+    few = ["-k", "not (rand_equation and (666 or root or flops))"]
+    return [*few, *(str(tests / f"test_{each}.py") for each in ("compute", "interface"))]
 
 
 def _run(name: str, folder: Path, where: list[str], told: Path, how: str) -> str:
@@ -115,10 +122,12 @@ def _run(name: str, folder: Path, where: list[str], told: Path, how: str) -> str
 class Watch:
     """Stands in the place of a library's einsum while its tests run."""
 
+    #: whether any of them is at work: what is called then is no call of a test
+    inside = False
+
     def __init__(self, original: Any, how: str) -> None:
         self._original = original
         self._how = how
-        self._inside = False
         self._seen: set[Any] = set()
         self.calls: Counter[str] = Counter()
         self.kernels: dict[str, Counter[str]] = {}
@@ -126,16 +135,16 @@ class Watch:
 
     def __call__(self, *given: Any, **more: Any) -> Any:
         """As the library is called; calls that it makes of itself are its own."""
-        if self._inside:
+        if Watch.inside:
             return self._original(*given, **more)
-        self._inside = True
+        Watch.inside = True
         try:
             if self._how == "replaced":
                 return self._replaced(given, more)
             self._note(given, more)
             return self._original(*given, **more)
         finally:
-            self._inside = False
+            Watch.inside = False
 
     def _replaced(self, given: tuple[Any, ...], more: dict[str, Any]) -> Any:
         import einbench
@@ -248,6 +257,8 @@ def _large(case: Any) -> tuple[bool, str]:
     found = einbench.einsum(case.text, *case.operands)
     if found.shape != right.shape or found.dtype != right.dtype:
         return True, f"{found.dtype} {found.shape}, expected {right.dtype} {right.shape}"
+    if right.dtype.kind not in "fc":
+        return True, "" if np.array_equal(found, right) else "values differ"
     within = np.abs(found - right) <= 64 * np.finfo(right.dtype).eps * scale
     return True, "" if np.all(within) else "values differ"
 
