@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from einbench.einsum.expression import text_of
 from einbench.fingerprint import Fingerprints
 from einbench.kernel import Kernel
+from einbench.libraries.contestants import contestants
 from einbench.operation import Operation
+from einbench.pickling import recipe
 from einbench.registry import operation, operations
 
 #: what of an operation calls a kernel; the rest judges it, which is done where it is asked
@@ -27,10 +30,15 @@ class Refused(ValueError):  # noqa: N818 - what happened to it
 
 
 def named(kernel: Kernel) -> dict[str, Any] | None:
-    """By module and names, for one that importing the module registers; None for any other."""
+    """By names, for one that a module or an expression makes again; None for any other."""
     op = kernel.operation
     if kernel.origin.module == "" and kernel.runtime != "numpy":
-        return {"library": kernel.runtime, "operation": op.name, "method": kernel.method}
+        names = {"library": kernel.runtime, "operation": op.name, "method": kernel.method}
+        text = text_of(op)
+        return {**names, "expression": text} if text else names
+    made = recipe(op)
+    if made is not None and kernel.origin.module == made.make.__module__:
+        return {"arguments": made.arguments, "method": kernel.method, "code": _code(kernel)}
     if operations.get(op.name) is not op or kernel.origin.module in ("", "__main__"):
         return None
     return {
@@ -42,13 +50,23 @@ def named(kernel: Kernel) -> dict[str, Any] | None:
 def found(names: Mapping[str, Any]) -> Kernel | None:
     """The kernel of those names in this process, after importing its module; None if it differs."""
     if "library" in names:
+        from einbench.einsum.expression import expression
         from einbench.libraries import library_kernels
 
-        kernels = library_kernels(names["library"])[names["operation"]]
+        if "expression" in names:
+            kernels = contestants(expression(names["expression"]), [names["library"]])
+        else:
+            kernels = library_kernels(names["library"])[names["operation"]]
         return next(k for k in kernels if k.method == names["method"])
     try:
-        importlib.import_module(names["module"])
-        kernel = operation(names["operation"])[names["method"]]
+        if "arguments" in names:
+            from einbench.einsum.expression import again
+
+            op = again(*names["arguments"])
+        else:
+            importlib.import_module(names["module"])
+            op = operation(names["operation"])
+        kernel = op[names["method"]]
     except (ImportError, ValueError):
         return None
     return kernel if _code(kernel) == names["code"] else None
