@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from einbench.deferred import load
 from einbench.names import normalise, unknown
 from einbench.operation import Operation, notify
 
 _OPERATIONS: dict[str, Operation] = {}
 _SHIPPED: set[str] = set()
+#: expression -> the operation that was made of it when it was first asked for
+_OF_EXPRESSIONS: dict[str, Operation] = {}
+#: make an operation of an expression; set where expressions are known
+makers: list[Callable[[str], Operation]] = []
 #: name -> the module that registered it
 _MODULES: dict[str, str] = {}
 
@@ -18,12 +23,15 @@ class Operations(Mapping[str, Operation]):
     """Every registered operation by name, in reading order; `register` adds one."""
 
     def __getitem__(self, name: str) -> Operation:
+        load()
         return _OPERATIONS[name]
 
     def __iter__(self) -> Iterator[str]:
+        load()
         return iter(_OPERATIONS)
 
     def __len__(self) -> int:
+        load()
         return len(_OPERATIONS)
 
     def __reduce__(self) -> str:
@@ -47,6 +55,8 @@ def register(op: Operation) -> Operation:
         ValueError: another module registered an operation under that name, or it is the package's.
     """
     module = str(sys._getframe(1).f_globals.get("__name__", ""))
+    if not module.startswith("einbench."):
+        load()  # its own come first
     there = _OPERATIONS.setdefault(op.name, op)
     if there is not op:
         if op.name in _SHIPPED:
@@ -72,12 +82,20 @@ def registering_module(op: Operation) -> str | None:
 def operation(name: str | Operation) -> Operation:
     """The operation of that name; an operation is its own, registered or not.
 
+    An einsum expression with an arrow, ``"bij,bjk->bik"``, is one too: with sizes of 16 but for the
+    axis of rows, and the same one every time. `einbench.expression` takes other sizes.
+
     Raises:
         ValueError: no operation is called so; the message lists the nearest names.
     """
     if isinstance(name, Operation):
         return name
+    load()
     key = normalise(name)
+    if key not in _OPERATIONS and "->" in key and makers:
+        if key not in _OF_EXPRESSIONS:
+            _OF_EXPRESSIONS[key] = makers[0](key)
+        return _OF_EXPRESSIONS[key]
     if key not in _OPERATIONS:
         raise ValueError(unknown("operation", name, _OPERATIONS))
     return _OPERATIONS[key]

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import einbench
+from einbench.host.cores import usable_threads
 from einbench.host.documents import write_whole
-from einbench.host.machine import machine, usable_threads
+from einbench.host.machine import machine
 from einbench.libraries import LIBRARIES
 from einbench.libraries.library_kernels import SLACK
 from einbench.libraries.runtimes import modules_of
