@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers bounds-memory bounds-beside lint docs format check machine picture clean clone sound
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -115,7 +115,7 @@ publish: clone $(VENV)/.bench  ## asv: pages of all results in .asv/html (their 
 	$(BIN)/asv publish
 	@echo "Next: .venv/bin/asv preview"
 
-test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; oneMKL's kernels
+test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; einsum libraries; oneMKL's kernels
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
 # what compilers keep between runs
@@ -123,6 +123,9 @@ KEPT = export TORCHINDUCTOR_CACHE_DIR="$(CURDIR)/.peers/torchinductor" JAX_COMPI
 
 peers: $(VENV)/.peers  ## every operation beside other libraries (ARGS="--operation mlp_sgd_step --batch 32")
 	@$(KEPT); $(CHOICE) peers.board ../results/peers.json $(ARGS)
+
+einsum-race: $(VENV)/.peers  ## einbench.einsum beside every einsum library, twice thirty expressions: 10 minutes (ARGS="--dtype float64")
+	@$(BIN)/python benchmarks/einsum/race.py --json results/einsum-race.json $(ARGS)
 
 bounds-memory: $(VENV)/.installed  ## extra memory of whole-network kernels at 60,000 and a million rows, 5 minutes
 	@$(CHOICE) bounds.memory ../results/bounds-memory.json $(ARGS)
@@ -194,7 +197,7 @@ $(VENV)/.lint: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.test
-	@$(INSTALL) '.[mkl,peers]'
+	@$(INSTALL) '.[mkl,peers,einsum-libraries]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.installed

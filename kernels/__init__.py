@@ -8,32 +8,29 @@ from einbench.host.early import end_command_on_interrupt
 
 end_command_on_interrupt()
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import einbench.check
-import einbench.einsum
-import einbench.forward
-import einbench.jacobian
-import einbench.gradient
-import einbench.pickling  # noqa: F401 - as those above
-from einbench.choose.auto import auto
-from einbench.inputs import Input
-from einbench.kernel import Kernel
-from einbench.operation import Operation
-from einbench.problem import Problem
-from einbench.registry import forget, keep, operation, operations, register
+from einbench.deferred import defer
 
 if TYPE_CHECKING:
     from einbench import mnist, network
-    from einbench.verbs.fastest import Choice, fastest
-    from einbench.verbs.check import check
     from einbench.check.judging import Verdict
-    from einbench.einsum.calls import einsum
+    from einbench.choose.auto import auto
+    from einbench.dropin.calls import einsum
     from einbench.einsum.expression import expression
-    from einbench.verbs.compare import compare
+    from einbench.inputs import Input
+    from einbench.kernel import Kernel
+    from einbench.operation import Operation
     from einbench.plugins import load_plugins
+    from einbench.problem import Problem
     from einbench.record import Record
+    from einbench.registry import forget, operation, operations, register
+    from einbench.verbs.check import check
+    from einbench.verbs.compare import compare
     from einbench.verbs.comparison import Comparison
+    from einbench.verbs.fastest import Choice, fastest
     from einbench.verbs.race import race
 
 __version__ = "0.2.0"
@@ -63,32 +60,54 @@ __all__ = [
     "register",
 ]
 
-#: where the rest of the public names live: measuring imports more than calling a kernel needs
-_LATER = {
+#: where the public names live
+_PLACES = {
     "Choice": "einbench.verbs.fastest",
     "Comparison": "einbench.verbs.comparison",
+    "Input": "einbench.inputs",
+    "Kernel": "einbench.kernel",
+    "Operation": "einbench.operation",
+    "Problem": "einbench.problem",
     "Record": "einbench.record",
     "Verdict": "einbench.check.judging",
+    "auto": "einbench.choose.auto",
     "check": "einbench.verbs.check",
     "compare": "einbench.verbs.compare",
-    "einsum": "einbench.einsum.calls",
+    "einsum": "einbench.dropin.calls",
     "expression": "einbench.einsum.expression",
     "fastest": "einbench.verbs.fastest",
+    "forget": "einbench.registry",
     "load_ipython_extension": "einbench.verbs.race_cell",
     "load_plugins": "einbench.plugins",
+    "operation": "einbench.registry",
+    "operations": "einbench.registry",
     "race": "einbench.verbs.race",
+    "register": "einbench.registry",
 }
 
-# the subpackages of these names are imported above, so that nothing sets the attributes again: from
-# here on they are functions
-globals().pop("check")
-globals().pop("einsum")
-globals().pop("end_command_on_interrupt")
 
-globals().pop("pickling")
+def _load() -> None:
+    """Import the operations, which register themselves in reading order."""
+    import einbench.forward
+    import einbench.jacobian
+    import einbench.gradient
+    import einbench.pickling  # noqa: F401 - as those above
+    from einbench.registry import keep
 
-keep()  # all that are registered by now
-globals().pop("keep")
+    keep()
+
+
+class _Package(ModuleType):
+    """The package itself, in which no module hides a function of its name, such as `check`."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and name in _PLACES):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+# what calls `einbench.einsum` alone waits for none of them
+defer(_load)
 
 
 def __getattr__(name: str) -> Any:
@@ -96,10 +115,14 @@ def __getattr__(name: str) -> Any:
 
     if name in ("mnist", "network"):
         return import_module(f"einbench.{name}")
-    if name not in _LATER:
+    if name not in _PLACES:
         raise AttributeError(f"module 'einbench' has no attribute {name!r}")
-    found = getattr(import_module(_LATER[name]), name)
-    if name == "einsum":
+    if name != "einsum":
+        from einbench.deferred import load
+
+        load()
+    found = getattr(import_module(_PLACES[name]), name)
+    if not _PLACES[name].startswith("einbench.verbs."):
         globals()[name] = found  # a call takes microseconds, and looking here is one of them
     return found
 

@@ -210,6 +210,7 @@ def refuse_masks(value: Any, subject: str) -> None:
     """
     if _holds_masks(value):
         name = subject.rpartition(" ")[2]
+        name = name if name.isidentifier() else "array"
         filled = f"np.ma.array({name})" if isinstance(value, list | tuple) else name
         raise TypeError(
             f"{subject} is masked, and masks are not computed with; give numbers for what is "

@@ -22,8 +22,9 @@ from einbench.units import seconds_text
 #: - skipped: a call would take too long or too much memory, or nothing is known of it
 #: - unavailable: it cannot run on this machine
 #: - failed: it raised
+#: - refuses: a library that raises at an expression, as it does not accept all that NumPy does
 #: - unchecked: memory, time, the disk or a compiler left it unknown whether it is right
-Status = Literal["ok", "rejected", "skipped", "unavailable", "failed", "unchecked"]
+Status = Literal["ok", "rejected", "skipped", "unavailable", "failed", "refuses", "unchecked"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 #: of a kernel that has a fault
 WRONG: tuple[Status, ...] = ("rejected", "failed")

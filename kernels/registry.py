@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from einbench.deferred import load
 from einbench.names import normalise, unknown
 from einbench.operation import Operation, notify
 
@@ -22,12 +23,15 @@ class Operations(Mapping[str, Operation]):
     """Every registered operation by name, in reading order; `register` adds one."""
 
     def __getitem__(self, name: str) -> Operation:
+        load()
         return _OPERATIONS[name]
 
     def __iter__(self) -> Iterator[str]:
+        load()
         return iter(_OPERATIONS)
 
     def __len__(self) -> int:
+        load()
         return len(_OPERATIONS)
 
     def __reduce__(self) -> str:
@@ -51,6 +55,8 @@ def register(op: Operation) -> Operation:
         ValueError: another module registered an operation under that name, or it is the package's.
     """
     module = str(sys._getframe(1).f_globals.get("__name__", ""))
+    if not module.startswith("einbench."):
+        load()  # its own come first
     there = _OPERATIONS.setdefault(op.name, op)
     if there is not op:
         if op.name in _SHIPPED:
@@ -84,6 +90,7 @@ def operation(name: str | Operation) -> Operation:
     """
     if isinstance(name, Operation):
         return name
+    load()
     key = normalise(name)
     if key not in _OPERATIONS and "->" in key and makers:
         if key not in _OF_EXPRESSIONS:

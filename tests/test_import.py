@@ -53,3 +53,52 @@ def test_importing_kernels_writes_nothing_and_warns_of_nothing() -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_einsum_alone_imports_no_operation() -> None:
+    script = """
+import sys, numpy as np, einbench
+einbench.einsum("ij->ji", np.ones((2, 3)))
+print([m for m in sys.modules if m.startswith(("einbench.forward", "einbench.operation"))])
+print(len(einbench.operations) > 20, "einbench.forward" in sys.modules)
+"""
+    assert run(script).splitlines() == ["[]", "True True"]
+
+
+def test_operations_are_in_reading_order_whatever_is_imported_first() -> None:
+    order = run("import einbench; print(*einbench.operations)")
+    for module in ("gradient.weight_gradient", "jacobian", "operation", "check.error"):
+        script = f"import einbench.{module}\nimport einbench\nprint(*einbench.operations)"
+        assert run(script) == order
+
+
+def test_no_module_hides_a_function_of_its_name() -> None:
+    script = """
+import einbench.operation, einbench.check.error, einbench.einsum.language, einbench
+print(*(callable(f) for f in (einbench.operation, einbench.check, einbench.einsum)))
+"""
+    assert run(script) == "True True True"
+
+
+def test_threads_that_ask_for_operations_at_once_all_get_them() -> None:
+    script = """
+import threading, einbench
+found = []
+def work(): found.append(len(list(einbench.operations)))
+threads = [threading.Thread(target=work) for _ in range(8)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print(len(found), len(set(found)), found[0] > 20)
+"""
+    assert run(script) == "8 1 True"
+
+
+def test_what_is_registered_first_comes_after_the_packages_own() -> None:
+    script = """
+import numpy as np
+from einbench.operation import Operation
+from einbench.registry import operations, register
+register(Operation("mine", "y = x", {"x": "rows"}, {"y": "rows"}, {}, lambda x: x,
+                   lambda y, x: abs(x), lambda s: 0, leading="rows"))
+print(list(operations)[0], list(operations)[-1])
+"""
+    assert run(script) == "linear mine"

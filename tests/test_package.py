@@ -15,6 +15,8 @@ import pytest
 
 import einbench
 from einbench.libraries import LIBRARIES
+from einbench.libraries.contestants import CONTESTANTS
+from einbench.libraries.runtimes import runtime
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -87,6 +89,15 @@ def test_a_python_that_make_cannot_use_is_one_line(
 def test_every_library_that_competes_is_an_extra() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     assert sorted(extras["peers"]) == sorted(p for name in LIBRARIES for p in extras[name])
+
+
+def test_every_einsum_library_is_an_extra_and_all_but_cupy_are_one() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    names = {runtime(name).extra or name for name in CONTESTANTS}
+    assert sorted(extras["einsum-libraries"]) == sorted(
+        part for name in names - {"cupy"} for part in extras[name]
+    )
+    assert extras["cupy"]
 
 
 @pytest.fixture(scope="module")

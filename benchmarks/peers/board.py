@@ -22,15 +22,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 import einbench
+from einbench.host.cores import usable_threads
 from einbench.host.documents import write_whole
-from einbench.host.machine import machine, usable_threads
+from einbench.host.machine import machine
 from einbench.libraries import LIBRARIES
 from einbench.libraries.library_kernels import SLACK
 from einbench.libraries.runtimes import modules_of
-from einbench.measure.disturbance import Moment, moment, other_cores
+from einbench.measure.disturbance import Moment, moment_with_workers, other_cores
 from einbench.names import check_dtype
 from einbench.operation import Operation
 from einbench.verbs.compare import check_batches
@@ -150,24 +149,13 @@ class Watch:
     def __call__(self, part: float, label: str) -> None:
         """Record the beginning of a cell or of another stage."""
         rows = re.search(r"\bbatch ([\d,]+)", label)  # a problem in words
-        self._begun.append((int(rows[1].replace(",", "")) if rows else None, _moment()))
+        self._begun.append((int(rows[1].replace(",", "")) if rows else None, moment_with_workers()))
 
     def of(self, batch: int) -> Record:
         """Duration and load of other processes of the cell of that batch."""
         at = [number for number, (found, _) in enumerate(self._begun) if found == batch][-1]
         before, after = self._begun[at][1], self._begun[at + 1][1]
         return {"other_cores": other_cores(before, after), "took_s": after.wall_s - before.wall_s}
-
-
-def _moment() -> Moment:
-    """The current moment; processor time of workers and their children counts as this process's."""
-    now, workers = moment(), 0.0
-    for child in psutil.Process().children():
-        try:
-            workers += sum(child.cpu_times()[:4])
-        except psutil.Error:
-            continue
-    return now._replace(own_s=now.own_s + workers)
 
 
 def record(found: Comparison, batch: int, code: str) -> Record:

@@ -30,6 +30,11 @@ SCHEMA = "einbench.wisdom/1"
 _FAMILY, _VERSION = "einbench.wisdom/", 1
 #: least thorough first: a choice serves requests up to its own
 RIGORS = ("estimate", "measure", "patient")
+#: operations have the first two, einsum expressions all
+DTYPES = frozenset({
+    "float32", "float64", "complex64", "complex128", "bool",
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+})  # fmt: skip
 #: seconds for which a choice made once in disturbance answers, and times four for each more time
 _DISTURBED_S, _MOST_DISTURBED = 60.0, 6
 #: what an operation keeps at most: as many are read in three milliseconds
@@ -326,6 +331,6 @@ def _index(value: Any) -> int:
 
 
 def _dtype(value: Any) -> str:
-    if value not in ("float32", "float64"):
+    if value not in DTYPES:
         raise ValueError(f"dtype {str(value)[:40]!r}")
     return str(value)

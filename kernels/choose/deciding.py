@@ -16,6 +16,7 @@ from einbench.choose.signature import Signature, signature
 from einbench.choose.wisdom import Wisdom, wisdom
 from einbench.host.locks import ForkedLock
 from einbench.kernel import Kernel
+from einbench.names import is_expression
 from einbench.operation import Operation
 from einbench.problem import Problem
 
@@ -88,6 +89,16 @@ def decide(
         NoKernelLeft: none passes the check, or every one failed or takes too much memory.
         ValueError: there is no memory for a result, or to check one.
     """
+    if is_expression(op.name):
+        from einbench.choose.canonical import bound_as, canonical, said_of
+
+        if (form := canonical(op)) is not None:
+            twin, names = form
+            decision = decide(
+                twin, bound_as(twin, names, bound), threads, rigor, budget_s=budget_s, again=again,
+                between=between, clock=clock, progress=progress,
+            )  # fmt: skip
+            return said_of(op, names, decision)
     here, requested, memory = environment(op), signature(op, bound, threads), wisdom()
     if not again and (found := _from_memory(op, bound, here, requested, rigor, memory, between)):
         return found

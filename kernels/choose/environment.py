@@ -11,19 +11,20 @@ import functools
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from einbench.fingerprint import Fingerprints
 from einbench.host import threading_layer
 from einbench.host.cpu import cpu_model
 from einbench.host.libraries import library
 from einbench.host.locks import ForkedLock
-from einbench.kernel import Kernel
-from einbench.operation import Operation
+
+if TYPE_CHECKING:
+    from einbench.kernel import Kernel
+    from einbench.operation import Operation
 
 
 class Machine(NamedTuple):
@@ -67,6 +68,8 @@ class Threads(NamedTuple):
 
 def environment(op: Operation) -> Environment:
     """The operation's code and kernels, and the machine, as they are now."""
+    from einbench.fingerprint import Fingerprints  # `einbench.einsum` needs none of it
+
     now = Fingerprints()
     candidates = tuple(
         (k.method, now.of(k, k.body.source, k.body.files(), _settings(k)))
@@ -83,7 +86,7 @@ def _judging(op: Operation) -> tuple[Any, tuple[str, ...], str]:
     """What decides which kernels are right, as `Fingerprints.of` takes it."""
     given = [op.reference, op.scale]
     # defaults are the package's, and no reason to ask again after an update
-    pairs = ((getattr(op, n), getattr(Operation, n)) for n in _JUDGED_BY)
+    pairs = ((getattr(op, n), getattr(type(op), n)) for n in _JUDGED_BY)
     given += [own for own, default in pairs if own is not default]
     said = [f"{name}: {each!r}" for name, each in op.inputs.items()]
     said += [f"{dict(op.outputs)} {dict(op.options)} {tuple(op.integer_outputs)} {op.leading}"]
@@ -128,10 +131,16 @@ def limited(count: int | None) -> Iterator[None]:
         yield
 
 
+#: called where threads and machine are read again
+on_refresh: list[Callable[[], object]] = []
+
+
 def refresh() -> None:
     """Read the machine again when it is next needed."""
     machine.cache_clear()
     _bundled_openblas.cache_clear()
+    for listener in on_refresh:
+        listener()
 
 
 def _known_cpu() -> str | None:

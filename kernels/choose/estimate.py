@@ -148,5 +148,5 @@ def _distance(requested: Signature, here: Environment, choice: Remembered) -> fl
 def _best_s(op: Operation, requested: Signature) -> float:
     """The roofline's seconds, of a nominal machine."""
     sizes = dict(requested.sizes)
-    flops_s = float(op.flops(sizes)) / _PEAK_FLOPS[requested.dtype]
+    flops_s = float(op.flops(sizes)) / _PEAK_FLOPS.get(requested.dtype, 5e10)
     return _CALL_S + flops_s + sum(op.traffic_bytes(sizes, requested.dtype)) / _BANDWIDTH

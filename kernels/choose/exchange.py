@@ -29,7 +29,7 @@ from einbench.choose.environment import Environment, differences, environment
 from einbench.choose.kept import held, refuse_unwritable
 from einbench.choose.wisdom import Wisdom
 from einbench.host.documents import Damaged, load
-from einbench.names import normalise
+from einbench.names import is_expression, normalise
 from einbench.operation import Operation
 from einbench.registry import operations
 
@@ -114,7 +114,8 @@ def import_choices(memory: Wisdom, books: Mapping[str, Book], now: str) -> Impor
     for name, theirs in books.items():
         op = operations.get(name)
         if op is None:
-            left[f"of operation {name}, which is not registered here"] += len(theirs.choices)
+            what = "expression" if is_expression(name) else "operation"
+            left[f"of {what} {name}, which is not registered here"] += len(theirs.choices)
             continue
         here = environment(op)
         fitting = _fitting(op, theirs, memory.book(name), here, left)

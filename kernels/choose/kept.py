@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable
 
 from einbench.choose.book import SCHEMA, NewerSchema, check_schema
-from einbench.choose.wisdom import Wisdom
+from einbench.choose.wisdom import OFF, Wisdom
 from einbench.host.documents import Damaged, Unreadable, load
 
 _FAMILY = SCHEMA.partition("/")[0] + "/"
@@ -24,6 +24,8 @@ def refuse_unwritable(memory: Wisdom, names: Iterable[str]) -> None:
         ValueError: a newer einbench wrote a file, or it cannot be read.
     """
     folder = memory.folder
+    if memory.off:
+        raise OSError(f"EINBENCH_WISDOM={OFF}: choices are not kept on disk; {_ADVICE}")
     try:
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as `Wisdom` makes it
         with tempfile.TemporaryFile(dir=folder):

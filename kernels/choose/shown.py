@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from einbench.choose import contraction
 from einbench.choose.book import Remembered
-from einbench.choose.environment import differences, environment
+from einbench.choose.environment import Environment, differences, environment
 from einbench.choose.kept import held
-from einbench.choose.wisdom import Wisdom
+from einbench.choose.wisdom import OFF, Wisdom
 from einbench.names import normalise, unknown
+from einbench.operation import Operation
 from einbench.registry import operations
 
 
@@ -43,7 +45,7 @@ def named(memory: Wisdom, requested: Iterable[str]) -> list[str]:
     """
     there = held(memory)
     known = [*operations, *(name for name in there if name not in operations)]
-    wanted = [normalise(name) for name in requested] or there
+    wanted = [contraction.book_of(normalise(name)) for name in requested] or there
     for name in wanted:
         if name not in known:
             raise ValueError(unknown("operation", name, known))
@@ -61,14 +63,30 @@ def shown(memory: Wisdom, requested: Iterable[str]) -> Shown:
     names = named(memory, requested)
     for name in names:
         choices = sorted(memory.book(name).choices, key=lambda choice: choice.signature)
-        if name not in operations:
+        op = operation_of(name)
+        if op is None:
             foreign[name] = len(choices)
             continue
-        here = environment(operations[name])
-        kept += [Kept(name, c, tuple(differences(c.environment, here))) for c in choices]
+        here = [environment(op)]
+        if name not in operations:
+            here.append(contraction.here())
+        kept += [Kept(name, c, _changed(c, here)) for c in choices]
     return Shown(
-        memory.folder, sum(_size(memory.path(name)) for name in names), tuple(kept), foreign
+        f"EINBENCH_WISDOM={OFF}" if memory.off else memory.folder,
+        sum(_size(memory.path(name)) for name in names),
+        tuple(kept),
+        foreign,
     )
+
+
+def operation_of(name: str) -> Operation | None:
+    """What something is remembered of: an operation, or an expression, which no one registers."""
+    return operations.get(name) or contraction.named(name)
+
+
+def _changed(choice: Remembered, here: Sequence[Environment]) -> tuple[str, ...]:
+    """What differs from an environment here: `einbench.einsum` has one of its own."""
+    return min((tuple(differences(choice.environment, each)) for each in here), key=len)
 
 
 def _size(path: str) -> int:

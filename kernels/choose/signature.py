@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from einbench.arguments import Array, Bound
 from einbench.choose.environment import Threads
-from einbench.operation import Operation
+
+if TYPE_CHECKING:
+    from einbench.operation import Operation
 
 
 class Signature(NamedTuple):

@@ -35,9 +35,15 @@ _SUFFIX = ".json"
 _AS_THEY_ARE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
+#: in place of a folder: nothing is read from disk or written to it
+OFF = "off"
+
+
 def folder() -> str:
     """``$EINBENCH_WISDOM``, or ``wisdom`` in the user's cache directory for einbench."""
     requested = os.environ.get("EINBENCH_WISDOM", "").strip()
+    if requested == OFF:
+        return os.devnull
     if requested:
         return os.path.abspath(os.path.expanduser(requested))  # noqa: PTH100, PTH111 - loads slowly
     return user_cache("wisdom")
@@ -68,6 +74,11 @@ class Wisdom:
         self._measures: int | None = None
         if hasattr(os, "register_at_fork"):  # a thread that held the lock is not in the child
             os.register_at_fork(after_in_child=self._renew_lock)
+
+    @property
+    def off(self) -> bool:
+        """Whether nothing is kept on disk because none was asked to be."""
+        return self.folder == os.devnull
 
     def path(self, operation: str) -> str:
         """The file of one operation."""
@@ -104,13 +115,15 @@ class Wisdom:
             if operation in self._unwritten:  # there may be room by now
                 more = self._unwritten[operation].merged(more, made_now=made_now)
             try:
+                if self.off:
+                    raise Unreadable
                 with self._locked(operation):
                     merged = self._load(operation, held=True).merged(more, made_now=made_now)
                     self._write(operation, merged)
                     self._unwritten.pop(operation, None)
                     return merged
             except Unreadable:
-                pass  # reported already
+                pass  # reported already, or asked for
             except (OSError, TimeoutError) as problem:
                 self._warn_once(
                     "write",

@@ -7,6 +7,7 @@ import click
 import einbench
 from einbench.cli.check import check
 from einbench.cli.compare import compare
+from einbench.cli.dialects import dialects
 from einbench.cli.einsum import einsum
 from einbench.cli.export import export
 from einbench.cli.fastest import fastest
@@ -56,7 +57,8 @@ def main(context: click.Context, plugins: bool) -> None:
 
 
 for command in (
-    compare, check, einsum, export, fastest, train, tune, wisdom, gate, list_operations, machine
+    compare, check, einsum, dialects, export, fastest, train, tune, wisdom, gate, list_operations,
+    machine,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -9,10 +9,18 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from einbench.cli.outcome import INTERRUPTED, REJECTED
-from einbench.cli.parameters import dtype_option, positive, seed_option, threads_option, whole
+from einbench.cli.parameters import (
+    dtype_option,
+    positive,
+    seed_option,
+    separate,
+    threads_option,
+    whole,
+)
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming, refuse_unwritable
+from einbench.libraries.contestants import CONTESTANTS, check_contestants
 from einbench.record import WRONG
 
 if TYPE_CHECKING:
@@ -41,6 +49,7 @@ def sizes_of(
     epilog="\b\nExamples:\n"
     '  einbench einsum "qij,qjk->qik" --size 100\n'
     '  einbench einsum "bij,bjk->bik" --size 3 --size b=100_000 --emit bmm.py\n'
+    '  einbench einsum "ijk,jkl,kli->il" --size 40 --with torch,cotengra,pytblis\n'
     '  einbench einsum "rows terms, terms columns -> rows columns" --named --size 64'
 )
 @click.argument("expression")
@@ -55,6 +64,11 @@ def sizes_of(
     help="Of timing.",
 )  # fmt: skip
 @threads_option
+@click.option(
+    "--with", "libraries", multiple=True, callback=separate, metavar="LIBRARY",
+    help=f"Libraries that compete, each in a process of its own: {', '.join(CONTESTANTS)}; several "
+    "with commas. One that raises at the expression is listed as refusing it.",
+)  # fmt: skip
 @seed_option
 @click.option(
     "--emit", "emitted", is_flag=False, flag_value="-", metavar="[PATH.py]",
@@ -72,6 +86,7 @@ def einsum(
     dtype: str,
     budget: float,
     threads: int | None,
+    libraries: tuple[str, ...],
     seed: int,
     emitted: str | None,
     json_path: str | None,
@@ -85,6 +100,7 @@ def einsum(
     from einbench.verbs.compare import compare
 
     op, letters = _operation(expression, sizes, named=named)
+    check_contestants(libraries)
     if emitted == "-" and json_path == "-":
         raise click.UsageError("--emit and --json both write to stdout; give one of them a path")
     target = Target.of(json_path)
@@ -93,7 +109,13 @@ def einsum(
     tables = Target(None, stdout="-" in (emitted, json_path)).tables
     with bar() as progress:
         comparison = compare(
-            op, dtypes=dtype, threads=threads, budget_s=budget, seed=seed, progress=progress
+            op,
+            dtypes=dtype,
+            threads=threads,
+            budget_s=budget,
+            seed=seed,
+            progress=progress,
+            with_=libraries,
         )
     if comparison.interrupted and not comparison.records:
         click.echo("einbench: interrupted before anything was measured", err=True)
@@ -136,12 +158,23 @@ def _write(
     """The winner's source; to stdout where there is no path."""
     from einbench.einsum.emit import emit
     from einbench.host.documents import write_whole
+    from einbench.kernel import HERE
+    from einbench.units import ratio_text
 
-    best = next((record for record in comparison.records if record.winner), None)
-    if best is None:
+    timed = [r for r in comparison.records if r.status == "ok" and r.median_s is not None]
+    winner = next((record for record in timed if record.winner), None)
+    best = winner
+    if winner is not None and winner.runtime not in HERE:
+        own = [record for record in timed if record.runtime in HERE]
+        best = min(own, key=lambda record: record.median_s or 0.0, default=None)
+    if best is None or winner is None:
         raise ValueError("no kernel passed the check and was timed: there is nothing to emit")
     shapes = [each.shape(op.sizes) for each in op.inputs.values()]
     source = emit(letters, shapes, dtype, best.kernel)
+    if best is not winner:
+        slower = ratio_text((best.median_s or 0.0) / (winner.median_s or 1.0))
+        said = f"{winner.kernel} is a library's call: emitted is {best.kernel}, {slower} its time"
+        console(tables).print(said, markup=False, soft_wrap=True)
     if path == "-":
         click.echo(source, nl=False)
         return

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 def wisdom(context: click.Context) -> None:
     """Show, export, import or forget the choices that are remembered.
 
-    They lie in one folder, a JSON file an operation; EINBENCH_WISDOM names another folder.
+    They lie in one folder, a JSON file an operation or expression; EINBENCH_WISDOM names another
+    folder, or is off: then choices end with the process, and einsum makes none.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

@@ -95,15 +95,16 @@ def _setting(kept: Kept) -> str:
 
 def _rows(group: list[Kept]) -> list[tuple[str, str]]:
     """One for each operation, other sizes than batch, and options."""
-    from einbench.registry import operations
+    from einbench.choose.shown import operation_of
     from einbench.report.ranges import Won, ranges_text
 
     rows: list[tuple[str, str]] = []
     together: dict[tuple[str, str], list[Won]] = {}
     for kept in group:
         signature, choice = kept.choice.signature, kept.choice
-        leading = operations[kept.operation].leading
-        won = Won(dict(signature.sizes).get(leading or ""), choice.kernel, choice.tie)
+        op = operation_of(kept.operation)
+        leading = "" if op is None else op.leading or ""
+        won = Won(dict(signature.sizes).get(leading), choice.kernel, choice.tie)
         together.setdefault((kept.operation, _unusual(kept.operation, signature)), []).append(won)
     for (name, unusual), choices in together.items():
         in_order = sorted(choices, key=lambda won: won.batch or 0)
@@ -113,16 +114,20 @@ def _rows(group: list[Kept]) -> list[tuple[str, str]]:
 
 def _unusual(name: str, signature: Signature) -> str:
     """Sizes and options that are not the operation's own: `` classes 100, reduction sum``."""
-    from einbench.registry import operations
+    from einbench.choose.shown import operation_of
 
-    op = operations[name]
+    op = operation_of(name)
+    if op is None:
+        return ""
     parts = [
         f"{axis} {size:,}"
         for axis, size in signature.sizes
         if axis != op.leading and op.sizes.get(axis) != size
     ]
     usual = op.choose_options({})
-    parts += [f"{option} {value}" for option, value in signature.options if usual[option] != value]
+    parts += [
+        f"{option} {value}" for option, value in signature.options if usual.get(option) != value
+    ]
     parts += [signature.integers] if signature.integers.replace("int64", "").strip() else []
     return f" {', '.join(parts)}" if parts else ""
 

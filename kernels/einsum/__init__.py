@@ -2,7 +2,7 @@
 
 `language` reads an expression, `shapes` binds it to operands, `normal` drops what no product needs;
 `source` writes loops that `compiling` compiles, `products` uses matrix products, `pairs` orders
-three operands and more, `rule` picks a kernel, `calls` is the drop-in for `numpy.einsum`.
+three operands and more, `rule` says which kernel is expected to be the fastest.
 """
 
 from einbench.operation import Operation

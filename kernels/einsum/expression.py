@@ -15,11 +15,11 @@ from einbench.einsum.language import ELLIPSIS, parse, quoted
 from einbench.einsum.named import as_letters
 from einbench.einsum.plans import plan
 from einbench.einsum.products import broadcast, groups_of
-from einbench.einsum.shapes import Contraction, bind
+from einbench.einsum.shapes import Contraction, bind, letter
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.inputs import Input, Kind
 from einbench.operation import Operation
-from einbench.pickling import keep_recipe
+from einbench.pickling import keep_recipe, recipe
 from einbench.problem import Problem
 
 #: size of an axis that is given none, and is not the axis of rows
@@ -88,6 +88,17 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
 def again(text: str, axes: str, sizes: Mapping[str, int]) -> Operation:
     """The same operation in another process."""
     return expression(text, axes=axes, **sizes)
+
+
+def text_of(op: Operation) -> str:
+    """The expression that an operation was made of, in canonical letters; empty of any other."""
+    made = recipe(op)
+    if made is None or made.make is not again:
+        return ""
+    letters = {axis: letter(number) for number, axis in enumerate(op.axes)}
+    shapes = [*(each.axes for each in op.inputs.values()), *op.outputs.values()]
+    *inputs, output = ["".join(letters[axis] for axis in axes.split()) for axes in shapes]
+    return f"{','.join(inputs)}->{output}"
 
 
 def _spelt(shown: Contraction, axes: Sequence[str], *, named: bool) -> str:

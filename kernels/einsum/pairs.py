@@ -11,6 +11,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from einbench.einsum.rule import choose
 from einbench.einsum.shapes import Contraction, Indices
 from einbench.einsum.task import Array, Refusal, Run, Task, in_order
 
-#: up to so many operands every order is looked at
-_MOST_EXACT = 5
+#: up to so many operands every order is looked at, and of more the pairs of the first so many:
+#: of all pairs of 150 it would take minutes
+_MOST_EXACT, _MOST_GREEDY = 5, 10
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def steps_of(task: Task) -> tuple[Pair, ...]:
         return _best(task, held)[1]
     found: list[Pair] = []
     while len(held) > _MOST_EXACT:
-        pairs = itertools.combinations(range(len(held)), 2)
+        pairs = itertools.combinations(range(min(len(held), _MOST_GREEDY)), 2)
         step = min((_pair(task, held, *pair) for pair in pairs), key=_gain)
         found.append(step)
         held = _after(held, step)
@@ -136,3 +138,9 @@ def path(task: Task, plan: Callable[[Task], Run]) -> Run:
 def seconds_of(task: Task) -> float:
     """Seconds that the best order is expected to take."""
     return sum(step.seconds for step in steps_of(task))
+
+
+def temporary_bytes(task: Task) -> int:
+    """Of the results that the best order makes before the last."""
+    shapes = [step.task.contraction.out_shape for step in steps_of(task)[:-1]]
+    return sum(prod(shape) for shape in shapes) * task.dtype.itemsize

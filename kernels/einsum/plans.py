@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from einbench.einsum.dtypes import common, computed_in, is_own
-from einbench.einsum.language import parse
+from einbench.einsum.language import parse, quoted
 from einbench.einsum.normal import normalise
 from einbench.einsum.results import maker
 from einbench.einsum.shapes import Contraction, bind, names_of
 from einbench.einsum.task import Array, Run, Task
+from einbench.host.memory import available_bytes
+from einbench.units import bytes_text
 
+#: results of less than this are made without asking how much memory is left
+_ASK_BYTES = 1 << 28
 Call = Callable[..., Any]
 Kernel = Callable[[Task], Run]
 
@@ -37,6 +42,7 @@ def plan(
     Raises:
         ValueError: the expression is none, or does not fit the operands.
         TypeError: they cannot be cast so.
+        MemoryError: the result is larger than the memory that is left.
     """
     subscripts = parse(text)
     contraction = bind(subscripts, [each.shape for each in operands])
@@ -47,6 +53,7 @@ def plan(
     found = common([each.dtype for each in operands], None, dtype, casting)
     if not (is_own(found) and all(is_own(each.dtype) for each in operands)):
         return _numpy(text, dtype=dtype, order=order, casting=casting)
+    _refuse_too_large(text, contraction, found)
     fresh = maker(contraction, operands, found, order, names)
     if 0 in contraction.sizes:
         return _result(lambda arrays, out: out.fill(0), fresh)
@@ -81,29 +88,64 @@ def plan_into(
     contraction = bind(subscripts, [each.shape for each in operands])
     names = names_of(subscripts, contraction)
     if out.shape != contraction.out_shape:
-        raise ValueError(f"einsum: out has shape {out.shape}; expected {contraction.out_shape}")
+        raise ValueError(
+            f"{quoted(text)}: out has shape {out.shape}; expected {contraction.out_shape}"
+        )
     found = common([each.dtype for each in operands], out.dtype, dtype, casting)
     if not (is_own(found) and is_own(out.dtype) and all(is_own(o.dtype) for o in operands)):
         rest = _numpy(text, dtype=dtype, casting=casting)
-        return lambda arrays, out: rest(*arrays, out=out)
+        return lambda *given: rest(*given[:-1], out=given[-1])
     if 0 in contraction.sizes:
-        return lambda arrays, out: out.fill(0)
+        return _zeros
     work = computed_in(found)
-    direct = out.dtype == work and all(out.strides) and out.flags.aligned
     made = maker(contraction, operands, work, "K", names)
-    run = _run(contraction, operands, work, out if direct else made(), kernel)[1]
-    beside = run if not direct else _run(contraction, operands, work, made(), kernel)[1]
+    beside = _run(contraction, operands, work, made(), kernel)[1]
 
-    def call(arrays: Sequence[Array], out: Array) -> None:
-        if direct and not any(np.may_share_memory(out, array) for array in arrays):
-            run(arrays, out)
-            return
+    def through(*given: Array) -> Array:
+        *arrays, memory = given
         result = made()
         beside(arrays, result)
         with np.errstate(over="ignore"):
-            np.copyto(out, result, casting="unsafe")
+            np.copyto(memory, result, casting="unsafe")
+        return memory
 
-    return call
+    if not (out.dtype == work and all(out.strides) and out.flags.aligned):
+        return through
+    run = _run(contraction, operands, work, out, kernel)[1]
+
+    def direct(*given: Array) -> Array:
+        *arrays, memory = given
+        flags = memory.flags
+        if not flags.writeable:
+            raise ValueError("out is read-only; expected memory that can be written to")
+        own = flags.owndata
+        for array in arrays:
+            # two arrays that own their memory share none
+            apart = own and array.flags.owndata and array is not memory
+            if not apart and np.may_share_memory(memory, array):
+                return through(*given)
+        run(arrays, memory)
+        return memory
+
+    return direct
+
+
+def _refuse_too_large(text: str, contraction: Contraction, dtype: np.dtype[Any]) -> None:
+    """Raise where there is no memory for a result, before any is allocated.
+
+    Where memory is granted that is not there, the process would end as it is written to.
+    """
+    needed = prod(contraction.out_shape) * dtype.itemsize
+    if needed > _ASK_BYTES and needed > (left := available_bytes()):
+        raise MemoryError(
+            f"{quoted(text)}: a result of shape {contraction.out_shape}, {dtype}, takes "
+            f"{bytes_text(needed)}, and {bytes_text(left)} are left"
+        )
+
+
+def _zeros(*given: Array) -> Array:
+    given[-1].fill(0)
+    return given[-1]
 
 
 def _numpy(text: str, **how: Any) -> Call:

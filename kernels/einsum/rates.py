@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from einbench.host.machine import usable_threads
+from einbench.host.cores import usable_threads
 
 #: operations a second of one core: BLAS on large matrices, compiled loops, NumPy's einsum
 BLAS, LOOPS, LOOPS_ON_VECTORS, EINSUM = 4e10, 2.5e9, 6e9, 1.2e9

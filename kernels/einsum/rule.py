@@ -16,26 +16,31 @@ from einbench.einsum.products import product
 from einbench.einsum.task import Refusal, Task, by_memory
 
 #: seconds that loops must save in one call before they are compiled
-_WORTH_COMPILING = 2e-5
+WORTH_COMPILING = 2e-5
 
 
 @functools.lru_cache(maxsize=4096)
 def choose(task: Task) -> tuple[str, float]:
     """Name of the kernel, and the seconds it is expected to take."""
+    expected = costs(task)
+    name = min(expected, key=expected.__getitem__)
+    return name, expected[name]
+
+
+def costs(task: Task) -> dict[str, float]:
+    """Seconds that each kernel which may be the fastest is expected to take."""
     # broadcast takes any number of axes and operands
     costs = {"einsum" if task.contraction.fits_numpy else "broadcast": _einsum(task)}
     if (seconds := _product(task)) is not None:
         costs["matmul"] = seconds
-    best = min(costs.values())
+    if min(costs.values()) < WORTH_COMPILING:
+        return costs
     serial, parallel = _loops(task)
     if not why_not_compiled(False):
-        costs["numba"] = serial + _WORTH_COMPILING
+        costs["numba"] = serial + WORTH_COMPILING
     if not why_not_compiled(True):
-        costs["numba_parallel"] = parallel + _WORTH_COMPILING
-    if best < _WORTH_COMPILING:
-        costs = {name: cost for name, cost in costs.items() if not name.startswith("numba")}
-    name = min(costs, key=costs.__getitem__)
-    return name, costs[name]
+        costs["numba_parallel"] = parallel + WORTH_COMPILING
+    return costs
 
 
 def _bytes(task: Task) -> float:

@@ -25,7 +25,8 @@ from einbench.gate.partner import CellError, LaunchError, Partner
 from einbench.gate.revision import Repository, Revision
 from einbench.gate.settings import Thresholds
 from einbench.gate.state import State
-from einbench.host.machine import machine, usable_threads
+from einbench.host.cores import usable_threads
+from einbench.host.machine import machine
 
 #: what neither passes nor fails; the latter only where the gate is strict
 UNMEASURED = ("missing", "failed")

@@ -1,6 +1,7 @@
 """Losses and gradients: one file an operation, named after it."""
 
 # ruff: noqa: I001 - operations register when imported: the order is the reading order
+import einbench.jacobian
 import einbench.gradient.weight_gradient
 import einbench.gradient.bias_gradient
 import einbench.gradient.input_gradient

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import os
 import platform
 import sys
@@ -21,6 +20,7 @@ import psutil
 import threadpoolctl
 
 from einbench.host import cgroup, threading_layer
+from einbench.host.cores import usable_threads
 from einbench.host.cpu import cpu_model, sysctl
 from einbench.host.libraries import library
 
@@ -68,16 +68,6 @@ def machine() -> dict[str, Any]:
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return {**facts, "fingerprint": digest[:12]}
-
-
-def usable_threads() -> int:
-    """Cores this process may use: its affinity, and a container's quota where that is less."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    quota = cgroup.quota_cores()
-    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
 @contextlib.contextmanager

@@ -68,9 +68,11 @@ def _source_digest(file: str, *changed: int) -> str:
 class CodeCache:
     """What numba calls before and after it compiles a function."""
 
-    def __init__(self, function: FunctionType, about: str) -> None:
+    def __init__(self, function: FunctionType, about: str, *, plain: bool = False) -> None:
+        """``plain``: it calls nothing of what numba's libraries implement, arithmetic apart."""
         self._function = function
         self._about = about
+        self._plain = plain
         #: shown in numba's statistics
         self.cache_path = folder()
 
@@ -78,7 +80,7 @@ class CodeCache:
         """The code of this form; None where there is none that could be used."""
         from numba.core.compiler import CompileResult
 
-        context.refresh()
+        self._prepare(context)
         path = ""
         try:
             path = self._path(signature, context.codegen())
@@ -101,7 +103,7 @@ class CodeCache:
         path = ""
         try:
             path = self._path(signature, result.codegen)
-            payload = dumps(result._reduce())
+            payload = dumps(_without_parfors(result._reduce()))
             write_whole(path, _digest(path, payload) + payload)
             _remove_unused(self.cache_path)
         except Exception as problem:  # a constant that cannot be pickled raises anything too
@@ -109,6 +111,18 @@ class CodeCache:
                 "write", self.cache_path, problem,
                 "compiled code is not kept (NUMBA_CACHE_DIR names another folder)",
             )  # fmt: skip
+
+    def _prepare(self, context: Any) -> None:
+        """What code is linked to: all that numba implements, or memory and arithmetic alone.
+
+        All of it is imported in half a second, SciPy with it.
+        """
+        if not self._plain:
+            context.refresh()
+            return
+        from numba.core.runtime.nrt import rtsys
+
+        rtsys.initialize(context)
 
     def _path(self, signature: Any, codegen: Any) -> str:
         import llvmlite
@@ -126,6 +140,15 @@ class CodeCache:
         )  # fmt: skip
         name = _sha256(repr(key).encode()).hex()
         return os.path.join(self.cache_path, name + _SUFFIX)  # noqa: PTH118 - as above
+
+
+def _without_parfors(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is called as code is loaded, from where that is: parfors import half of numba."""
+    from numba.np.ufunc.parallel import _launch_threads
+
+    *rest, reload, environments = parts
+    own = [_launch_threads if each.__name__ == "_reload_parfors" else each for each in reload]
+    return (*rest, own, environments)
 
 
 class _Damaged(Exception):  # noqa: N818 - the file's state

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from einbench.body import Function
 from einbench.kernel import Kernel
-from einbench.libraries.runtimes import Array, Runtime, modules_of, runtime
+from einbench.libraries.runtime import Array, Runtime
+from einbench.libraries.runtimes import modules_of, runtime
 from einbench.names import normalise
 from einbench.operation import Operation
 from einbench.problem import Problem

@@ -1,62 +1,18 @@
-"""Runtime: the library whose arrays a kernel takes, and how its process is set up.
-
-The list names libraries and imports none of them: each is imported only in a process of its own.
-"""
+"""The libraries that have kernels of the suite's operations, and how their processes are set up."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from einbench.host.libraries import why_missing
+from einbench.libraries.einsum_runtimes import EINSUM_RUNTIMES
+from einbench.libraries.runtime import NUMPY, Array, Runtime, blas_threads, stop_blas
 from einbench.names import normalise, unknown
-
-Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """One library: conversion of arrays to its own and back (not timed), and process settings."""
-
-    name: str
-    #: required imports
-    requires: tuple[str, ...] = ()
-    #: modules of this package in which its kernels are registered
-    modules: tuple[str, ...] = ()
-    #: environment variables of its process, in addition to those that set thread counts
-    environment: Mapping[str, str] = field(default_factory=dict)
-    #: start(threads), called once in its process
-    start: Callable[[int], object] = lambda threads: None
-    #: an array of the library's own, a copy
-    wrap: Callable[[Array], Any] = lambda array: array
-    #: a NumPy array, from a result or from an input that may have been changed
-    unwrap: Callable[[Any], Any] = lambda result: result
-    #: whether ``wrap`` copies, so that a changed input shows in the copy alone
-    copies: bool = True
-    #: waits for an asynchronous result, inside the timing; None where calls are synchronous
-    wait: Callable[[Any], Any] | None = None
-    #: mode(name) is entered around a whole turn, ``inference_mode`` say
-    mode: Callable[[str], AbstractContextManager[Any]] = lambda name: contextlib.nullcontext()
-    #: called after every turn
-    after: Callable[[], object] = lambda: None
-    #: called when a problem is finished, to free memory
-    close: Callable[[], object] = lambda: None
-    #: versions and threads, ready for JSON
-    facts: Callable[[], Mapping[str, Any]] = dict
-
-    @property
-    def reason(self) -> str:
-        """Why it cannot run here; empty where it can."""
-        if missing := why_missing(self.requires):
-            return f"{missing.partition(' (')[0]} (pip install 'einbench[{self.name}]')"
-        return ""
 
 
 def runtime(name: str) -> Runtime:
@@ -68,33 +24,10 @@ def runtime(name: str) -> Runtime:
     if name in ("numpy", "numba"):
         return NUMPY
     key = normalise(name)
-    if key not in LIBRARIES:
-        raise ValueError(unknown("library", name, LIBRARIES))
-    return LIBRARIES[key]
-
-
-def stop_blas() -> None:
-    """End OpenBLAS's idle threads, which spin for 30 ms after a product."""
-    from einbench.jit.spinning import stop_spinning
-
-    stop_spinning()
-
-
-def _numpy_start(threads: int) -> None:
-    from einbench.host.machine import limit_threads
-
-    limit_threads(threads).__enter__()  # until the process ends
-
-
-def _numpy_facts() -> dict[str, Any]:
-    return {"numpy": np.__version__, "threads": blas_threads()}
-
-
-def blas_threads() -> int:
-    """Threads of the largest pool of this process."""
-    import threadpoolctl
-
-    return max((pool["num_threads"] for pool in threadpoolctl.threadpool_info()), default=1)
+    known = {**LIBRARIES, **EINSUM_RUNTIMES}
+    if key not in known:
+        raise ValueError(unknown("library", name, known))
+    return known[key]
 
 
 def _torch_start(threads: int) -> None:
@@ -185,9 +118,6 @@ def _sklearn_facts() -> dict[str, Any]:
     return {"scikit-learn": sklearn.__version__, "threads": blas_threads()}
 
 
-#: kernels of this suite in a process of their own
-NUMPY = Runtime("numpy", start=_numpy_start, copies=False, after=stop_blas, facts=_numpy_facts)
-
 LIBRARIES: Mapping[str, Runtime] = {
     library.name: library
     for library in (
@@ -239,4 +169,5 @@ def modules_of(names: Sequence[str]) -> dict[str, Runtime]:
         ValueError: no library is called so.
     """
     asked = {runtime(name).name for name in names}
-    return {name: library for name, library in LIBRARIES.items() if name in asked}
+    known = {**LIBRARIES, **EINSUM_RUNTIMES}
+    return {name: library for name, library in known.items() if name in asked}

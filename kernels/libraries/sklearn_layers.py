@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from einbench.libraries.library_kernels import Given, Way, library_kernel
-from einbench.libraries.runtimes import Array
+from einbench.libraries.runtime import Array
 
 
 def one_hot(labels: Array, classes: int) -> Array:

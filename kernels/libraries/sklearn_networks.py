@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from einbench.libraries.library_kernels import Given, Way, library_kernel
-from einbench.libraries.runtimes import Array
+from einbench.libraries.runtime import Array
 from einbench.libraries.sklearn_layers import one_hot
 
 _PARAMETERS = ("w1", "b1", "w2", "b2", "w3", "b3")

@@ -61,6 +61,17 @@ def moment() -> Moment:
     return Moment(time.perf_counter(), idle_s, own.user + own.system, periods)
 
 
+def moment_with_workers() -> Moment:
+    """As `moment`; processor time of child processes counts as this process's own."""
+    now, workers_s = moment(), 0.0
+    for child in psutil.Process().children():
+        try:
+            workers_s += sum(child.cpu_times()[:4])
+        except psutil.Error:
+            continue
+    return now._replace(own_s=now.own_s + workers_s)
+
+
 def other_cores(before: Moment, after: Moment) -> float:
     """Cores that other processes used between; 0 where the interval is too short to measure."""
     wall_s = after.wall_s - before.wall_s

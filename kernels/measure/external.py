@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from einbench.einsum.expression import text_of
 from einbench.kernel import Kernel
 from einbench.libraries import library_kernels
-from einbench.libraries.runtimes import modules_of
+from einbench.libraries.contestants import CONTESTANTS, contestants
+from einbench.libraries.runtimes import LIBRARIES, modules_of
 from einbench.measure.remote import in_workers, remote
 from einbench.measure.workers import Workers
 from einbench.operation import Operation
@@ -18,13 +20,17 @@ from einbench.problem import Problem
 class ExternalKernels:
     """Requested libraries, and kernels that do not run in this process."""
 
-    def __init__(self, libraries: tuple[str, ...] = (), isolate: bool = False) -> None:
+    def __init__(
+        self, libraries: tuple[str, ...] = (), isolate: bool = False, ops: Sequence[Operation] = ()
+    ) -> None:
         """Processes start when they are first needed.
 
         Raises:
-            ValueError: no library is called so; the message lists the nearest names.
+            ValueError: no library is called so, or none of the operations is of a kind that it has
+                kernels of; the message lists the nearest names.
         """
         self._names = list(modules_of(libraries))
+        _refuse_without(self._names, ops)
         self._library_kernels = library_kernels(*self._names) if self._names else {}
         self._isolate = isolate
         self._workers: Workers | None = None
@@ -58,7 +64,8 @@ class ExternalKernels:
 
     def library_kernels(self, problem: Problem) -> dict[str, Kernel]:
         """The libraries' kernels that apply to a problem."""
-        here = self._library_kernels.get(problem.operation.name, [])
+        op = problem.operation
+        here = self._library_kernels.get(op.name) or contestants(op, self._names)
         if not here or self._workers is None:
             return {}
         applying = [k for k in here if k.body.applies(problem)]  # type: ignore[attr-defined]
@@ -78,3 +85,17 @@ class ExternalKernels:
         """Versions, threads and idle processor time of each library's process."""
         found = self._workers.facts() if self._workers is not None else {}
         return {"libraries": found} if found else {}
+
+
+def _refuse_without(libraries: Sequence[str], ops: Sequence[Operation]) -> None:
+    stated = [bool(text_of(op)) for op in ops]
+    for name in libraries if ops else ():
+        if name not in LIBRARIES and not any(stated):
+            raise ValueError(
+                f"{name} contracts einsum expressions alone: einbench einsum; here: "
+                f"{', '.join(LIBRARIES)}"
+            )
+        if name not in CONTESTANTS and all(stated):
+            raise ValueError(
+                f"{name} has no kernel of an einsum expression; known: {', '.join(CONTESTANTS)}"
+            )

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from einbench.jit.spinning import waiting
-from einbench.libraries.runtimes import Runtime
+from einbench.libraries.runtime import Runtime
 from einbench.measure.results import raise_again
 from einbench.plugins import loaded_here
 
-#: environment variables of thread pools: BLAS and OpenMP, numba, XLA
+#: environment variables of thread pools: BLAS and OpenMP, numba, XLA, sesum
 _THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NPROC",
+    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NPROC", "MAX_NUM_THREADS_SESUM",
 )  # fmt: skip
 #: long enough to import PyTorch from a cold disk and compile with it
 TIMEOUT_S = 300.0
@@ -41,8 +41,11 @@ class WorkerStopped(WorkerEnded, TimeoutError):  # noqa: N818 - as above
 class Process:
     """A worker's process; ``close`` ends it."""
 
-    def __init__(self, library: Runtime, threads: int, timeout_s: float = TIMEOUT_S) -> None:
-        """Start it, and wait until its library is imported.
+    def __init__(
+        self, library: Runtime, threads: int, timeout_s: float = TIMEOUT_S,
+        module: str = "einbench.measure.worker",
+    ) -> None:  # fmt: skip
+        """Start it, with that module as its program, and wait until its library is imported.
 
         Raises:
             WorkerEnded: it did not start.
@@ -56,7 +59,7 @@ class Process:
         # the same sys.path as here, without the folder of the module that is run
         environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of our own
-            [sys.executable, "-P", "-m", "einbench.measure.worker", library.name, str(threads),
+            [sys.executable, "-P", "-m", module, library.name, str(threads),
              *["plugins"] * bool(loaded_here)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment,
             text=True, encoding="utf-8",

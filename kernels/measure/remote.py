@@ -20,7 +20,8 @@ import numpy.typing as npt
 from einbench.body import Function, copy_to
 from einbench.check.sized import Incomplete
 from einbench.kernel import Kernel
-from einbench.libraries.runtimes import Runtime, runtime
+from einbench.libraries.runtime import Runtime
+from einbench.libraries.runtimes import runtime
 from einbench.measure import transfer
 from einbench.measure.process import Process, WorkerEnded
 from einbench.measure.results import ResultDecoder

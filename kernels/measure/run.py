@@ -138,9 +138,7 @@ def run(
             answers[method] = replace(answers[method], outcome=wrong)
             del runnable[method]
         for kernel in libraries:
-            admission = admissions[kernel.method] = admit_library_kernel(
-                kernel, case, limits.call_s
-            )
+            admission = admissions[kernel.method] = admit_library_kernel(kernel, case, limits)
             if admission.expected:
                 expected[kernel.method] = admission.expected
                 if admission.outcome.passed:

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from einbench.einsum.expression import text_of
 from einbench.fingerprint import Fingerprints
 from einbench.kernel import Kernel
+from einbench.libraries.contestants import contestants
 from einbench.operation import Operation
 from einbench.pickling import recipe
 from einbench.registry import operation, operations
@@ -31,7 +33,9 @@ def named(kernel: Kernel) -> dict[str, Any] | None:
     """By names, for one that a module or an expression makes again; None for any other."""
     op = kernel.operation
     if kernel.origin.module == "" and kernel.runtime != "numpy":
-        return {"library": kernel.runtime, "operation": op.name, "method": kernel.method}
+        names = {"library": kernel.runtime, "operation": op.name, "method": kernel.method}
+        text = text_of(op)
+        return {**names, "expression": text} if text else names
     made = recipe(op)
     if made is not None and kernel.origin.module == made.make.__module__:
         return {"arguments": made.arguments, "method": kernel.method, "code": _code(kernel)}
@@ -46,9 +50,13 @@ def named(kernel: Kernel) -> dict[str, Any] | None:
 def found(names: Mapping[str, Any]) -> Kernel | None:
     """The kernel of those names in this process, after importing its module; None if it differs."""
     if "library" in names:
+        from einbench.einsum.expression import expression
         from einbench.libraries import library_kernels
 
-        kernels = library_kernels(names["library"])[names["operation"]]
+        if "expression" in names:
+            kernels = contestants(expression(names["expression"]), [names["library"]])
+        else:
+            kernels = library_kernels(names["library"])[names["operation"]]
         return next(k for k in kernels if k.method == names["method"])
     try:
         if "arguments" in names:

@@ -24,7 +24,8 @@ import numpy as np
 from einbench.jit.spinning import settle
 from einbench.kernel import Kernel
 from einbench.libraries.library_kernels import LibraryBody, Way
-from einbench.libraries.runtimes import Array, Runtime, runtime
+from einbench.libraries.runtime import Array, Runtime
+from einbench.libraries.runtimes import runtime
 from einbench.measure.results import ResultEncoder, Words, raised
 from einbench.measure.shared import Attached, Place, flagged, private
 from einbench.measure.transfer import found, unpickled
@@ -193,7 +194,7 @@ class Worker:
         return {"needs": 0}
 
 
-def serve(start: Callable[[], Worker]) -> None:
+def serve(start: Callable[[], object]) -> None:
     """Report that the library is loaded, or why not, and answer until the input ends."""
     answers = _own_output()
     try:
@@ -218,7 +219,7 @@ def _own_output() -> TextIO:
     return answers
 
 
-def _pin_to_cores(threads: int) -> None:
+def pin_to_cores(threads: int) -> None:
     """Restrict the process to as many cores as threads, whatever its libraries start."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
@@ -234,7 +235,7 @@ def main(arguments: Sequence[str]) -> None:
     name, threads, *more = arguments
 
     def start() -> Worker:
-        _pin_to_cores(int(threads))
+        pin_to_cores(int(threads))
         if more:
             from einbench.plugins import load_plugins
 

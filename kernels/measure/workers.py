@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from einbench.jit.spinning import settle, stop_spinning
 from einbench.kernel import Kernel
-from einbench.libraries.runtimes import LIBRARIES, NUMPY, runtime
+from einbench.libraries.runtime import NUMPY
+from einbench.libraries.runtimes import runtime
 from einbench.measure.process import TIMEOUT_S, Process, WorkerEnded
 from einbench.measure.results import ResultDecoder
 from einbench.measure.shared import Arena, Place, fill, places, view
@@ -25,6 +26,8 @@ from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
 
+#: how the key of a process begins that is no library's
+_ISOLATED = "isolated "
 #: processor time since the last check above which threads may be spinning
 _DISTURBING_S = 0.002
 
@@ -135,7 +138,7 @@ class Workers:
         return {
             key: dict(process.ask("facts")["facts"])
             for key, process in self._processes.items()
-            if process.alive and key in LIBRARIES
+            if process.alive and not key.startswith(_ISOLATED)
         }
 
     def close(self) -> None:
@@ -156,4 +159,4 @@ class Workers:
 
 
 def _isolated(operation: Operation) -> str:
-    return f"isolated {operation.name}"
+    return f"{_ISOLATED}{operation.name}"

@@ -32,6 +32,7 @@ _GAP = 2
 _WORD_STYLES = {
     "rejected": "bold white on red",
     "failed": "bold white on red",
+    "refuses": "yellow",
     "unchecked": "yellow",
     "skipped": "dim",
     "unavailable": "dim",

@@ -28,6 +28,7 @@ from einbench.units import bytes_text
 _OPENINGS = {
     "rejected": "REJECTED",
     "failed": "FAILED",
+    "refuses": "refuses:",
     "unavailable": "unavailable",
     "unchecked": "unchecked",
     "skipped": "skipped",
@@ -78,7 +79,7 @@ def notes(block: Block) -> list[Note]:
     found += _too_large(block)
     found += [
         note
-        for status in ("unchecked", "skipped", "unavailable")
+        for status in ("refuses", "unchecked", "skipped", "unavailable")
         for note in _reasons(block, status)
     ]
     found += _before_timing(block, "compiled", lambda record: record.compile_s)

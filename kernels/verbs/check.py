@@ -12,7 +12,7 @@ import numpy.typing as npt
 from einbench.blame import COULD_NOT
 from einbench.check.judging import Verdict
 from einbench.check.verdicts import check_sized, check_small
-from einbench.host.machine import usable_threads
+from einbench.host.cores import usable_threads
 from einbench.host.memory import available_bytes
 from einbench.measure.external import ExternalKernels
 from einbench.names import check_dtype

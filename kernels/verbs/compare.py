@@ -97,8 +97,9 @@ def compare(
         memory_bytes: most temporaries a kernel may declare before it is skipped; None takes half
             the bytes of the outputs and 64 MiB.
         progress: called with the part done and what is being done.
-        with_: libraries to compare with: ``torch``, ``jax``, ``sklearn``; each in a process of its
-            own. They are judged on the timed inputs, and allowed `Kernel.slack` times the limit.
+        with_: libraries to compare with: ``torch``, ``jax``, ``sklearn``, and for expressions those
+            of ``einbench einsum --help``; each in a process of its own. They are judged on the
+            timed inputs, and allowed `Kernel.slack` times the limit.
         isolate: the kernels of an operation run in a process of their own.
         reuse_outputs: kernels write to memory that is there already, where they can.
         sizes: sizes of axes other than that of rows, ``classes=100`` say.
@@ -123,7 +124,7 @@ def compare(
     _refuse_too_large(plans, images)
     if isinstance(with_, str):
         with_ = (with_,)
-    external = ExternalKernels(tuple(with_), isolate)
+    external = ExternalKernels(tuple(with_), isolate, ops)
     settings: dict[str, Any] = {
         "batches": list(chosen_batches), "dtypes": [d.name for d in chosen_dtypes],
         "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,

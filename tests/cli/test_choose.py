@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 import einbench
 from einbench.cli import main
-from einbench.host.machine import usable_threads
+from einbench.host.cores import usable_threads
 
 COMMAND = [sys.executable, "-m", "einbench.cli"]
 

@@ -65,7 +65,7 @@ def test_a_library_is_a_row_beside_ours_where_it_is_asked_for():
 
 
 def test_a_library_that_is_not_installed_is_a_row_that_says_what_to_do(monkeypatch):
-    monkeypatch.setattr("einbench.libraries.runtimes.why_missing", lambda names: "x is missing (y)")
+    monkeypatch.setattr("einbench.libraries.runtime.why_missing", lambda names: "x is missing (y)")
     done, document = compared("--with", "sklearn")
     assert done.exit_code == 0, done.output
     (row,) = [row for row in document["records"] if row["runtime"] == "sklearn"]

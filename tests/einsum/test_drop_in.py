@@ -148,14 +148,25 @@ def test_arrays_of_other_libraries_are_given_to_them():
     assert einbench.einsum("i,i->", Other(), np.ones(3)) == ("einsum", "i,i->")
 
 
-def test_a_subclass_and_a_masked_array_are_plain_arrays_as_in_numpy():
+def test_a_subclass_is_a_plain_array_as_in_numpy():
     class Matrix(np.ndarray):
         pass
 
-    for array in (np.array([[1.0, 2.0]]).view(Matrix), np.ma.array([[1.0, 2.0]])):
-        found = einbench.einsum("ij->ji", array)
-        assert type(found) is np.ndarray
-        assert found.shape == (2, 1)
+    found = einbench.einsum("ij->ji", np.array([[1.0, 2.0]]).view(Matrix))
+    assert type(found) is np.ndarray
+    assert found.shape == (2, 1)
+
+
+def test_a_masked_array_is_refused_before_its_mask_is_lost():
+    masked = np.ma.array([1.0, 2.0], mask=[True, False])
+    plain = np.ones(2)
+    for operands, which in (
+        ((masked, plain), "operand 0"), ((plain, masked), "operand 1"), ((plain, [masked]), "1"),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=f'"...i,...i->...i": .*{which} is masked'):
+            einbench.einsum("...i,...i->...i", *operands)
+    with pytest.raises(TypeError, match="out is masked"):
+        einbench.einsum("i,i->i", plain, plain, out=masked)
 
 
 def test_memory_that_is_not_aligned_is_read_right():

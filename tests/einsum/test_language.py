@@ -61,11 +61,14 @@ def test_the_position_of_a_fault_is_said(text, position):
     "text",
     [
         "__import__('os').system('echo')", "'; import os #", "i\0j->i", "i->{0.__class__}",
-        "%s", "i" * 10_000 + "!", "\u202eij->ji", "ij->j\x1b[2J",
+        "%s", "i" * 10_000 + "!", "ij.real->i", "ij->{0}", "{text!r}", "ij->j\n", "\n", "i\r->i",
+        "__class__", "lambda: 0", "ij->i;import os", "$(touch x)", "`ls`", "../../ij", "ij->j\0",
+        "->" * 10_000, "\u202eij->ji", "ij->j\x1b[2J",
     ],
 )  # fmt: skip
 def test_hostile_strings_end_in_the_parser(text, monkeypatch):
-    monkeypatch.setattr("builtins.exec", lambda *_: pytest.fail("something was executed"))
+    for name in ("exec", "eval", "compile"):
+        monkeypatch.setattr(f"builtins.{name}", lambda *_: pytest.fail("something was executed"))
     with pytest.raises(ValueError, match="position") as raised:
         einbench.einsum(text, SQUARE)
     said = str(raised.value)

@@ -14,8 +14,9 @@ import threadpoolctl
 
 from einbench.host import machine as module
 from einbench.host import threading_layer
+from einbench.host.cores import usable_threads
 from einbench.host.libraries import why_missing
-from einbench.host.machine import limit_threads, machine, usable_threads
+from einbench.host.machine import limit_threads, machine
 
 NUMBA = pytest.mark.skipif(
     bool(why_missing(("numba",)) or threading_layer.why_not_parallel()),

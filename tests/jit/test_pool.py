@@ -16,7 +16,8 @@ import pytest
 
 pytest.importorskip("numba", reason="numba is not installed (pip install numba)")
 
-from einbench.host.machine import limit_threads, usable_threads
+from einbench.host.cores import usable_threads
+from einbench.host.machine import limit_threads
 from einbench.jit import pool, pool_code
 from einbench.jit.atomics import add, pause, read
 from einbench.jit.compiled import Compiled

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from einbench.host.machine import usable_threads
+from einbench.host.cores import usable_threads
 from einbench.jit import spinning
 from einbench.jit.spinning import stop_spinning
 

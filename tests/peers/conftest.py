@@ -5,7 +5,6 @@ EINBENCH_REQUIRE_PEERS=1 (``make test-peers`` sets it) makes a missing peer a fa
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,6 +19,7 @@ from einbench.check.probe import small_sizes
 from einbench.check.sized import Incomplete, judge_output, timed_case
 from einbench.check.truth import as_tuple, truth
 from einbench.libraries import LIBRARIES, library_kernels
+from einbench.libraries.runtimes import runtime
 from einbench.problem import Problem
 
 #: small enough for interpreted loops
@@ -30,10 +30,9 @@ BATCH = 5
 def pytest_runtest_setup(item: pytest.Item) -> None:
     callspec = getattr(item, "callspec", None)
     library = callspec.params.get("library") if callspec else None
-    peer = library or item.path.stem.rpartition("_")[2]
-    if all(map(importlib.util.find_spec, LIBRARIES[peer].requires)):
+    reason = runtime(library or item.path.stem.rpartition("_")[2]).reason
+    if not reason:
         return
-    reason = f"{peer} is not installed (pip install 'einbench[peers]')"
     if os.environ.get("EINBENCH_REQUIRE_PEERS") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -17,7 +17,8 @@ pytest.importorskip("numba", reason="numba is not installed (pip install numba)"
 
 import einbench
 from einbench.host import libraries
-from einbench.host.machine import limit_threads, usable_threads
+from einbench.host.cores import usable_threads
+from einbench.host.machine import limit_threads
 from einbench.jit.gemm import mkl
 
 Array = np.ndarray[Any, Any]

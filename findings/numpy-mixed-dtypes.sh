@@ -1,0 +1,24 @@
+#!/bin/sh
+# numpy.einsum(optimize=True) and cotengra sum an index that one operand alone has in the dtype of that
+# operand, before it meets the wider one: int8 and bool sums wrap, float16 and float32 become infinite.
+# The documentation: optimize "controls if intermediate optimization should occur", and dtype is that
+# of the calculation, by default the result type of all operands. No dtype= is given here.
+. "$(dirname "$0")/install.sh"
+install "$NUMPY24" "$NUMPY25" cotengra==0.8.3 autoray==0.11.0
+echo 'expected: the value on the left of each line, also on its right'
+seen "int8 with float64:   10000 16 16
+bool with float64:   60 20 20
+float16 with float32: 600 inf inf
+float32 with float64: 6e+35 inf inf" <<'P'
+import cotengra, numpy as np
+
+def show(what, text, *operands):
+    found = (np.einsum(text, *operands), np.einsum(text, *operands, optimize=True),
+             cotengra.einsum(text, *operands))
+    print(what, *(f"{float(np.ravel(each)[0]):.6g}" for each in found))
+
+show("int8 with float64:  ", "i,j->j", np.full(100, 100, "i1"), np.ones(1))
+show("bool with float64:  ", "ij,j->j", np.ones((3, 1), bool), np.array([20.0]))
+show("float16 with float32:", "i,j->j", np.full(10, 60000, "f2"), np.full(1, 1e-3, "f4"))
+show("float32 with float64:", "i,j->j", np.full(2, 3e38, "f4"), np.full(1, 1e-3))
+P

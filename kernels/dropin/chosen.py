@@ -1,0 +1,128 @@
+"""The kernel that serves a task: remembered, or to be measured as it is first called."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+
+from einbench.choose import contraction
+from einbench.choose.environment import on_refresh, threads
+from einbench.choose.wisdom import OFF, wisdom
+from einbench.dropin import near
+from einbench.einsum import pairs, rule
+from einbench.einsum.kernels import KERNELS, auto
+from einbench.einsum.task import Array, Refusal, Run, Task
+from einbench.host.locks import ForkedLock
+
+_LOCK = ForkedLock()
+#: task -> the name of its kernel
+_KNOWN: dict[Task, str] = {}
+_MOST_KNOWN = 8192
+
+
+def choosing() -> bool:
+    """Whether anything is measured and remembered: not where ``EINBENCH_WISDOM`` is ``off``."""
+    return os.environ.get("EINBENCH_WISDOM", "").strip() != OFF
+
+
+def forget() -> None:
+    """Choose anew, from memory first."""
+    _KNOWN.clear()
+    near.forget()
+
+
+on_refresh.append(forget)
+
+
+class Pick:
+    """What gives the kernels of one plan; ``pending`` where one of them chooses as it is called."""
+
+    def __init__(self) -> None:
+        self.pending = False
+
+    def __call__(self, task: Task) -> Run:
+        """The kernel that was chosen for a task; else what chooses one as it is first called."""
+        name = _settled(task)
+        if name is None:
+            self.pending = True
+            return lambda arrays, out: _choose(task, arrays, out)
+        return _made(task, name)
+
+    def plain(self, task: Task) -> bool:
+        """Whether NumPy's own call is the fastest."""
+        return len(task.strides) < 3 and _settled(task) == "einsum"
+
+
+def _settled(task: Task) -> str | None:
+    """The name of the kernel, of this process or from disk; None where it is to be chosen."""
+    name = _KNOWN.get(task)
+    if name is None:
+        whether = choosing() and task.contraction.fits_numpy
+        name = _recalled(task) if whether else None
+        if name is None and not (whether and len(costs_of(task)) > 1):
+            name = min(costs_of(task), key=costs_of(task).__getitem__)
+        if name is not None:
+            _know(task, name)
+    return name
+
+
+@functools.lru_cache(maxsize=1024)
+def costs_of(task: Task) -> dict[str, float]:
+    """Seconds that kernels are expected to take."""
+    costs = dict(rule.costs(task))
+    if len(task.strides) > 2:
+        costs["path"] = pairs.seconds_of(task)
+        if not task.contraction.fits_numpy:
+            return {"path": costs["path"]}
+    return costs
+
+
+def _made(task: Task, name: str) -> Run:
+    try:
+        return KERNELS[name](task)
+    except Refusal:  # what compiled it is gone
+        _KNOWN.pop(task, None)
+        return auto(task)
+
+
+def _know(task: Task, name: str) -> None:
+    if len(_KNOWN) >= _MOST_KNOWN:
+        _KNOWN.clear()
+    _KNOWN[task] = name
+
+
+def _recalled(task: Task) -> str | None:
+    """What the book of its canonical form says, if made here and with this code."""
+    here, requested = contraction.here(), contraction.signature(task, threads())
+    for choice in wisdom().book(task.contraction.text).of(here):
+        if choice.signature == requested and choice.kernel in KERNELS:
+            return choice.kernel
+    return None
+
+
+def _choose(task: Task, arrays: Sequence[Array], out: Array) -> None:
+    """Choose, and leave the chosen kernel's result in ``out``."""
+    with _LOCK.lock:
+        name = _settled(task)
+        if name is None:
+            with wisdom().measuring():
+                # another process may have chosen while this one waited
+                name = _settled(task) or _measured(task, arrays, out)
+    _made(task, name)(arrays, out)
+
+
+def _measured(task: Task, arrays: Sequence[Array], out: Array) -> str:
+    """The fastest kernel, which is remembered; NumPy's own where no other is right."""
+    from einbench.dropin import measured  # imports more than a next process may
+
+    costs = costs_of(task)
+    name = near.winner(task, min(costs.values()))
+    if name is None or not measured.right(task, name, arrays, out):
+        choice = measured.measured(task, costs, arrays, out)
+        name = "einsum" if choice is None else choice.kernel
+        if choice is not None:
+            near.won(task, name)
+            wisdom().remember(task.contraction.text, choice)
+    _know(task, name)
+    return name

@@ -1,0 +1,200 @@
+"""A choice among the kernels that may be the fastest for a task, by a short measurement.
+
+Of the kernels that the rule expects to take not much longer than the best, those that need no
+compiler are called first, on the operands of the call; a compiled one joins where it may still win.
+What `judged` finds wrong is left out, the rest is timed in turns, and the best of the samples that
+nothing delayed decides.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from einbench.choose import contraction
+from einbench.choose.book import Remembered, Time
+from einbench.choose.environment import threads
+from einbench.dropin.judged import Judge, Wrong, finite
+from einbench.einsum import pairs, rule
+from einbench.einsum.kernels import KERNELS
+from einbench.einsum.task import Array, Refusal, Run, Task
+from einbench.host.memory import available_bytes
+from einbench.measure.blocks import interleave_in_blocks
+from einbench.measure.ranking import Ranking, rank
+from einbench.units import bytes_text, one_line, ratio_text, seconds_text
+
+#: kernels that are expected to take so many times the best one's time are not looked at
+_NEAR, _COMPILED_NEAR = 6.0, 2.5
+#: and those whose first calls took so many times the best's are not timed; calls may be disturbed
+_LOSING, _DISTURBED_S, _MORE_CALLS = 2.0, 5e-6, 4
+#: seconds of timing, and calls of the fastest kernel that are enough
+_LEAST_S, _MOST_S, _CALLS = 0.002, 0.12, 60
+_BLOCKS = 4
+#: after so many seconds no further kernel is compiled
+_COMPILING_S = 0.6
+RIGOR = "measure"
+#: kernels that are compiled before their first call
+_COMPILED = frozenset({"numba", "numba_parallel"})
+_EXPECTED = "skipped: expected to take "
+#: temporaries of less than this are made without asking how much memory is left
+_ASK_BYTES = 1 << 28
+
+
+class _Seen(NamedTuple):
+    """A kernel that is right here, and the least seconds of its first calls."""
+
+    run: Run
+    seconds: float
+    #: in units of rounding
+    error: float
+
+
+def right(task: Task, name: str, arrays: Sequence[Array], out: Array) -> bool:
+    """Whether a kernel is right for these operands; it leaves its result in ``out``."""
+    operands = finite(arrays)
+    judge = Judge(task, operands)
+    judge.poison(out)
+    try:
+        _seconds(KERNELS[name](task), operands, out)
+        judge.error(out)
+    except Exception:  # what raises is not right
+        return False
+    return True
+
+
+def measured(
+    task: Task, costs: Mapping[str, float], arrays: Sequence[Array], out: Array
+) -> Remembered | None:
+    """The fastest kernel that is right here; None where none is.
+
+    Args:
+        task: what for.
+        costs: seconds that kernels are expected to take, of all that may be chosen.
+        arrays: the operands of a call, which are only read.
+        out: memory for its result.
+    """
+    left_out: dict[str, str] = {}
+    operands = finite(arrays)
+    seen = _looked_at(task, costs, operands, out, left_out)
+    slower = {name: costs[name] for name in left_out if left_out[name].startswith(_EXPECTED)}
+    if not seen and slower:
+        # none that was expected to be the fastest is right
+        seen = _looked_at(task, slower, operands, out, left_out)
+    if not seen:
+        return None
+    ranking = _timed(seen, operands, out, left_out)
+    winner = ranking.winner
+    if winner is None:
+        return None
+    times = {
+        name: Time(at.median_s, min(at.low_s, at.median_s), max(at.high_s, at.median_s), at.count,
+                   seen[name].error)
+        for name, at in ranking.summaries.items()
+    }  # fmt: skip
+    return Remembered(
+        contraction.here(), contraction.signature(task, threads()), RIGOR,
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        winner, ranking.ties or (winner,), times, left_out,
+    )  # fmt: skip
+
+
+def _looked_at(
+    task: Task,
+    costs: Mapping[str, float],
+    operands: Sequence[Array],
+    out: Array,
+    left_out: dict[str, str],
+) -> dict[str, _Seen]:
+    """Kernels that are right and not far from the fastest, simplest first; why others are not."""
+    began_s = time.perf_counter()
+    judge = Judge(task, operands)
+    seen: dict[str, _Seen] = {}
+    for name in sorted(costs, key=lambda name: (name in _COMPILED, costs[name])):
+        best_s = min((each.seconds for each in seen.values()), default=math.inf)
+        if name in _COMPILED:
+            spent_s = time.perf_counter() - began_s
+            why = _why_not_compiled(costs, name, best_s, spent_s)
+        else:
+            why = _why_not_called(task, name, costs)
+        if why:
+            left_out[name] = why
+            continue
+        judge.poison(out)
+        try:
+            run = KERNELS[name](task)
+            took_s = min(_seconds(run, operands, out) for _ in range(2))
+            error = judge.error(out)
+        except Refusal as refusal:
+            left_out[name] = f"unavailable: {refusal}"
+        except Wrong as wrong:
+            left_out[name] = f"rejected: {wrong}"
+        except Exception as raised:
+            left_out[name] = f"failed: {one_line(raised)}"
+        else:
+            seen[name] = _Seen(run, took_s, error)
+            left_out.pop(name, None)
+    best_s = min((each.seconds for each in seen.values()), default=0.0)
+    near_s = _LOSING * best_s + _DISTURBED_S
+    for name, (run, took_s, _) in list(seen.items()):
+        # one call while BLAS waited for a core may take a hundred times what others do
+        for _ in range(_MORE_CALLS):
+            if took_s > near_s:
+                took_s = min(took_s, _seconds(run, operands, out))
+        if took_s > near_s:
+            del seen[name]
+            left_out[name] = (
+                f"skipped: {seconds_text(took_s)}, {ratio_text(took_s / best_s)} as long"
+            )
+    return {name: seen[name] for name in KERNELS if name in seen}
+
+
+def _why_not_called(task: Task, name: str, costs: Mapping[str, float]) -> str:
+    if costs[name] > _NEAR * min(costs.values()):
+        return f"{_EXPECTED}{seconds_text(costs[name])}"
+    needed = pairs.temporary_bytes(task) if name == "path" else 0
+    if needed > _ASK_BYTES and needed > (left := available_bytes() // 2):
+        return f"skipped: needs {bytes_text(needed)} of temporaries, more than {bytes_text(left)}"
+    return ""
+
+
+def _why_not_compiled(costs: Mapping[str, float], name: str, best_s: float, spent_s: float) -> str:
+    if best_s < rule.WORTH_COMPILING:
+        return f"skipped: calls of {seconds_text(best_s)} are not worth compiling loops for"
+    if costs[name] > min(_NEAR * best_s, _COMPILED_NEAR * min(costs.values())):
+        return f"{_EXPECTED}{seconds_text(costs[name])}"
+    if spent_s > _COMPILING_S:
+        return "skipped: other kernels took all the time for a first choice"
+    return ""
+
+
+def _seconds(run: Run, operands: Sequence[Array], out: Array) -> float:
+    began_s = time.perf_counter()
+    with np.errstate(all="ignore"):
+        run(operands, out)
+    return time.perf_counter() - began_s
+
+
+def _timed(
+    seen: Mapping[str, _Seen], operands: Sequence[Array], out: Array, left_out: dict[str, str]
+) -> Ranking:
+    """Ranked by the samples that nothing delayed; where one is left it is not timed again."""
+    if len(seen) == 1:
+        return rank({name: (each.seconds,) for name, each in seen.items()}, disturbed=True)
+    best_s = min(each.seconds for each in seen.values())
+    with np.errstate(all="ignore"):
+        timing = interleave_in_blocks(
+            lambda: {name: partial(each.run, operands, out) for name, each in seen.items()},
+            _BLOCKS,
+            budget_s=min(max(_CALLS * len(seen) * best_s, _LEAST_S), _MOST_S),
+            rng=np.random.default_rng(0),
+            expected_s={name: each.seconds for name, each in seen.items()},
+            keep=lambda output: None,
+        )
+    left_out |= {name: f"failed: {why}" for name, why in timing.failures.items()}
+    return rank(timing.samples, blocks=timing.blocks, disturbed=True)
