@@ -117,7 +117,8 @@ def filled(case: Case, found: Any, out: np.ndarray) -> str:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # NumPy's own rounds sums to the dtype of out whenever it empties its buffer
-        right = np.asarray(np.einsum(case.text, *case.operands, dtype=work, casting="unsafe"))
+        # of operands cast before: for a view it ignores dtype=
+        right = np.asarray(np.einsum(case.text, *[a.astype(work) for a in case.operands]))
         if work.kind not in "fc":
             return "" if np.array_equal(right.astype(out.dtype), found) else "values differ"
         if out.dtype.kind in "fc":
