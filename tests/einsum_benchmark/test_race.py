@@ -110,6 +110,7 @@ def test_after_an_interrupt_what_was_measured_is_kept_and_printed(module, monkey
         return {"name": each[0], "expression": each[1], "class": each[3], "contestants": facts}
 
     monkeypatch.setattr(race, "measured", measured)
+    monkeypatch.setenv("EINBENCH_WISDOM", "off")  # restored afterwards
     assert race.main(["--set", "thirty"]) == 130
     printed = capsys.readouterr().out
     assert "bmm 3x3" in printed
