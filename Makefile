@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci gate gate-study history history-quick history-newest publish test-peers peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,10 @@ test: $(VENV)/.test  ## all tests but those against PyTorch and JAX (ARGS="-k so
 bench-ci: $(VENV)/.bench  ## every kernel on pytest-benchmark's clock, under 5 minutes (ARGS="-k softmax")
 	@mkdir -p results
 	$(BIN)/python -m pytest benchmarks/ci --benchmark-json=results/bench-ci.json $(ARGS)
+
+bench-expressions: $(VENV)/.bench  ## thirty einsum expressions on pytest-benchmark's clock, about 10 minutes (ARGS="-k chain")
+	@mkdir -p results
+	$(BIN)/python -m pytest benchmarks/ci/expressions.py --benchmark-json=results/bench-expressions.json $(ARGS)
 
 # what `make gate` compares: the commit before is the default
 BASE ?= HEAD^

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from einbench.verbs.compare import compare
     from einbench.verbs.comparison import Comparison
     from einbench.verbs.fastest import Choice, fastest
+    from einbench.verbs.race import race
 
 __version__ = "0.2.0"
 
@@ -55,6 +56,7 @@ __all__ = [
     "network",
     "operation",
     "operations",
+    "race",
     "register",
 ]
 
@@ -75,9 +77,11 @@ _PLACES = {
     "expression": "einbench.einsum.expression",
     "fastest": "einbench.verbs.fastest",
     "forget": "einbench.registry",
+    "load_ipython_extension": "einbench.verbs.race_cell",
     "load_plugins": "einbench.plugins",
     "operation": "einbench.registry",
     "operations": "einbench.registry",
+    "race": "einbench.verbs.race",
     "register": "einbench.registry",
 }
 
@@ -87,6 +91,7 @@ def _load() -> None:
     import einbench.forward
     import einbench.jacobian
     import einbench.gradient
+    import einbench.einsum.by_name
     import einbench.pickling  # noqa: F401 - as those above
     from einbench.registry import keep
 

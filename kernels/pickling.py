@@ -1,8 +1,9 @@
 """Operations, kernels and kinds are pickled by name, and found by it in the other process.
 
 As of a function, only where it is goes into the pickle: what reads it imports the module that
-registers the operation or kernel, and has to be able to. The reducers are in `copyreg`'s table, so
-that `einbench.fingerprint` still sees the state of what a kernel refers to.
+registers the operation or kernel, and has to be able to. What an expression makes is made from that
+again. The reducers are in `copyreg`'s table, so that `einbench.fingerprint` still sees the state of
+what a kernel refers to.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import contextlib
 import copyreg
 import importlib
 import pickle
+import uuid
+import weakref
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from einbench import inputs
@@ -25,8 +28,46 @@ _ADVICE = "in a module that both processes import"
 Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What makes an operation that is registered nowhere, and the same kernels, once more."""
+
+    make: Callable[..., Operation]
+    arguments: tuple[Any, ...]
+    #: which of the operations that are made so, in whatever process
+    token: str
+
+
+_RECIPES: weakref.WeakKeyDictionary[Operation, Recipe] = weakref.WeakKeyDictionary()
+_MADE: weakref.WeakValueDictionary[str, Operation] = weakref.WeakValueDictionary()
+
+
+def keep_recipe(op: Operation, make: Callable[..., Operation], *arguments: Any) -> None:
+    """Let an operation be pickled without being registered: ``make(*arguments)`` is as good."""
+    token = uuid.uuid4().hex
+    _RECIPES[op] = Recipe(make, arguments, token)
+    _MADE[token] = op
+
+
+def recipe(op: Operation) -> Recipe | None:
+    """What makes it again; None of an operation that is found by its name."""
+    return _RECIPES.get(op)
+
+
+def make_again(make: Callable[..., Operation], arguments: tuple[Any, ...], token: str) -> Operation:
+    """The operation itself where it is in this process, else another one, made once."""
+    there = _MADE.get(token)
+    if there is None:
+        there = _MADE[token] = make(*arguments)
+        _RECIPES[there] = Recipe(make, arguments, token)
+    return there
+
+
 def _operation(op: Operation) -> Reduced:
     module = registering_module(op)
+    made = recipe(op)
+    if module is None and made is not None:
+        return make_again, (made.make, made.arguments, made.token)
     if module is None:
         raise pickle.PicklingError(
             f"operation {op.name} cannot be pickled, for it is not registered: call "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from einbench.deferred import load
 from einbench.names import normalise, unknown
@@ -11,6 +11,10 @@ from einbench.operation import Operation, notify
 
 _OPERATIONS: dict[str, Operation] = {}
 _SHIPPED: set[str] = set()
+#: expression -> the operation that was made of it when it was first asked for
+_OF_EXPRESSIONS: dict[str, Operation] = {}
+#: make an operation of an expression; set where expressions are known
+makers: list[Callable[[str], Operation]] = []
 #: name -> the module that registered it
 _MODULES: dict[str, str] = {}
 
@@ -78,6 +82,9 @@ def registering_module(op: Operation) -> str | None:
 def operation(name: str | Operation) -> Operation:
     """The operation of that name; an operation is its own, registered or not.
 
+    An einsum expression with an arrow, ``"bij,bjk->bik"``, is one too: with sizes of 16 but for the
+    axis of rows, and the same one every time. `einbench.expression` takes other sizes.
+
     Raises:
         ValueError: no operation is called so; the message lists the nearest names.
     """
@@ -85,6 +92,10 @@ def operation(name: str | Operation) -> Operation:
         return name
     load()
     key = normalise(name)
+    if key not in _OPERATIONS and "->" in key and makers:
+        if key not in _OF_EXPRESSIONS:
+            _OF_EXPRESSIONS[key] = makers[0](key)
+        return _OF_EXPRESSIONS[key]
     if key not in _OPERATIONS:
         raise ValueError(unknown("operation", name, _OPERATIONS))
     return _OPERATIONS[key]

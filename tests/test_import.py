@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 HEAVY = (
     "numba", "llvmlite", "scipy", "rich", "click", "psutil", "threadpoolctl", "pandas", "torch",
@@ -102,3 +105,24 @@ register(Operation("mine", "y = x", {"x": "rows"}, {"y": "rows"}, {}, lambda x: 
 print(list(operations)[0], list(operations)[-1])
 """
     assert run(script) == "linear mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_forked_while_another_thread_imports_operations_has_them_all() -> None:
+    script = """
+import os, threading, einbench
+from einbench import deferred
+begun = threading.Event()
+deferred._WAITING.insert(0, begun.set)
+thread = threading.Thread(target=lambda: len(einbench.operations))
+thread.start()
+begun.wait()
+child = os.fork()
+if not child:
+    import signal
+    signal.alarm(60)
+    os._exit(0 if len(einbench.operations) > 20 else 1)
+print(os.waitpid(child, 0)[1])
+thread.join()
+"""
+    assert run(script) == "0"

@@ -48,12 +48,21 @@ def test_kernel(
     request: pytest.FixtureRequest,
 ) -> None:
     """The kernel is right on hostile draws and at this size; then and only then it has a time."""
-    op = einbench.operation(operation)
-    chosen = op[kernel]
+    check_and_time(einbench.operation(operation)[kernel], batch, suite, benchmark, request)
+
+
+def check_and_time(
+    chosen: Kernel,
+    batch: int | None,
+    suite: Suite,
+    benchmark: BenchmarkFixture,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Fail where a kernel is wrong; else it has a time, and facts beside it."""
     suite.check(chosen)
     if reason := why_untimed(request.config):
         pytest.skip(CHECKED + reason)
-    place = suite.place(op, batch)
+    place = suite.place(chosen.operation, batch)
     suite.warm(place, chosen)
 
     # the plugin keeps no benchmark with an error: none counts before its last output is judged

@@ -14,7 +14,9 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +35,7 @@ from einbench.measure.disturbance import moment_with_workers, other_cores
 from einbench.measure.workers import Workers
 
 SCHEMA = "einbench.einsum-race/1"
+INTERRUPTED = 130
 SETS = {"thirty": THIRTY, "more": MORE}
 #: those that were the best anywhere; dask, einsumt and sparse never are
 LIBRARIES = "opt_einsum,cotengra,torch,jax,pytblis,sesum"
@@ -49,33 +52,41 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as problem:
         print(f"race: {problem}", file=sys.stderr)
         return 2
-    document = race(asked, libraries)
+    with tempfile.TemporaryDirectory() as folder:
+        # einbench's choices are made anew, and those of whoever runs this stay as they are
+        os.environ["EINBENCH_WISDOM"] = folder
+        document = race(asked, libraries)
     if asked.json is not None:
         write_whole(asked.json, json.dumps(document, indent=1, allow_nan=False) + "\n")
     print(*lines(document), sep="\n")
-    return 0
+    return INTERRUPTED if document["interrupted"] else 0
 
 
 def race(asked: argparse.Namespace, libraries: Sequence[str]) -> Document:
-    """Every expression of the sets, in every dtype."""
-    begin, threads, races = time.perf_counter(), usable_threads(), []
+    """Every expression of the sets, in every dtype; after Ctrl-C those that were finished."""
+    begin, threads, interrupted = time.perf_counter(), usable_threads(), False
+    races: list[Document] = []
+    facts: Document = {}
     with Workers(threads) as workers:
-        for dtype in asked.dtype.split(","):
-            for name in SETS if asked.set == "both" else (asked.set,):
-                chosen = [each for each in SETS[name] if asked.only in each[0]]
-                found: list[Document] = []
-                before = moment_with_workers()
-                for each in chosen:
-                    found.append(measured(each, dtype, libraries, workers, asked.seconds))
-                    _say(found[-1])
-                others = other_cores(before, moment_with_workers())
-                races.append({"dtype": dtype, "set": name, "other_cores": others,
-                              "expressions": found})  # fmt: skip
-        facts = workers.facts()
+        try:
+            for dtype in asked.dtype.split(","):
+                for name in SETS if asked.set == "both" else (asked.set,):
+                    races.append({"dtype": dtype, "set": name, "other_cores": 0, "expressions": []})
+                    before = moment_with_workers()
+                    for each in SETS[name]:
+                        if asked.only not in each[0]:
+                            continue
+                        found = measured(each, dtype, libraries, workers, asked.seconds)
+                        races[-1]["expressions"].append(found)
+                        races[-1]["other_cores"] = other_cores(before, moment_with_workers())
+                        _say(found)
+            facts = workers.facts()
+        except KeyboardInterrupt:
+            interrupted = True
     return {
         "schema": SCHEMA, "date": datetime.datetime.now(datetime.UTC).isoformat(),
         "machine": machine(), "threads": threads, "wall_s": time.perf_counter() - begin,
-        "libraries": facts, "races": races,
+        "interrupted": interrupted, "libraries": facts, "races": races,
     }  # fmt: skip
 
 

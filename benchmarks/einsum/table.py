@@ -17,6 +17,8 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     for race in document["races"]:
         yield from _race(race)
         yield ""
+    if document["interrupted"]:
+        yield "interrupted: the rest was not measured"
     facts = document["machine"]
     yield f"{facts['cpu']}, {document['threads']} threads, {document['wall_s']:.0f} s"
     versions = {n: next(iter(f.values())) for n, f in document["libraries"].items()}

@@ -1,8 +1,8 @@
 """asv's suites: every operation and kernel of the checkout, over the commits of the repository.
 
-`operations` makes the benchmarks, `profiles` says how much of them is measured, `listing` where
-their names come from, `measured` is the package that a commit installed, `facts` what is checked
-once a commit before anything is timed.
+`operations` and `expressions` make the benchmarks, `cells` what they share, `profiles` says how
+much of them is measured, `listing` where their names come from, `measured` is the package that a
+commit installed, `facts` what is checked once a commit before anything is timed.
 """
 
 import sys

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from .measured import einbench
@@ -48,6 +49,22 @@ def examine(profile: Profile, compare: Compare | None = None) -> Facts:
     return found
 
 
+def examine_each(profile: Profile, asked: Mapping[str, tuple[Any, int]]) -> Facts:
+    """The same of single operations, each at one batch: name -> what makes it, batch."""
+    began_s = time.time()
+    found: Facts = {}
+    for name, (make, batch) in asked.items():
+        try:
+            one = replace(profile, batches=(batch,))
+            budget_s = profile.budget_s / len(asked)
+            found |= _facts(one, einbench.compare, [make()], budget_s, name)
+        except Exception as problem:
+            found[name] = {"status": "failed", "reason": f"{name}: {problem!r}"}
+    if profile.cap_minutes is not None:
+        found[_UNTIL] = {"time_s": began_s + 60 * profile.cap_minutes}
+    return found
+
+
 def _compared(profile: Profile, compare: Compare) -> Facts:
     names = list(einbench.operations)
     try:
@@ -65,14 +82,16 @@ def _compared(profile: Profile, compare: Compare) -> Facts:
     return found
 
 
-def _facts(profile: Profile, compare: Compare, names: list[str], budget_s: float) -> Facts:
+def _facts(
+    profile: Profile, compare: Compare, names: list[Any], budget_s: float, called: str = ""
+) -> Facts:
     compared = compare(names, batches=profile.batches, dtypes=profile.dtypes, budget_s=budget_s)
     found = {}
     # of older commits too, whose records are dicts
     for record in compared.document()["records"]:
         # an operation without batches has one size, listed as the first batch
         batch = record["sizes"].get(record.get("leading", "batch"), profile.batches[0])
-        cell = key(record["operation"], record["kernel"], batch, record["dtype"])
+        cell = key(called or record["operation"], record["kernel"], batch, record["dtype"])
         found[cell] = {name: record.get(name) for name in _KEPT}
     return found
 

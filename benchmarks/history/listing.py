@@ -22,8 +22,10 @@ import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("einbench", sys.argv[1])
 einbench = sys.modules["einbench"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(einbench)
+asked = json.loads(sys.argv[2])
+found = [einbench.expression(text, **sizes) for text, sizes in asked]
 print(json.dumps([[o.name, o.leading is not None, list(o.kernels)]
-                  for o in einbench.operations.values()]))
+                  for o in found or einbench.operations.values()]))
 """
 
 
@@ -38,16 +40,21 @@ class Listed:
 
 
 @cache
-def listed(checkout: Path = CHECKOUT) -> tuple[Listed, ...]:
-    """Every operation of a checkout, in reading order.
+def listed(checkout: Path = CHECKOUT, expressions: str = "[]") -> tuple[Listed, ...]:
+    """Every operation of a checkout, in reading order; or what it makes of expressions.
 
     Another process imports it: this one measures the installed package.
+
+    Args:
+        checkout: its folder.
+        expressions: in place of its operations: text and sizes of each, as JSON.
 
     Raises:
         RuntimeError: the checkout's package cannot be imported; the message says why.
     """
     finished = subprocess.run(  # noqa: S603 - this interpreter and a fixed program
-        [sys.executable, "-I", "-c", _PRINT_NAMES, str(checkout / "kernels" / "__init__.py")],
+        [sys.executable, "-I", "-c", _PRINT_NAMES, str(checkout / "kernels" / "__init__.py"),
+         expressions],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if finished.returncode:

@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.check.error import Error
-from einbench.check.truth import Truth
-from einbench.operation import Operation
+from einbench.check.truth import HasOutputs, Truth
 
 Array = npt.NDArray[Any]
 
 
-def describe(operation: Operation, got: Sequence[Array], expected: Truth, found: Error) -> str:
+def describe(operation: HasOutputs, got: Sequence[Array], expected: Truth, found: Error) -> str:
     """The pattern of the wrong entries: all zeros, all NaN, float32 inside, some rows, all."""
     name, axes = list(operation.outputs.items())[found.output]
     y, reference = got[found.output], expected.outputs[found.output]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,14 @@ class Truth:
     nan_only: bool = False
 
 
+class HasOutputs(Protocol):
+    """What is known of a result: an operation, say."""
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """Name -> axes."""
+
+
 class Case(NamedTuple):
     """A problem with its inputs, and the truth that kernels are judged by."""
 
@@ -49,7 +57,7 @@ class Case(NamedTuple):
     truth: Truth
 
 
-def as_tuple(operation: Operation, result: Any) -> tuple[Any, ...]:
+def as_tuple(operation: HasOutputs, result: Any) -> tuple[Any, ...]:
     """One output or several as a tuple."""
     return (result,) if len(operation.outputs) == 1 else tuple(result)
 

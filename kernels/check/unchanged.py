@@ -36,7 +36,7 @@ class PrivateCopy:
 
     def __init__(self, original: Problem) -> None:
         self.original = original
-        self._writable = {name: _copy(array) for name, array in original.arrays.items()}
+        self._writable = {name: moved_copy(array) for name, array in original.arrays.items()}
         self.problem = original.holding({n: read_only(a) for n, a in self._writable.items()})
         self._replaced: list[_Replaced] = []
 
@@ -108,7 +108,7 @@ def _blocks(array: Array) -> Iterator[Array]:
             yield array[begin : begin + step]
 
 
-def _copy(array: Array) -> Array:
+def moved_copy(array: Array) -> Array:
     """The same numbers with the same strides, in memory of their own."""
     if not array.size:
         return np.empty_like(array)

@@ -40,16 +40,16 @@ def canonical(op: Operation) -> tuple[Operation, Names] | None:
 
 
 def _is_expression(op: Operation) -> bool:
-    made = getattr(op.reference, "func", None) is expressions._wide
-    return made and all(k.origin.module == expressions.__name__ for k in op.kernels.values())
+    return bool(expressions.text_of(op)) and all(
+        k.origin.module == expressions.__name__ for k in op.kernels.values()
+    )
 
 
 @functools.lru_cache(maxsize=64)
 def _canonical(op: Operation) -> tuple[Operation, Names] | None:
-    text = op.reference.args[0]  # type: ignore[attr-defined]  # see `_is_expression`
     own = {axis: letter(n) for n, axis in enumerate(op.axes)}
     sizes: dict[str, Any] = {own[axis]: size for axis, size in op.sizes.items()}
-    twin = expressions.expression(text, **sizes)
+    twin = expressions.expression(expressions.text_of(op), **sizes)
     if list(twin.kernels) != list(op.kernels):
         return None
     return twin, {named: axis for axis, named in own.items()}

@@ -71,6 +71,8 @@ def _settled(task: Task) -> str | None:
 def costs_of(task: Task) -> dict[str, float]:
     """Seconds that kernels are expected to take."""
     costs = dict(rule.costs(task))
+    if costs.keys() == {"blocked"}:
+        return costs  # it is being compiled: there is nothing to measure yet
     if len(task.strides) > 2:
         costs["path"] = pairs.seconds_of(task)
         if not task.contraction.fits_numpy:

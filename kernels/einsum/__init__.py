@@ -2,5 +2,6 @@
 
 `language` reads an expression, `shapes` binds it to operands, `normal` drops what no product needs;
 `source` writes loops that `compiling` compiles, `products` uses matrix products, `pairs` orders
-three operands and more, `rule` says which kernel is expected to be the fastest.
+three operands and more, `program` plans all steps for the `machine`, which is compiled once for all
+expressions and run by `blocked`; `rule` says which kernel is expected to be the fastest.
 """

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.einsum.compiling import FASTMATH, source_of
+from einbench.einsum.estimates import quickest
 from einbench.einsum.language import parse
 from einbench.einsum.nest import Laid, nest
 from einbench.einsum.normal import normalise
 from einbench.einsum.pairs import steps_of
 from einbench.einsum.products import Matrix, groups_of, product
-from einbench.einsum.rule import choose
+from einbench.einsum.rule import choose_common
 from einbench.einsum.shapes import bind
 from einbench.einsum.task import Task, in_order
 
@@ -28,7 +29,8 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
         text: the expression.
         shapes: of the operands.
         dtype: of the operands and the result, float32 or float64.
-        method: name of the kernel.
+        method: name of the kernel; in place of ``blocked``, which is instructions of this
+            processor, the one that is expected to be the fastest of the others.
     """
     kind = np.dtype(dtype)
     contraction = bind(parse(text), shapes)
@@ -36,6 +38,7 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
     inner = normal.contraction
     strides = tuple(in_order(inner.shape(each), kind.itemsize) for each in inner.inputs)
     task = Task(inner, kind, strides, in_order(inner.out_shape, kind.itemsize))
+    written = choose_common(task)[0] if method == "blocked" else method
     writer = _Writer(kind)
     names = [f"x{n}" for n in range(len(shapes))]
     given = ", ".join(names)
@@ -51,10 +54,10 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
             # what is no array in C order becomes one
             body.append(f"{name} = np.array({name}, order='C', copy=None)")
     body.append(f"out = np.empty({inner.out_shape}, np.{kind.name})")
-    body += writer.lines(task, names, "out", method)
+    body += writer.lines(task, names, "out", written)
     body.append(f"return out.reshape({contraction.out_shape})")
     parts = [
-        f'"""y = einsum("{text}"): kernel {method}, written by einbench."""',
+        f'"""y = einsum("{text}"): kernel {written}, written by einbench."""',
         "",
         *writer.head(),
     ]
@@ -130,9 +133,9 @@ class _Writer:
             right, left = names.pop(step.second), names.pop(step.first)
             shape = step.task.contraction.out_shape
             lines.append(f"{made} = np.empty({shape}, np.{self._dtype.name})")
-            lines += self.lines(step.task, (left, right), made, choose(step.task)[0])
+            lines += self.lines(step.task, (left, right), made, quickest(step.task)[0])
             names.append(made)
-        return [*lines, *self.lines(last.task, names, out, choose(last.task)[0])]
+        return [*lines, *self.lines(last.task, names, out, quickest(last.task)[0])]
 
 
 def _view(name: str, laid: Laid) -> str:

@@ -9,24 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from einbench import draws
+from einbench.einsum.facts import facts, task_of
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.language import ELLIPSIS, parse, quoted
 from einbench.einsum.named import as_letters
-from einbench.einsum.pairs import steps_of
 from einbench.einsum.plans import plan
 from einbench.einsum.products import broadcast, groups_of
-from einbench.einsum.shapes import Contraction, bind
-from einbench.einsum.task import Array, Refusal, Run, Task, in_order
+from einbench.einsum.shapes import Contraction, bind, letter
+from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.inputs import Input, Kind
 from einbench.operation import Operation
+from einbench.pickling import keep_recipe, recipe
 from einbench.problem import Problem
 
 #: size of an axis that is given none, and is not the axis of rows
 DEFAULT_SIZE = 16
 #: operands whose product stays finite where values lie decades apart
 _MOST_DECADES = 4
-#: most products of interpreted loops, where no smaller batch can stand for the rest
+#: most products of interpreted loops in a row, or where there are no rows in all: no smaller batch
+#: can stand for the rest
 _MOST_LOOPED = 500_000
 
 
@@ -46,10 +47,13 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
         sizes: of the axes by name.
 
     Raises:
+        TypeError: the expression is no string, or a size no whole number from 1.
         ValueError: the expression is none, or a size is that of no axis.
     """
     if axes not in ("letters", "named"):
         raise ValueError(f"axes={axes!r}: expected 'letters' or 'named'")
+    if not isinstance(text, str):
+        raise TypeError(f"an expression is a string, 'ij,jk->ik' say; got {type(text).__name__}")
     names: Mapping[str, str] = {}
     letters = text
     if axes == "named":
@@ -60,6 +64,11 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
         raise ValueError(f"{quoted(text)}: '...' stands for axes without names; give them letters")
     places = list(dict.fromkeys(letter for each in subscripts.inputs for letter in each))
     named_axes = [names.get(letter, letter) for letter in places]
+    if taken := [axis for axis in named_axes if axis in ("text", "axes")]:
+        raise ValueError(
+            f"{quoted(text)}: an axis cannot be called {taken[0]!r}, which expression() takes "
+            "itself; rename it"
+        )
     if strange := [axis for axis in sizes if axis not in named_axes]:
         raise ValueError(
             f"{quoted(text)} has no axis {strange[0]!r}; its axes: {', '.join(named_axes)}"
@@ -72,7 +81,24 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
         _spelt(shown, named_axes, named=axes == "named"), shown, named_axes, rows, sizes
     )
     _add_kernels(op, shown, named_axes)
+    keep_recipe(op, again, text, axes, dict(sizes))
     return op
+
+
+def again(text: str, axes: str, sizes: Mapping[str, int]) -> Operation:
+    """The same operation in another process."""
+    return expression(text, axes=axes, **sizes)
+
+
+def text_of(op: Operation) -> str:
+    """The expression that an operation was made of, in canonical letters; empty of any other."""
+    made = recipe(op)
+    if made is None or made.make is not again:
+        return ""
+    letters = {axis: letter(number) for number, axis in enumerate(op.axes)}
+    shapes = [*(each.axes for each in op.inputs.values()), *op.outputs.values()]
+    *inputs, output = ["".join(letters[axis] for axis in axes.split()) for axes in shapes]
+    return f"{','.join(inputs)}->{output}"
 
 
 def _spelt(shown: Contraction, axes: Sequence[str], *, named: bool) -> str:
@@ -85,26 +111,10 @@ def _spelt(shown: Contraction, axes: Sequence[str], *, named: bool) -> str:
 def _operation(
     name: str, shown: Contraction, axes: Sequence[str], rows: str | None, sizes: Mapping[str, int]
 ) -> Operation:
-    summed = [axes[i] for i in range(len(axes)) if i not in shown.output]
-    factors = len(shown.inputs)
-    kind = Kind("values", decades=factors <= _MOST_DECADES)
+    kind = Kind("values", decades=len(shown.inputs) <= _MOST_DECADES)
     inputs = {
         f"x{n}": Input(" ".join(axes[i] for i in each), kind) for n, each in enumerate(shown.inputs)
     }
-    text = shown.text
-
-    def terms(sizes: Mapping[str, int]) -> float:
-        return float(prod(sizes[axis] for axis in summed)) + factors - 1
-
-    def exact(
-        rng: np.random.Generator, dtype: np.dtype[Any], sizes: Mapping[str, int]
-    ) -> dict[str, Array]:
-        most = (2.0 ** (23 if dtype == np.float32 else 52) / terms(sizes)) ** (1 / factors)
-        bound = max(1, min(int(most), 3 if dtype == np.float32 else 2**20))
-        return {
-            n: draws.integers(rng, each.shape(sizes), dtype, bound) for n, each in inputs.items()
-        }
-
     return Operation(
         name=name,
         formula=f"y = einsum({name})",
@@ -112,49 +122,15 @@ def _operation(
         outputs={"y": " ".join(axes[i] for i in shown.output)},
         sizes={axis: sizes.get(axis, DEFAULT_SIZE) for axis in axes if axis != rows},
         leading=rows,
-        independent=tuple(axes[i] for i in shown.output),
-        terms=terms,
-        tied_limit=lambda terms: 4 + terms / 2,
-        flops=partial(_flops, shown, tuple(axes)),
-        reference=partial(_wide, text),
-        scale=lambda y, *operands: _wide(text, *map(np.abs, operands)),
-        exact=exact,
+        **facts(shown, axes, tuple(inputs)),
     )
-
-
-def _wide(text: str, *operands: Array) -> Array:
-    """NumPy's, two operands at a time: nested loops over many indices would take hours."""
-    return np.asarray(np.einsum(text, *operands, optimize=len(operands) > 1))
-
-
-def _flops(shown: Contraction, axes: Sequence[str], sizes: Mapping[str, int]) -> float:
-    """Multiplications and additions of the best order of two operands at a time."""
-    whole = Contraction(shown.inputs, shown.output, tuple(max(sizes[axis], 1) for axis in axes))
-    if any(sizes[axis] == 0 for axis in axes):
-        return 0.0
-    task = _task(whole)
-    steps = [step.task for step in steps_of(task)] if len(whole.inputs) > 2 else [task]
-    return float(sum(_operations(step) for step in steps))
-
-
-def _operations(task: Task) -> int:
-    added = 1 if task.summed else 0
-    return task.contraction.iterations * (len(task.strides) - 1 + added)
-
-
-def _task(contraction: Contraction) -> Task:
-    """For operands in C order; a repeated index stands once."""
-    inputs = tuple(tuple(dict.fromkeys(each)) for each in contraction.inputs)
-    strides = tuple(in_order(contraction.shape(each), 4) for each in inputs)
-    once = Contraction(inputs, contraction.output, contraction.sizes)
-    return Task(once, np.dtype(np.float32), strides, in_order(once.out_shape, 4))
 
 
 def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None:
     """Every kernel that applies, whatever the sizes."""
     text, many = shown.text, len(shown.inputs)
     fitting = {"einsum", "broadcast", "numba", "numba_parallel"}
-    if op.leading is not None or prod(op.sizes.values()) <= _MOST_LOOPED:
+    if prod(op.sizes.values()) <= _MOST_LOOPED:
         fitting.add("loop")
     if many > 1:
         fitting.add("einsum_path")
@@ -184,7 +160,7 @@ def _products(shown: Contraction) -> set[str]:
         tuple(i for i in dict.fromkeys(each) if i in other or i in kept)
         for each, other in ((left, right), (right, left))
     )
-    groups = groups_of(_task(Contraction(inputs, shown.output, shown.sizes)))
+    groups = groups_of(task_of(Contraction(inputs, shown.output, shown.sizes)))
     return {"matmul"} if groups.stack else {"matmul", "tensordot"}
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from einbench.einsum import compiling, pairs, products, rule
+from einbench.einsum import blocked, compiling, pairs, products, rule
 from einbench.einsum.task import Array, Refusal, Run, Task
 
 #: most elements of a temporary that ``broadcast`` may make
@@ -57,12 +57,13 @@ def broadcast(task: Task) -> Run:
 
 def auto(task: Task) -> Run:
     """The kernel that is expected to be the fastest."""
-    if len(task.strides) > 2:
-        name, seconds = rule.choose(task)
-        if not task.contraction.fits_numpy or pairs.seconds_of(task) <= seconds:
-            return pairs.path(task, auto)
-        return KERNELS[name](task)
     return KERNELS[rule.choose(task)[0]](task)
+
+
+def common(task: Task) -> Run:
+    """The same of the kernels that need no code of the machine."""
+    name = rule.choose_common(task)[0]
+    return pairs.path(task, common) if name == "path" else KERNELS[name](task)
 
 
 #: simplest first; each gives what is called with operands and memory for the result
@@ -73,6 +74,7 @@ KERNELS: dict[str, Callable[[Task], Run]] = {
     "tensordot": products.tensordot,
     "matmul": products.matmul,
     "broadcast": broadcast,
+    "blocked": lambda task: blocked.soon_blocked(task, common),
     "path": lambda task: pairs.path(task, auto),
     "numba": partial(compiling.compiled, parallel=False),
     "numba_parallel": partial(compiling.compiled, parallel=True),

@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from einbench.einsum.rule import choose
+from einbench.einsum.estimates import quickest
 from einbench.einsum.shapes import Contraction, Indices
 from einbench.einsum.task import Array, Refusal, Run, Task, in_order
 
@@ -98,7 +98,7 @@ def _pair(task: Task, held: Held, first: int, second: int) -> Pair:
         task.contraction.shape(tuple(names)),
     )
     step = Task(inner, task.dtype, (left_strides, right_strides), strides)
-    return Pair(first, second, step, choose(step)[1])
+    return Pair(first, second, step, quickest(step)[1])
 
 
 def _after(held: Held, step: Pair) -> Held:

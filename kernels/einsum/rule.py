@@ -1,88 +1,72 @@
 """Which kernel is expected to be the fastest for a task, before any was timed.
 
-Seconds are estimated from operations and bytes, with rates of a common core; they need only be
-right about which is less. Measuring (`einbench.fastest` on an `einbench.expression`) knows better.
+Measuring (`einbench.fastest` on an `einbench.expression`) knows better.
 """
 
 from __future__ import annotations
 
 import functools
-from math import prod
 
-from einbench.einsum import rates
+from einbench.einsum import estimates, pairs
 from einbench.einsum.compiling import why_not_compiled
-from einbench.einsum.nest import nest
-from einbench.einsum.products import product
-from einbench.einsum.task import Refusal, Task, by_memory
+from einbench.einsum.estimates import WORTH_COMPILING as WORTH_COMPILING  # noqa: PLC0414 - for others
+from einbench.einsum.estimates import quickest
+from einbench.einsum.preparing import PATIENCE_S, begun, preparing
+from einbench.einsum.program import program
+from einbench.einsum.task import Refusal, Task
 
-#: seconds that loops must save in one call before they are compiled
-WORTH_COMPILING = 2e-5
+#: seconds of three operands and more from which on the machine is of use
+_WORTH_PROGRAM = 5e-6
+#: how much of BLAS's time one product must take, for numba to be imported
+_WORTH_IMPORTING = 0.9
+#: the same where numba is there
+_BESIDE_BLAS = 1.2
 
 
-@functools.lru_cache(maxsize=4096)
 def choose(task: Task) -> tuple[str, float]:
     """Name of the kernel, and the seconds it is expected to take."""
-    expected = costs(task)
-    name = min(expected, key=expected.__getitem__)
-    return name, expected[name]
+    seconds = _machine(task, begun())
+    return choose_common(task) if seconds is None else ("blocked", seconds)
 
 
 def costs(task: Task) -> dict[str, float]:
-    """Seconds that each kernel which may be the fastest is expected to take."""
-    # broadcast takes any number of axes and operands
-    costs = {"einsum" if task.contraction.fits_numpy else "broadcast": _einsum(task)}
-    if (seconds := _product(task)) is not None:
-        costs["matmul"] = seconds
-    if min(costs.values()) < WORTH_COMPILING:
-        return costs
-    serial, parallel = _loops(task)
-    if not why_not_compiled(False):
-        costs["numba"] = serial + WORTH_COMPILING
-    if not why_not_compiled(True):
-        costs["numba_parallel"] = parallel + WORTH_COMPILING
-    return costs
+    """Seconds that each kernel which may be the fastest is expected to take.
+
+    Where the machine is expected to be, and is not there yet, it is the only one: what would be
+    found out without it is not to be remembered.
+    """
+    expected = estimates.costs(task)
+    seconds = _machine(task, begun())
+    if seconds is None:
+        return expected
+    if not preparing(task.dtype).wait(PATIENCE_S):
+        return {"blocked": seconds}
+    return {**expected, "blocked": seconds}
 
 
-def _bytes(task: Task) -> float:
-    contraction = task.contraction
-    every = (*contraction.inputs, contraction.output)
-    return float(sum(prod(contraction.shape(each)) for each in every) * task.dtype.itemsize)
-
-
-def _einsum(task: Task) -> float:
-    operations = task.contraction.iterations * max(1, len(task.strides) - 1)
-    rate = rates.EINSUM if _innermost_contiguous(task) else rates.EINSUM / 3
-    if len(task.strides) > 2:
-        rate /= 3
-    return rates.CALL_EINSUM + max(operations / rate, _bytes(task) / rates.BYTES)
-
-
-def _innermost_contiguous(task: Task) -> bool:
-    """Whether NumPy's own loop runs along contiguous memory of every array that has its index."""
-    last = {by_memory(task.of(n))[-1:] for n in range(len(task.strides))}
-    return len(last) == 1
-
-
-def _product(task: Task) -> float | None:
-    """None where BLAS is of no use: whole numbers, or nothing that is summed."""
-    if task.dtype.kind not in "fc" or not task.summed:
+@functools.lru_cache(maxsize=4096)
+def _machine(task: Task, has_machine: bool) -> float | None:
+    """Seconds of the machine; None where another kernel is expected to take less."""
+    name, seconds = choose_common(task)
+    worth = _WORTH_PROGRAM if len(task.strides) > 2 else WORTH_COMPILING
+    if seconds < worth or why_not_compiled(False):
         return None
     try:
-        return product(task).seconds
+        blocked = program(task).seconds
     except Refusal:
         return None
+    # where BLAS has it all, there must be some use in importing a compiler; where there is a
+    # machine, its threads and those of BLAS would wait for each other
+    if name == "matmul":
+        seconds *= _BESIDE_BLAS if has_machine else _WORTH_IMPORTING
+    return blocked if blocked < seconds else None
 
 
-def _loops(task: Task) -> tuple[float, float]:
-    """Of loops compiled for one thread, and for all."""
-    operations = float(task.contraction.iterations * max(1, len(task.strides) - 1))
-    if task.dtype.kind == "c":
-        operations *= 4
+def choose_common(task: Task) -> tuple[str, float]:
+    """The same of the kernels that need no code of the machine."""
+    name, seconds = quickest(task)
     if len(task.strides) > 2:
-        operations *= 2  # products of three are computed anew in every round
-    rate = rates.LOOPS_ON_VECTORS if task.dtype.itemsize <= 8 else rates.LOOPS
-    seconds = max(operations / (rate * nest(task).vector), _bytes(task) / rates.BYTES)
-    threads = rates.threads()
-    outermost = max((task.contraction.sizes[i] for i in task.contraction.output), default=0)
-    shared = seconds / threads if outermost >= threads or not task.contraction.output else seconds
-    return rates.CALL_LOOPS + seconds, rates.CALL_PARALLEL + shared
+        in_pairs = pairs.seconds_of(task)
+        if in_pairs <= seconds or not task.contraction.fits_numpy:
+            return "path", in_pairs
+    return name, seconds

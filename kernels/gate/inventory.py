@@ -61,7 +61,8 @@ def take_inventories(
     Raises:
         LaunchError: the check ends a commit's process, or does not end.
     """
-    found = [_listed(partner.ask("facts"), names) for partner in partners]
+    expressions = [name for name in names if "->" in name]
+    found = [_listed(partner.ask("facts", expressions=expressions), names) for partner in partners]
     operations = list(dict.fromkeys(name for one in found for name in one["reasons"]))
     for done, operation in enumerate(operations):
         report(done / len(operations), operation)

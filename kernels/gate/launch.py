@@ -6,6 +6,7 @@ imports nothing of the suite but its public names, and nothing else that is not 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -31,9 +32,15 @@ class Launch:
         self._parallel = False
         self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
-    def facts(self) -> Reply:
-        """Every kernel there is, what it is timed on, and versions that may make a difference."""
-        operations = self._kernels.operations
+    def facts(self, expressions: list[str]) -> Reply:
+        """Every kernel there is, what it is timed on, and versions that may make a difference.
+
+        Of expressions, where the commit makes operations of them.
+        """
+        operations = dict(self._kernels.operations)
+        for name in expressions:
+            with contextlib.suppress(ValueError, KeyError):
+                operations[name] = self._kernels.operation(name)
         return {
             "kernels": [
                 {"operation": op.name, "kernel": kernel.method, "reason": kernel.reason}

@@ -19,22 +19,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws
+from einbench.einsum.facts import contraction
 from einbench.inputs import IN_SUMS, Input
 from einbench.jit.pieces import piece_rows, rows_of_piece
 from einbench.jit.simd.columns import column_sums, column_sums_of_pieces
-from einbench.kernel import Sizes
 from einbench.operation import Operation
 from einbench.registry import register
 
 Array = npt.NDArray[Any]
-
-
-def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
-    # no products here: terms may be as large as their sum allows, in float64 beyond 2^24 each
-    largest_sum = 2**24 - 1 if dtype == np.float32 else 2**52
-    bound = max(largest_sum // max(sizes["batch"], 1), 1)
-    return {"dlogits": draws.integers(rng, (sizes["batch"], sizes["units"]), dtype, bound)}
 
 
 bias_gradient = register(
@@ -44,13 +36,7 @@ bias_gradient = register(
         inputs={"dlogits": Input("batch units", nonfinite=IN_SUMS)},
         outputs={"dbias": "units"},
         sizes={"units": 128},
-        independent=("units",),
-        terms=lambda s: s["batch"],
-        tied_limit=lambda terms: 4 + terms / 2,
-        flops=lambda s: s["batch"] * s["units"],
-        reference=lambda dlogits: dlogits.sum(axis=0),
-        scale=lambda dbias, dlogits: np.abs(dlogits).sum(axis=0),
-        exact=_exact,
+        **contraction("batch units -> units", "dlogits"),
     )
 )
 

@@ -22,14 +22,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws, wide
+from einbench.einsum.facts import contraction
 from einbench.inputs import IN_SUMS, WEIGHTS, Input
 from einbench.jit.claiming import counters
 from einbench.jit.gemm.linear import inputs_all, inputs_elements, run_serially
 from einbench.jit.gemm.mkl_layer import inputs_by_mkl
 from einbench.jit.linked import elements_to_line
 from einbench.jit.pool import num_threads
-from einbench.kernel import Sizes
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -39,22 +38,6 @@ prange = range  # the compiled copies see numba's
 #: a result that no core's own cache holds is written by non-temporal stores: products do not wait
 #: for those
 _STREAMED_BYTES = 1 << 21
-
-
-def _reference(dlogits: Array, weights: Array) -> Array:
-    return wide.matmul(dlogits, weights)
-
-
-def _scale(dinputs: Array, dlogits: Array, weights: Array) -> Array:
-    return np.abs(dlogits) @ np.abs(weights)
-
-
-def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
-    bound = draws.exact_bound(dtype, sizes["units"])
-    return {
-        "dlogits": draws.integers(rng, (sizes["batch"], sizes["units"]), dtype, bound),
-        "weights": draws.integers(rng, (sizes["units"], sizes["features"]), dtype, bound),
-    }
 
 
 input_gradient = register(
@@ -67,13 +50,7 @@ input_gradient = register(
         },
         outputs={"dinputs": "batch features"},
         sizes={"features": 784, "units": 128},
-        independent=("batch", "features"),
-        terms=lambda s: s["units"],
-        tied_limit=lambda terms: 4 + terms / 2,
-        flops=lambda s: 2 * s["batch"] * s["features"] * s["units"],
-        reference=_reference,
-        scale=_scale,
-        exact=_exact,
+        **contraction("batch units, units features -> batch features", "dlogits", "weights"),
     )
 )
 

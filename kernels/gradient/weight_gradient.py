@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench import draws, wide
+from einbench.einsum.facts import contraction
 from einbench.inputs import IMAGES, IN_SUMS, Input
 from einbench.jit.claiming import counters
 from einbench.jit.gemm.linear import run_serially, weights_all
@@ -39,22 +39,6 @@ Array = npt.NDArray[Any]
 prange = range  # the compiled copies see numba's
 
 
-def _reference(inputs: Array, dlogits: Array) -> Array:
-    return wide.matmul(dlogits.T, inputs)
-
-
-def _scale(dweights: Array, inputs: Array, dlogits: Array) -> Array:
-    return np.abs(dlogits).T @ np.abs(inputs)
-
-
-def _exact(rng: np.random.Generator, dtype: np.dtype[Any], sizes: Sizes) -> dict[str, Array]:
-    bound = draws.exact_bound(dtype, sizes["batch"])
-    return {
-        "inputs": draws.integers(rng, (sizes["batch"], sizes["features"]), dtype, bound),
-        "dlogits": draws.integers(rng, (sizes["batch"], sizes["units"]), dtype, bound),
-    }
-
-
 weight_gradient = register(
     Operation(
         name="weight_gradient",
@@ -65,13 +49,7 @@ weight_gradient = register(
         },
         outputs={"dweights": "units features"},
         sizes={"features": 784, "units": 128},
-        independent=("features", "units"),
-        terms=lambda s: s["batch"],
-        tied_limit=lambda terms: 4 + terms / 2,
-        flops=lambda s: 2 * s["batch"] * s["features"] * s["units"],
-        reference=_reference,
-        scale=_scale,
-        exact=_exact,
+        **contraction("batch features, batch units -> units features", "inputs", "dlogits"),
     )
 )
 

@@ -8,30 +8,19 @@ from math import prod
 
 import numpy as np
 
-from einbench.einsum.shapes import letter
+from einbench.einsum.expression import text_of
 from einbench.kernel import Kernel
 from einbench.libraries.einsum_runtimes import OWN
 from einbench.libraries.einsum_ways import WAYS, Plan
 from einbench.libraries.library_kernels import SLACK, Given, LibraryBody, Way
 from einbench.libraries.runtime import Runtime
 from einbench.libraries.runtimes import runtime
-from einbench.names import is_expression
 from einbench.operation import Operation
 
 #: libraries that ``einbench einsum --with`` takes
 CONTESTANTS = tuple(name for name in WAYS if name not in OWN)
 #: entered around turns
 _MODES = {"torch": "inference_mode"}
-
-
-def text_of(op: Operation) -> str:
-    """The expression that an operation states, in letters; empty where it states none."""
-    if not is_expression(op.name) or not op.formula.startswith("y = einsum("):
-        return ""
-    letters = {axis: letter(number) for number, axis in enumerate(op.axes)}
-    shapes = [*(each.axes for each in op.inputs.values()), *op.outputs.values()]
-    *inputs, output = ["".join(letters[a] for a in axes.split()) for axes in shapes]
-    return f"{','.join(inputs)}->{output}"
 
 
 def check_contestants(names: Sequence[str]) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def _einsumt(text: str, operands: Sequence[Any]) -> Call:
     """NumPy's einsum of chunks, in a pool of as many threads as its process has cores."""
     from multiprocessing.pool import ThreadPool
 
-    from einbench.host.machine import usable_threads
+    from einbench.host.cores import usable_threads
 
     # its argument ``pool`` given as a number does not set the threads
     pool = ThreadPool(usable_threads())

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from einbench.einsum.expression import text_of
 from einbench.kernel import Kernel
 from einbench.libraries import library_kernels
-from einbench.libraries.contestants import CONTESTANTS, contestants, text_of
+from einbench.libraries.contestants import CONTESTANTS, contestants
 from einbench.libraries.runtimes import LIBRARIES, modules_of
 from einbench.measure.remote import in_workers, remote
 from einbench.measure.workers import Workers

@@ -13,8 +13,8 @@ from einbench.blame import said_of
 from einbench.check import room
 from einbench.check.sized import keep
 from einbench.check.truth import Case
+from einbench.einsum.expression import text_of
 from einbench.kernel import Kernel
-from einbench.libraries.contestants import text_of
 from einbench.measure.admit import Admission, Outcome, failure, judge
 from einbench.measure.calls import Call
 from einbench.measure.conditions import Limits

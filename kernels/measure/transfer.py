@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from einbench.einsum.expression import text_of
 from einbench.fingerprint import Fingerprints
 from einbench.kernel import Kernel
-from einbench.libraries.contestants import contestants, text_of
+from einbench.libraries.contestants import contestants
 from einbench.operation import Operation
+from einbench.pickling import recipe
 from einbench.registry import operation, operations
 
 #: what of an operation calls a kernel; the rest judges it, which is done where it is asked
@@ -28,12 +30,15 @@ class Refused(ValueError):  # noqa: N818 - what happened to it
 
 
 def named(kernel: Kernel) -> dict[str, Any] | None:
-    """By module and names, for one that importing the module registers; None for any other."""
+    """By names, for one that a module or an expression makes again; None for any other."""
     op = kernel.operation
     if kernel.origin.module == "" and kernel.runtime != "numpy":
         names = {"library": kernel.runtime, "operation": op.name, "method": kernel.method}
         text = text_of(op)
         return {**names, "expression": text} if text else names
+    made = recipe(op)
+    if made is not None and kernel.origin.module == made.make.__module__:
+        return {"arguments": made.arguments, "method": kernel.method, "code": _code(kernel)}
     if operations.get(op.name) is not op or kernel.origin.module in ("", "__main__"):
         return None
     return {
@@ -54,8 +59,14 @@ def found(names: Mapping[str, Any]) -> Kernel | None:
             kernels = library_kernels(names["library"])[names["operation"]]
         return next(k for k in kernels if k.method == names["method"])
     try:
-        importlib.import_module(names["module"])
-        kernel = operation(names["operation"])[names["method"]]
+        if "arguments" in names:
+            from einbench.einsum.expression import again
+
+            op = again(*names["arguments"])
+        else:
+            importlib.import_module(names["module"])
+            op = operation(names["operation"])
+        kernel = op[names["method"]]
     except (ImportError, ValueError):
         return None
     return kernel if _code(kernel) == names["code"] else None

@@ -79,7 +79,7 @@ def _shares(batches: Sequence[Batch], most: int) -> list[Sequence[Batch]]:
 
 
 def _best_form(block: Block, width: int) -> _Form:
-    forms = [_form(block, shape, space, width) for shape, space in _SHAPES]
+    forms = [_form(block, shape, space, width) for shape, space in _shapes(block)]
     tables = [math.ceil(len(block.batches) / form.fitting(width)) for form in forms]
     if width >= _WIDE and tables[1] <= 2:
         return forms[0] if tables[0] == tables[1] else forms[1]
@@ -88,6 +88,18 @@ def _best_form(block: Block, width: int) -> _Form:
     # where even the narrowest needs several tables, a wider one may need no more
     candidates = zip(forms, tables, fitting, strict=True)
     return next((form for form, n, fits in candidates if fits and n == fewest), forms[-1])
+
+
+def _shapes(block: Block) -> list[tuple[tuple[tuple[str, ...], ...], int]]:
+    """Without rates where no record has any: those of functions whose FLOPs nobody knows."""
+    cells = [block.cell(kernel, batch) for kernel in block.kernels for batch in block.batches]
+    unknown = {
+        name for name in ("rate", "best") if all(getattr(c, name) in ("", "-") for c in cells)
+    }
+    return [
+        (tuple(tuple(name for name in line if name not in unknown) for line in shape), space)
+        for shape, space in _SHAPES
+    ]
 
 
 def _form(block: Block, shape: tuple[tuple[str, ...], ...], space: int, width: int) -> _Form:
@@ -188,7 +200,7 @@ def _heading(form: _Form, name: str) -> str:
 def _indent(form: _Form, fields: Sequence[str]) -> str:
     """The line of rates ends where the line above it ends."""
     used = sum(form.fields[name] for name in fields) + len(form.space) * (len(fields) - 1)
-    return " " * (form.numbers - used) if "rate" in fields else ""
+    return " " * (form.numbers - used) if "error" in fields else ""
 
 
 def _gap(form: _Form, number: int) -> str:

@@ -93,7 +93,9 @@ def _cell(cell: Cell, baseline: str) -> str:
         weight = "bold" if cell.mark == "*" else "normal"
         time = f'<span style="color:{_GREEN};font-weight:{weight}">{time}</span>'
     speedup = "" if cell.speedup == "-" else f"{escape(cell.speedup)} {escape(baseline)}"
-    numbers = f"{cell.rate} GF/s, {cell.best} best, err {cell.error}"
+    rate = "" if cell.rate == "-" else f"{cell.rate} GF/s, "
+    best = "" if cell.best == "-" else f"{cell.best} best, "
+    numbers = f"{rate}{best}err {cell.error}"
     small = f"{_SMALL};white-space:nowrap"
     return f'{time}{doubts}<br>{speedup}<div style="{small}">{escape(numbers)}</div>'
 

@@ -29,13 +29,14 @@ class Finished:
 
 
 def run(
-    *arguments: str, folder: Path, xdist: bool = False, plugin: str = "", start: Path = ROOT
-) -> Finished:
-    """``pytest benchmarks/ci`` with these arguments; ``plugin`` is loaded before it."""
+    *arguments: str, folder: Path, xdist: bool = False, plugin: str = "", start: Path = ROOT,
+    file: str = "",
+) -> Finished:  # fmt: skip
+    """``pytest benchmarks/ci/file`` with these arguments; ``plugin`` is loaded before it."""
     # this process may be a worker of xdist itself, which the plugin would take for its own
     env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     env["COLUMNS"] = "80"
-    suite = Path("benchmarks", "ci") if start == ROOT else ROOT / "benchmarks" / "ci"
+    suite = (Path() if start == ROOT else ROOT) / "benchmarks" / "ci" / file
     command = [sys.executable, "-m", "pytest", str(suite), "-p", "no:cacheprovider"]
     if plugin:
         (folder / "added_kernels.py").write_text(plugin, encoding="utf-8")

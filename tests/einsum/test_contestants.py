@@ -11,8 +11,9 @@ from click.testing import CliRunner
 
 import einbench
 from einbench.cli import main
+from einbench.einsum.expression import text_of
 from einbench.libraries import cuda
-from einbench.libraries.contestants import CONTESTANTS, contestants, text_of
+from einbench.libraries.contestants import CONTESTANTS, contestants
 from einbench.libraries.einsum_runtimes import OWN
 from einbench.libraries.einsum_ways import WAYS
 

@@ -14,6 +14,8 @@ CASES = (
     ("ij,jk->ki", ("einsum_path", "matmul", "tensordot", "numba")),
     ("iij,k->ik", ("matmul", "numba", "broadcast")),
     ("bi,ij,bj->b", ("path", "numba", "numba_parallel", "einsum")),
+    ("ij,jk->ik", ("blocked",)),
+    ("bi,ij,bj->b", ("blocked",)),
     ("ij->", ("numba", "numba_parallel", "loop")),
     (",i->i", ("numba", "broadcast", "einsum")),
     ("aib,b->ia", ("numba", "matmul", "einsum")),
@@ -34,7 +36,7 @@ def test_emitted_source_computes_the_expression(text, method):
         for alias in node.names
     }
     assert imported <= {"numpy", "numba"}
-    assert method == "path" or ("numba" in imported) == method.startswith("numba")
+    assert method in ("path", "blocked") or ("numba" in imported) == method.startswith("numba")
     scope: dict[str, object] = {}
     exec(compile(source, "<emitted>", "exec"), scope)
     rng = np.random.default_rng(0)

@@ -14,7 +14,7 @@ import pytest
 import einbench
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "einsum"
-MODULES = ("thirty", "more", "ratios", "rounds", "table")
+MODULES = ("thirty", "more", "ratios", "rounds", "table", "race")
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,24 @@ def test_results_are_judged_against_float64_and_zeros_fail(module):
     assert "units of rounding" in rounds.wrong_in(np.zeros_like(right), truth, rounding)
     assert "units of rounding" in rounds.wrong_in(right * np.nan, truth, rounding)
     assert "shape (60, 40)" in rounds.wrong_in(right.T, truth, rounding)
+
+
+def test_after_an_interrupt_what_was_measured_is_kept_and_printed(module, monkeypatch, capsys):
+    race = module("race")
+    facts = {"einbench_einsum": timed(*[1.0] * 12), "jax": timed(*[2.0] * 12)}
+
+    def measured(each, *_):
+        if each[0] != "bmm 3x3":
+            raise KeyboardInterrupt
+        return {"name": each[0], "expression": each[1], "class": each[3], "contestants": facts}
+
+    monkeypatch.setattr(race, "measured", measured)
+    monkeypatch.setenv("EINBENCH_WISDOM", "off")  # restored afterwards
+    assert race.main(["--set", "thirty"]) == 130
+    printed = capsys.readouterr().out
+    assert "bmm 3x3" in printed
+    assert "geometric mean over all (1): 0.500" in printed
+    assert "interrupted: the rest was not measured" in printed
 
 
 def test_a_race_is_run_saved_and_printed_again(tmp_path):

@@ -1,0 +1,15 @@
+"""An expression stands wherever the name of an operation may."""
+
+from __future__ import annotations
+
+from einbench.operation import Operation
+from einbench.registry import makers
+
+
+def _made(text: str) -> Operation:
+    from einbench.einsum.expression import expression  # plans and kernels take longer to import
+
+    return expression(text)
+
+
+makers.append(_made)

@@ -1,0 +1,100 @@
+"""The machine's code, loaded or compiled beside the program that will use it.
+
+It is loaded in a tenth of a second, and compiled in some seconds once for a user of this computer.
+A call does not wait that long: another kernel computes until the code is there. Functions are
+prepared one by one, so that a program that ends in the meantime does so after the present one; the
+rest is compiled by the next.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from typing import Any
+
+import numpy as np
+
+from einbench.einsum import machine, rows, tile
+from einbench.host.forking import import_numba
+from einbench.host.locks import ForkedLock
+from einbench.host.threading_layer import start_threads, why_not_parallel
+from einbench.jit import pool
+
+#: in this order, callees first
+_FUNCTIONS = (
+    tile.down, tile.move, tile.product, rows.sums, machine.one_step, machine.one_piece,
+    machine.execute,
+)  # fmt: skip
+#: seconds that a first call waits for the machine: as long as loading its code takes
+PATIENCE_S = 0.5
+_LOCK = ForkedLock()
+_BEGUN: dict[str, Preparing] = {}
+_ENDING = threading.Event()
+
+
+class Preparing:
+    """What one thread makes ready for a dtype."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self._done = threading.Event()
+        self._problem: Exception | None = None
+        self.ready = False
+        self.thread = threading.Thread(target=self._prepare, name="einbench-compiler", daemon=True)
+        self.thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is ready, or never will be."""
+        return self._done.is_set()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Whether the code is there after so many seconds; None: however long it takes.
+
+        Raises:
+            Exception: what compiling raised, where it is waited for.
+        """
+        self._done.wait(seconds)
+        if seconds is None and self._problem is not None:
+            raise self._problem
+        return self.ready
+
+    def _prepare(self) -> None:
+        try:
+            import_numba()
+            pool.start()
+            for each in _FUNCTIONS:
+                if _ENDING.is_set():
+                    return
+                each.prepare(self._dtype)
+            self.ready = True
+        except Exception as problem:  # whoever waits for it is told
+            self._problem = problem
+        finally:
+            self._done.set()
+
+
+def preparing(dtype: np.dtype[Any]) -> Preparing:
+    """The one for a dtype, begun now where there is none."""
+    with _LOCK.lock:
+        found = _BEGUN.get(dtype.char)
+        # in a forked child a thread that had not ended does not exist
+        if found is None or not (found.ended or found.thread.is_alive()):
+            if not why_not_parallel():
+                start_threads()  # TBB warns in every fork of the thread that did not start it
+            found = _BEGUN[dtype.char] = Preparing(dtype)
+        return found
+
+
+def begun() -> bool:
+    """Whether this process has a machine already, for any dtype."""
+    return bool(_BEGUN)
+
+
+def _end() -> None:
+    _ENDING.set()
+    for each in _BEGUN.values():
+        each.thread.join()
+
+
+atexit.register(_end)

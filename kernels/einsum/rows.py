@@ -1,0 +1,172 @@
+"""Sums of products of two rows on one thread, in vector registers; the last vector is masked.
+
+    C[j] = sum_p A[p, j] B[p, j],  or B[p];   c = sum_p A[p] B[p]
+
+LLVM finishes a loop whose count is no multiple of four vectors one element at a time, and here
+rows are short: of thirty elements none would be in vectors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from einbench.jit.bodies import Intrinsic
+from einbench.jit.gemm.block import merge
+from einbench.jit.linked import Pointer, at, linked, number
+from einbench.jit.simd import emitter
+from einbench.jit.simd.emitter import Emitter
+from einbench.jit.simd.registers import lanes
+
+#: vectors of a row that are summed at once
+_VECTORS = 4
+
+
+def _build_part_of_row() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def part_of_row(
+        typing: Any, columns: Any, count: Any, a: Any, a_step: Any, b: Any, b_step: Any,
+        repeated: Any, c: Any, add: Any,
+    ) -> Any:  # fmt: skip
+        i = types.int64
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            emit = Emitter(builder, c.dtype.bitwidth)
+            columns, count, a, a_step, b, b_step, repeated, c_here, add = arguments
+            vectors = builder.udiv(
+                builder.add(columns, emit.number(emit.lanes - 1)), emit.number(emit.lanes)
+            )
+            done = builder.append_basic_block("done")
+            case = builder.or_(builder.shl(vectors, emit.number(1)), repeated)
+            choice = builder.switch(case, done)
+            for width in range(1, _VECTORS + 1):
+                for one in (0, 1):
+                    here = builder.append_basic_block("row")
+                    choice.add_case(emit.number(2 * width + one), here)
+                    builder.position_at_end(here)
+                    _row(emit, width, one, columns, count, (a, a_step), (b, b_step), c_here, add)
+                    builder.branch(done)
+            builder.position_at_end(done)
+            return context.get_dummy_value()
+
+        return types.void(i, i, a, i, b, i, i, c, i), generate
+
+    return intrinsic(part_of_row)
+
+
+def _row(
+    emit: Emitter, width: int, repeated: int, columns: Any, count: Any, first: tuple[Any, Any],
+    second: tuple[Any, Any], c: Any, add: Any,
+) -> None:  # fmt: skip
+    builder = emit.builder
+    mask = emit.first(builder.sub(columns, emit.number((width - 1) * emit.lanes)))
+    places = [[emit.number(j * emit.lanes)] for j in range(width)]
+
+    def load(base: Any, j: int) -> Any:
+        where = builder.gep(base, places[j])
+        return emit.load(where) if j < width - 1 else emit.load_some(where, mask)
+
+    fresh = builder.block
+    adding, begun = builder.append_basic_block("adding"), builder.append_basic_block("begun")
+    builder.cbranch(builder.icmp_signed("!=", add, emit.number(0)), adding, begun)
+    builder.position_at_end(adding)
+    there = [load(c, j) for j in range(width)]
+    builder.branch(begun)
+    builder.position_at_end(begun)
+    sums = merge(emit, [emit.zero] * width, fresh, there, adding)
+
+    def step(p: Any, sums: list[Any]) -> list[Any]:
+        a = builder.gep(first[0], [builder.mul(p, first[1])])
+        b = builder.gep(second[0], [builder.mul(p, second[1])])
+        factor = emit.everywhere(b) if repeated else None
+        return [
+            emit.add_product(load(a, j), load(b, j) if factor is None else factor, sums[j])
+            for j in range(width)
+        ]
+
+    for j, value in enumerate(emit.fold(count, sums, step)):
+        where = builder.gep(c, places[j])
+        if j < width - 1:
+            emit.store(value, where)
+        else:
+            emit.store_some(value, where, mask)
+
+
+def _build_dot() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def dot(typing: Any, a: Any, b: Any, count: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            emit = Emitter(builder, a.dtype.bitwidth)
+            a_base, b_base, count = arguments
+            every = _VECTORS * emit.lanes
+            rounds = builder.udiv(count, emit.number(every))
+
+            def step(n: Any, sums: list[Any]) -> list[Any]:
+                begin = builder.mul(n, emit.number(every))
+                found = []
+                for j, value in enumerate(sums):
+                    place = [builder.add(begin, emit.number(j * emit.lanes))]
+                    x, y = (emit.load(builder.gep(base, place)) for base in (a_base, b_base))
+                    found.append(emit.add_product(x, y, value))
+                return found
+
+            sums = emit.fold(rounds, [emit.zero] * _VECTORS, step)
+            while len(sums) > 1:
+                sums = [builder.fadd(x, y) for x, y in zip(sums[::2], sums[1::2], strict=True)]
+            done = builder.mul(rounds, emit.number(every))
+            left = builder.sub(count, done)
+            more = builder.udiv(
+                builder.add(left, emit.number(emit.lanes - 1)), emit.number(emit.lanes)
+            )
+
+            def rest(n: Any, sums: list[Any]) -> list[Any]:
+                begin = builder.add(done, builder.mul(n, emit.number(emit.lanes)))
+                size = emit.least_index(builder.sub(count, begin), emit.number(emit.lanes))
+                mask = emit.first(size)
+                x, y = (
+                    emit.load_some(builder.gep(base, [begin]), mask) for base in (a_base, b_base)
+                )
+                return [emit.add_product(x, y, sums[0])]
+
+            (total,) = emit.fold(more, sums, rest)
+            return builder.extract_element(emit.sum_lanes([total]), emit.small(0))
+
+        return a.dtype(a, b, types.int64), generate
+
+    return intrinsic(dot)
+
+
+#: ``part_of_row(columns, count, ...)``: up to four vectors of a row; ``repeated`` is 1 where B has
+#: one element for all columns; pointers
+part_of_row = Intrinsic(_build_part_of_row, __file__, also=emitter.SOURCES)
+#: ``dot(a, b, count)``: of two rows; pointers
+dot = Intrinsic(_build_dot, __file__, also=emitter.SOURCES)
+
+
+@linked()
+def sums(
+    rows: int, columns: int, count: int, a: Pointer, a_row: int, a_col: int, a_step: int,
+    b: Pointer, b_row: int, b_col: int, b_step: int, c: Pointer, c_row: int, c_col: int, add: int,
+) -> None:  # fmt: skip
+    """C[i, j] = sum_p A[i, j, p] B[i, j, p], or that added."""
+    by_rows = c_col == 1 and a_col == 1 and 0 <= b_col <= 1
+    by_dots = a_step == 1 and b_step == 1
+    part = 4 * lanes(a) if by_rows else 1
+    for i in range(rows):
+        x, y, z = at(a, i * a_row), at(b, i * b_row), at(c, i * c_row)
+        for j in range(0, columns, part):
+            u, v = at(x, j * a_col), at(y, j * b_col)
+            if by_rows:
+                here = min(part, columns - j)
+                part_of_row(here, count, u, a_step, v, b_step, 1 - b_col, at(z, j), add)
+                continue
+            total = z[j * c_col] if add != 0 else number(a, 0)
+            if by_dots:
+                total += dot(u, v, count)
+            else:
+                for p in range(count):
+                    total += u[p * a_step] * v[p * b_step]
+            z[j * c_col] = total

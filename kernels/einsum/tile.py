@@ -1,0 +1,245 @@
+"""A matrix product of any strides on one thread, its sums in vector registers.
+
+    C[i, j] = sum_p A[i, p] B[p, j],  or that added to C
+
+Columns are taken in panels of up to three vectors, of which the last is masked: nothing is padded
+or copied where rows of B and C are contiguous. Elsewhere a panel of B is packed, and columns of C
+are scattered from a block that is computed apart.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from einbench.jit.bodies import Intrinsic, helper
+from einbench.jit.gemm.block import ROWS, VECTORS, highest, merge
+from einbench.jit.gemm.transposing import move as move_vectors
+from einbench.jit.gemm.transposing import transpose
+from einbench.jit.linked import Pointer, at, linked, number
+from einbench.jit.simd import emitter
+from einbench.jit.simd.emitter import Emitter
+from einbench.jit.simd.registers import lanes
+
+#: products between a load and a store of a block's sums
+DEPTH, MOST_DEPTH = 256, 384
+#: rows that are computed apart where columns of C are scattered
+_APART = 64
+#: a panel is packed for so many rows where its own lie so many elements apart
+_PACKED_ROWS, _FAR = 24, 256
+#: elements between rows from which on the next panel is brought to the cache beforehand
+_FOREIGN = 8192
+
+
+def _build_block() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def block(
+        typing: Any, rows: Any, columns: Any, a: Any, a_row: Any, a_step: Any,
+        b: Any, b_step: Any, c: Any, c_row: Any, count: Any, add: Any,
+    ) -> Any:  # fmt: skip
+        i = types.int64
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            emit = Emitter(builder, c.dtype.bitwidth)
+            rows, columns, *rest = arguments
+            vectors = builder.udiv(
+                builder.add(columns, emit.number(emit.lanes - 1)), emit.number(emit.lanes)
+            )
+            done = builder.append_basic_block("done")
+            choice = builder.switch(builder.add(builder.shl(rows, emit.number(2)), vectors), done)
+            for height, width in itertools.product(ROWS, range(1, VECTORS + 1)):
+                here = builder.append_basic_block("block")
+                choice.add_case(emit.number(4 * height + width), here)
+                builder.position_at_end(here)
+                _block(emit, (height, width), columns, *rest)
+                builder.branch(done)
+            builder.position_at_end(done)
+            return context.get_dummy_value()
+
+        return types.void(i, i, a, i, i, b, i, c, i, i, i), generate
+
+    return intrinsic(block)
+
+
+def _block(
+    emit: Emitter, shape: tuple[int, int], columns: Any, a: Any, a_row: Any, a_step: Any,
+    b: Any, b_step: Any, c: Any, c_row: Any, count: Any, add: Any,
+) -> None:  # fmt: skip
+    """The sums of one block are phi nodes, which LLVM keeps in registers."""
+    builder = emit.builder
+    height, width = shape
+    full = emit.number((width - 1) * emit.lanes)
+    mask = emit.first(builder.sub(columns, full))
+    places = [(i, j) for i in range(height) for j in range(width)]
+
+    def load(base: Any, j: int) -> Any:
+        where = builder.gep(base, [emit.number(j * emit.lanes)])
+        return emit.load(where) if j < width - 1 else emit.load_some(where, mask)
+
+    fresh = builder.block
+    adding, begun = builder.append_basic_block("adding"), builder.append_basic_block("begun")
+    loop, done = builder.append_basic_block("products"), builder.append_basic_block("summed")
+    builder.cbranch(builder.icmp_signed("!=", add, emit.number(0)), adding, begun)
+    builder.position_at_end(adding)
+    there = [load(emit.after(c, c_row, i), j) for i, j in places]
+    builder.branch(begun)
+    builder.position_at_end(begun)
+    first = merge(emit, [emit.zero] * len(places), fresh, there, adding)
+    builder.branch(loop)
+    builder.position_at_end(loop)
+
+    def carried(start: Any) -> Any:
+        value = builder.phi(start.type)
+        value.add_incoming(start, begun)
+        return value
+
+    step, a_here, b_here = carried(emit.number(0)), carried(a), carried(b)
+    sums = [carried(value) for value in first]
+    row = [load(b_here, j) for j in range(width)]
+    added = []
+    for i in range(height):
+        factor = emit.everywhere(emit.after(a_here, a_row, i))
+        added += [emit.add_product(factor, row[j], sums[i * width + j]) for j in range(width)]
+    following = builder.add(step, emit.number(1))
+    for value, then in (
+        (step, following),
+        (a_here, builder.gep(a_here, [a_step])),
+        (b_here, builder.gep(b_here, [b_step])),
+        *zip(sums, added, strict=True),
+    ):
+        value.add_incoming(then, loop)
+    builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
+    builder.position_at_end(done)
+    for value, (i, j) in zip(added, places, strict=True):
+        where = builder.gep(emit.after(c, c_row, i), [emit.number(j * emit.lanes)])
+        if j < width - 1:
+            emit.store(value, where)
+        else:
+            emit.store_some(value, where, mask)
+
+
+def _build_prefetch() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    def prefetch(typing: Any, a: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            emit = Emitter(builder, a.dtype.bitwidth)
+            address = builder.bitcast(arguments[0], ir.IntType(8).as_pointer())
+            how = [emit.small(0), emit.small(3), emit.small(1)]
+            emit.call("llvm.prefetch.p0", ir.VoidType(), [address, *how])
+            return context.get_dummy_value()
+
+        return types.void(a), generate
+
+    return intrinsic(prefetch)
+
+
+#: ``prefetch(a)``: have the line of an element brought to the first-level cache; a pointer
+prefetch = Intrinsic(_build_prefetch, __file__, also=emitter.SOURCES)
+#: ``block(rows, columns, ...)``: one block of 1, 2, 4 or 8 rows and up to three vectors; pointers
+block = Intrinsic(_build_block, __file__, also=emitter.SOURCES)
+
+
+@linked()
+def down(
+    rows: int, columns: int, a: Pointer, a_row: int, a_step: int, b: Pointer, b_step: int,
+    c: Pointer, c_row: int, count: int, add: int,
+) -> None:  # fmt: skip
+    """All rows of a panel, in blocks as high as fit."""
+    height = highest()
+    row = 0
+    while row < rows:
+        while height > rows - row:
+            height //= 2
+        block(
+            height, columns, at(a, row * a_row), a_row, a_step, b, b_step,
+            at(c, row * c_row), c_row, count, add,
+        )  # fmt: skip
+        row += height
+
+
+@helper()
+def panel_columns(like: Pointer) -> int:
+    """Columns of a whole panel."""
+    return 3 * lanes(like)
+
+
+@helper()
+def work_elements(like: Pointer) -> int:
+    """Memory that `product` needs."""
+    return (MOST_DEPTH + _APART) * panel_columns(like)
+
+
+@linked()
+def move(
+    rows: int, columns: int, a: Pointer, a_row: int, a_col: int, c: Pointer, c_row: int, c_col: int,
+    add: int,
+) -> None:  # fmt: skip
+    """C[i, j] = A[i, j], or that added; along the smaller stride of C."""
+    size = lanes(a)
+    if c_row < c_col:
+        rows, columns, a_row, a_col, c_row, c_col = columns, rows, a_col, a_row, c_col, c_row
+    if add == 0 and a_row == 1 and c_col == 1:
+        # squares, then what is left beside and below them
+        high, wide = rows // size * size, columns // size * size
+        for j in range(0, wide, size):
+            for i in range(0, high, size):
+                transpose(at(a, i + j * a_col), a_col, at(c, i * c_row + j), c_row)
+        for i in range(rows):
+            for j in range(wide if i < high else 0, columns):
+                c[i * c_row + j] = a[i + j * a_col]
+        return
+    for i in range(rows):
+        x, z = at(a, i * a_row), at(c, i * c_row)
+        if c_col == 1 and a_col == 1 and add == 0:
+            whole = columns // size
+            for v in range(0, whole, 3):
+                move_vectors(at(x, v * size), at(z, v * size), min(3, whole - v))
+            for j in range(whole * size, columns):
+                z[j] = x[j]
+        else:
+            for j in range(columns):
+                before = z[j * c_col] if add != 0 else number(c, 0)
+                z[j * c_col] = before + x[j * a_col]
+
+
+@linked()
+def product(
+    rows: int, columns: int, count: int, a: Pointer, a_row: int, a_step: int,
+    b: Pointer, b_step: int, b_col: int, c: Pointer, c_row: int, c_col: int, add: int,
+    work: Pointer,
+) -> None:  # fmt: skip
+    """C = A B, or that added; ``work`` has `work_elements`."""
+    size, wide = lanes(a), panel_columns(a)
+    apart = at(work, MOST_DEPTH * wide)
+    for first in range(0, columns, wide):
+        width = min(wide, columns - first)
+        p = 0
+        while p < count:
+            # a short rest is summed together with what is before it
+            depth = DEPTH if count - p > MOST_DEPTH else count - p
+            more = 1 if add != 0 or p > 0 else 0
+            left, panel, row = at(a, p * a_step), at(b, p * b_step + first * b_col), b_step
+            if b_col == 1 and b_step >= _FOREIGN and first + wide < columns:
+                # rows of the next panel lie too far apart to be foreseen
+                for q in range(depth):
+                    for j in range(wide, min(2 * wide, columns - first), size):
+                        prefetch(at(panel, q * b_step + j))
+            if b_col != 1 or (rows >= _PACKED_ROWS and b_step >= _FAR):
+                move(depth, width, panel, b_step, b_col, work, wide, 1, 0)
+                panel, row = work, wide
+            if c_col == 1 or width == 1:
+                here = at(c, first * c_col)
+                down(rows, width, left, a_row, a_step, panel, row, here, c_row, depth, more)
+            else:
+                for i in range(0, rows, _APART):
+                    high = min(_APART, rows - i)
+                    own = at(left, i * a_row)
+                    down(high, width, own, a_row, a_step, panel, row, apart, wide, depth, 0)
+                    there = at(c, i * c_row + first * c_col)
+                    move(high, width, apart, wide, 1, there, c_row, c_col, more)
+            p += depth

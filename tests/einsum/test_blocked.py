@@ -1,0 +1,225 @@
+"""The machine: steps of a path on pieces of an index, in vector registers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import einbench
+from einbench.einsum import blocked, kernels, machine, program, rule
+from einbench.einsum.language import parse
+from einbench.einsum.shapes import bind
+from einbench.einsum.task import Refusal, Task, in_order
+
+
+def task_of(text, arrays, out):
+    contraction = bind(parse(text), [a.shape for a in arrays])
+    return Task(contraction, out.dtype, tuple(a.strides for a in arrays), out.strides)
+
+
+def jobs_of(made):
+    fields = machine.JOB_FIELDS
+    return [made.table[n * fields : (n + 1) * fields].tolist() for n in range(made.jobs)]
+
+
+def task(text, dtype="f4", **sizes):
+    shapes = [tuple(sizes[i] for i in part) for part in text.split("->")[0].split(",")]
+    contraction = bind(parse(text), shapes)
+    item = np.dtype(dtype).itemsize
+    strides = tuple(in_order(shape, item) for shape in shapes)
+    return Task(contraction, np.dtype(dtype), strides, in_order(contraction.out_shape, item))
+
+
+def stepping(array, step):
+    return array[(*(slice(None, None, step) for _ in array.shape), ...)]
+
+
+CASES = (
+    ("ij,jk->ik", {"i": 61, "j": 53, "k": 67}),
+    ("ij,jk->ki", {"i": 61, "j": 530, "k": 67}),
+    ("ji,kj->ik", {"i": 130, "j": 700, "k": 49}),
+    ("ij,kj->ik", {"i": 3, "j": 2, "k": 1500}),
+    ("bij,bjk->bik", {"b": 40, "i": 9, "j": 11, "k": 13}),
+    ("bqhd,bkhd->bhqk", {"b": 3, "q": 33, "k": 31, "h": 4, "d": 17}),
+    ("mbej,imae->ijab", {"m": 5, "b": 24, "e": 24, "j": 12, "i": 12, "a": 24}),
+    ("ij,j->i", {"i": 300, "j": 301}),
+    ("ij,i->j", {"i": 300, "j": 301}),
+    ("bi,bi->b", {"b": 700, "i": 45}),
+    ("bi,ib->b", {"b": 70, "i": 45}),
+    ("ij,ij->", {"i": 500, "j": 401}),
+    ("i,j->ij", {"i": 130, "j": 77}),
+    ("ki,kj->ij", {"k": 9000, "i": 7, "j": 9}),
+    ("pqrs,pi->iqrs", {"p": 20, "q": 21, "r": 22, "s": 23, "i": 9}),
+    ("bi,ij,bj->b", {"b": 3000, "i": 20, "j": 30}),
+    ("ijk,jkl,kli->il", {"i": 21, "j": 22, "k": 23, "l": 24}),
+    ("ij,jk,kl,lm->im", {"i": 21, "j": 22, "k": 23, "l": 24, "m": 25}),
+    ("ijk,jr,kr->ir", {"i": 50, "j": 51, "k": 52, "r": 5}),
+    ("abc,ia,jb,kc->ijk", {"a": 9, "b": 8, "c": 7, "i": 20, "j": 21, "k": 22}),
+    ("ni,n,nj->ij", {"n": 9000, "i": 11, "j": 13}),
+)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("text", "sizes"), CASES)
+def test_the_machine_computes_what_numpy_does(text, sizes, dtype):
+    rng = np.random.default_rng(0)
+    parts, output = text.split("->")
+    arrays = [rng.standard_normal([sizes[i] for i in p]).astype(dtype) for p in parts.split(",")]
+    wide = [a.astype("f8") for a in arrays]
+    expected = np.einsum(text, *wide, optimize=True)
+    scale = np.einsum(text, *map(np.abs, wide), optimize=True)
+    shape = [sizes[i] for i in output]
+    backwards = tuple(reversed(range(len(shape))))
+    for out in (
+        np.full(shape, np.nan, dtype),
+        stepping(np.full([2 * size for size in shape], np.nan, dtype), 2),
+        np.full([sizes[i] for i in reversed(output)], np.nan, dtype).transpose(backwards),
+        stepping(np.full(shape, np.nan, dtype), -1),
+    ):
+        blocked.blocked(task_of(text, arrays, out))(arrays, out)
+        assert np.all(np.abs(out - expected) <= 60 * np.finfo(dtype).eps * scale)
+
+
+def test_operands_of_any_strides():
+    rng = np.random.default_rng(1)
+    a = rng.random((40, 90))[::-1, ::3]
+    b = np.broadcast_to(rng.random((30, 1, 50)), (30, 7, 50))[:, 2, ::-1]
+    out = np.full((40, 50), np.nan)
+    blocked.blocked(task_of("ij,jk->ik", [a, b], out))([a, b], out)
+    np.testing.assert_allclose(out, a @ b)
+
+
+def test_nan_and_infinity_pass_and_lanes_without_elements_add_none():
+    a, b = np.ones((9, 5), np.float32), np.ones((5, 17), np.float32)
+    a[2, 1], b[3, 16] = np.nan, np.inf
+    out = np.zeros((9, 17), np.float32)
+    blocked.blocked(task_of("ij,jk->ik", [a, b], out))([a, b], out)
+    np.testing.assert_array_equal(out, a @ b)
+
+
+def test_steps_of_a_path_are_done_together_on_pieces():
+    made = program.program(task("bi,ij,bj->b", b=5000, i=64, j=64))
+    ((items, length, scratch, steps, _),) = jobs_of(made)
+    assert (items, steps) == (5000, 2)
+    assert length < 1000
+    # what is left in between is of a piece, and not of all
+    assert scratch <= 64 * length + 16
+
+
+def test_what_all_pieces_need_is_computed_once_before():
+    made = program.program(task("abc,ia,jb,kc->ijk", a=20, b=20, c=20, i=60, j=60, k=600))
+    assert sum(job[3] for job in jobs_of(made)) == 3
+
+
+def test_a_long_sum_is_divided_and_the_parts_are_added():
+    made = program.program(task("ni,n,nj->ij", n=20000, i=40, j=40))
+    first, last = jobs_of(made)
+    assert first[0] == 20000
+    assert made.shared >= 1600 * -(-first[0] // first[1])
+    assert last[0] == 1600
+
+
+@pytest.mark.parametrize(
+    ("each", "why"),
+    [
+        (task("ij,jk->ik", "c8", i=5, j=6, k=7), "floats of 4 or 8 bytes"),
+        (task("ij,jk->ik", "i4", i=5, j=6, k=7), "floats of 4 or 8 bytes"),
+        (task("ij->i", i=5, j=6), "two operands"),
+    ],
+)
+def test_what_the_machine_refuses(each, why):
+    with pytest.raises(Refusal, match=why):
+        program.program(each)
+
+
+def test_memory_beyond_the_limit_is_refused_with_its_bytes(monkeypatch):
+    monkeypatch.setattr(program, "_MOST_BYTES", 1000)
+    made = task("ni,n,nj->ij", n=20000, i=40, j=40)
+    with pytest.raises(Refusal, match=r"what its steps leave takes [1-9][0-9],[0-9]{3} bytes"):
+        program.program.__wrapped__(made)
+
+
+def test_another_kernel_computes_until_the_machine_is_there(monkeypatch):
+    rng = np.random.default_rng(0)
+    a = rng.random((60, 60), np.float32)
+    each = task("ij,jk,kl->il", i=60, j=60, k=60, l=60)
+
+    class Late:
+        ready = False
+
+        def wait(self, seconds):
+            return self.ready or seconds is None
+
+    late, others = Late(), []
+
+    def other(task):
+        run = kernels.common(task)
+        return lambda arrays, out: (others.append(1), run(arrays, out))
+
+    monkeypatch.setattr(blocked, "preparing", lambda dtype: late)
+    blocked.machine.execute.prepare(np.dtype("f4"))
+    run = blocked.soon_blocked(each, other)
+    out = np.empty((60, 60), np.float32)
+    for ready, count in ((False, 1), (False, 2), (True, 2), (True, 2)):
+        late.ready = ready
+        out.fill(np.nan)
+        run([a, a, a], out)
+        np.testing.assert_allclose(out, a @ a @ a, rtol=1e-5)
+        assert len(others) == count
+
+
+def test_paths_and_stacks_go_to_the_machine():
+    for each in (
+        task("bi,ij,bj->b", b=5000, i=64, j=64), task("qij,qjk->qik", q=100, i=100, j=100, k=100),
+        task("ijk,jr,kr->ir", i=100, j=100, k=100, r=16),
+    ):  # fmt: skip
+        assert rule.choose(each)[0] == "blocked"
+
+
+def test_a_program_ends_while_the_machine_is_compiled(tmp_path):
+    code = (
+        "import numpy as np, einbench\n"
+        "a = np.ones((40, 40), np.float32)\n"
+        "print(einbench.einsum('ij,jk,kl,lm->im', a, a, a, a)[0, 0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env={"PATH": "", "NUMBA_CACHE_DIR": str(tmp_path), "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout == "64000.0\n"
+    assert done.stderr == ""
+
+
+def test_the_same_operands_give_the_same_bits_by_the_machine():
+    rng = np.random.default_rng(0)
+    a, w = rng.random((9000, 11), np.float32), rng.random(9000, np.float32)
+    out = np.empty((11, 11), np.float32)
+    run = blocked.blocked(task_of("ni,n,nj->ij", [a, w, a], out))
+    run([a, w, a], out)
+    first = out.copy()
+    for _ in range(20):
+        run([a, w, a], out)
+        assert np.array_equal(first, out)
+
+
+def test_einsum_of_many_threads_at_once():
+    import threading
+
+    rng = np.random.default_rng(0)
+    a = rng.random((200, 100, 30), np.float32)
+    expected = np.einsum("qij,qkj->qik", a, a, optimize=True)
+    wrong = []
+
+    def work():
+        found = [einbench.einsum("qij,qkj->qik", a, a) for _ in range(10)]
+        wrong.extend(f for f in found if not np.allclose(f, expected, rtol=1e-4))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
