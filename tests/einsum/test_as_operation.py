@@ -138,7 +138,7 @@ def test_a_choice_is_remembered_by_the_next_process(tmp_path, monkeypatch):
     ]
     assert [done.stdout.strip() for done in origins] == ["measured", "remembered"]
     shown = CliRunner().invoke(main, ["wisdom", "show"])
-    assert "ij,jk->ik" in shown.output
+    assert "ab,bc->ac" in shown.output  # whatever its letters
 
 
 class Here:
