@@ -88,6 +88,7 @@ _PLACES = {
 
 def _load() -> None:
     """Import the operations, which register themselves in reading order."""
+    import einbench.einsum.by_name
     import einbench.forward
     import einbench.jacobian
     import einbench.gradient
