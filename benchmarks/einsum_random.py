@@ -148,6 +148,9 @@ def check(case: Case, function: Any) -> tuple[bool, str]:
                 f"NumPy: {refused or 'accepts'}; einbench: {problem or 'accepts'}",
             )
         return False, "" if "\n" not in str(problem) else f"more than one line: {problem}"
+    if case.out is not None and any(a.dtype.char in "gG" for a in (*case.operands, found)):
+        # NumPy itself computes those, and rounds to out as it does
+        return True, "" if np.array_equal(right, found, equal_nan=True) else "not NumPy's values"
     if case.out is not None:
         return True, filled(case, found, given["out"])
     return True, difference(case, right, found)
