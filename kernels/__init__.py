@@ -92,7 +92,6 @@ def _load() -> None:
     import einbench.forward
     import einbench.jacobian
     import einbench.gradient
-    import einbench.einsum.by_name
     import einbench.pickling  # noqa: F401 - as those above
     from einbench.registry import keep
 
