@@ -88,10 +88,10 @@ _PLACES = {
 
 def _load() -> None:
     """Import the operations, which register themselves in reading order."""
+    import einbench.einsum.by_name
     import einbench.forward
     import einbench.jacobian
     import einbench.gradient
-    import einbench.einsum.by_name
     import einbench.pickling  # noqa: F401 - as those above
     from einbench.registry import keep
 

@@ -45,8 +45,13 @@ def interpreted(task: Task, *, parallel: bool = False, unroll_from: int = WORTH_
     return _given(nest(task, unroll_from), task.dtype, quiet)
 
 
-def compiled(task: Task, *, parallel: bool) -> Run:
+def compiled(task: Task, *, parallel: bool, unroll_from: int = WORTH_UNROLLING) -> Run:
     """The loops compiled, now if there is no such code yet.
+
+    Args:
+        task: what they compute.
+        parallel: whether threads share the outermost loop.
+        unroll_from: products from which small axes are unrolled.
 
     Raises:
         Refusal: nothing can be compiled here, or nothing shared out between threads.
@@ -54,10 +59,10 @@ def compiled(task: Task, *, parallel: bool) -> Run:
     why = why_missing(("numba",)) or why_unusable() or (why_not_parallel() if parallel else "")
     if why:
         raise Refusal(why)
-    source = source_of(task, parallel=parallel)
+    source = source_of(task, parallel=parallel, unroll_from=unroll_from)
     if parallel and "prange" not in source:
         raise Refusal("there is no loop for threads to share")
-    laid = nest(task)
+    laid = nest(task, unroll_from)
     shapes = tuple((each.contiguous, len(each.indices)) for each in (*laid.operands, laid.out))
     dtype = _seen(task.dtype)
     key = (source, dtype.char, shapes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
@@ -9,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from einbench.einsum.blocked import blocked
+from einbench.einsum.compiling import compiled
 from einbench.einsum.facts import facts, task_of
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.language import ELLIPSIS, parse, quoted
 from einbench.einsum.named import as_letters
+from einbench.einsum.nest import WORTH_UNROLLING
 from einbench.einsum.plans import plan
 from einbench.einsum.products import broadcast, groups_of
 from einbench.einsum.shapes import Contraction, bind, letter
@@ -35,9 +39,9 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
     """The operation that an einsum expression states, registered nowhere.
 
     ``einbench.expression("bij,bjk->bik", i=3, j=3, k=3)`` has the axis of rows b, the first that is
-    given no size; further ones have size 16. `einbench.check`, `compare` and `fastest` take it. Its
-    kernels, where they apply: loop, einsum, einsum_path, tensordot, matmul, broadcast, path, numba,
-    numba_parallel.
+    given no size and stands once in each operand; further ones have size 16. `einbench.check`,
+    `compare` and `fastest` take it. Its kernels, where they apply: loop, einsum, einsum_path,
+    tensordot, matmul, broadcast, blocked, path, numba, numba_parallel.
 
     Args:
         text: the expression, with an output or, as in NumPy, without; no ellipsis, for the axes
@@ -73,9 +77,12 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
         raise ValueError(
             f"{quoted(text)} has no axis {strange[0]!r}; its axes: {', '.join(named_axes)}"
         )
-    rows = next((axis for axis in named_axes if axis not in sizes), None)
-    if "batch" in named_axes and "batch" not in sizes:
-        rows = "batch"
+    # a part of the rows is no part of a diagonal
+    twice = {each[i] for each in subscripts.inputs for i in range(len(each)) if each[i] in each[:i]}
+    open_axes = [
+        a for n, a in zip(places, named_axes, strict=True) if a not in sizes and n not in twice
+    ]
+    rows = "batch" if "batch" in open_axes else next(iter(open_axes), None)
     shown = bind(subscripts, [(1,) * len(each) for each in subscripts.inputs])
     op = _operation(
         _spelt(shown, named_axes, named=axes == "named"), shown, named_axes, rows, sizes
@@ -133,7 +140,7 @@ def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None
     if prod(op.sizes.values()) <= _MOST_LOOPED:
         fitting.add("loop")
     if many > 1:
-        fitting.add("einsum_path")
+        fitting |= {"einsum_path", "blocked"}
     if many > 2:
         fitting.add("path")
     if many == 2:
@@ -148,7 +155,7 @@ def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None
             extra = lambda sizes: float(prod(sizes[a] for a in axes))  # noqa: E731
         op.kernel(
             name, prepare=True, extra_elements=extra,
-            requires=("numba",) if name.startswith("numba") else (),
+            requires=("numba",) if name in _COMPILED else (),
         )(prepare)  # fmt: skip
 
 
@@ -166,7 +173,7 @@ def _products(shown: Contraction) -> set[str]:
 
 def _prepared(text: str, name: str, problem: Problem) -> Callable[..., Array]:
     """A kernel planned for the arrays of a problem; those that are not contiguous, in the call."""
-    kernel = partial(_planned, name)
+    kernel = partial(_planned, name, _unroll_from(problem))
     if problem.layout.strip("C") == "":
         arrays = [
             np.zeros(each.shape(problem.sizes), problem.dtype)
@@ -188,16 +195,30 @@ def _made(text: str, arrays: Sequence[Array], kernel: Callable[[Task], Run]) -> 
     return plan(text, arrays, None, "C", "safe", kernel, views=False)
 
 
-def _planned(name: str, task: Task) -> Run:
+def _unroll_from(problem: Problem) -> int:
+    """Products from which small axes are unrolled: never where they are of another size.
+
+    Unrolled code is compiled anew for every size. The one that the expression was given is worth
+    it, and not each that the check asks.
+    """
+    stated = problem.operation.sizes
+    same = all(problem.sizes[axis] == size for axis, size in stated.items())
+    return WORTH_UNROLLING if same else sys.maxsize
+
+
+def _planned(name: str, unroll_from: int, task: Task) -> Run:
     """A kernel of that name; where all loops are unrolled there are none for threads."""
     if name == "broadcast":
         return broadcast(task)  # its memory is declared
+    loops = partial(compiled, task, unroll_from=unroll_from)
     try:
-        return KERNELS[name](task)
+        if name == "blocked":  # `KERNELS` has one that lets another serve while it is compiled
+            return blocked(task)
+        return loops(parallel=name != "numba") if name in _COMPILED else KERNELS[name](task)
     except Refusal:
-        if name != "numba_parallel":
+        if name not in _COMPILED:
             raise
-        return KERNELS["numba"](task)
+        return loops(parallel=False)
 
 
 def _array_of(call: Callable[..., Any]) -> Callable[..., Array]:
@@ -205,6 +226,7 @@ def _array_of(call: Callable[..., Any]) -> Callable[..., Array]:
     return lambda *arrays: np.asarray(call(*arrays))
 
 
+_COMPILED = ("blocked", "numba", "numba_parallel")
 #: what each kernel is, as tables show it
 SAYS = {
     "loop": "Nested loops, one product and one sum at a time.",
@@ -213,6 +235,7 @@ SAYS = {
     "tensordot": "One matrix product of all indices that are summed.",
     "matmul": "A stack of matrix products, on views where the strides allow it.",
     "broadcast": "All products at once, then their sums.",
+    "blocked": "Products and sums in vector registers, on blocks that stay in a core's cache.",
     "path": "Two operands at a time, each pair by the kernel that fits it.",
     "numba": "The loops compiled, in the order of memory, small axes unrolled.",
     "numba_parallel": "The compiled loops shared out between threads.",
