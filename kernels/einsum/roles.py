@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import prod
 
 from einbench.einsum.machine import COPY, MOST_LOOPS, PRODUCT, SUMS
+from einbench.einsum.task import Refusal
 
 Strides = Mapping[int, int]
 Inner = tuple[int | None, int | None, int | None]
@@ -52,8 +53,15 @@ def merged(arrays: list[dict[int, int]], sizes: dict[int, int], kept: int | None
 
 
 def best(a: Strides, b: Strides | None, c: Strides, sizes: Mapping[int, int], lanes: int) -> Roles:
-    """The roles of least cycles."""
-    return min(_all(a, b, c, sizes, lanes), key=lambda each: each.cycles)
+    """The roles of least cycles.
+
+    Raises:
+        Refusal: there are more indices than the machine has loops for.
+    """
+    found = [*_all(a, b, c, sizes, lanes)]
+    if not found:
+        raise Refusal(f"a step loops over {len(sizes)} axes, more than the machine takes")
+    return min(found, key=lambda each: each.cycles)
 
 
 def _all(

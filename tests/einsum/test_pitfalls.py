@@ -76,3 +76,28 @@ def test_zero_times_nan_is_nan_in_products(text):
     for first, second in ((0.0, np.nan), (np.nan, 0.0)):
         operands = np.full(shapes[0], first), np.full(shapes[1], second)
         assert np.isnan(einbench.einsum(text, *operands)).all()
+
+
+@pytest.mark.parametrize("axes", [11, 14, 17, 20])
+def test_many_axes_in_other_orders_are_computed(axes):
+    rng = np.random.default_rng(axes)
+    letters = "abcdefghijklmnopqrst"[:axes]
+    other, output = ("".join(rng.permutation(list(letters))) for _ in range(2))
+    text = f"{letters},{other}->{output[:-1]}"
+    a, b = rng.random((2,) * axes), rng.random((2,) * axes)
+    np.testing.assert_allclose(einbench.einsum(text, a, b), np.einsum(text, a, b), rtol=1e-12)
+
+
+def test_a_lattice_of_more_operands_and_axes_than_numpy_takes_at_once_is_computed():
+    # 4 x 8 sites, an axis between each two neighbours
+    number = {}
+    sites = []
+    for i in range(4):
+        for j in range(8):
+            ends = [((i, j), (i + 1, j)), ((i - 1, j), (i, j)), ((i, j), (i, j + 1)),
+                    ((i, j - 1), (i, j))]  # fmt: skip
+            inside = [(a, b) for a, b in ends if min(a) >= 0 and b[0] < 4 and b[1] < 8]
+            sites.append([number.setdefault(each, len(number)) for each in inside])
+    assert len(number) == 52
+    ones = [each for site in sites for each in (np.ones((2,) * len(site)), site)]
+    assert einbench.einsum(*ones, []) == 2.0**52
