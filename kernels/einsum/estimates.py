@@ -16,6 +16,8 @@ from einbench.einsum.task import Refusal, Task, by_memory
 
 #: seconds that loops must save in one call before they are compiled
 WORTH_COMPILING = 2e-5
+#: loops around the innermost: compiling more of them takes seconds
+_MOST_COMPILED = 12
 
 
 @functools.lru_cache(maxsize=4096)
@@ -33,6 +35,9 @@ def costs(task: Task) -> dict[str, float]:
     if (seconds := _product(task)) is not None:
         costs["matmul"] = seconds
     if min(costs.values()) < WORTH_COMPILING:
+        return costs
+    loops = nest(task)
+    if len(loops.free) + len(loops.summed) > _MOST_COMPILED:
         return costs
     serial, parallel = _loops(task)
     if not why_not_compiled(False):

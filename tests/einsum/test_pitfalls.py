@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import einbench
+from einbench.einsum.estimates import costs
+from einbench.einsum.shapes import Contraction
+from einbench.einsum.task import Task, in_order
 
 
 @pytest.mark.parametrize(
@@ -86,6 +89,17 @@ def test_many_axes_in_other_orders_are_computed(axes):
     text = f"{letters},{other}->{output[:-1]}"
     a, b = rng.random((2,) * axes), rng.random((2,) * axes)
     np.testing.assert_allclose(einbench.einsum(text, a, b), np.einsum(text, a, b), rtol=1e-12)
+
+
+def test_no_nest_of_many_loops_is_compiled_for_one_call():
+    # numba takes half a minute for 20 loops in each other
+    sizes = (2,) * 20
+    indices = tuple(range(20))
+    other = tuple(np.random.default_rng(0).permutation(20).tolist())
+    made = Contraction((indices, other), other[::-1][1:], sizes)
+    strides = in_order(sizes, 8)
+    task = Task(made, np.dtype(np.float64), (strides, strides), in_order(sizes[1:], 8))
+    assert costs(task).keys() == {"einsum", "matmul"}
 
 
 def test_a_lattice_of_more_operands_and_axes_than_numpy_takes_at_once_is_computed():
