@@ -103,6 +103,8 @@ def einsum(
     check_contestants(libraries)
     if emitted == "-" and json_path == "-":
         raise click.UsageError("--emit and --json both write to stdout; give one of them a path")
+    if emitted is not None and emitted == json_path:
+        raise click.UsageError(f"--emit and --json both write to {emitted}; give one another path")
     target = Target.of(json_path)
     if emitted not in (None, "-"):
         refuse_unwritable(Path(str(emitted)), "--emit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from einbench.choose.environment import on_refresh, threads
 from einbench.choose.wisdom import OFF, wisdom
 from einbench.dropin import near
 from einbench.einsum import pairs, rule
-from einbench.einsum.kernels import KERNELS, auto
+from einbench.einsum.kernels import KERNELS
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.locks import ForkedLock
 
@@ -19,6 +20,8 @@ _LOCK = ForkedLock()
 #: task -> the name of its kernel
 _KNOWN: dict[Task, str] = {}
 _MOST_KNOWN = 8192
+#: kernels that run code of numba's
+COMPILED = frozenset({"blocked", "numba", "numba_parallel"})
 
 
 def choosing() -> bool:
@@ -83,9 +86,19 @@ def costs_of(task: Task) -> dict[str, float]:
 def _made(task: Task, name: str) -> Run:
     try:
         return KERNELS[name](task)
-    except Refusal:  # what compiled it is gone
+    except (Refusal, ImportError, MemoryError):  # what compiled it is gone, or cannot be loaded
         _KNOWN.pop(task, None)
-        return auto(task)
+        return _uncompiled(task)
+
+
+def _uncompiled(task: Task) -> Run:
+    """The kernel that is expected to be the fastest of those that need no compiler."""
+    costs = costs_of(task)
+    for name in sorted(costs, key=costs.__getitem__):
+        if name not in COMPILED:
+            with contextlib.suppress(Refusal, ImportError, MemoryError):
+                return KERNELS[name](task)
+    return KERNELS["einsum"](task)
 
 
 def _know(task: Task, name: str) -> None:
@@ -120,8 +133,14 @@ def _measured(task: Task, arrays: Sequence[Array], out: Array) -> str:
 
     costs = costs_of(task)
     name = near.winner(task, min(costs.values()))
-    if name is None or not measured.right(task, name, arrays, out):
-        choice = measured.measured(task, costs, arrays, out)
+    try:
+        if name is not None and not measured.right(task, name, arrays, out):
+            name = None
+        choice = measured.measured(task, costs, arrays, out) if name is None else None
+    except MemoryError:
+        # what the comparison takes is not left: the rule serves, and nothing is remembered
+        return min(costs, key=costs.__getitem__)
+    if name is None:
         name = "einsum" if choice is None else choice.kernel
         if choice is not None:
             near.won(task, name)

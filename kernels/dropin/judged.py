@@ -7,7 +7,7 @@ Of a large result a grid of entries is compared, the first and the last along ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -18,6 +18,8 @@ from einbench.einsum.task import Array, Task
 
 #: products that the reference computes
 MOST_PRODUCTS = 1 << 19
+#: and elements of operands that are copied for it at a time
+MOST_ELEMENTS = 1 << 20
 #: a part of the sum of magnitudes that no rounding explains, however many terms there are
 _MOST_PART = 1 / 16
 _SEED = 0
@@ -45,8 +47,7 @@ class Judge:
             return
         wide = _wide(task, prod(_size(i, n, picked) for i, n in enumerate(contraction.sizes)))
         with np.errstate(all="ignore"):
-            self._expected = _einsum(task, parts, wide)
-            scale = _einsum(task, [np.abs(each) for each in parts], np.abs(wide.type()).dtype)
+            self._expected, scale = _sums(task, parts, wide)
         facts = np.finfo(task.dtype)
         terms = prod(contraction.sizes[i] for i in task.summed) + len(parts)
         # twice where the reference is no wider than the result
@@ -93,12 +94,18 @@ def finite(operands: Sequence[Array]) -> tuple[Array, ...]:
     """
     made = []
     for array in operands:
-        if array.dtype.kind in "fc" and not np.isfinite(array).all():
+        if array.dtype.kind in "fc" and not _is_finite(array):
             array = _like(array)
         array = array.view()
         array.flags.writeable = False
         made.append(array)
     return tuple(made)
+
+
+def _is_finite(array: Array) -> bool:
+    """Without a mask of all entries, which takes memory: NaN is the least and the largest."""
+    parts = (array.real, array.imag) if array.dtype.kind == "c" else (array,)
+    return all(bool(np.isfinite(each.min()) and np.isfinite(each.max())) for each in parts)
 
 
 def _like(array: Array) -> Array:
@@ -145,8 +152,38 @@ def _wide(task: Task, products: int) -> np.dtype[Any]:
     return np.result_type(task.dtype, np.longdouble) if long else task.dtype
 
 
+def _sums(task: Task, parts: Sequence[Array], wide: np.dtype[Any]) -> tuple[Array, Array]:
+    """The result in a wide dtype, and the sums of magnitudes; long sums piece by piece."""
+    magnitudes = np.abs(wide.type()).dtype
+    expected, scale = None, None
+    for pieces in _pieces(task, parts):
+        more = _einsum(task, pieces, wide)
+        of_magnitudes = _einsum(task, [np.abs(each) for each in pieces], magnitudes)
+        expected = more if expected is None else expected + more
+        scale = of_magnitudes if scale is None else scale + of_magnitudes
+    assert expected is not None  # noqa: S101 - there is one piece at least
+    assert scale is not None  # noqa: S101 - as above
+    return np.asarray(expected), np.asarray(scale)
+
+
+def _pieces(task: Task, parts: Sequence[Array]) -> Iterator[list[Array]]:
+    """The operands on pieces of the longest index that is summed: only a piece is copied."""
+    sizes = task.contraction.sizes
+    elements = sum(each.size for each in parts)
+    longest = max(task.summed, key=sizes.__getitem__, default=None)
+    if longest is None or elements <= MOST_ELEMENTS:
+        yield list(parts)
+        return
+    length = max(1, sizes[longest] * MOST_ELEMENTS // elements)
+    for first in range(0, sizes[longest], length):
+        yield [
+            each[tuple(slice(first, first + length) if i == longest else slice(None) for i in own)]
+            for each, own in zip(parts, task.contraction.inputs, strict=True)
+        ]
+
+
 def _einsum(task: Task, parts: Sequence[Array], dtype: np.dtype[Any] | None) -> Array:
     if dtype is not None:
-        parts = [each.astype(dtype) for each in parts]
+        parts = [each.astype(dtype, copy=False) for each in parts]
     pairs = len(parts) > 2 or (len(parts) == 2 and dtype == task.dtype)
     return np.asarray(np.einsum(task.contraction.text, *parts, optimize=pairs))

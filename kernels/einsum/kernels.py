@@ -39,7 +39,17 @@ def _numpy(task: Task, *, optimize: bool) -> Run:
     def run(arrays: Sequence[Array], out: Array) -> None:
         np.einsum(text, *arrays, out=out, optimize=optimize)
 
-    return run
+    return quiet(run) if optimize else run
+
+
+def quiet(run: Run) -> Run:
+    """Without the warnings of matrix products and ufuncs: NumPy's own loop has none."""
+
+    def silent(arrays: Sequence[Array], out: Array) -> None:
+        with np.errstate(all="ignore"):
+            run(arrays, out)
+
+    return silent
 
 
 def broadcast(task: Task) -> Run:
@@ -52,7 +62,7 @@ def broadcast(task: Task) -> Run:
         raise Refusal(
             f"all products at once take {task.contraction.iterations * task.dtype.itemsize:,} bytes"
         )
-    return products.broadcast(task)
+    return quiet(products.broadcast(task))
 
 
 def auto(task: Task) -> Run:
@@ -71,8 +81,8 @@ KERNELS: dict[str, Callable[[Task], Run]] = {
     "loop": compiling.interpreted,
     "einsum": einsum,
     "einsum_path": einsum_path,
-    "tensordot": products.tensordot,
-    "matmul": products.matmul,
+    "tensordot": lambda task: quiet(products.tensordot(task)),
+    "matmul": lambda task: quiet(products.matmul(task)),
     "broadcast": broadcast,
     "blocked": lambda task: blocked.soon_blocked(task, common),
     "path": lambda task: pairs.path(task, auto),

@@ -207,7 +207,8 @@ def _run(
         target = out if small is None else small()
         base(given, target)
         if factor is not None:
-            np.multiply(target, factor, out=target)
+            with np.errstate(all="ignore"):
+                np.multiply(target, factor, out=target)
         if small is not None:
             np.copyto(out, target[where])
 

@@ -9,6 +9,7 @@ rest is compiled by the next.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
 from typing import Any
 
@@ -48,6 +49,11 @@ class Preparing:
         """Whether it is ready, or never will be."""
         return self._done.is_set()
 
+    @property
+    def failed(self) -> bool:
+        """Whether it never will be ready."""
+        return self.ended and not self.ready
+
     def wait(self, seconds: float | None) -> bool:
         """Whether the code is there after so many seconds; None: however long it takes.
 
@@ -81,7 +87,8 @@ def preparing(dtype: np.dtype[Any]) -> Preparing:
         # in a forked child a thread that had not ended does not exist
         if found is None or not (found.ended or found.thread.is_alive()):
             if not why_not_parallel():
-                start_threads()  # TBB warns in every fork of the thread that did not start it
+                with contextlib.suppress(ImportError):  # the other thread says what is wrong
+                    start_threads()  # TBB warns in every fork of the thread that did not start it
             found = _BEGUN[dtype.char] = Preparing(dtype)
         return found
 

@@ -39,8 +39,9 @@ def costs(task: Task) -> dict[str, float]:
     seconds = _machine(task, begun())
     if seconds is None:
         return expected
-    if not preparing(task.dtype).wait(PATIENCE_S):
-        return {"blocked": seconds}
+    machine_here = preparing(task.dtype)
+    if not machine_here.wait(PATIENCE_S):
+        return expected if machine_here.failed else {"blocked": seconds}
     return {**expected, "blocked": seconds}
 
 

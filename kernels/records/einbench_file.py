@@ -22,12 +22,19 @@ _OTHERS = {
     "einbench.gate": "a gate's verdicts on two commits, not times of one",
     "einbench.tune": "winners, not the times of those that lost",
     "einbench.train": "a training",
+    "einbench.dialects": "answers of einsum libraries without times",
     "einbench.wisdom": "remembered choices; einbench wisdom import reads it",
     "einbench.choices": "remembered choices",
     "einbench.winners": "winners, not the times they won with; read the files it names",
 }
 #: beginnings of what the studies under results/ are called
-_STUDIES = ("einbench.bounds-", "einbench.choice-", "einbench.gate-", "einbench.peers-")
+_STUDIES = (
+    "einbench.bounds-",
+    "einbench.choice-",
+    "einbench.einsum-",
+    "einbench.gate-",
+    "einbench.peers-",
+)
 
 
 def is_einbench(document: Mapping[str, Any]) -> bool:

@@ -32,6 +32,7 @@ def race(
 ) -> Comparison:
     """Check functions against the first of them on these arguments, time the right ones, rank them.
 
+    In a notebook, after ``%load_ext einbench``, ``%%race a b`` races the functions of its cell.
     ``einbench.race({"mine": f, "theirs": g}, a, b)``. An error counts in units of rounding: of what
     the reference's result changes by where every floating argument is off by one, and of the
     result's own precision. Results are compared with the reference run again in wider precision

@@ -28,6 +28,15 @@ def run(*args):
     )  # fmt: skip
 
 
+def test_two_outputs_do_not_share_a_file(tmp_path):
+    path = str(tmp_path / "both.py")
+    done = CliRunner().invoke(
+        main, ["einsum", "ij,jk->ik", "--size", "4", "--emit", path, "--json", path]
+    )
+    assert done.exit_code == 2
+    assert f"--emit and --json both write to {path}" in done.output
+
+
 def test_the_kernels_of_an_expression_are_raced_and_the_winner_is_emitted():
     done = run(*BMM, "--emit")
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
@@ -157,6 +158,16 @@ class Here:
         return self._reply
 
 
+@pytest.fixture
+def same_cores():
+    """A launch keeps its process, this one, on a part of the cores."""
+    cores = os.sched_getaffinity(0)
+    yield
+    os.sched_setaffinity(0, cores)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no core can be asked for here")
+@pytest.mark.usefixtures("same_cores")
 def test_the_gate_checks_and_times_it_in_both_commits():
     both = [Here(), Here()]
     found = take_inventories(both, ["bi,bi->b"], 4, "float32", lambda part, label: None)

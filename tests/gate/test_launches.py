@@ -26,6 +26,9 @@ SETTINGS = Settings(("relu",), (128,), launches=3, threads=1)
 SLOWED = """
 import dataclasses, time
 from einbench.body import Plain
+from einbench.deferred import load
+load()
+from einbench.registry import operations
 _kernels = operations["relu"]._kernels
 _body = _kernels["ufunc"].function
 def _slow(outputs):
@@ -41,24 +44,36 @@ _kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(_slow))
 WRONG = """
 import dataclasses
 from einbench.body import Plain
+from einbench.deferred import load
+load()
+from einbench.registry import operations
 _kernels = operations["relu"]._kernels
 _kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(lambda x: x * 0))
 """
 RENAMED = """
 import dataclasses
 from einbench.body import Plain
+from einbench.deferred import load
+load()
+from einbench.registry import operations
 _kernels = operations["relu"]._kernels
 _kernels["maximum"] = dataclasses.replace(_kernels.pop("ufunc"), method="maximum")
 """
 DIES = """
 import dataclasses, os
 from einbench.body import Plain
+from einbench.deferred import load
+load()
+from einbench.registry import operations
 _kernels = operations["relu"]._kernels
 _kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(lambda x: os._exit(7)))
 """
 WANDERS = """
 import dataclasses
 from einbench.body import Plain
+from einbench.deferred import load
+load()
+from einbench.registry import operations
 _kernels = operations["relu"]._kernels
 _made = []
 def _body(x):

@@ -184,7 +184,7 @@ def warns_at_first():
 
 @wrong(
     "mlp_sgd_step",
-    ("arrays hold other numbers by now", "while another thread calls it too"),
+    ("arrays hold other numbers by now", "in another thread", "while another thread calls it too"),
     factory=True,
 )
 def momentum():

@@ -113,7 +113,8 @@ print(before["mkl"])
 
 
 def test_without_the_wheel_the_kernels_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("einbench.host.libraries.library", lambda name: None)
+    monkeypatch.setattr(libraries, "library", lambda name: None)
+    monkeypatch.setattr(libraries, "_distribution", lambda name: None)
     for name in NAMES:
         kernel = einbench.operation(name)["mkl"]
         assert kernel.reason == "mkl is not installed (pip install mkl)"
@@ -133,6 +134,7 @@ def test_libraries_are_looked_for_where_wheels_put_them(
     monkeypatch.setattr(libraries.sys, "prefix", str(tmp_path))
     monkeypatch.setattr(libraries, "_data_folder", lambda: str(tmp_path / "elsewhere"))
     monkeypatch.setattr(libraries.sys, "platform", "linux")
+    monkeypatch.setattr(libraries, "_distribution", lambda name: None)
     look = libraries.library.__wrapped__
     assert look("mkl") is None
     for folder, file in (("elsewhere/lib", "libmkl_rt.so.2"), ("lib", "libmkl_rt.so.3")):
