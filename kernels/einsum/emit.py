@@ -55,7 +55,9 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
             body.append(f"{name} = np.array({name}, order='C', copy=None)")
     body.append(f"out = np.empty({inner.out_shape}, np.{kind.name})")
     body += writer.lines(task, names, "out", written)
-    body.append(f"return out.reshape({contraction.out_shape})")
+    # a scalar where NumPy gives one
+    scalar = "" if contraction.out_shape else "[()]"
+    body.append(f"return out.reshape({contraction.out_shape}){scalar}")
     parts = [
         f'"""y = einsum("{text}"): kernel {written}, written by einbench."""',
         "",

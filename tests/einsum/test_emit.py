@@ -43,6 +43,7 @@ def test_emitted_source_computes_the_expression(text, method):
     operands = [rng.random(shape) for shape in shapes]
     found = scope["contract"](*operands)
     expected = np.einsum(text, *operands)
+    assert type(found) is type(expected)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected)
     np.testing.assert_allclose(
