@@ -67,9 +67,10 @@ def shown(memory: Wisdom, requested: Iterable[str]) -> Shown:
         if op is None:
             foreign[name] = len(choices)
             continue
-        here = [environment(op)]
-        if name not in operations:
-            here.append(contraction.here())
+        here = [] if name in operations else [contraction.here()]
+        # that of an operation takes milliseconds to find out, and there may be thousands
+        if not here or any(choice.environment != here[0] for choice in choices):
+            here.append(environment(op))
         kept += [Kept(name, c, _changed(c, here)) for c in choices]
     return Shown(
         f"EINBENCH_WISDOM={OFF}" if memory.off else memory.folder,
