@@ -21,7 +21,7 @@ from einbench.choose import environment
 from einbench.dropin import chosen
 from einbench.einsum.kernels import KERNELS
 
-CASES = {
+CASES: dict[str, tuple[str, list[tuple[int, ...]], bool]] = {
     "one operand": ("ij->j", [(20, 20)], False),
     "one operand, 0-d": ("i->", [(20,)], False),
     "two operands": ("ij,jk->ik", [(20, 20), (20, 20)], False),

@@ -175,6 +175,7 @@ def _keywords(rng: np.random.Generator) -> dict[str, Any]:
 
 def _array(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     kind = np.dtype(dtype)
+    values: np.ndarray
     if kind.kind == "b":
         values = rng.random(shape) < 0.6
     elif kind.kind in "iuO":

@@ -181,7 +181,7 @@ class Watch:
         if key in self._seen:
             return
         self._seen.add(key)
-        case = Given(text, arrays, {n: v for n, v in keywords.items() if n != "out"})
+        case: Any = Given(text, arrays, {n: v for n, v in keywords.items() if n != "out"})
         case.given, case.result = given, out
         if reads_beyond(case):
             return

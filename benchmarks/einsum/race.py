@@ -27,8 +27,9 @@ from rounds import Document, measured
 from table import lines, row
 from thirty import THIRTY
 
+from einbench.host.cores import usable_threads
 from einbench.host.documents import write_whole
-from einbench.host.machine import machine, usable_threads
+from einbench.host.machine import machine
 from einbench.libraries.contestants import check_contestants
 from einbench.libraries.einsum_runtimes import OWN as BESIDE
 from einbench.measure.disturbance import moment_with_workers, other_cores

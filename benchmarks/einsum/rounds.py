@@ -44,7 +44,7 @@ def measured(
 ) -> Document:
     """Statuses and samples of all contestants, ready for JSON."""
     name, text, sizes, decides = expression
-    op = einbench.expression(text, **sizes)
+    op = einbench.expression(text, axes="letters", **sizes)
     arrays = _drawn(text, sizes, dtype)
     truth, rounding = _truth(text, arrays)
     found: dict[str, Document] = {}
