@@ -58,40 +58,41 @@ def einsum(
         TypeError: something cannot be cast as ``casting`` says.
     """
     # operands of a known kind: nothing else may take time
+    if out is not None:
+        operands = (*operands, out)
     try:
-        if out is not None:
-            operands = (*operands, out)
         if len(operands) == 3:
             text, a, b = operands
             key: Any = (
                 text, a.__class__, a.shape, a.strides, a.dtype, b.__class__, b.shape, b.strides,
                 b.dtype, dtype, order, casting, out is None,
             )  # fmt: skip
-            return _PLANS[key](a, b)
-        if len(operands) == 4:
+        elif len(operands) == 4:
             text, a, b, c = operands
             key = (
                 text, a.__class__, a.shape, a.strides, a.dtype, b.__class__, b.shape, b.strides,
                 b.dtype, c.__class__, c.shape, c.strides, c.dtype, dtype, order, casting,
                 out is None,
             )  # fmt: skip
-            return _PLANS[key](a, b, c)
-        if len(operands) == 2:
+        elif len(operands) == 2:
             text, a = operands
             key = (text, a.__class__, a.shape, a.strides, a.dtype, dtype, order, casting)
-            return _PLANS[key](a)
-        if len(operands) == 5:
+        elif len(operands) == 5:
             text, a, b, c, d = operands
             key = (
                 text, a.__class__, a.shape, a.strides, a.dtype, b.__class__, b.shape, b.strides,
                 b.dtype, c.__class__, c.shape, c.strides, c.dtype, d.__class__, d.shape, d.strides,
                 d.dtype, dtype, order, casting, out is None,
             )  # fmt: skip
-            return _PLANS[key](a, b, c, d)
-        text, *arrays = operands
-        return _PLANS[_key(text, arrays, dtype, order, casting, out is None)](*arrays)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        pass  # what is wrong, if anything, is found out below
+        else:
+            text, *arrays = operands
+            key = _key(text, arrays, dtype, order, casting, out is None)
+        call = _PLANS.get(key)
+    except (AttributeError, TypeError, ValueError):
+        call = None  # what is wrong, if anything, is found out below
+    # what a kernel raises is no reason to plan again
+    if call is not None:
+        return call(*operands[1:])
     return _planned(operands if out is None else operands[:-1], out, dtype, order, casting)
 
 

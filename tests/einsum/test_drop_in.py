@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import einbench
+from einbench.dropin import calls as calls_module
 
 
 @pytest.mark.parametrize("text", ["ij->ji", "ij->ij", "ij", "ii->i", "...->..."])
@@ -237,3 +238,19 @@ def test_small_operands_and_matrix_products_import_no_compiler():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_what_a_planned_call_raises_is_not_computed_again(monkeypatch):
+    a = np.ones((3, 5))
+    einbench.einsum("ij,ij->i", a, a)
+    calls = []
+
+    def failing(*_):
+        calls.append(1)
+        raise KeyError("a kernel's own")
+
+    kept = dict.fromkeys(calls_module._PLANS, failing)
+    monkeypatch.setattr(calls_module, "_PLANS", kept)
+    with pytest.raises(KeyError, match="a kernel's own"):
+        einbench.einsum("ij,ij->i", a, a)
+    assert calls == [1]
