@@ -2,11 +2,23 @@
 # pytest-benchmark --benchmark-compare-fail passes, with no word of it, where a benchmark is not in the run
 # it is compared with: a test that was renamed, or given a parameter, may be ten times slower.
 # The documentation: "Fail test if performance regresses according to given EXPR".
-. "$(dirname "$0")/install.sh"
-install pytest==9.2.0 pytest-benchmark==5.3.1
+set -eu
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 130' INT TERM
+cd "$folder"
+unset PYTHONPATH
+"${PYTHON:-python3}" -m venv venv
+venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    pytest==9.2.0 \
+    pytest-benchmark==5.3.1
+venv/bin/python -m pip freeze
 echo 'expected: failure, or a warning that nothing was compared'
-seen "slower: exit status 1
-slower and renamed: exit status 0, no word of a benchmark that is not compared" <<'P'
+cat >before <<'E'
+slower: exit status 1
+slower and renamed: exit status 0, no word of a benchmark that is not compared
+E
+venv/bin/python -W ignore - >seen <<'P'
 import pathlib, subprocess, sys
 
 def run(name, seconds, *how):
@@ -25,3 +37,8 @@ said = [line for line in (done.stdout + done.stderr).splitlines()
 word = said[0] if said else "no word of a benchmark that is not compared"
 print(f"slower and renamed: exit status {done.returncode}, {word}")
 P
+echo 'seen:' && cat seen
+diff before seen || {
+    echo 'this has changed (< before, > now)'
+    exit 1
+}
