@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 import warnings
 import zlib
@@ -21,6 +22,9 @@ from einbench.units import one_line
 Array = npt.NDArray[Any]
 
 _TOGETHER = "while another thread calls it too"
+#: a race is lost in one turn of many: so many of both threads, which the interpreter switches
+#: between as often
+_TURNS, _SWITCH_S = 3, 1e-5
 
 
 def surroundings(
@@ -44,9 +48,11 @@ def surroundings(
         return next((name for name, one, other in pairs if one != other), "")
 
     of_others = _bits(as_tuple(problem.operation, _quietly(call, others)))
-    one, other = _in_threads(call, given, others)
-    if name := differs(one) or differs(other, of_others):
-        alone = differs(_in_threads(call, given)[0])
+    one, other = _in_threads(call, _TURNS, given, others)
+    names_of_one = map(differs, one)
+    names_of_other = (differs(each, of_others) for each in other)
+    if name := next(filter(None, (*names_of_one, *names_of_other)), ""):
+        alone = differs(_in_threads(call, 1, given)[0][0])
         return f"gives another {alone or name} {'in another thread' if alone else _TOGETHER}"
     with warnings.catch_warnings(), np.errstate(all="warn"), _other_randomness() as drawn_next:
         warnings.simplefilter("ignore")
@@ -87,27 +93,43 @@ def _other_randomness() -> Iterator[Callable[[], bytes]]:
         np.random.set_state(before)  # noqa: NPY002
 
 
-def _in_threads(call: Callable[..., Any], *given: Sequence[Array]) -> list[Any]:
-    """What each of several threads gets at the same time, for inputs of its own."""
-    found: list[Any] = [None] * len(given)
+def _in_threads(call: Callable[..., Any], turns: int, *given: Sequence[Array]) -> list[list[Any]]:
+    """What each of several threads gets at the same time in every turn, for inputs of its own."""
+    found: list[list[Any]] = [[] for _ in given]
     problems: list[str] = []
     together = threading.Barrier(len(given))
 
     def run(number: int) -> None:
-        together.wait()
         try:
-            found[number] = _quietly(call, given[number])
+            for _ in range(turns):
+                together.wait()
+                found[number].append(_quietly(call, given[number]))
+        except threading.BrokenBarrierError:
+            pass  # the other one has raised
         except (Exception, SystemExit) as raised:
             problems.append(one_line(raised))
+            together.abort()
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(len(given))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with _often_switched():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     if problems:
         raise RuntimeError(f"in another thread: {problems[0]}")
     return found
+
+
+@contextmanager
+def _often_switched() -> Iterator[None]:
+    """Inside, interpreted functions of two threads run in turns: calls of microseconds overlap."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def other_numbers(

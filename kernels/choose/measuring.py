@@ -23,6 +23,7 @@ from einbench.choose.book import Remembered, Time
 from einbench.choose.candidates import First, first_times
 from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature, layout_name
+from einbench.host import background
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
@@ -105,6 +106,7 @@ def measure(
     Raises:
         ValueError: not even one row's inputs, output and check fit into the memory that is left.
     """
+    background.wait()
     problem = problem.holding({name: read_only(a) for name, a in problem.arrays.items()})
     problem = _that_fits(problem)
     work = _Work(problem, requested, passed, rigor, budget_s, clock, progress or (lambda *_: None))

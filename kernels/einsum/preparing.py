@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from einbench.einsum import machine, rows, tile
+from einbench.host import background
 from einbench.host.forking import import_numba
 from einbench.host.locks import ForkedLock
 from einbench.host.threading_layer import start_threads, why_not_parallel
@@ -41,7 +42,9 @@ class Preparing:
         self._done = threading.Event()
         self._problem: Exception | None = None
         self.ready = False
-        self.thread = threading.Thread(target=self._prepare, name="einbench-compiler", daemon=True)
+        self.thread = background.working(
+            threading.Thread(target=self._prepare, name="einbench-compiler", daemon=True)
+        )
         self.thread.start()
 
     @property

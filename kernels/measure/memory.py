@@ -5,15 +5,20 @@ from __future__ import annotations
 import ctypes
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from einbench.host import background
 
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 #: resident memory varies by stacks and lazy counters: smaller differences are noise
 _RESIDENT_NOISE = 1 << 20
+#: prctl(2): whether a process gets huge pages
+_SET_THP_DISABLE, _GET_THP_DISABLE = 41, 42
 #: least change of resident memory that is taken for a call's
 _RESIDENT_LEAST = 8 << 20
 #: a smaller output is not distinguishable from the Python objects around it
@@ -43,8 +48,14 @@ def peak_extra_bytes(
         traced: count with tracemalloc, which makes interpreted loops several times slower;
             without it, only resident memory is measured.
     """
-    if not traced:
-        return _resident_extra_bytes(call, output_bytes)
+    background.wait()
+    with _small_pages():
+        if not traced:
+            return _resident_extra_bytes(call, output_bytes)
+        return _traced_extra_bytes(call, output_bytes)
+
+
+def _traced_extra_bytes(call: Callable[[], object], output_bytes: int | None) -> int | None:
     tracing = tracemalloc.is_tracing()
     _trim()
     if not tracing:
@@ -88,6 +99,24 @@ def _array_bytes(output: object) -> int:
     if isinstance(output, tuple):
         return sum(map(_array_bytes, output))
     return output.nbytes if isinstance(output, np.ndarray) else 0
+
+
+@contextmanager
+def _small_pages() -> Iterator[None]:
+    """Inside, memory comes in pages of 4 KiB: the last of 2 MiB would count as the call's, whole.
+
+    NumPy asks for huge pages from 4 MiB on.
+    """
+    prctl = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
+    # 1: the program itself has done without them
+    if prctl is None or prctl(_GET_THP_DISABLE, 0, 0, 0, 0) != 0:
+        yield
+        return
+    prctl(_SET_THP_DISABLE, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(_SET_THP_DISABLE, 0, 0, 0, 0)
 
 
 def _trim() -> None:

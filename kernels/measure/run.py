@@ -20,6 +20,7 @@ from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, keep, timed_case
 from einbench.check.truth import Case
 from einbench.check.unchanged import PrivateCopy, differing
+from einbench.host import background
 from einbench.kernel import Kernel
 from einbench.measure.admit import (
     Admission,
@@ -112,6 +113,7 @@ def run(
             without a verdict is a library's, and is judged on the timed inputs.
         report: called with what is being done.
     """
+    background.wait()
     kernels = problem.operation.kernels if kernels is None else kernels
     own = {m: k for m, k in kernels.items() if m in verdicts or k.reason}
     report("whole numbers at this size")

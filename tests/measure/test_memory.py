@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import sys
 import tracemalloc
@@ -50,9 +51,7 @@ def test_a_temporary_is_counted_and_the_output_is_not(mib: int) -> None:
     assert abs(extra) < 0.1 * MIB
     extra = peak_extra_bytes(lambda: np.add(x + 1, x * 2))
     assert extra is not None
-    # from 8 MiB on resident memory counts too, in which a page may have 2 MiB
-    page = 2 * MIB if 3 * mib >= 8 else 0
-    assert -0.1 * MIB < extra - 2 * mib * MIB < 0.1 * MIB + page
+    assert abs(extra - 2 * mib * MIB) < 0.1 * MIB
 
 
 def test_a_call_without_temporaries_takes_next_to_nothing() -> None:
@@ -60,6 +59,24 @@ def test_a_call_without_temporaries_takes_next_to_nothing() -> None:
     extra = peak_extra_bytes(lambda: x + 1)
     assert extra is not None
     assert 0 <= extra < 0.1 * MIB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
+def test_huge_pages_do_not_count_and_are_used_again_afterwards() -> None:
+    prctl = ctypes.CDLL(None).prctl
+    inside = []
+
+    def call() -> np.ndarray:
+        inside.append(prctl(42, 0, 0, 0, 0))  # PR_GET_THP_DISABLE
+        return np.ones(MIB)
+
+    before = prctl(42, 0, 0, 0, 0)
+    peak_extra_bytes(call)
+    assert inside == [1]
+    assert prctl(42, 0, 0, 0, 0) == before
+    with pytest.raises(ZeroDivisionError):
+        peak_extra_bytes(lambda: 1 // 0)
+    assert prctl(42, 0, 0, 0, 0) == before
 
 
 def test_several_outputs_are_all_outputs() -> None:
