@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from einbench.contexts import ALONE, CONTEXTS
 from einbench.names import shortened
 from einbench.units import seconds_text
 
@@ -64,11 +65,31 @@ class Record:
     threads: int = field(metadata=_said("of BLAS and numba"))
     status: Status = field(metadata=_said(f"{', '.join(STATUSES[:-1])} or {STATUSES[-1]}"))
     reason: str = field(default="", metadata=_said("why it is not ok"))
-    median_s: float | None = field(default=None, metadata=_said("median", "s/call"))
+    median_s: float | None = field(
+        default=None, metadata=_said("median, called alone again and again", "s/call")
+    )
     low_s: float | None = field(
         default=None, metadata=_said("lower end of the median's interval", "s/call")
     )
     high_s: float | None = field(default=None, metadata=_said("upper end of it", "s/call"))
+    after_blas_s: float | None = field(
+        default=None, metadata=_said("median where a product of BLAS precedes each call", "s/call")
+    )
+    after_blas_low_s: float | None = field(
+        default=None, metadata=_said("lower end of its interval", "s/call")
+    )
+    after_blas_high_s: float | None = field(
+        default=None, metadata=_said("upper end of it", "s/call")
+    )
+    after_pause_s: float | None = field(
+        default=None, metadata=_said("median where 2 ms of sleep precede each call", "s/call")
+    )
+    after_pause_low_s: float | None = field(
+        default=None, metadata=_said("lower end of its interval", "s/call")
+    )
+    after_pause_high_s: float | None = field(
+        default=None, metadata=_said("upper end of it", "s/call")
+    )
     samples: int = field(default=0, metadata=_said("rounds that the kernel took part in"))
     samples_s: tuple[float | None, ...] = field(
         default=(), metadata=_said("one a round; None where it took no part", "s/call")
@@ -111,6 +132,9 @@ class Record:
     )
     predicted_s: float | None = field(
         default=None, metadata=_said("expected before it was timed, or in place of it", "s/call")
+    )
+    context: str = field(
+        default=ALONE, metadata=_said(f"that kernels were ranked in: {', '.join(CONTEXTS)}")
     )
     winner: bool = field(
         default=False, metadata=_said("the fastest, or the simplest of those that tie with it")

@@ -265,6 +265,7 @@ class _Work:
             dtype=problem.dtype.name,
             layout=conditions.layout,
             threads=conditions.threads,
+            context=conditions.context,
             status="skipped",
             compile_s=self._compile_s(kernel),
             runtime=kernel.runtime,

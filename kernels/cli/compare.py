@@ -11,6 +11,7 @@ import click
 from einbench.cli.outcome import INTERRUPTED, REJECTED
 from einbench.cli.parameters import (
     axis_sizes,
+    context_option,
     data_option,
     dtypes_option,
     isolate_option,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     help=f"Libraries that compete: {', '.join(LIBRARIES)}; several with commas.",
 )  # fmt: skip
 @isolate_option
+@context_option
 @plugins_option
 def compare(
     operations: tuple[str, ...],
@@ -90,6 +92,7 @@ def compare(
     picture: str | None,
     libraries: tuple[str, ...],
     isolate: bool,
+    context: str,
 ) -> int:
     """Check all kernels, time those that are right, and say which is fastest.
 
@@ -120,6 +123,7 @@ def compare(
             progress=progress,
             with_=libraries,
             isolate=isolate,
+            context=context,
             **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
         )
     if comparison.interrupted and not comparison.records:

@@ -10,6 +10,7 @@ import click
 
 from einbench.cli.outcome import INTERRUPTED, REJECTED
 from einbench.cli.parameters import (
+    context_option,
     dtype_option,
     positive,
     seed_option,
@@ -70,6 +71,7 @@ def sizes_of(
     "with commas. One that raises at the expression is listed as refusing it.",
 )  # fmt: skip
 @seed_option
+@context_option
 @click.option(
     "--emit", "emitted", is_flag=False, flag_value="-", metavar="[PATH.py]",
     help="Write the fastest kernel as Python that imports NumPy and numba alone; without a path "
@@ -88,6 +90,7 @@ def einsum(
     threads: int | None,
     libraries: tuple[str, ...],
     seed: int,
+    context: str,
     emitted: str | None,
     json_path: str | None,
 ) -> int:
@@ -118,6 +121,7 @@ def einsum(
             seed=seed,
             progress=progress,
             with_=libraries,
+            context=context,
         )
     if comparison.interrupted and not comparison.records:
         click.echo("einbench: interrupted before anything was measured", err=True)

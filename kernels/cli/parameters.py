@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from einbench.contexts import CONTEXTS, PROGRAM
+
 Decorated = Callable[..., Any]
 
 
@@ -175,6 +177,13 @@ threads_option = click.option(
     help="Of BLAS and numba; by default all cores this process may use.",
 )  # fmt: skip
 
+
+context_option = click.option(
+    "--context", type=click.Choice(CONTEXTS, case_sensitive=False), default=PROGRAM,
+    show_default=True,
+    help="What kernels are ranked by: their times alone, after a product of BLAS, after a pause; "
+    "in a program the geometric mean of all three.",
+)  # fmt: skip
 
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="Name every file that was skipped, however many."

@@ -14,6 +14,8 @@ from itertools import repeat
 
 import numpy as np
 
+from einbench.contexts import ALONE, ranked_s
+from einbench.measure.beside import Preceding
 from einbench.measure.timing import (
     LEAST_ROUNDS,
     LOSING_RATIO,
@@ -40,6 +42,8 @@ def interleave_in_blocks(
     least_calls: int = 0,
     clock: Clock = time.perf_counter,
     keep: Callable[[object], object] = lambda output: output,
+    beside: Mapping[str, Preceding] | None = None,
+    context: str = ALONE,
 ) -> Timing:
     """`interleave` in several blocks with a share of the budget each; their rounds concatenated.
 
@@ -54,13 +58,16 @@ def interleave_in_blocks(
         least_calls: the budget is at least as long as so many calls of the fastest.
         clock: the only source of time, in seconds.
         keep: what to keep of an output.
+        beside: as `interleave`.
+        context: as `interleave`.
 
     Returns:
         A `Timing` whose ``blocks`` has the rounds of each. A kernel whose fastest call so far takes
         more than twice the best's is left out of the following blocks.
     """
     parts: list[Timing] = []
-    fastest_s: dict[str, float] = {}
+    #: context -> name -> the fastest call so far
+    fastest_s: dict[str, dict[str, float]] = {ALONE: {}}
     active: list[str] | None = None
     start_s = clock()
     while len(parts) < blocks or (
@@ -75,15 +82,17 @@ def interleave_in_blocks(
             {name: block_calls[name] for name in active},
             budget_s=budget_s / blocks,
             rng=rng,
-            expected_s=fastest_s or expected_s,
+            expected_s=fastest_s[ALONE] or expected_s,
             clock=clock,
             most_rounds=max(_BLOCK_ROUNDS, math.ceil(MOST_ROUNDS / blocks)),
             least_calls=math.ceil(least_calls / blocks),
             least_rounds=_least_rounds(blocks, first=not parts),
             keep=keep,
+            beside=beside,
+            context=context,
         )
         parts.append(part)
-        active = _remaining(part, fastest_s)
+        active = _remaining(part, fastest_s, context)
     return _together(parts)
 
 
@@ -93,33 +102,60 @@ def _least_rounds(blocks: int, *, first: bool) -> int:
     return max(share, LEAST_ROUNDS) if first else share
 
 
-def _remaining(part: Timing, fastest_s: dict[str, float]) -> list[str]:
+def _remaining(part: Timing, fastest_s: dict[str, dict[str, float]], context: str) -> list[str]:
     """Kernels within LOSING_RATIO of the best; updates ``fastest_s``, the fastest calls so far.
 
     The minimum is over all blocks, since in one of them threads may have waited for a core.
     """
-    for name, times in part.samples.items():
-        fastest_s[name] = min(float(np.nanmin(times)), fastest_s.get(name, math.inf))
-    best_s = min(fastest_s.values(), default=0.0)
-    return [name for name in part.samples if fastest_s[name] <= LOSING_RATIO * best_s]
+    for at, samples in ((ALONE, part.samples), *part.beside.items()):
+        seen = fastest_s.setdefault(at, {})
+        for name, times in samples.items():
+            seen[name] = min(float(np.nanmin(times)), seen.get(name, math.inf))
+    alone_s = fastest_s[ALONE]
+    ranked = {
+        name: ranked_s(context, s, {at: all_s[name] for at, all_s in fastest_s.items()})
+        for name, s in alone_s.items()
+        if len(fastest_s) > 1 and all(name in all_s for all_s in fastest_s.values())
+    }
+    most_s = LOSING_RATIO * min(alone_s.values(), default=0.0)
+    most_ranked_s = LOSING_RATIO * min(ranked.values(), default=0.0)
+    # of one that was timed alone only, times alone are compared
+    return [
+        name
+        for name in part.samples
+        if (ranked[name] <= most_ranked_s if name in ranked else alone_s[name] <= most_s)
+    ]
 
 
 def _together(parts: list[Timing]) -> Timing:
     failures = {name: why for part in parts for name, why in part.failures.items()}
     names = [name for name in parts[0].samples if name not in failures] if parts else []
+    contexts = dict.fromkeys(context for part in parts for context in part.beside)
     return Timing(
-        samples={
-            name: tuple(
-                sample
-                for part in parts
-                for sample in part.samples.get(name, tuple(repeat(math.nan, part.rounds)))
-            )
-            for name in names
-        },
+        samples=_joined([(part.samples, part.rounds) for part in parts], names),
         calls_per_sample={n: c for p in reversed(parts) for n, c in p.calls_per_sample.items()},
         outputs={n: o for part in parts for n, o in part.outputs.items() if n in names},
         failures=failures,
         rounds=sum(part.rounds for part in parts),
         blocks=tuple(part.rounds for part in parts),
         overhead_s=sum(part.overhead_s for part in parts),
+        beside={
+            context: _joined([(part.beside.get(context, {}), part.rounds) for part in parts], names)
+            for context in contexts
+        },
     )
+
+
+def _joined(
+    parts: list[tuple[Mapping[str, tuple[float, ...]], int]], names: list[str]
+) -> dict[str, tuple[float, ...]]:
+    """Samples of all blocks by name, NaN in those without the kernel; of kernels with any."""
+    return {
+        name: tuple(
+            sample
+            for samples, rounds in parts
+            for sample in samples.get(name, tuple(repeat(math.nan, rounds)))
+        )
+        for name in names
+        if any(name in samples for samples, _ in parts)
+    }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from einbench.contexts import PROGRAM
+
 #: a kernel that declares more temporaries is not guessed to be the fastest
 MEMORY_BYTES = 1_000_000_000
 #: a choice leaves out kernels that are expected to take so many times as long as the fastest
@@ -24,6 +26,8 @@ class Conditions:
     bare: bool = False
     #: and write to preallocated outputs, where they can
     reuse_outputs: bool = False
+    #: what they are ranked in: see `einbench.contexts`
+    context: str = PROGRAM
 
 
 @dataclass(frozen=True)

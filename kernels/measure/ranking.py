@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from einbench.contexts import ALONE, ranked_s
 from einbench.record import (
     CONFIDENCE,
     FEWEST_SAMPLES,
@@ -103,6 +104,29 @@ def rank(
         and summary.median_s < TIE_MEDIAN_RATIO * best_s
     )
     return Ranking(summaries, tied[0] if tied else None, tied if len(tied) > 1 else ())
+
+
+def in_context(
+    context: str, alone: Samples, beside: Mapping[str, Samples]
+) -> dict[str, tuple[float, ...]]:
+    """What is ranked: samples of a context, or of all of them the geometric mean in each round.
+
+    A kernel that was timed alone only is left out where others were timed beside it.
+
+    Args:
+        context: see `einbench.contexts`.
+        alone: name -> seconds per call, one a round.
+        beside: context -> the same.
+    """
+    complete = [name for name in alone if all(name in samples for samples in beside.values())]
+    return {
+        name: tuple(
+            ranked_s(context, s, {at: samples[name][n] for at, samples in beside.items()})
+            for n, s in enumerate(alone[name])
+        )
+        for name in complete
+        if context != ALONE
+    } or {name: tuple(times) for name, times in alone.items()}
 
 
 def undelayed(times: Sequence[float]) -> float:

@@ -20,6 +20,7 @@ from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, keep, timed_case
 from einbench.check.truth import Case
 from einbench.check.unchanged import PrivateCopy, differing
+from einbench.contexts import ALONE
 from einbench.host import background
 from einbench.kernel import Kernel
 from einbench.measure.admit import (
@@ -31,6 +32,7 @@ from einbench.measure.admit import (
     failure,
     judge,
 )
+from einbench.measure.beside import PRECEDING
 from einbench.measure.blocks import interleave_in_blocks
 from einbench.measure.calls import bare, bound, into, or_raising, outputs_memory
 from einbench.measure.conditions import Conditions, Limits
@@ -39,7 +41,7 @@ from einbench.measure.library import admit_library_kernel, as_turns
 from einbench.measure.look import culprits, look
 from einbench.measure.placement import randomise_placement
 from einbench.measure.predict import Prediction
-from einbench.measure.ranking import Ranking, rank
+from einbench.measure.ranking import Ranking, Summary, in_context, rank, summarise
 from einbench.measure.remote import remote
 from einbench.measure.roofline import Roofline
 from einbench.measure.timing import Call, Clock, Timing
@@ -72,8 +74,10 @@ class _Timed:
     #: of those timed
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     disturbance: Disturbance = QUIET
-    #: of those timed that are right
+    #: of those timed that are right; summaries are of samples alone
     ranking: Ranking = field(default_factory=lambda: Ranking({}, None, ()))
+    #: context -> the same of samples in it
+    beside: Mapping[str, Mapping[str, Summary]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,8 @@ def run(
     """
     background.wait()
     kernels = problem.operation.kernels if kernels is None else kernels
+    if conditions.reuse_outputs or any(map(remote, kernels.values())):
+        conditions = replace(conditions, context=ALONE)  # turns are timed in no other
     own = {m: k for m, k in kernels.items() if m in verdicts or k.reason}
     report("whole numbers at this size")
     private = PrivateCopy(problem)
@@ -190,11 +196,18 @@ def _time_and_judge(
         assert isinstance(last, Kept)  # noqa: S101 - what ``keep`` made of the output
         outcomes[method] = judge(case, last, kernels[method].slack)
     right = {method: s for method, s in timing.samples.items() if outcomes[method].passed}
+    beside = {
+        context: {method: s for method, s in samples.items() if method in right}
+        for context, samples in timing.beside.items()
+    }
     baseline = case.problem.operation.baseline
     # a comparison is ranked by the medians that it shows; a choice by what will be waited for
     delayed = disturbance.disturbs and conditions.bare
-    ranking = rank(right, baseline, blocks=timing.blocks, disturbed=delayed)
-    return _Timed(timing, timing_s, outcomes, disturbance, ranking)
+    ranked = in_context(conditions.context, right, beside)
+    ranking = rank(ranked, blocks=timing.blocks, disturbed=delayed)
+    ranking = replace(ranking, summaries=summarise(right, baseline, blocks=timing.blocks))
+    summaries = {context: summarise(samples) for context, samples in beside.items()}
+    return _Timed(timing, timing_s, outcomes, disturbance, ranking, summaries)
 
 
 class _Moved:
@@ -251,6 +264,8 @@ def _time(
             least_calls=limits.least_calls,
             clock=clock,
             keep=partial(keep, case),
+            beside=PRECEDING,
+            context=conditions.context,
         )
 
 
@@ -291,6 +306,7 @@ def _record(
         dtype=problem.dtype.name,
         layout=conditions.layout,
         threads=conditions.threads,
+        context=conditions.context,
         status=outcome.status,
         reason=outcome.reason,
         error=outcome.error,
@@ -326,4 +342,15 @@ def _record(
         else None,
         winner=method == found.timed.ranking.winner,
         tie=method in found.timed.ranking.ties,
+        **_beside(found.timed.beside, method),
     )
+
+
+def _beside(found: Mapping[str, Mapping[str, Summary]], method: str) -> dict[str, float]:
+    """Medians and intervals in other contexts than alone, as fields of the record."""
+    return {
+        f"{context}_{name}": getattr(summaries[method], attribute)
+        for context, summaries in found.items()
+        if method in summaries
+        for name, attribute in (("s", "median_s"), ("low_s", "low_s"), ("high_s", "high_s"))
+    }

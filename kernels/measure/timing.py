@@ -16,7 +16,9 @@ from itertools import repeat
 import numpy as np
 
 from einbench.blame import said_of
+from einbench.contexts import ALONE, ranked_s
 from einbench.jit.spinning import stop_spinning
+from einbench.measure.beside import Preceding
 from einbench.measure.turns import Turn
 
 Call = Callable[[], object]
@@ -56,6 +58,8 @@ class Timing:
     blocks: tuple[int, ...] = ()
     #: seconds outside the timed calls of turns, in worker processes and here: not in the budget
     overhead_s: float = 0.0
+    #: context -> as ``samples``, of kernels that were timed in it
+    beside: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -68,6 +72,13 @@ class _Candidate:
     #: the fastest call seen, or what was expected before any was
     call_s: float = math.inf
     samples_s: list[float] = field(default_factory=list)
+    #: context -> seconds of single calls made in it, one a round, and the fastest of them
+    beside_s: dict[str, list[float]] = field(default_factory=dict)
+    fastest_s: dict[str, float] = field(default_factory=dict)
+    #: what a round's calls in them took last, with what precedes them
+    beside_cost_s: float = 0.0
+    #: within LOSING_RATIO of the best: worth timing in other contexts than alone
+    contends: bool = True
     output: object = None
     #: the same call, where it is timed as a turn
     turn: Turn | None = None
@@ -111,9 +122,30 @@ class _Candidate:
             self.call()
         self.samples_s.append(self.timed(self.calls, clock))
 
+    def sample_beside(self, preceding: Mapping[str, Call], most_s: float, clock: Clock) -> None:
+        """A call in every other context, unless it is long; BLAS is left awake after the last."""
+        if not self.contends or self.call_s > most_s:
+            return
+        began_s = clock()
+        for context, precede in preceding.items():
+            self.output = None
+            precede()
+            took_s = self.timed(1, clock)
+            times_s = self.beside_s.setdefault(context, [])
+            # a kernel that was thought to be slow had rounds without
+            times_s += repeat(math.nan, len(self.samples_s) - 1 - len(times_s))
+            times_s.append(took_s)
+            self.fastest_s[context] = min(took_s, self.fastest_s.get(context, math.inf))
+        self.beside_cost_s = clock() - began_s
+
+    def ranked_s(self, context: str) -> float:
+        """What the fastest calls so far would rank it by."""
+        return ranked_s(context, self.call_s, self.fastest_s)
+
     def round_s(self, share_s: float) -> float:
         """What the next round will cost."""
-        return self.call_s * (self.calls + (self.call_s <= share_s))
+        alone_s = self.call_s * (self.calls + (self.call_s <= share_s))
+        return alone_s + self.beside_cost_s * self.contends
 
     def last(self) -> object:
         """What is kept of the last output; a turn computes it now."""
@@ -132,6 +164,8 @@ def interleave(
     least_calls: int = 0,
     least_rounds: int = LEAST_ROUNDS,
     keep: Callable[[object], object] = lambda output: output,
+    beside: Mapping[str, Preceding] | None = None,
+    context: str = ALONE,
 ) -> Timing:
     """Time the calls against each other, in rounds, each in a fresh random order.
 
@@ -151,6 +185,10 @@ def interleave(
       leave the others without samples.
     - A call that is a `Turn` is timed in its own process; until round 7 only its timed calls count
       against the budget.
+    - With ``beside``, a single call of the kernel in each of these contexts follows its sample in
+      every round, unless the kernel is slow and beyond twice the best's time alone, and from round
+      4 on of kernels within twice the best's time in ``context`` only. What precedes such a call is
+      not timed, and counts against the budget. Turns are timed alone.
 
     So every kernel has at least one sample, one that is not slow three, and no cell takes longer
     than the warm-up, three budgets and one slow call each. The budget begins after the warm-up,
@@ -168,6 +206,9 @@ def interleave(
         least_calls: the budget is at least as long as so many calls of the fastest.
         least_rounds: in place of the 7 above, and of the 3 where it is less.
         keep: what to keep of an output, called when the clock has stopped; all of it by default.
+        beside: context -> what is made of the fastest kernel's seconds, and precedes every call
+            there, or None where calls would not notice; see `einbench.measure.beside`.
+        context: in which fastest calls are compared where a kernel may be dropped.
 
     Returns:
         A `Timing`. A kernel that raises is dropped, and its exception is in ``failures``.
@@ -197,6 +238,7 @@ def interleave(
     best_s = min((candidate.call_s for candidate in candidates.values()), default=0.0)
     asked_s, budget_s = budget_s, max(budget_s, least_calls * best_s)
     share_s = budget_s / (2 * max(3, len(calls)))
+    preceding = _preceding(beside or {}, candidates, best_s)
     start_s = clock()
     free_s = all_overhead_s = 0.0
     rounds = 0
@@ -208,6 +250,7 @@ def interleave(
             called_s, free = clock(), not rounds and candidate.call_s > share_s
             try:
                 candidate.sample(share_s, clock)
+                candidate.sample_beside(preceding, max(share_s, LOSING_RATIO * best_s), clock)
             except (Exception, SystemExit) as problem:
                 failures[name] = said_of(problem)
                 del candidates[name]
@@ -221,7 +264,7 @@ def interleave(
         budget_s = max(asked_s, least_calls * best_s)
         share_s = budget_s / (2 * max(3, len(calls)))
         if rounds <= least_rounds:
-            active = _remaining(candidates, active, rounds, least_rounds, share_s)
+            active = _remaining(candidates, active, rounds, least_rounds, share_s, context)
         limit_s = budget_s * (OVERDRAFT if rounds < least_rounds else 1.0)
         ahead_s = (
             clock() - start_s - free_s + sum(candidates[name].round_s(share_s) for name in active)
@@ -240,15 +283,35 @@ def interleave(
             del candidates[name]
     return Timing(
         samples={
-            name: (*candidate.samples_s, *repeat(math.nan, rounds - len(candidate.samples_s)))
-            for name, candidate in candidates.items()
+            name: _whole(candidate.samples_s, rounds) for name, candidate in candidates.items()
         },
         calls_per_sample={name: candidate.calls for name, candidate in candidates.items()},
         outputs=outputs,
         failures=failures,
         rounds=rounds,
         overhead_s=all_overhead_s,
+        beside={
+            context: {
+                name: _whole(candidate.beside_s[context], rounds)
+                for name, candidate in candidates.items()
+                if context in candidate.beside_s
+            }
+            for context in preceding
+        },
     )
+
+
+def _preceding(
+    beside: Mapping[str, Preceding], candidates: Mapping[str, _Candidate], best_s: float
+) -> dict[str, Call]:
+    """What to call before a call in each context; nothing where turns are timed."""
+    if any(candidate.turn is not None for candidate in candidates.values()):
+        return {}
+    return {at: made for at, make in beside.items() if (made := make(best_s)) is not None}
+
+
+def _whole(samples_s: list[float], rounds: int) -> tuple[float, ...]:
+    return (*samples_s, *repeat(math.nan, rounds - len(samples_s)))
 
 
 def _warmed_up(
@@ -279,6 +342,7 @@ def _remaining(
     rounds: int,
     least_rounds: int,
     share_s: float,
+    context: str,
 ) -> list[str]:
     """Active kernels within LOSING_RATIO of the best, or with few or cheap rounds so far.
 
@@ -286,14 +350,24 @@ def _remaining(
     successive samples of the fastest kernel.
     """
     best_s = min((candidate.call_s for candidate in candidates.values()), default=0.0)
+    ranked = {n: each.ranked_s(context) for n, each in candidates.items() if each.fastest_s}
+    best_ranked_s = min(ranked.values(), default=0.0)
 
-    def stays(candidate: _Candidate) -> bool:
-        if candidate.call_s <= LOSING_RATIO * best_s:
+    def stays(name: str) -> bool:
+        candidate = candidates[name]
+        # of one that was timed alone only, times alone are compared
+        candidate.contends = (
+            ranked[name] <= LOSING_RATIO * best_ranked_s
+            if name in ranked
+            else candidate.call_s <= LOSING_RATIO * best_s
+        )
+        if candidate.contends:
             return True
         early = rounds < min(FIRST_ROUNDS, least_rounds)
+        candidate.contends = early
         if early and (candidate.call_s <= share_s or candidate.call_s - best_s < SLICE_S):
             return True
         cheap = least_rounds * candidate.round_s(share_s) <= 2 * share_s
         return rounds < least_rounds and cheap
 
-    return [name for name in active if stays(candidates[name])]
+    return [name for name in active if stays(name)]

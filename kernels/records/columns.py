@@ -62,11 +62,13 @@ COLUMNS = (
     *_recorded("status", "reason", "median_s", "low_s", "high_s"),
     Column("confidence", "float", "of that interval; empty for the extremes of few samples"),
     *_recorded(
-        "samples", "calls_per_sample", "unstable", "few_samples", "speedup", "speedup_predicted",
-        "error", "limit", "gflops_per_s", "gbytes_per_s", "roofline", "peak_bytes",
+        "after_blas_s", "after_blas_low_s", "after_blas_high_s", "after_pause_s",
+        "after_pause_low_s", "after_pause_high_s", "samples", "calls_per_sample", "unstable",
+        "few_samples", "speedup", "speedup_predicted", "error", "limit",
+        "gflops_per_s", "gbytes_per_s", "roofline", "peak_bytes",
     ),
     Column("process_peak_bytes", "int", "asv's peakmem: the process, Python included", "bytes"),
-    *_recorded("compile_s", "prepare_s", "runtime", "predicted_s", "winner", "tie"),
+    *_recorded("compile_s", "prepare_s", "runtime", "predicted_s", "context", "winner", "tie"),
     Column("harness", "text", "einbench, asv or pytest-benchmark"),
     Column("file", "text", "where it was read, as it was named"),
 )  # fmt: skip

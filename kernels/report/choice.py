@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from einbench.record import Record
-from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, listed
+from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, listed, timed_beside
 from einbench.units import ratio_text, seconds_text
 
 if TYPE_CHECKING:
@@ -138,8 +138,10 @@ def _verdict(block: Block, batch: Batch, timed: int) -> str:
 def _candidates(block: Block, batch: Batch, timed: dict[str, Cell]) -> list[tuple[str, ...]]:
     """Fastest first."""
     median_s = {kernel: block.records[kernel, batch].median_s or 0.0 for kernel in timed}
+    beside = timed_beside(timed.values())
     return [
         (cell.mark, kernel, cell.time + cell.doubts,
+         *((f"{cell.blas} after BLAS", f"{cell.pause} paused") if beside else ()),
          "" if cell.speedup == "-" else f"{cell.speedup} {block.baseline}", f"error {cell.error}")
         for kernel, cell in sorted(timed.items(), key=lambda item: median_s[item[0]])
     ]  # fmt: skip

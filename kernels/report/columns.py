@@ -1,4 +1,4 @@
-"""Blocks as lines of styled text that fit a width: one, two or three lines a kernel.
+"""Blocks as lines of styled text that fit a width: one to five lines a kernel.
 
 Every field has the width of its longest entry, so nothing is left for a terminal to wrap: where
 the batches do not fit side by side, more lines a kernel or several tables take their place.
@@ -17,13 +17,14 @@ from einbench.report.grid import Batch, Block, Cell, batch_text
 Piece = tuple[str, str]
 Line = list[Piece]
 
-_ONE_LINE = (("time", "speedup", "rate", "best", "error"),)
+_ONE_LINE = (("time", "blas", "pause", "speedup", "rate", "best", "error"),)
 #: how the fields of a cell can be arranged and the spaces between them, widest first
 _SHAPES: tuple[tuple[tuple[tuple[str, ...], ...], int], ...] = (
     (_ONE_LINE, 2),
     (_ONE_LINE, 1),
-    ((("time", "speedup"), ("rate", "best", "error")), 1),
-    ((("time",), ("speedup",), ("rate", "best", "error")), 1),
+    ((("time", "blas", "pause", "speedup"), ("rate", "best", "error")), 1),
+    ((("time", "speedup"), ("blas", "pause"), ("rate", "best", "error")), 1),
+    ((("time",), ("speedup",), ("blas",), ("pause",), ("rate", "best", "error")), 1),
 )
 #: from this width on, a line a kernel is worth a second table
 _WIDE = 120
@@ -91,15 +92,18 @@ def _best_form(block: Block, width: int) -> _Form:
 
 
 def _shapes(block: Block) -> list[tuple[tuple[tuple[str, ...], ...], int]]:
-    """Without rates where no record has any: those of functions whose FLOPs nobody knows."""
+    """Without rates where no record has any, and without contexts that nothing was timed in."""
     cells = [block.cell(kernel, batch) for kernel in block.kernels for batch in block.batches]
     unknown = {
-        name for name in ("rate", "best") if all(getattr(c, name) in ("", "-") for c in cells)
+        name
+        for name in ("blas", "pause", "rate", "best")
+        if all(getattr(c, name) in ("", "-") for c in cells)
     }
-    return [
-        (tuple(tuple(name for name in line if name not in unknown) for line in shape), space)
+    known = [
+        ([tuple(name for name in line if name not in unknown) for line in shape], space)
         for shape, space in _SHAPES
     ]
+    return list(dict.fromkeys((tuple(filter(None, shape)), space) for shape, space in known))
 
 
 def _form(block: Block, shape: tuple[tuple[str, ...], ...], space: int, width: int) -> _Form:
@@ -107,6 +111,8 @@ def _form(block: Block, shape: tuple[tuple[str, ...], ...], space: int, width: i
     versus = f"vs {block.baseline}"
     headings = {
         "time": "time",
+        "blas": "BLAS",
+        "pause": "pause",
         "speedup": versus if len(versus) <= 8 else "speed-up",
         "rate": "GF/s",
         "best": "best",

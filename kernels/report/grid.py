@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from einbench.contexts import ALONE
 from einbench.record import CONFIDENCE, WRONG, Record
 from einbench.units import bytes_text, number_text, percent_text, ratio_text, seconds_text
 
@@ -34,6 +35,9 @@ class Cell:
     time: str = ""
     #: ``±`` for unstable, ``?`` for few samples
     doubts: str = ""
+    #: after a product of BLAS, and after a pause
+    blas: str = ""
+    pause: str = ""
     speedup: str = ""
     rate: str = ""
     best: str = ""
@@ -50,8 +54,10 @@ class Block:
     formula: str
     baseline: str
     dtype: str
-    #: sizes, dtype, layout and threads in one line
+    #: sizes, dtype, layout, threads and context in one line
     setting: str
+    #: that its kernels are ranked in
+    context: str
     batches: tuple[Batch, ...]
     kernels: tuple[str, ...]
     records: Mapping[tuple[str, Batch], Record]
@@ -110,11 +116,18 @@ def cell(record: Record) -> Cell:
         mark="*" if record.winner else "=" if record.tie else "",
         time=seconds_text(record.median_s),
         doubts="±" * record.unstable + "?" * record.few_samples,
+        blas="-" if record.after_blas_s is None else seconds_text(record.after_blas_s),
+        pause="-" if record.after_pause_s is None else seconds_text(record.after_pause_s),
         speedup="-" if speedup is None else "~" * record.speedup_predicted + ratio_text(speedup),
         rate=number_text(rate) if rate else "-",
         best="-" if best is None else percent_text(best),
         error="-" if error is None else number_text(error),
     )
+
+
+def timed_beside(cells: Iterable[Cell]) -> bool:
+    """Whether any was timed in other contexts than alone."""
+    return any({cell.blas, cell.pause} - {"", "-"} for cell in cells)
 
 
 def spread_text(record: Record) -> str:
@@ -142,7 +155,8 @@ def _word(record: Record) -> str:
 
 def _key(record: Record) -> tuple[Any, ...]:
     sizes, options = tuple(record.other_sizes.items()), tuple(record.options.items())
-    return record.operation, record.dtype, record.layout, record.threads, sizes, options
+    place = record.operation, record.dtype, record.layout, record.threads
+    return *place, record.context, sizes, options
 
 
 def _block(rows: Sequence[Record]) -> Block:
@@ -155,8 +169,14 @@ def _block(rows: Sequence[Record]) -> Block:
         baseline=baseline or _measured_against(rows),
         dtype=first.dtype,
         setting=setting_text(
-            first.other_sizes, first.options, first.dtype, first.layout, first.threads
+            first.other_sizes,
+            first.options,
+            first.dtype,
+            first.layout,
+            first.threads,
+            first.context,
         ),
+        context=first.context,
         batches=tuple(dict.fromkeys(batch for _, batch in placed)),
         kernels=tuple(dict.fromkeys(kernel for kernel, _ in placed)),
         records=placed,
@@ -169,13 +189,18 @@ def setting_text(
     dtype: str | None,
     layout: str | None,
     threads: int | None,
+    context: str = ALONE,
 ) -> str:
-    """``classes 10 · float32 · C order · 2 threads``, without the batch and what is not known."""
+    """``classes 10 · float32 · C order · 2 threads``, without the batch and what is not known.
+
+    A context is named where kernels are not ranked by their times alone.
+    """
     parts = [", ".join(f"{axis} {n:,}" for axis, n in (sizes or {}).items())]
     parts.append(", ".join(f"{name} {choice}" for name, choice in (options or {}).items()))
     parts += [dtype or "", _LAYOUTS.get(layout or "", layout or "")]
     if threads:
         parts.append(f"{threads} thread{'s' * (threads != 1)}")
+    parts.append("" if context == ALONE else f"context {context}")
     return " · ".join(part for part in parts if part)
 
 

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 
 from einbench.record import WRONG
 from einbench.report.choice import explained_choice
-from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, spread_text
-from einbench.report.notes import LEGEND, Note, notes, wrong
+from einbench.report.grid import (
+    Batch,
+    Block,
+    Cell,
+    batch_text,
+    blocks,
+    spread_text,
+    timed_beside,
+)
+from einbench.report.notes import Note, legend, notes, wrong
 from einbench.report.provenance import cost_text, machine_text
 from einbench.report.summary import all_batches, row_names, win
 
@@ -35,7 +43,7 @@ def as_html(comparison: Compared) -> str:
     cost = cost_text(comparison.wall_s, comparison.settings, comparison.interrupted)
     parts.append(f"<p>{escape(machine_text(comparison.machine))}<br>{escape(cost)}</p>")
     if grouped:
-        parts.append(_legend())
+        parts.append(_legend(grouped))
     return "<div>\n" + "\n".join(parts) + "\n</div>"
 
 
@@ -95,7 +103,8 @@ def _cell(cell: Cell, baseline: str) -> str:
     speedup = "" if cell.speedup == "-" else f"{escape(cell.speedup)} {escape(baseline)}"
     rate = "" if cell.rate == "-" else f"{cell.rate} GF/s, "
     best = "" if cell.best == "-" else f"{cell.best} best, "
-    numbers = f"{rate}{best}err {cell.error}"
+    beside = f"BLAS {cell.blas}, pause {cell.pause}, " if timed_beside([cell]) else ""
+    numbers = f"{beside}{rate}{best}err {cell.error}"
     small = f"{_SMALL};white-space:nowrap"
     return f'{time}{doubts}<br>{speedup}<div style="{small}">{escape(numbers)}</div>'
 
@@ -135,6 +144,8 @@ def _note(note: Note) -> str:
     return f'<div style="{style}">{escape(note.text)}</div>'
 
 
-def _legend() -> str:
-    lines = "<br>".join(f"<strong>{escape(m)}</strong> {escape(text)}" for m, text in LEGEND)
+def _legend(grouped: Sequence[Block]) -> str:
+    lines = "<br>".join(
+        f"<strong>{escape(m)}</strong> {escape(text)}" for m, text in legend(grouped)
+    )
     return f'<div style="{_SMALL}">{lines}</div>'

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from einbench.contexts import AFTER_BLAS, AFTER_PAUSE, ALONE, PROGRAM
 from einbench.record import (
     CONFIDENCE,
     FEWEST_SAMPLES,
@@ -21,6 +22,7 @@ from einbench.report.grid import (
     batch_text,
     batches_text,
     listed,
+    timed_beside,
 )
 from einbench.units import bytes_text
 
@@ -37,8 +39,18 @@ _OPENINGS = {
 _TELLING_BYTES = 100_000
 _PERCENT = f"{100 * CONFIDENCE:.0f} %"
 
-LEGEND = (
-    ("*", "the fastest kernel that passed the check: best median time of a call"),
+#: what the best one has, by context
+_RANKED = {
+    ALONE: "best median time of a call",
+    AFTER_BLAS: "best median time after a product of BLAS",
+    AFTER_PAUSE: "best median time after a pause",
+    PROGRAM: "best geometric mean of times alone, after BLAS and after a pause",
+}
+_BESIDE = (
+    ("BLAS", "time of a call after a product of BLAS that takes about as long"),
+    ("pause", "time of a call after 2 ms of sleep"),
+)
+_LEGEND = (
     (
         "=",
         f"ties with it: their ratio may be below {TIE_RATIO} ({_PERCENT}); "
@@ -56,6 +68,14 @@ LEGEND = (
     ("best", "part of what this machine can do at best, by arithmetic or memory (roofline)"),
     ("err", "largest error against a wider reference, in units of what rounding explains"),
 )
+
+
+def legend(blocks: Sequence[Block]) -> list[tuple[str, str]]:
+    """Every mark and column of these tables, and its meaning."""
+    ranked = " or ".join(dict.fromkeys(_RANKED.get(b.context, b.context) for b in blocks))
+    cells = [b.cell(kernel, batch) for b in blocks for kernel, batch in b.records]
+    first = ("*", f"the fastest kernel that passed the check: {ranked}")
+    return [first, *_LEGEND, *(_BESIDE if timed_beside(cells) else ())]
 
 
 @dataclass(frozen=True)

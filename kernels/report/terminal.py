@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from einbench.report.columns import Line, table_lines
 from einbench.report.grid import Block, blocks
 from einbench.report.notebook import as_html
-from einbench.report.notes import LEGEND, Note, notes, wrong
+from einbench.report.notes import Note, legend, notes, wrong
 from einbench.report.provenance import cost_text, machine_text
 from einbench.report.summary import summary_lines
 
@@ -94,7 +94,7 @@ def report_lines(comparison: Compared, width: int) -> Iterator[Line]:
     yield from wrapped_lines(cost, width, "bold yellow" if comparison.interrupted else "")
     if grouped:
         yield []
-        yield from _legend(width)
+        yield from _legend(grouped, width)
 
 
 def title_lines(name: str, formula: str, width: int) -> Iterator[Line]:
@@ -137,9 +137,10 @@ def _note(note: Note, width: int) -> Iterator[Line]:
     yield from wrapped_lines(note.text, width, _NOTE_STYLES.get(note.about, "dim"))
 
 
-def _legend(width: int) -> Iterator[Line]:
-    longest = max(len(mark) for mark, _ in LEGEND)
-    for mark, meaning in LEGEND:
+def _legend(grouped: list[Block], width: int) -> Iterator[Line]:
+    marks = legend(grouped)
+    longest = max(len(mark) for mark, _ in marks)
+    for mark, meaning in marks:
         for number, text in enumerate(textwrap.wrap(meaning, width - longest - 2)):
             yield [((mark if number == 0 else "").ljust(longest + 2), "bold"), (text, "dim")]
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from einbench.check.layouts import check_layout
 from einbench.check.verdicts import check_small
+from einbench.contexts import PROGRAM, check_context
 from einbench.host import cgroup
 from einbench.host.machine import limit_threads, machine
 from einbench.measure.conditions import Conditions, Limits
@@ -76,6 +77,7 @@ def compare(
     with_: str | Iterable[str] = (),
     isolate: bool = False,
     reuse_outputs: bool = False,
+    context: str = PROGRAM,
     **sizes: int,
 ) -> Comparison:
     """Check all kernels of these operations, time them on MNIST batches, and rank them.
@@ -101,7 +103,11 @@ def compare(
             of ``einbench einsum --help``; each in a process of its own. They are judged on the
             timed inputs, and allowed `Kernel.slack` times the limit.
         isolate: the kernels of an operation run in a process of their own.
-        reuse_outputs: kernels write to memory that is there already, where they can.
+        reuse_outputs: kernels write to memory that is there already, where they can; they are
+            timed alone then, as they are where some run in processes of their own.
+        context: what kernels are ranked by: ``alone``, called again and again; ``after_blas``, each
+            call after a matrix product that takes about as long; ``after_pause``, each after 2 ms
+            of sleep; ``program``, the geometric mean of the three medians. All are timed.
         sizes: sizes of axes other than that of rows, ``classes=100`` say.
 
     Returns:
@@ -111,6 +117,7 @@ def compare(
         ValueError: anything requested that does not exist or does not fit.
     """
     start_s = time.perf_counter()
+    check_context(context)
     ops = list(operations.values()) if names is None else as_operations(names)
     _refuse_same_names(ops)
     chosen_batches = check_batches(batches)
@@ -128,7 +135,7 @@ def compare(
     settings: dict[str, Any] = {
         "batches": list(chosen_batches), "dtypes": [d.name for d in chosen_dtypes],
         "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,
-        "data": images.source, "operations": [op.name for op in ops],
+        "data": images.source, "operations": [op.name for op in ops], "context": context,
     }  # fmt: skip
     settings |= external.settings()
     records: list[Record] = []
@@ -138,7 +145,7 @@ def compare(
     with limit_threads(threads) as used, external.started(used):
         clock = _Budget(plans, budget_s, start_s, bounded=not settings.get("with"))
         roofline = Roofline(used)
-        conditions = Conditions(layout, used, seed, reuse_outputs=reuse_outputs)
+        conditions = Conditions(layout, used, seed, reuse_outputs=reuse_outputs, context=context)
         try:
             for plan in plans:
                 report(clock.part_done, f"{plan.operation.name}: checking")
@@ -262,7 +269,10 @@ def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None
             if axis in (op.leading for op in ops):
                 raise ValueError(f"{axis} is the axis of rows; give batches=(1, 128), say")
             axes = dict.fromkeys(a for op in ops for a in op.sizes)
-            known = (*axes, "budget_s", "dtypes", "batches", "threads", "memory_bytes", "layout")
+            known = (
+                *axes, "budget_s", "dtypes", "batches", "threads", "memory_bytes", "layout",
+                "context",
+            )  # fmt: skip
             raise ValueError(unknown("axis or argument", axis, known))
 
 
