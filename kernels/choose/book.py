@@ -5,8 +5,13 @@
      "checks": [{"machine": 0, "dtype": "float32", "passed": {"loop": 0.4, ...}}, ...],
      "choices": [{"machine": 0, "sizes": {"batch": 128, ...}, ..., "kernel": "numba",
                   "tie": ["numba", ...],
-                  "times": {"numba": [median_s, low_s, high_s, samples, error], ...},
+                  "context": "program",
+                  "times": {"numba": [median_s, low_s, high_s, samples, error,
+                                      [median_s, low_s, high_s], [median_s, ...]], ...},
                   "left_out": {"loop": "skipped: about 40 s at this size", ...}}, ...]}
+
+The last two of a time are those after a product of BLAS and after a pause, or null. An einbench
+that timed kernels alone wrote neither these nor a context, and chose in the context ``alone``.
 
 A choice made while other processes used the cores has ``"disturbed": 1``, or more after as many
 such occasions: it is measured again on a later one (`Remembered.due`).
@@ -24,6 +29,7 @@ from typing import Any, NamedTuple
 
 from einbench.choose.environment import Environment, Machine, Threads
 from einbench.choose.signature import Signature
+from einbench.contexts import AFTER_BLAS, AFTER_PAUSE, ALONE, check_context, ranked_s
 from einbench.host.documents import Damaged, Unreadable
 
 SCHEMA = "einbench.wisdom/1"
@@ -45,8 +51,16 @@ class NewerSchema(Unreadable):
     """A later einbench wrote it."""
 
 
+class Spread(NamedTuple):
+    """A median and its interval."""
+
+    median_s: float
+    low_s: float
+    high_s: float
+
+
 class Time(NamedTuple):
-    """What was measured of one candidate."""
+    """What was measured of one candidate; in other contexts than alone None where it was not."""
 
     median_s: float
     low_s: float
@@ -54,6 +68,13 @@ class Time(NamedTuple):
     samples: int
     #: in units of rounding, at the timed size
     error: float
+    after_blas: Spread | None = None
+    after_pause: Spread | None = None
+
+    def ranked_s(self, context: str) -> float:
+        """What it is ranked by in a context."""
+        beside = {AFTER_BLAS: self.after_blas, AFTER_PAUSE: self.after_pause}
+        return ranked_s(context, self.median_s, {c: s.median_s for c, s in beside.items() if s})
 
 
 class Remembered(NamedTuple):
@@ -180,13 +201,18 @@ def document(operation: str, book: Book) -> dict[str, Any]:
                 "date": choice.date,
                 "kernel": choice.kernel,
                 "tie": list(choice.tie),
-                "times": {method: list(time) for method, time in choice.times.items()},
+                "times": {method: _plain_time(time) for method, time in choice.times.items()},
                 "left_out": dict(choice.left_out),
                 **({"disturbed": choice.disturbed} if choice.disturbed else {}),
             }
             for choice in book.choices
         ],
     }
+
+
+def _plain_time(time: Time) -> list[Any]:
+    beside = [time.after_blas, time.after_pause]
+    return [*time[:5], *(beside if any(beside) else [])]
 
 
 def _plain_environment(environment: Environment) -> dict[str, Any]:
@@ -293,15 +319,24 @@ def _signature(found: Any) -> Signature:
         _of(str, found["integers"]),
         _of(str, found["layout"]),
         Threads(blas, numba),
+        check_context(_of(str, found.get("context", ALONE))),
     )
 
 
 def _time(found: Any) -> Time:
-    median_s, low_s, high_s, error = map(_number, (*found[:3], *found[4:]))
-    samples = found[3]
-    if not (0 < low_s <= median_s <= high_s < math.inf and 0 <= error < math.inf):
+    alone, samples, error, beside = _spread(found[:3]), found[3], _number(found[4]), found[5:]
+    if len(beside) not in (0, 2) or not 0 <= error < math.inf:
         raise ValueError(f"no times: {found!r}")
-    return Time(median_s, low_s, high_s, _index(samples), error)
+    return Time(
+        *alone, _index(samples), error, *(None if one is None else _spread(one) for one in beside)
+    )
+
+
+def _spread(found: Any) -> Spread:
+    median_s, low_s, high_s = map(_number, found)
+    if not 0 < low_s <= median_s <= high_s < math.inf:
+        raise ValueError(f"no times: {found!r}")
+    return Spread(median_s, low_s, high_s)
 
 
 def _of(kind: Any, value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from einbench.choose.environment import Environment, Threads, machine
 from einbench.choose.signature import Signature
+from einbench.contexts import PROGRAM
 from einbench.einsum import rule
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.language import parse
@@ -29,7 +30,7 @@ def here() -> Environment:
     return Environment(_code(), tuple((name, "") for name in KERNELS), machine())
 
 
-def signature(task: Task, threads: Threads) -> Signature:
+def signature(task: Task, threads: Threads, context: str = PROGRAM) -> Signature:
     """Of a task, by the canonical letters of its indices."""
     contraction, item = task.contraction, task.dtype.itemsize
     shapes = [contraction.shape(each) for each in (*contraction.inputs, contraction.output)]
@@ -47,6 +48,7 @@ def signature(task: Task, threads: Threads) -> Signature:
         integers="",
         layout="".join(layouts[:-1]),
         threads=threads,
+        context=context,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from einbench.arguments import Bound
+from einbench.choose import policy
 from einbench.choose.book import Remembered
 from einbench.choose.environment import Environment, Threads, environment
 from einbench.choose.recall import Recalled, hint, recall
@@ -69,6 +70,7 @@ def decide(
     budget_s: float | None = None,
     again: bool = False,
     between: bool = True,
+    context: str | None = None,
     clock: Callable[[], float] = time.perf_counter,
     progress: Progress | None = None,
 ) -> Decision:
@@ -82,6 +84,7 @@ def decide(
         budget_s: seconds of timing in place of what rigor says.
         again: measure whatever memory says.
         between: whether sizes around this one may answer.
+        context: that it is to be the fastest in; None takes what `choosing` says.
         clock: the only source of time while measuring, in seconds.
         progress: called while measuring, with the part done and what is being done.
 
@@ -96,10 +99,11 @@ def decide(
             twin, names = form
             decision = decide(
                 twin, bound_as(twin, names, bound), threads, rigor, budget_s=budget_s, again=again,
-                between=between, clock=clock, progress=progress,
+                between=between, context=context, clock=clock, progress=progress,
             )  # fmt: skip
             return said_of(op, names, decision)
-    here, requested, memory = environment(op), signature(op, bound, threads), wisdom()
+    requested = signature(op, bound, threads, context or policy.now().context)
+    here, memory = environment(op), wisdom()
     if not again and (found := _from_memory(op, bound, here, requested, rigor, memory, between)):
         return found
     if rigor == "estimate":

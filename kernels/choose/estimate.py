@@ -31,7 +31,7 @@ from einbench.record import TIE_RATIO
 _CALL_S = 1e-6
 _PEAK_FLOPS = {"float32": 1e11, "float64": 5e10}
 _BANDWIDTH = 1e10
-#: another dtype, layout, option or number of threads counts as so many e-folds of size
+#: another dtype, layout, option, context or number of threads counts as so many e-folds of size
 _OTHER_KIND, _OTHER_MACHINE = 3.0, 20.0
 #: the least distance: nearer timings have the same weight
 _NEAREST = 0.01
@@ -129,10 +129,11 @@ def _predicted_s(near: Sequence[_Near], method: str) -> float | None:
 
 def _seconds(choice: Remembered, method: str) -> float | None:
     """What a kernel took, or at least would have taken; None where that is not known."""
+    context = choice.signature.context
     if method in choice.times:
-        return choice.times[method].median_s
+        return choice.times[method].ranked_s(context)
     if choice.left_out.get(method, "").startswith("skipped"):
-        return PRUNED_RATIO * choice.times[choice.kernel].median_s
+        return PRUNED_RATIO * choice.times[choice.kernel].ranked_s(context)
     return None
 
 

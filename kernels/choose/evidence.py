@@ -9,6 +9,7 @@ from einbench.choose.between import Between
 from einbench.choose.book import Remembered
 from einbench.choose.deciding import Decision
 from einbench.choose.signature import layout_name
+from einbench.contexts import BESIDE
 from einbench.kernel import Kernel
 from einbench.record import FEWEST_SAMPLES, STATUSES, UNSTABLE_WIDTH, Record
 
@@ -56,6 +57,7 @@ def _unmeasured(decision: Decision, kernel: Kernel) -> Record:
         dtype=requested.dtype,
         layout=layout_name(requested.layout),
         threads=requested.threads.blas,
+        context=requested.context,
         status="ok",
         winner=kernel.method == decision.kernel.method,
     )
@@ -72,9 +74,20 @@ def _remembered(record: Record, choice: Remembered, kernel: Kernel) -> Record:
     if time is None:
         return _left_out(record, choice.left_out.get(kernel.method, ""))
     baseline = choice.times.get(kernel.operation.baseline)
+    beside = {
+        f"{context}_{name.replace('median_', '')}": value
+        for context in BESIDE
+        if (spread := getattr(time, context)) is not None
+        for name, value in spread._asdict().items()
+    }
     return replace(
         record,
-        **time._asdict(),
+        median_s=time.median_s,
+        low_s=time.low_s,
+        high_s=time.high_s,
+        samples=time.samples,
+        error=time.error,
+        **beside,
         tie=len(choice.tie) > 1 and kernel.method in choice.tie,
         few_samples=time.samples < FEWEST_SAMPLES,
         unstable=time.high_s - time.low_s > UNSTABLE_WIDTH * time.median_s,

@@ -19,7 +19,7 @@ from einbench.check.judging import Verdict
 from einbench.check.layouts import read_only
 from einbench.check.room import fitting_rows, needed_bytes
 from einbench.check.verdicts import check_small
-from einbench.choose.book import Remembered, Time
+from einbench.choose.book import Remembered, Spread, Time
 from einbench.choose.candidates import First, first_times
 from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature, layout_name
@@ -39,7 +39,7 @@ from einbench.units import bytes_text
 Progress = Callable[[float, str], None]
 
 #: rigor -> seconds of measuring, calls of the winner where those take longer, and blocks
-BUDGETS = {"measure": (0.5, 10, 10), "patient": (5.0, 100, 40)}
+BUDGETS = {"measure": (0.4, 20, 10), "patient": (4.0, 200, 40)}
 #: a call as short as this is made whatever the others take
 _CALL_S = 0.02
 #: while other processes use the cores it is measured again, after a pause, if it is short
@@ -153,8 +153,9 @@ class _Work:
     ) -> None:
         self._problem, self._passed, self._clock, self._report = problem, passed, clock, report
         self._conditions = Conditions(
-            layout_name(requested.layout), requested.threads.blas, bare=True
-        )
+            layout_name(requested.layout), requested.threads.blas, bare=True,
+            context=requested.context,
+        )  # fmt: skip
         seconds, calls, self._blocks = BUDGETS[rigor]
         self._budget_s, self._calls = (seconds, calls) if budget_s is None else (budget_s, 0)
         self._tries = _TRIES if budget_s is None and clock is time.perf_counter else 1
@@ -335,11 +336,18 @@ def remembered(
 
 
 def _time(record: Record) -> Time | None:
-    median_s, low_s, high_s = record.median_s, record.low_s, record.high_s
+    alone = _spread(record.median_s, record.low_s, record.high_s)
+    return alone and Time(
+        *alone, record.samples, record.error or 0.0,
+        _spread(record.after_blas_s, record.after_blas_low_s, record.after_blas_high_s),
+        _spread(record.after_pause_s, record.after_pause_low_s, record.after_pause_high_s),
+    )  # fmt: skip
+
+
+def _spread(median_s: float | None, low_s: float | None, high_s: float | None) -> Spread | None:
     if not median_s or low_s is None or high_s is None:
         return None
-    low_s, high_s = min(low_s, median_s), max(high_s, median_s)
-    return Time(median_s, low_s, high_s, record.samples, record.error or 0.0)
+    return Spread(median_s, min(low_s, median_s), max(high_s, median_s))
 
 
 def _compiled_s(op: Operation) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What a choice is made for: sizes, options, dtypes, layout and threads of one call."""
+"""What a choice is made for: sizes, options, dtypes, layout, threads and context of one call."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from einbench.arguments import Array, Bound
 from einbench.choose.environment import Threads
+from einbench.contexts import PROGRAM
 
 if TYPE_CHECKING:
     from einbench.operation import Operation
@@ -25,6 +26,8 @@ class Signature(NamedTuple):
     #: a letter for each array: C or F contiguous, S for any other strides
     layout: str
     threads: Threads
+    #: where it is to be the fastest: see `einbench.contexts`
+    context: str = PROGRAM
 
     @property
     def kind(self) -> tuple[Any, ...]:
@@ -36,10 +39,11 @@ class Signature(NamedTuple):
             self.integers,
             self.layout,
             self.threads,
+            self.context,
         )
 
 
-def signature(op: Operation, bound: Bound, threads: Threads) -> Signature:
+def signature(op: Operation, bound: Bound, threads: Threads, context: str = PROGRAM) -> Signature:
     """Of a call with these arrays and options."""
     named = dict(zip(op.inputs, bound.arrays, strict=True))
     return Signature(
@@ -49,6 +53,7 @@ def signature(op: Operation, bound: Bound, threads: Threads) -> Signature:
         integers=" ".join(named[name].dtype.name for name in op.integers),
         layout=layout_letters(bound.arrays),
         threads=threads,
+        context=context,
     )
 
 

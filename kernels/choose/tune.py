@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy.typing as npt
 
-from einbench.choose import environment
+from einbench.choose import environment, policy
 from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, NoKernelLeft, decide
 from einbench.choose.environment import Threads
@@ -77,6 +77,7 @@ def tune(
     threads: int | None = None,
     *,
     again: bool = False,
+    context: str | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Tuned]:
@@ -89,6 +90,7 @@ def tune(
         rigor: ``measure`` or ``patient``.
         threads: of BLAS and numba, part of the key; None leaves both as they are.
         again: measure whatever is remembered.
+        context: that winners are to be the fastest in; None takes what `choosing` says.
         progress: called before every cell that is measured, and at the end.
         clock: the only source of time, in seconds.
 
@@ -100,45 +102,58 @@ def tune(
     report = progress or (lambda part, label: None)
     with environment.limited(threads):
         now = environment.threads()
-        todo = sum(again or exactly(requested, rigor, now) is None for requested in problems)
+        todo = sum(
+            again or exactly(requested, rigor, now, context) is None for requested in problems
+        )
         done = 0
         for requested in problems:
             # another process may be filling the same memory
-            found = None if again else exactly(requested, rigor, now)
+            found = None if again else exactly(requested, rigor, now, context)
             if found is not None:
                 yield Tuned(requested, found)
                 continue
             if done < todo:
                 report(done / todo, f"{requested} ({done + 1} of {todo})")
-            yield _tuned(requested, rigor, now, again, clock)
+            yield _tuned(requested, rigor, now, again, context, clock)
             done += 1
         report(1.0, "done")
 
 
-def remembered(requested: Problem, rigor: str, threads: Threads) -> Decision | None:
+def remembered(
+    requested: Problem, rigor: str, threads: Threads, context: str | None = None
+) -> Decision | None:
     """What memory answers without a look at arrays: exactly this, or a size around it.
 
     Kernels that were not checked here yet are no answer.
     """
     op = requested.operation
-    key = signature_of(requested, threads)
+    key = signature_of(requested, threads, context or policy.now().context)
     found = recall(op, wisdom().book(op.name), environment.environment(op), key, rigor)
     return Decision(found.kernel, key, recalled=found) if found and found.checked else None
 
 
-def exactly(requested: Problem, rigor: str, threads: Threads) -> Decision | None:
+def exactly(
+    requested: Problem, rigor: str, threads: Threads, context: str | None = None
+) -> Decision | None:
     """What memory answers for just this size; such a cell is not measured again."""
-    found = remembered(requested, rigor, threads)
+    found = remembered(requested, rigor, threads, context)
     return found if found and found.origin == "remembered" else None
 
 
 def _tuned(
-    requested: Problem, rigor: str, threads: Threads, again: bool, clock: Callable[[], float]
+    requested: Problem,
+    rigor: str,
+    threads: Threads,
+    again: bool,
+    context: str | None,
+    clock: Callable[[], float],
 ) -> Tuned:
     op = requested.operation
     try:
         bound = op.bind(**with_inputs(requested).arrays)
-        found = decide(op, bound, threads, rigor, again=again, between=False, clock=clock)
+        found = decide(
+            op, bound, threads, rigor, again=again, between=False, context=context, clock=clock
+        )
     except (NoKernelLeft, MemoryError) as problem:
         return Tuned(requested, None, str(problem) or "not enough memory")
     return Tuned(requested, found)

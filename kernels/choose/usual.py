@@ -10,6 +10,7 @@ import numpy as np
 
 from einbench.choose.environment import Threads
 from einbench.choose.signature import Signature
+from einbench.contexts import PROGRAM
 from einbench.names import unknown
 from einbench.operation import Operation
 from einbench.problem import Problem
@@ -54,7 +55,7 @@ def with_inputs(problem: Problem) -> Problem:
     return workload(problem, images, _SEED)
 
 
-def signature_of(problem: Problem, threads: Threads) -> Signature:
+def signature_of(problem: Problem, threads: Threads, context: str = PROGRAM) -> Signature:
     """Of calls with such inputs; none are made for it."""
     return Signature(
         sizes=tuple(problem.sizes.items()),
@@ -63,6 +64,7 @@ def signature_of(problem: Problem, threads: Threads) -> Signature:
         integers=" ".join(problem.integers),
         layout=problem.layout,
         threads=threads,
+        context=context,
     )
 
 

@@ -14,6 +14,7 @@ from einbench.cli.choosing import (
 )
 from einbench.cli.outcome import REJECTED, complain
 from einbench.cli.parameters import (
+    context_option,
     json_option,
     operations_named,
     plugins_option,
@@ -66,6 +67,7 @@ SCHEMA = "einbench.fastest/1"
     help="Of timing, checking and compiling apart, in place of what --rigor says.",
 )  # fmt: skip
 @again_option
+@context_option
 @click.option(
     "--from", "sources", multiple=True, metavar="PATH",
     help="Time nothing: show the winners in the results in this folder or file, of any harness; "
@@ -80,7 +82,7 @@ SCHEMA = "einbench.fastest/1"
 @plugins_option
 @click.pass_context
 def fastest(
-    context: click.Context,
+    click_context: click.Context,
     operations: tuple[str, ...],
     batches: tuple[int, ...],
     dtypes: tuple[str, ...],
@@ -89,6 +91,7 @@ def fastest(
     rigor: str,
     budget: float | None,
     again: bool,
+    context: str,
     sources: tuple[str, ...],
     machine: str | None,
     commit: str | None,
@@ -108,11 +111,13 @@ def fastest(
     after another, so kernels tie there where their intervals come within 2 % of overlapping and
     their medians are within 10 % of the best.
     """
-    given_rigor = None if context.get_parameter_source("rigor") is _DEFAULT else rigor
+    given = click_context.get_parameter_source
+    given_rigor = None if given("rigor") is _DEFAULT else rigor
+    given_context = None if given("context") is _DEFAULT else context
     if sources:
         _refuse(
             "--from times nothing; leave it out", size=sizes or None, threads=threads,
-            rigor=given_rigor, budget=budget, again=again or None,
+            rigor=given_rigor, budget=budget, again=again or None, context=given_context,
         )  # fmt: skip
         from einbench.cli.fastest_saved import answer
 
@@ -128,7 +133,7 @@ def fastest(
         _refuse(why, budget=budget, again=again or None)
     if not operations:
         raise click.UsageError(
-            "Missing argument 'OPERATION': name one, or results with --from PATH.", context
+            "Missing argument 'OPERATION': name one, or results with --from PATH.", click_context
         )
     for option, values in (("--batch", batches), ("--dtype", dtypes)):
         if len(values) > 1:
@@ -142,7 +147,7 @@ def fastest(
     settings = {
         "batches": list(dict.fromkeys(each.batch for each in problems)),
         "dtypes": [problems[0].dtype.name], "layout": "C", "rigor": rigor,
-        "budget_s": budget, "again": again, "threads": threads,
+        "budget_s": budget, "again": again, "threads": threads, "context": context,
     }  # fmt: skip
     choices: list[Choice] = []
     without: list[str] = []
@@ -153,7 +158,7 @@ def fastest(
                 progress((number + part) / len(problems), label)
 
             try:
-                choices.append(_choose(each, rigor, budget, again, report))
+                choices.append(_choose(each, rigor, budget, again, context, report))
             except NoKernelLeft as problem:
                 without.append(str(problem))
     try:
@@ -175,7 +180,12 @@ def _refuse(why: str, **given: object) -> None:
 
 
 def _choose(
-    problem: Problem, rigor: str, budget: float | None, again: bool, progress: Progress | None
+    problem: Problem,
+    rigor: str,
+    budget: float | None,
+    again: bool,
+    context: str,
+    progress: Progress | None,
 ) -> Choice:
     """From memory where that answers exactly: arrays take time to read."""
     from einbench.choose import environment
@@ -184,13 +194,14 @@ def _choose(
     from einbench.verbs.fastest import Choice
     from einbench.verbs.fastest import fastest as choose
 
-    found = None if again else exactly(problem, rigor, environment.threads())
+    found = None if again else exactly(problem, rigor, environment.threads(), context)
     if found is not None:
         return Choice(found.kernel, found)
     arrays = with_inputs(problem).given
     return choose(
-        problem.operation, *arrays, rigor=rigor, budget_s=budget, again=again, progress=progress
-    )
+        problem.operation, *arrays, rigor=rigor, budget_s=budget, again=again, context=context,
+        progress=progress,
+    )  # fmt: skip
 
 
 def _report(choices: list[Choice], target: Target, settings: dict[str, Any]) -> int:

@@ -18,6 +18,7 @@ from einbench.cli.choosing import (
 )
 from einbench.cli.outcome import INTERRUPTED, REJECTED, WRONG_USE, complain
 from einbench.cli.parameters import (
+    context_option,
     dtypes_option,
     json_option,
     operations_named,
@@ -58,6 +59,7 @@ SCHEMA = "einbench.tune/1"
     help_text="patient times a cell for up to ten times as long.",
 )
 @again_option
+@context_option
 @json_option("every cell")
 @plugins_option
 def tune(
@@ -68,6 +70,7 @@ def tune(
     threads: int | None,
     rigor: str,
     again: bool,
+    context: str,
     json_path: str | None,
 ) -> int:
     """Fill the memory that einbench.fastest and einbench.auto answer from.
@@ -96,15 +99,17 @@ def tune(
     with in_one_line():
         try:
             with bar() as progress:
-                for tuned in fill(problems, rigor, threads, again=again, progress=progress):
+                for tuned in fill(
+                    problems, rigor, threads, again=again, context=context, progress=progress
+                ):
                     done.append(tuned)  # noqa: PERF402 - what is there when Ctrl-C comes stays
         except KeyboardInterrupt:
             interrupted = True
     wall_s = time.perf_counter() - began_s
     settings = {
         "operations": names, "batches": list(chosen_batches), "dtypes": list(chosen_dtypes),
-        "sizes": sizes, "threads": threads, "rigor": rigor, "again": again, "wall_s": wall_s,
-        "interrupted": interrupted, "wisdom": memory.folder,
+        "sizes": sizes, "threads": threads, "rigor": rigor, "again": again,
+        "context": context, "wall_s": wall_s, "interrupted": interrupted, "wisdom": memory.folder,
     }  # fmt: skip
     out = console(target.tables)
     try:
@@ -115,7 +120,7 @@ def tune(
         _show(done, out)
         _end(done, out, wall_s, memory.folder)
     if interrupted:
-        _say_how_far(problems, done, out, rigor, threads, again)
+        _say_how_far(problems, done, out, rigor, threads, context, again)
         return INTERRUPTED
     if lost := sorted({*memory.unwritten} & {*names}):
         complain(
@@ -223,6 +228,7 @@ def _say_how_far(
     out: Console,
     rigor: str,
     threads: int | None,
+    context: str,
     again: bool,
 ) -> None:
     from einbench.choose import environment
@@ -234,7 +240,7 @@ def _say_how_far(
     else:
         with limited(threads):
             now = environment.threads()
-            kept = sum(exactly(each, rigor, now) is not None for each in problems)
+            kept = sum(exactly(each, rigor, now, context) is not None for each in problems)
         text = (
             f"interrupted: {kept} of {len(problems)} cells are remembered; "
             "the same command goes on from there"

@@ -67,6 +67,7 @@ def _row(kept: Kept) -> dict[str, Any]:
         "dtype": signature.dtype,
         "layout": signature.layout,
         "threads": signature.threads._asdict(),
+        "context": signature.context,
         "rigor": choice.rigor,
         "date": choice.date,
         "kernel": choice.kernel,
@@ -89,7 +90,7 @@ def _setting(kept: Kept) -> str:
     signature = kept.choice.signature
     blas, numba = signature.threads
     layout = "C" if set(signature.layout) == {"C"} else f"layout {signature.layout}"
-    text = setting_text(None, None, signature.dtype, layout, blas)
+    text = setting_text(None, None, signature.dtype, layout, blas, signature.context)
     return text if blas == numba else f"{text} of BLAS, {numba} of numba"
 
 

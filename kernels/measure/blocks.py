@@ -44,6 +44,7 @@ def interleave_in_blocks(
     keep: Callable[[object], object] = lambda output: output,
     beside: Mapping[str, Preceding] | None = None,
     context: str = ALONE,
+    brief: bool = False,
 ) -> Timing:
     """`interleave` in several blocks with a share of the budget each; their rounds concatenated.
 
@@ -60,6 +61,8 @@ def interleave_in_blocks(
         keep: what to keep of an output.
         beside: as `interleave`.
         context: as `interleave`.
+        brief: end where of several kernels one is left, or one more block would take longer than
+            what is left of the budget.
 
     Returns:
         A `Timing` whose ``blocks`` has the rounds of each. A kernel whose fastest call so far takes
@@ -73,6 +76,7 @@ def interleave_in_blocks(
     while len(parts) < blocks or (
         len(parts) < _MOST_TIMES * blocks and blocks > 1 and clock() - start_s < budget_s
     ):
+        began_s = clock()
         block_calls = calls()
         if active is None:
             active = list(block_calls)
@@ -93,6 +97,11 @@ def interleave_in_blocks(
         )
         parts.append(part)
         active = _remaining(part, fastest_s, context)
+        enough_s = least_calls * min(fastest_s[ALONE].values(), default=0.0)
+        ahead_s = 2 * clock() - began_s - start_s
+        decided = len(active) < 2 <= len(parts[0].samples)
+        if brief and (decided or ahead_s > max(budget_s, enough_s)):
+            break
     return _together(parts)
 
 

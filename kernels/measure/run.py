@@ -266,6 +266,7 @@ def _time(
             keep=partial(keep, case),
             beside=PRECEDING,
             context=conditions.context,
+            brief=conditions.bare,
         )
 
 

@@ -141,10 +141,17 @@ def _candidates(block: Block, batch: Batch, timed: dict[str, Cell]) -> list[tupl
     beside = timed_beside(timed.values())
     return [
         (cell.mark, kernel, cell.time + cell.doubts,
-         *((f"{cell.blas} after BLAS", f"{cell.pause} paused") if beside else ()),
+         *(_beside(cell) if beside else ()),
          "" if cell.speedup == "-" else f"{cell.speedup} {block.baseline}", f"error {cell.error}")
         for kernel, cell in sorted(timed.items(), key=lambda item: median_s[item[0]])
     ]  # fmt: skip
+
+
+def _beside(cell: Cell) -> tuple[str, str]:
+    return tuple(  # type: ignore[return-value]  # one for each of two
+        "" if text == "-" else f"{text} {where}"
+        for text, where in ((cell.blas, "after BLAS"), (cell.pause, "after a pause"))
+    )
 
 
 def _foreseen(block: Block, batch: Batch) -> dict[str, float]:

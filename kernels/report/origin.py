@@ -129,6 +129,7 @@ def _estimated(estimate: Estimate, requested: Signature) -> str:
         there.dtype: there.dtype != requested.dtype,
         f"{layout_name(there.layout)} order": there.layout != requested.layout,
         f"threads {there.threads.blas}": there.threads != requested.threads,
+        f"context {there.context}": there.context != requested.context,
         "other options": there.options != requested.options,
     }
     other = "".join(f", {what}" for what, differs in kind.items() if differs)

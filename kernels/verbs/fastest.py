@@ -13,6 +13,7 @@ from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
 from einbench.choose.dispatch import Dispatch
 from einbench.choose.serving import serve
+from einbench.contexts import check_context
 from einbench.kernel import Kernel
 from einbench.names import unknown
 from einbench.operation import Operation
@@ -119,10 +120,14 @@ def fastest(
     threads: int | None = None,
     budget_s: float | None = None,
     again: bool = False,
+    context: str | None = None,
     progress: Progress | None = None,
     **named: Any,
 ) -> Choice:
-    """argmin over kernels that passed the check of median seconds, on these very inputs.
+    """argmin over kernels that passed the check of what calls take, on these very inputs.
+
+    That is the geometric mean of three medians: of calls alone, after a matrix product of NumPy's
+    that takes about as long, and after 2 ms of sleep; or one of them, as ``context`` says.
 
     Timed is what the choice calls with such arrays once it has looked at them, as `einbench.auto`
     does; `einbench.compare` times what a kernel's users call, which takes some microseconds more.
@@ -134,13 +139,15 @@ def fastest(
         op_or_name: an operation or its name.
         inputs: its arrays by position; by name and with options in ``named``.
         rigor: ``estimate`` times nothing and guesses from what is remembered; ``measure``
-            times kernels for 0.5 s or ten calls of the winner, whichever is longer, compilation
+            times kernels for 0.4 s or twenty calls of the winner, whichever is longer, compilation
             and checking apart; ``patient`` for ten times that. A remembered choice serves
             requests of its own rigor and lower ones.
         threads: of BLAS and numba while timing, and part of the key; None leaves both as they
             are, which is what calls made after this will find.
         budget_s: seconds of timing in place of what rigor says.
         again: measure whatever is remembered.
+        context: ``program``, the mean of all three, or ``alone``, ``after_blas``, ``after_pause``;
+            part of the key. None takes what `einbench.choosing` says, by default ``program``.
         progress: called while kernels are checked and timed, with the part done, between 0 and 1,
             and what is being done.
         named: arrays by name, and options of the operation.
@@ -153,9 +160,14 @@ def fastest(
         raise ValueError(unknown("rigor", rigor, RIGORS))
     if budget_s is not None and not budget_s > 0:
         raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
+    if context is not None:
+        check_context(context)
     op = operation(op_or_name)
     bound = op.bind(*inputs, **named)
     with environment.limited(threads):
         now = environment.threads()
-        decision = decide(op, bound, now, rigor, budget_s=budget_s, again=again, progress=progress)
+        decision = decide(
+            op, bound, now, rigor, budget_s=budget_s, again=again, context=context,
+            progress=progress,
+        )  # fmt: skip
     return Choice(decision.kernel, decision)

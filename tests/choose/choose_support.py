@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 import einbench
 from einbench.choose import measuring
-from einbench.choose.book import RIGORS, Book, Passed, Remembered, Time
+from einbench.choose.book import RIGORS, Book, Passed, Remembered, Spread, Time
 from einbench.choose.deciding import Decision, decide
 from einbench.choose.environment import Environment, Machine, Threads
 from einbench.choose.signature import Signature
+from einbench.contexts import CONTEXTS
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -270,13 +271,21 @@ SIGNATURES = st.builds(
     WORDS,
     WORDS,
     st.builds(Threads, st.integers(0, 99), st.integers(0, 99)),
+    st.sampled_from(CONTEXTS),
 )
 
 
 @st.composite
-def times(draw: st.DrawFn) -> Time:
+def spreads(draw: st.DrawFn) -> Spread:
     low_s, median_s, high_s = sorted(draw(st.tuples(SECONDS, SECONDS, SECONDS)))
-    return Time(median_s, low_s, high_s, draw(st.integers(0, 300)), draw(st.floats(0, 1e6)))
+    return Spread(median_s, low_s, high_s)
+
+
+@st.composite
+def times(draw: st.DrawFn) -> Time:
+    samples, error = draw(st.integers(0, 300)), draw(st.floats(0, 1e6))
+    beside = draw(st.tuples(st.none() | spreads(), st.none() | spreads()))
+    return Time(*draw(spreads()), samples, error, *beside)
 
 
 @st.composite

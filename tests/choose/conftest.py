@@ -13,6 +13,7 @@ import pytest
 import einbench
 from einbench import registry
 from einbench.choose import measuring
+from einbench.measure import run
 
 
 def _support() -> Any:
@@ -39,8 +40,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def start(folder: Path) -> Iterator[Callable[..., Any]]:
+def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Makes a bench: ``start(loop=2e-3, quick=1e-3)``, seconds a row, simplest first."""
+    # on a fake clock a pause takes no time, and there would be hundreds
+    monkeypatch.setattr(run, "PRECEDING", {})
     benches: list[Any] = []
 
     def make(facts: dict[str, Any] | None = None, **seconds: Any) -> Any:

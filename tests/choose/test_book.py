@@ -87,7 +87,7 @@ def is_one_of_many(path: tuple[Any, ...]) -> bool:
     """Whether there may be any number of what lies there."""
     many = {"options", "sizes", "left_out", "passed", "candidates"}
     return not many.isdisjoint(path[:-1]) or path in (
-        ("checks", 0), ("choices", 0), ("choices", 0, "tie", 1)
+        ("checks", 0), ("choices", 0), ("choices", 0, "tie", 1), ("choices", 0, "context")
     )  # fmt: skip
 
 

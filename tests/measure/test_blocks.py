@@ -31,7 +31,10 @@ class Bench:
 
         return call
 
-    def time(self, blocks: int, budget_s: float = 1.0, **durations_s: tuple[float, ...]) -> Timing:
+    def time(
+        self, blocks: int, budget_s: float = 1.0, *, brief: bool = False,
+        **durations_s: tuple[float, ...],
+    ) -> Timing:  # fmt: skip
         def calls() -> dict[str, Callable[[], object]]:
             self.block += 1
             return {name: self.kernel(name, *s) for name, s in durations_s.items()}
@@ -39,7 +42,7 @@ class Bench:
         return interleave_in_blocks(
             calls, blocks, budget_s=budget_s, rng=np.random.default_rng(0),
             expected_s={name: s[0] for name, s in durations_s.items()},
-            clock=lambda: self.now_s, least_calls=10,
+            clock=lambda: self.now_s, least_calls=10, brief=brief,
         )  # fmt: skip
 
 
@@ -115,3 +118,20 @@ def test_without_any_kernel_left_blocks_end() -> None:
     found = Bench().time(3, a=(-1.0,))
     assert set(found.failures) == {"a"}
     assert found.samples == {}
+
+
+def test_a_brief_measurement_ends_where_one_kernel_is_left() -> None:
+    whole, brief = Bench(), Bench()
+    whole.time(4, a=(1e-3,), far=(1e-2,))
+    found = brief.time(4, brief=True, a=(1e-3,), far=(1e-2,))
+    assert len(found.blocks) == 1
+    assert np.count_nonzero(~np.isnan(found.samples["a"])) >= 7
+    assert brief.now_s < whole.now_s / 2
+    # one that was alone from the beginning is timed for the whole budget
+    assert len(Bench().time(4, brief=True, a=(1e-3,)).blocks) > 1
+
+
+def test_a_brief_measurement_takes_no_longer_than_its_budget_or_calls() -> None:
+    bench = Bench()
+    bench.time(10, 0.1, brief=True, a=(0.5,), b=(0.6,))
+    assert bench.now_s <= 10 * 0.5
