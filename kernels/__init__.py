@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from einbench import mnist, network
     from einbench.check.judging import Verdict
     from einbench.choose.auto import auto
+    from einbench.choose.policy import choosing
     from einbench.dropin.calls import einsum
     from einbench.einsum.expression import expression
     from einbench.inputs import Input
@@ -46,6 +47,7 @@ __all__ = [
     "Verdict",
     "auto",
     "check",
+    "choosing",
     "compare",
     "einsum",
     "expression",
@@ -72,6 +74,7 @@ _PLACES = {
     "Verdict": "einbench.check.judging",
     "auto": "einbench.choose.auto",
     "check": "einbench.verbs.check",
+    "choosing": "einbench.choose.policy",
     "compare": "einbench.verbs.compare",
     "einsum": "einbench.dropin.calls",
     "expression": "einbench.einsum.expression",

@@ -10,7 +10,7 @@ import numpy as np
 
 from einbench.arguments import Bound
 from einbench.choose import policy
-from einbench.choose.book import Remembered
+from einbench.choose.book import RIGORS, Remembered
 from einbench.choose.environment import Environment, Threads, environment
 from einbench.choose.recall import Recalled, hint, recall
 from einbench.choose.signature import Signature, signature
@@ -41,12 +41,14 @@ class Decision(NamedTuple):
 
     kernel: Kernel
     signature: Signature
-    #: from memory, measured now, or estimated; just one of them
+    #: from memory, measured now, or estimated; just one of them, and none where it is a default
     recalled: Recalled | None = None
     measured: Measured | None = None
     estimate: Estimate | None = None
     #: what was chosen in another environment
     hint: Remembered | None = None
+    #: ``off`` or ``frozen``, where the default kernel serves because of that
+    unmeasured: str = ""
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{axis} {size}" for axis, size in self.signature.sizes)
@@ -55,9 +57,11 @@ class Decision(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """How it became known: measured, remembered, interpolated or estimated."""
+        """How it became known: measured, remembered, interpolated, estimated, or the default."""
         if self.recalled is not None:
             return "remembered" if self.recalled.exact else "interpolated"
+        if self.unmeasured:
+            return "default"
         return "measured" if self.measured is not None else "estimated"
 
 
@@ -71,6 +75,7 @@ def decide(
     again: bool = False,
     between: bool = True,
     context: str | None = None,
+    choice: str | None = None,
     clock: Callable[[], float] = time.perf_counter,
     progress: Progress | None = None,
 ) -> Decision:
@@ -85,13 +90,21 @@ def decide(
         again: measure whatever memory says.
         between: whether sizes around this one may answer.
         context: that it is to be the fastest in; None takes what `choosing` says.
+        choice: ``on``, ``frozen`` or ``off``; None takes what `choosing` or the environment says.
         clock: the only source of time while measuring, in seconds.
         progress: called while measuring, with the part done and what is being done.
 
     Raises:
         NoKernelLeft: none passes the check, or every one failed or takes too much memory.
-        ValueError: there is no memory for a result, or to check one.
+        ValueError: there is no memory for a result, or to check one; or it is to be measured
+            ``again`` though nothing is to be measured.
     """
+    choice, context = choice or policy.now().choice, context or policy.now().context
+    if again and choice != policy.ON:
+        raise ValueError(
+            f"again measures, and choice {choice} measures nothing: leave one of them out "
+            "(EINBENCH_CHOICE says it for all)"
+        )
     if is_expression(op.name):
         from einbench.choose.canonical import bound_as, canonical, said_of
 
@@ -99,11 +112,13 @@ def decide(
             twin, names = form
             decision = decide(
                 twin, bound_as(twin, names, bound), threads, rigor, budget_s=budget_s, again=again,
-                between=between, context=context, clock=clock, progress=progress,
+                between=between, context=context, choice=choice, clock=clock, progress=progress,
             )  # fmt: skip
             return said_of(op, names, decision)
-    requested = signature(op, bound, threads, context or policy.now().context)
+    requested = signature(op, bound, threads, context)
     here, memory = environment(op), wisdom()
+    if choice != policy.ON:
+        return _unmeasured(op, bound, here, requested, choice, memory)
     if not again and (found := _from_memory(op, bound, here, requested, rigor, memory, between)):
         return found
     if rigor == "estimate":
@@ -127,6 +142,30 @@ def decide(
         return _measure(op, bound, here, requested, rigor, memory, budget_s, clock, progress)
 
 
+def _unmeasured(
+    op: Operation,
+    bound: Bound,
+    here: Environment,
+    requested: Signature,
+    choice: str,
+    memory: Wisdom,
+) -> Decision:
+    """From memory where that may answer; else the default."""
+    from einbench.choose.default import defaults
+
+    if choice == policy.FROZEN:
+        # of any rigor
+        found = recall(op, memory.book(op.name), here, requested, RIGORS[0], frozen=True)
+        if found is not None and (
+            (found.checked and found.exact) or _right_here(found.kernel, bound, here, requested)
+        ):
+            return Decision(found.kernel, requested, recalled=found)
+    for kernel in defaults(op, bound.arrays):
+        if _right_here(kernel, bound, here, requested):
+            return Decision(kernel, requested, unmeasured=choice)
+    raise NoKernelLeft(f"{op.name}: no kernel that may be its default is right at this size")
+
+
 def _from_memory(
     op: Operation,
     bound: Bound,
@@ -147,14 +186,20 @@ def _from_memory(
     return Decision(found.kernel, requested, recalled=found)
 
 
-def passes(kernel: Kernel, requested: Signature) -> bool:
-    """Whether a kernel passed the check here, or does now."""
+def passes(kernel: Kernel, requested: Signature, *, write: bool = True) -> bool:
+    """Whether a kernel passed the check here, or does now; which is remembered if ``write``."""
     op = kernel.operation
-    return _passes(op, kernel, environment(op), requested, wisdom())
+    return _passes(op, kernel, environment(op), requested, wisdom(), write=write)
 
 
 def _passes(
-    op: Operation, kernel: Kernel, here: Environment, requested: Signature, memory: Wisdom
+    op: Operation,
+    kernel: Kernel,
+    here: Environment,
+    requested: Signature,
+    memory: Wisdom,
+    *,
+    write: bool = True,
 ) -> bool:
     """Check a kernel that imported wisdom names, before it is first called."""
     from einbench.choose.measuring import check_one
@@ -163,7 +208,7 @@ def _passes(
         if kernel.method in memory.book(op.name).passed(here, requested.dtype):
             return True
         verdict = check_one(kernel, requested.dtype)
-        if verdict.passed:
+        if verdict.passed and write:
             memory.remember(
                 op.name, passed={(here, requested.dtype): {kernel.method: verdict.error}}
             )

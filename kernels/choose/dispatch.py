@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 from weakref import WeakSet
 
+from einbench.choose.policy import on_change
 from einbench.host.locks import ForkedLock
 from einbench.operation import Operation, listeners
 
@@ -64,4 +65,12 @@ def _empty(op: Operation) -> None:
             dispatch.clear()
 
 
+def _empty_all() -> None:
+    with _LISTING.lock:
+        present = list(_DISPATCHERS)
+    for dispatch in present:
+        dispatch.clear()
+
+
 listeners.append(_empty)
+on_change.append(_empty_all)

@@ -39,7 +39,9 @@ def _filled(decision: Decision, kernel: Kernel) -> Record:
     if decision.estimate is not None:
         return _predicted(record, decision.estimate.predicted_s, "nothing is known of it")
     if decision.recalled is None:
-        return record
+        if record.winner:
+            return record
+        return replace(record, status="skipped", reason=f"choice {decision.unmeasured}: not timed")
     evidence = decision.recalled.evidence
     if isinstance(evidence, Between):
         return _predicted(record, evidence.predicted_s, "not measured at both sizes around")

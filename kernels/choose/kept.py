@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 
+from einbench.choose import policy
 from einbench.choose.book import SCHEMA, NewerSchema, check_schema
 from einbench.choose.wisdom import OFF, Wisdom
 from einbench.host.documents import Damaged, Unreadable, load
@@ -21,9 +22,13 @@ def refuse_unwritable(memory: Wisdom, names: Iterable[str]) -> None:
 
     Raises:
         OSError: the folder cannot be made, or nothing can be written there.
-        ValueError: a newer einbench wrote a file, or it cannot be read.
+        ValueError: a newer einbench wrote a file, it cannot be read, or nothing is to be written.
     """
     folder = memory.folder
+    if (choice := policy.now().choice) != policy.ON:
+        raise ValueError(
+            f"EINBENCH_CHOICE={choice}: nothing is measured or written; unset it to fill {folder}"
+        )
     if memory.off:
         raise OSError(f"EINBENCH_WISDOM={OFF}: choices are not kept on disk; {_ADVICE}")
     try:

@@ -35,13 +35,19 @@ class Recalled(NamedTuple):
 
 
 def recall(
-    op: Operation, book: Book, environment: Environment, requested: Signature, rigor: str
+    op: Operation,
+    book: Book,
+    environment: Environment,
+    requested: Signature,
+    rigor: str,
+    *,
+    frozen: bool = False,
 ) -> Recalled | None:
     """The kernel that memory has for this, at this rigor or a higher one.
 
     A choice that names a kernel which is not registered, or cannot run here, is no answer; one
     that was made while a kernel could not be checked is none after a day, and one that was made in
-    disturbance when it is due to be measured again.
+    disturbance when it is due to be measured again. ``frozen`` takes these two as well.
     """
     now = datetime.datetime.now(datetime.UTC)
     passed = book.passed(environment, requested.dtype)
@@ -51,8 +57,7 @@ def recall(
         choice
         for choice in book.of(environment)
         if set(choice.tie) <= set(runnable)
-        and (choice.complete or choice.date > yesterday)
-        and not choice.due(now)
+        and (frozen or ((choice.complete or choice.date > yesterday) and not choice.due(now)))
     ]
     for choice in known:
         if choice.signature == requested and RIGORS.index(choice.rigor) >= RIGORS.index(rigor):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from einbench.choose import policy
 from einbench.choose.deciding import Decision, passes
 from einbench.host.warned import warn_once
 from einbench.kernel import Kernel
@@ -49,8 +50,13 @@ def _next_best(decision: Decision) -> Iterator[Kernel]:
     from einbench.choose.evidence import records
 
     op, chosen = decision.kernel.operation, decision.kernel
+    write = not decision.unmeasured and policy.now().choice == policy.ON
     known = [(r.median_s or r.predicted_s or math.inf, r.kernel) for r in records(decision)]
     for _, method in sorted(known):
         kernel = op[method]
-        if kernel is not chosen and kernel.available and passes(kernel, decision.signature):
+        if (
+            kernel is not chosen
+            and kernel.available
+            and passes(kernel, decision.signature, write=write)
+        ):
             yield kernel

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
+from einbench.choose import policy
 from einbench.choose.book import Book, Remembered, book, document
 from einbench.choose.environment import Environment
 from einbench.host.documents import Damaged, Unreadable, load, write_whole
@@ -207,6 +208,9 @@ class Wisdom:
         try:
             return book(load(path, _MOST_BYTES), operation)
         except Damaged as problem:
+            if policy.now().choice != policy.ON:
+                self._warn_once(path, f"{path}: {problem}; nothing of it is used")
+                return Book()
             if held:
                 self._set_aside(path, problem)
                 return Book()

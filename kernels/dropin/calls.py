@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from einbench.arguments import refuse_masks
 from einbench.choose.environment import on_refresh
+from einbench.choose.policy import on_change
 from einbench.dropin.chosen import Pick
 from einbench.einsum.dtypes import CASTINGS
 from einbench.einsum.interleaved import as_expression
@@ -40,7 +41,9 @@ def einsum(
     Which kernel computes it is chosen once for operands of such shapes, strides and dtypes: those
     that may be the fastest are compared with NumPy in wider precision and timed on the first call.
     The choice is remembered on disk; with ``EINBENCH_WISDOM=off`` nothing is timed or remembered,
-    and a rule picks the kernel.
+    and a rule picks the kernel. ``EINBENCH_CHOICE`` and `einbench.choosing` say the same for every
+    choice: ``off`` has that rule pick among kernels that give the same bits from the first call on,
+    ``frozen`` does so for what is not remembered.
 
     Args:
         operands: the expression and the arrays, or each array and the list of its subscripts.
@@ -159,6 +162,7 @@ def _keep(key: Any, call: Callable[..., Any]) -> None:
 
 
 on_refresh.append(_PLANS.clear)
+on_change.append(_PLANS.clear)
 
 
 def _expression(arguments: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:

@@ -7,12 +7,13 @@ import functools
 import os
 from collections.abc import Sequence
 
-from einbench.choose import contraction
+from einbench.choose import contraction, policy
 from einbench.choose.environment import on_refresh, threads
 from einbench.choose.wisdom import OFF, wisdom
 from einbench.dropin import near
 from einbench.einsum import pairs, rule
-from einbench.einsum.kernels import KERNELS
+from einbench.einsum.blocked import blocked
+from einbench.einsum.kernels import KERNELS, common
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.locks import ForkedLock
 
@@ -24,8 +25,8 @@ _MOST_KNOWN = 8192
 COMPILED = frozenset({"blocked", "numba", "numba_parallel"})
 
 
-def choosing() -> bool:
-    """Whether anything is measured and remembered: not where ``EINBENCH_WISDOM`` is ``off``."""
+def remembering() -> bool:
+    """Whether choices are kept: not where ``EINBENCH_WISDOM`` is ``off``."""
     return os.environ.get("EINBENCH_WISDOM", "").strip() != OFF
 
 
@@ -36,6 +37,7 @@ def forget() -> None:
 
 
 on_refresh.append(forget)
+policy.on_change.append(forget)
 
 
 class Pick:
@@ -61,9 +63,12 @@ def _settled(task: Task) -> str | None:
     """The name of the kernel, of this process or from disk; None where it is to be chosen."""
     name = _KNOWN.get(task)
     if name is None:
-        whether = choosing() and task.contraction.fits_numpy
+        choice = policy.now().choice
+        whether = remembering() and task.contraction.fits_numpy and choice != policy.OFF
         name = _recalled(task) if whether else None
-        if name is None and not (whether and len(costs_of(task)) > 1):
+        if name is None and choice != policy.ON:
+            name = rule.choose_common(task)[0]
+        elif name is None and not (whether and len(costs_of(task)) > 1):
             name = min(costs_of(task), key=costs_of(task).__getitem__)
         if name is not None:
             _know(task, name)
@@ -84,11 +89,16 @@ def costs_of(task: Task) -> dict[str, float]:
 
 
 def _made(task: Task, name: str) -> Run:
+    still = policy.now().choice != policy.ON
     try:
-        return KERNELS[name](task)
+        return (_STILL if still else KERNELS).get(name, KERNELS[name])(task)
     except (Refusal, ImportError, MemoryError):  # what compiled it is gone, or cannot be loaded
         _KNOWN.pop(task, None)
-        return _uncompiled(task)
+        return common(task) if still else _uncompiled(task)
+
+
+#: computing in the same way from a process's first call on, whatever is compiled by then
+_STILL = {"blocked": blocked, "path": common}
 
 
 def _uncompiled(task: Task) -> Run:
@@ -109,7 +119,8 @@ def _know(task: Task, name: str) -> None:
 
 def _recalled(task: Task) -> str | None:
     """What the book of its canonical form says, if made here and with this code."""
-    here, requested = contraction.here(), contraction.signature(task, threads())
+    here = contraction.here()
+    requested = contraction.signature(task, threads(), policy.now().context)
     for choice in wisdom().book(task.contraction.text).of(here):
         if choice.signature == requested and choice.kernel in KERNELS:
             return choice.kernel

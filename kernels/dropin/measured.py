@@ -4,6 +4,10 @@ Of the kernels that the rule expects to take not much longer than the best, thos
 compiler are called first, on the operands of the call; a compiled one joins where it may still win.
 What `judged` finds wrong is left out, the rest is timed in turns, and the best of the samples that
 nothing delayed decides.
+
+Calls from 50 microseconds on are timed alone, after a product of BLAS and after a pause, and ranked
+in the context that is asked for. Shorter ones are timed alone, and that counts in every context: a
+pause would take forty times as long as they do, and there is one for every size that is new.
 """
 
 from __future__ import annotations
@@ -12,21 +16,24 @@ import datetime
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from einbench.choose import contraction
-from einbench.choose.book import Remembered, Time
+from einbench.choose import contraction, policy
+from einbench.choose.book import Remembered, Spread, Time
 from einbench.choose.environment import threads
+from einbench.contexts import AFTER_BLAS, AFTER_PAUSE
 from einbench.dropin.judged import Judge, Wrong, finite
 from einbench.einsum import pairs, rule
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.memory import available_bytes
+from einbench.measure.beside import PRECEDING
 from einbench.measure.blocks import interleave_in_blocks
-from einbench.measure.ranking import Ranking, rank
+from einbench.measure.ranking import Ranking, Summary, in_context, rank, summarise
 from einbench.units import bytes_text, one_line, ratio_text, seconds_text
 
 #: kernels that are expected to take so many times the best one's time are not looked at
@@ -36,6 +43,8 @@ _LOSING, _DISTURBED_S, _MORE_CALLS = 2.0, 5e-6, 4
 #: seconds of timing, and calls of the fastest kernel that are enough
 _LEAST_S, _MOST_S, _CALLS = 0.002, 0.12, 60
 _BLOCKS = 4
+#: seconds of a call from which on it is timed in every context, and of timing then
+_LONG_S, _BESIDE_S = 5e-5, 0.06
 #: after so many seconds no further kernel is compiled
 _COMPILING_S = 0.6
 RIGOR = "measure"
@@ -88,17 +97,23 @@ def measured(
         seen = _looked_at(task, slower, operands, out, left_out)
     if not seen:
         return None
-    ranking = _timed(seen, operands, out, left_out)
+    context = policy.now().context
+    ranking, beside = _timed(seen, operands, out, left_out, context)
     winner = ranking.winner
     if winner is None:
         return None
     times = {
-        name: Time(at.median_s, min(at.low_s, at.median_s), max(at.high_s, at.median_s), at.count,
-                   seen[name].error)
+        name: Time(
+            *_spread(at), at.count, seen[name].error,
+            *(
+                _spread(beside[each][name]) if name in beside.get(each, {}) else None
+                for each in (AFTER_BLAS, AFTER_PAUSE)
+            ),
+        )
         for name, at in ranking.summaries.items()
     }  # fmt: skip
     return Remembered(
-        contraction.here(), contraction.signature(task, threads()), RIGOR,
+        contraction.here(), contraction.signature(task, threads(), context), RIGOR,
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
         winner, ranking.ties or (winner,), times, left_out,
     )  # fmt: skip
@@ -181,20 +196,40 @@ def _seconds(run: Run, operands: Sequence[Array], out: Array) -> float:
 
 
 def _timed(
-    seen: Mapping[str, _Seen], operands: Sequence[Array], out: Array, left_out: dict[str, str]
-) -> Ranking:
-    """Ranked by the samples that nothing delayed; where one is left it is not timed again."""
+    seen: Mapping[str, _Seen],
+    operands: Sequence[Array],
+    out: Array,
+    left_out: dict[str, str],
+    context: str,
+) -> tuple[Ranking, Mapping[str, Mapping[str, Summary]]]:
+    """Ranked by the samples that nothing delayed; where one is left it is not timed again.
+
+    Also the summaries of samples in other contexts than alone.
+    """
     if len(seen) == 1:
-        return rank({name: (each.seconds,) for name, each in seen.items()}, disturbed=True)
+        return rank({name: (each.seconds,) for name, each in seen.items()}, disturbed=True), {}
     best_s = min(each.seconds for each in seen.values())
+    long = best_s >= _LONG_S
     with np.errstate(all="ignore"):
         timing = interleave_in_blocks(
             lambda: {name: partial(each.run, operands, out) for name, each in seen.items()},
             _BLOCKS,
-            budget_s=min(max(_CALLS * len(seen) * best_s, _LEAST_S), _MOST_S),
+            budget_s=min(
+                max(_CALLS * len(seen) * best_s, _BESIDE_S if long else _LEAST_S), _MOST_S
+            ),
             rng=np.random.default_rng(0),
             expected_s={name: each.seconds for name, each in seen.items()},
             keep=lambda output: None,
+            beside=PRECEDING if long else None,
+            context=context,
         )
     left_out |= {name: f"failed: {why}" for name, why in timing.failures.items()}
-    return rank(timing.samples, blocks=timing.blocks, disturbed=True)
+    ranked = in_context(context, timing.samples, timing.beside)
+    ranking = rank(ranked, blocks=timing.blocks, disturbed=True)
+    ranking = replace(ranking, summaries=summarise(timing.samples, blocks=timing.blocks))
+    return ranking, {each: summarise(samples) for each, samples in timing.beside.items()}
+
+
+def _spread(found: Summary) -> Spread:
+    median_s = found.median_s
+    return Spread(median_s, min(found.low_s, median_s), max(found.high_s, median_s))

@@ -19,6 +19,7 @@ from einbench.einsum.named import as_letters
 from einbench.einsum.nest import WORTH_UNROLLING
 from einbench.einsum.plans import plan
 from einbench.einsum.products import broadcast, groups_of
+from einbench.einsum.rule import choose_common
 from einbench.einsum.shapes import Contraction, bind, letter
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.inputs import Input, Kind
@@ -106,6 +107,24 @@ def text_of(op: Operation) -> str:
     shapes = [*(each.axes for each in op.inputs.values()), *op.outputs.values()]
     *inputs, output = ["".join(letters[axis] for axis in axes.split()) for axes in shapes]
     return f"{','.join(inputs)}->{output}"
+
+
+def expected_of(op: Operation, arrays: Sequence[Array]) -> str:
+    """Of an expression, the kernel that is expected to take the least; empty of other operations.
+
+    Of those that compute in the same way whatever code is compiled by then: for three operands and
+    more NumPy's optimised path.
+    """
+    text = text_of(op)
+    found: list[str] = []
+
+    def note(task: Task) -> Run:
+        found.append(choose_common(task)[0])
+        return lambda arrays, out: None
+
+    if text:
+        _made(text, arrays, note)
+    return found[0].replace("path", "einsum_path") if found else ""
 
 
 def _spelt(shown: Contraction, axes: Sequence[str], *, named: bool) -> str:

@@ -1,10 +1,33 @@
-"""Settings of numba's in the environment with which it cannot be imported, or not be used."""
+"""Settings in the environment: numba's, with which it cannot be imported or used, and our own."""
 
 from __future__ import annotations
 
 import os
 
 _LAYERS = {"tbb", "omp", "workqueue"}
+#: how kernels are chosen: see `einbench.choose.policy`
+ON, FROZEN, OFF = CHOICES = ("on", "frozen", "off")
+
+
+def choice_setting() -> str:
+    """What ``EINBENCH_CHOICE`` says; ``on`` where it says nothing.
+
+    Raises:
+        ValueError: it is none of on, frozen and off.
+    """
+    said = os.environ.get("EINBENCH_CHOICE", "").strip().lower()
+    return check_choice(said, "EINBENCH_CHOICE=", " (or unset it)") if said else ON
+
+
+def check_choice(choice: str, name: str = "choice ", advice: str = "") -> str:
+    """The choice.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if choice not in CHOICES:
+        raise ValueError(f"{name}{choice}: expected {', '.join(CHOICES[:-1])} or {OFF}{advice}")
+    return choice
 
 
 def why_unusable() -> str:
@@ -15,11 +38,12 @@ def why_unusable() -> str:
 
 
 def check_settings() -> None:
-    """Refuse what numba would raise at.
+    """Refuse what numba would raise at, and what is none of our own settings.
 
     Raises:
         ValueError: names the setting.
     """
+    choice_setting()
     if problem := _why_refused():
         raise ValueError(problem)
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -347,7 +348,7 @@ def _record(
     )
 
 
-def _beside(found: Mapping[str, Mapping[str, Summary]], method: str) -> dict[str, float]:
+def _beside(found: Mapping[str, Mapping[str, Summary]], method: str) -> dict[str, Any]:
     """Medians and intervals in other contexts than alone, as fields of the record."""
     return {
         f"{context}_{name}": getattr(summaries[method], attribute)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from einbench.choose.between import Between
 from einbench.choose.environment import Machine, differences
+from einbench.choose.policy import FROZEN
 from einbench.choose.signature import layout_name
 from einbench.report.grid import listed
 from einbench.units import seconds_text
@@ -34,6 +35,8 @@ _NAMES = {
 def origin_verdict(decision: Decision) -> str:
     """Which kernel, and why, where nothing was timed at this size; else empty."""
     name = decision.kernel.method
+    if decision.unmeasured:
+        return f"{name}, the default"
     if decision.estimate is not None:
         return f"{name}, a guess"
     if decision.recalled is not None and isinstance(decision.recalled.evidence, Between):
@@ -48,6 +51,9 @@ def origin_lines(decision: Decision) -> list[str]:
         lines += _measured(decision, decision.measured)
     elif decision.estimate is not None:
         lines.append(_estimated(decision.estimate, decision.signature))
+    elif decision.unmeasured:
+        known = "not remembered, and " if decision.unmeasured == FROZEN else ""
+        lines.append(f"{known}choice {decision.unmeasured}: nothing is timed")
     elif decision.recalled is not None:
         evidence = decision.recalled.evidence
         if isinstance(evidence, Between):

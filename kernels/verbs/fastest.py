@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from einbench.choose import environment
+from einbench.choose import environment, policy
 from einbench.choose.auto import key_of, look_up
 from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
@@ -56,7 +56,7 @@ class Choice:
 
     @property
     def origin(self) -> str:
-        """``measured``, ``remembered``, ``interpolated`` or ``estimated``."""
+        """``measured``, ``remembered``, ``interpolated``, ``estimated`` or ``default``."""
         return self.decision.origin
 
     @cached_property
@@ -121,6 +121,7 @@ def fastest(
     budget_s: float | None = None,
     again: bool = False,
     context: str | None = None,
+    choice: str | None = None,
     progress: Progress | None = None,
     **named: Any,
 ) -> Choice:
@@ -148,6 +149,9 @@ def fastest(
         again: measure whatever is remembered.
         context: ``program``, the mean of all three, or ``alone``, ``after_blas``, ``after_pause``;
             part of the key. None takes what `einbench.choosing` says, by default ``program``.
+        choice: ``on``; ``frozen`` answers from memory alone; ``off`` takes a default kernel
+            (`einbench.choose.default`), as ``frozen`` does for what is not remembered. Both time
+            and write nothing. None takes what `einbench.choosing` or ``EINBENCH_CHOICE`` says.
         progress: called while kernels are checked and timed, with the part done, between 0 and 1,
             and what is being done.
         named: arrays by name, and options of the operation.
@@ -162,12 +166,14 @@ def fastest(
         raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
     if context is not None:
         check_context(context)
+    if choice is not None:
+        policy.check_choice(choice)
     op = operation(op_or_name)
     bound = op.bind(*inputs, **named)
     with environment.limited(threads):
         now = environment.threads()
         decision = decide(
             op, bound, now, rigor, budget_s=budget_s, again=again, context=context,
-            progress=progress,
+            choice=choice, progress=progress,
         )  # fmt: skip
     return Choice(decision.kernel, decision)

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import einbench
-from einbench.choose import environment
+from einbench.choose import environment, policy
 from einbench.cli import main
 from einbench.dropin import chosen, measured, near
 from einbench.dropin.judged import Judge, Wrong
@@ -360,3 +360,35 @@ def test_a_sum_of_a_million_equal_numbers_does_not_let_zeros_pass():
     for wrong in (0.0, 0.9 * ones.size * 0.01):
         with pytest.raises(Wrong):
             judge.error(np.asarray(wrong, np.float32))
+
+
+def test_off_and_frozen_take_the_rule_that_needs_no_compiled_machine(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.random((90, 90), np.float32) for _ in range(3))
+    made: list[str] = []
+    for name, kernel in chosen.KERNELS.items():
+        monkeypatch.setitem(
+            chosen.KERNELS, name, lambda task, n=name, k=kernel: made.append(n) or k(task)
+        )
+    for still in ("off", "frozen"):
+        with policy.choosing(still):
+            first = einbench.einsum("ij,jk->ik", a, b)
+            np.testing.assert_array_equal(first, einbench.einsum("ij,jk->ik", a, b))
+            three = einbench.einsum("ij,jk,kl->il", a, b, c)
+    np.testing.assert_allclose(three, first @ c, rtol=1e-4)
+    assert "blocked" not in made
+    assert not memory.exists()
+
+
+def test_frozen_takes_what_is_remembered(memory: Path) -> None:
+    a = np.random.default_rng(0).random((300, 40), np.float32)
+    einbench.einsum("ij,kj->ik", a, a)
+    before = {p.name: p.read_bytes() for p in memory.glob("*.json")}
+    assert len(before) == 1
+    (kept,) = only_document(memory)["choices"]
+    with policy.choosing("frozen"):
+        einbench.einsum("ij,kj->ik", a, a)
+        assert list(chosen._KNOWN.values()) == [kept["kernel"]]
+    assert {p.name: p.read_bytes() for p in memory.glob("*.json")} == before
