@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,9 @@ choice-policies: $(VENV)/.installed  ## einbench.auto against always the same me
 choice-estimate: $(VENV)/.installed  ## what a guess from remembered timings costs at 60 sizes never measured, 10 minutes
 	@EINBENCH_WISDOM="$(CURDIR)/.choice/estimate" $(BIN)/einbench tune --batch 1,16,256,4096
 	@$(subst /wisdom,/estimate,$(CHOICE)) choice.estimate_regret ../results/choice-estimate.json $(ARGS)
+
+choice-contexts: $(VENV)/.installed  ## choices called alone, after BLAS and after a pause, beside the best there, 10 minutes
+	@$(CHOICE) choice.contexts ../results/choice-contexts.json $(ARGS)
 
 # commits that `make history` measures, as git rev-list takes them
 RANGE ?= HEAD~3..HEAD

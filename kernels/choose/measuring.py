@@ -242,9 +242,10 @@ class _Work:
 
     def _run(self, near: Sequence[str], part: float) -> Results:
         times = self._first.times
-        fastest_s = min((times[m].seconds for m in near if m in times), default=0.0)
+        # first times may have been quicker than calls are now: none that is near is left out
+        longest_s = max((times[m].seconds for m in near if m in times), default=0.0)
         limits = Limits(
-            self._budget_s, max(_CALL_S, PRUNED_RATIO * fastest_s), least_calls=self._calls,
+            self._budget_s, max(_CALL_S, PRUNED_RATIO * longest_s), least_calls=self._calls,
             blocks=self._blocks,
         )  # fmt: skip
         return run(

@@ -62,7 +62,7 @@ def interleave_in_blocks(
         beside: as `interleave`.
         context: as `interleave`.
         brief: end where of several kernels one is left, or one more block would take longer than
-            what is left of the budget.
+            what is left of the budget, samples of kernels that were left out not counted.
 
     Returns:
         A `Timing` whose ``blocks`` has the rounds of each. A kernel whose fastest call so far takes
@@ -72,7 +72,7 @@ def interleave_in_blocks(
     #: context -> name -> the fastest call so far
     fastest_s: dict[str, dict[str, float]] = {ALONE: {}}
     active: list[str] | None = None
-    start_s = clock()
+    start_s, lost_s = clock(), 0.0
     while len(parts) < blocks or (
         len(parts) < _MOST_TIMES * blocks and blocks > 1 and clock() - start_s < budget_s
     ):
@@ -98,7 +98,8 @@ def interleave_in_blocks(
         parts.append(part)
         active = _remaining(part, fastest_s, context)
         enough_s = least_calls * min(fastest_s[ALONE].values(), default=0.0)
-        ahead_s = 2 * clock() - began_s - start_s
+        lost_s += sum(_spent_s(part, name) for name in part.samples if name not in active)
+        ahead_s = 2 * clock() - began_s - start_s - lost_s
         decided = len(active) < 2 <= len(parts[0].samples)
         if brief and (decided or ahead_s > max(budget_s, enough_s)):
             break
@@ -109,6 +110,11 @@ def _least_rounds(blocks: int, *, first: bool) -> int:
     """A share of what one block would have; in the first, enough to exclude slow kernels."""
     share = math.ceil(LEAST_ROUNDS / blocks)
     return max(share, LEAST_ROUNDS) if first else share
+
+
+def _spent_s(part: Timing, name: str) -> float:
+    """Seconds of a kernel's samples alone."""
+    return float(np.nansum(part.samples[name])) * part.calls_per_sample[name]
 
 
 def _remaining(part: Timing, fastest_s: dict[str, dict[str, float]], context: str) -> list[str]:
