@@ -21,7 +21,7 @@ _LOCK = ForkedLock()
 _KNOWN: dict[Task, str] = {}
 _MOST_KNOWN = 8192
 #: kernels that run code of numba's
-COMPILED = frozenset({"blocked", "numba", "numba_parallel"})
+COMPILED = frozenset({"numba", "numba_parallel", *(f"blocked{which}" for which in pairs.ORDERS)})
 
 
 def choosing() -> bool:
@@ -73,14 +73,7 @@ def _settled(task: Task) -> str | None:
 @functools.lru_cache(maxsize=1024)
 def costs_of(task: Task) -> dict[str, float]:
     """Seconds that kernels are expected to take."""
-    costs = dict(rule.costs(task))
-    if costs.keys() == {"blocked"}:
-        return costs  # it is being compiled: there is nothing to measure yet
-    if len(task.strides) > 2:
-        costs["path"] = pairs.seconds_of(task)
-        if not task.contraction.fits_numpy:
-            return {"path": costs["path"]}
-    return costs
+    return dict(rule.costs(task))
 
 
 def _made(task: Task, name: str) -> Run:

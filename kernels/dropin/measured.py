@@ -21,7 +21,7 @@ from einbench.choose import contraction
 from einbench.choose.book import Remembered, Time
 from einbench.choose.environment import threads
 from einbench.dropin.judged import Judge, Wrong, finite
-from einbench.einsum import pairs, rule
+from einbench.einsum import rule, temporaries
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.memory import available_bytes
@@ -157,7 +157,7 @@ def _looked_at(
 def _why_not_called(task: Task, name: str, costs: Mapping[str, float]) -> str:
     if costs[name] > _NEAR * min(costs.values()):
         return f"{_EXPECTED}{seconds_text(costs[name])}"
-    needed = pairs.temporary_bytes(task) if name == "path" else 0
+    needed = temporaries.bytes_of(task, name)
     if needed > _ASK_BYTES and needed > (left := available_bytes() // 2):
         return f"skipped: needs {bytes_text(needed)} of temporaries, more than {bytes_text(left)}"
     return ""

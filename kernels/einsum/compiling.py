@@ -24,6 +24,8 @@ from einbench.host.threading_layer import start_threads, why_not_parallel
 
 #: sums may be split over vector lanes, and products fused with sums
 FASTMATH = frozenset({"reassoc", "contract"})
+#: loops that are held; all are let go where there are more, and loaded from disk when next needed
+_MOST_COMPILED = 512
 _LOCK = ForkedLock()
 _COMPILED: dict[tuple[Any, ...], Any] = {}
 
@@ -71,7 +73,10 @@ def compiled(task: Task, *, parallel: bool, unroll_from: int = WORTH_UNROLLING) 
         with _LOCK.lock:
             function = _COMPILED.get(key)
             if function is None:
-                function = _COMPILED[key] = _compile(source, dtype, shapes, parallel=parallel)
+                function = _compile(source, dtype, shapes, parallel=parallel)
+                if len(_COMPILED) >= _MOST_COMPILED:
+                    _COMPILED.clear()  # a plan holds what it calls
+                _COMPILED[key] = function
     return _given(laid, task.dtype, function)
 
 
@@ -114,9 +119,8 @@ def _compile(
         )
         for number, (contiguous, axes) in enumerate(shapes)
     ]  # fmt: skip
-    dispatcher.compile(tuple(types))
-    dispatcher.disable_compile()
-    return dispatcher
+    # its dispatcher would look at the types of all arguments, which a plan knows
+    return dispatcher.compile(tuple(types))
 
 
 def _given(loops: Nest, dtype: np.dtype[Any], function: Callable[..., None]) -> Run:

@@ -17,10 +17,12 @@ from einbench.einsum.kernels import KERNELS
 from einbench.einsum.language import ELLIPSIS, parse, quoted
 from einbench.einsum.named import as_letters
 from einbench.einsum.nest import WORTH_UNROLLING
+from einbench.einsum.pairs import ORDERS, order_of, orders_of
 from einbench.einsum.plans import plan
 from einbench.einsum.products import broadcast, groups_of
 from einbench.einsum.shapes import Contraction, bind, letter
 from einbench.einsum.task import Array, Refusal, Run, Task
+from einbench.einsum.temporaries import elements
 from einbench.inputs import Input, Kind
 from einbench.operation import Operation
 from einbench.pickling import keep_recipe, recipe
@@ -41,7 +43,8 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
     ``einbench.expression("bij,bjk->bik", i=3, j=3, k=3)`` has the axis of rows b, the first that is
     given no size and stands once in each operand; further ones have size 16. `einbench.check`,
     `compare` and `fastest` take it. Its kernels, where they apply: loop, einsum, einsum_path,
-    tensordot, matmul, broadcast, blocked, path, numba, numba_parallel.
+    tensordot, matmul, broadcast, blocked, path, numba, numba_parallel; of three operands and more
+    blocked and path in the second and third best order too: blocked_second, path_third.
 
     Args:
         text: the expression, with an output or, as in NumPy, without; no ellipsis, for the axes
@@ -142,21 +145,29 @@ def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None
     if many > 1:
         fitting |= {"einsum_path", "blocked"}
     if many > 2:
-        fitting.add("path")
+        sizes = tuple(op.sizes.get(axis, DEFAULT_SIZE) for axis in axes)
+        orders = orders_of(task_of(Contraction(shown.inputs, shown.output, sizes)))
+        for which in ORDERS[: len(orders)]:
+            fitting |= {f"path{which}", f"blocked{which}"}
     if many == 2:
         fitting |= _products(shown)
     for name in KERNELS:
         if name not in fitting:
             continue
         prepare = partial(_prepared, text, name)
-        prepare.__doc__ = SAYS[name]
-        extra: Callable[[Mapping[str, int]], float] | None = None
-        if name == "broadcast":
-            extra = lambda sizes: float(prod(sizes[a] for a in axes))  # noqa: E731
+        base, rank = order_of(name)
+        prepare.__doc__ = SAYS[base] + _SAYS_ORDER[rank]
         op.kernel(
-            name, prepare=True, extra_elements=extra,
-            requires=("numba",) if name in _COMPILED else (),
+            name, prepare=True,
+            extra_elements=partial(_extra, shown, axes, name) if base in _DECLARED else None,
+            requires=("numba",) if base in _COMPILED else (),
         )(prepare)  # fmt: skip
+
+
+def _extra(shown: Contraction, axes: Sequence[str], name: str, sizes: Mapping[str, int]) -> float:
+    """Elements of a kernel's temporaries in the dtype, float32 or float64, that has more."""
+    shapes = [tuple(sizes[axes[i]] for i in each) for each in shown.inputs]
+    return max(elements(shown.text, shapes, dtype, name) for dtype in ("float32", "float64"))
 
 
 def _products(shown: Contraction) -> set[str]:
@@ -211,9 +222,10 @@ def _planned(name: str, unroll_from: int, task: Task) -> Run:
     if name == "broadcast":
         return broadcast(task)  # its memory is declared
     loops = partial(compiled, task, unroll_from=unroll_from)
+    base, rank = order_of(name)
     try:
-        if name == "blocked":  # `KERNELS` has one that lets another serve while it is compiled
-            return blocked(task)
+        if base == "blocked":  # `KERNELS` has one that lets another serve while it is compiled
+            return blocked(task, rank)
         return loops(parallel=name != "numba") if name in _COMPILED else KERNELS[name](task)
     except Refusal:
         if name not in _COMPILED:
@@ -227,6 +239,8 @@ def _array_of(call: Callable[..., Any]) -> Callable[..., Array]:
 
 
 _COMPILED = ("blocked", "numba", "numba_parallel")
+#: those whose temporaries are known
+_DECLARED = ("blocked", "broadcast", "loop", "matmul", "numba", "numba_parallel", "path")
 #: what each kernel is, as tables show it
 SAYS = {
     "loop": "Nested loops, one product and one sum at a time.",
@@ -240,3 +254,5 @@ SAYS = {
     "numba": "The loops compiled, in the order of memory, small axes unrolled.",
     "numba_parallel": "The compiled loops shared out between threads.",
 }
+#: and what is added of one that takes another order of pairs
+_SAYS_ORDER = ("", " In the second best order.", " In the third best order.")

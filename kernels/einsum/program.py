@@ -47,8 +47,8 @@ class Program:
 
 
 @functools.lru_cache(maxsize=1024)
-def program(task: Task) -> Program:
-    """The program of least expected time.
+def program(task: Task, rank: int = 0) -> Program:
+    """The program of least expected time for the best order of pairs, or for a later one.
 
     Raises:
         Refusal: the machine does not compute such a task.
@@ -70,7 +70,7 @@ def program(task: Task) -> Program:
         tuple(i for i in each if i in sizes)
         for each in (*task.contraction.inputs, task.contraction.output)
     ]
-    steps = _steps(task, indices)
+    steps = _steps(task, indices, rank)
     # results are written in the order of memory, if that takes no longer
     free = sorted(indices[count], key=lambda i: -abs(strides[count][i]))
     # of one product it is found out later which
@@ -92,13 +92,13 @@ def _elements(steps: dict[int, int], item: int) -> dict[int, int]:
     return {i: s // item for i, s in steps.items()}
 
 
-def _steps(task: Task, indices: list[Indices]) -> list[Step]:
+def _steps(task: Task, indices: list[Indices], rank: int) -> list[Step]:
     """Operands two at a time; the indices of what is made in between are appended."""
     count = len(task.strides)
     if count == 2:
         return [Step(0, 1, 2)]
     held, steps = list(range(count)), []
-    *before, last = pairs.steps_of(task)
+    *before, last = pairs.steps_of(task, rank)
     for each in before:
         right, left = held.pop(each.second), held.pop(each.first)
         names = list(dict.fromkeys((*indices[left], *indices[right])))
