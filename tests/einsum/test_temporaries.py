@@ -82,7 +82,7 @@ def test_memory_beyond_the_limit_is_refused_with_the_bytes(monkeypatch):
     op = expression("aib,bjc,cka->ijk", **sizes)
     seen = tuple(np.broadcast_to(np.float32(0), (100, 100, 100)) for _ in range(3))
     problem = Problem.of(op, seen, {})
-    for name in ("path", "path_second", "path_third"):
+    for name in ("path", "path_second"):
         needed = op[name].temporary_bytes(sizes, "float32")
         assert needed > 4e8
         said = f"needs {bytes_text(needed)} of temporaries"
