@@ -7,13 +7,14 @@ import functools
 import os
 from collections.abc import Sequence
 
-from einbench.choose import contraction
+from einbench.choose import contraction, paces
 from einbench.choose.environment import on_refresh, threads
-from einbench.choose.wisdom import OFF, wisdom
+from einbench.choose.wisdom import wisdom
 from einbench.dropin import near
-from einbench.einsum import pairs, rule
+from einbench.einsum import pairs, rates, rule
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.task import Array, Refusal, Run, Task
+from einbench.host.folders import OFF
 from einbench.host.locks import ForkedLock
 
 _LOCK = ForkedLock()
@@ -61,6 +62,7 @@ def _settled(task: Task) -> str | None:
     """The name of the kernel, of this process or from disk; None where it is to be chosen."""
     name = _KNOWN.get(task)
     if name is None:
+        paces.use_kept()
         whether = choosing() and task.contraction.fits_numpy
         name = _recalled(task) if whether else None
         if name is None and not (whether and len(costs_of(task)) > 1):
@@ -74,6 +76,9 @@ def _settled(task: Task) -> str | None:
 def costs_of(task: Task) -> dict[str, float]:
     """Seconds that kernels are expected to take."""
     return dict(rule.costs(task))
+
+
+rates.on_change.append(costs_of.cache_clear)
 
 
 def _made(task: Task, name: str) -> Run:
@@ -115,6 +120,8 @@ def _choose(task: Task, arrays: Sequence[Array], out: Array) -> None:
         name = _settled(task)
         if name is None:
             with wisdom().measuring():
+                if len(task.strides) > 2:
+                    paces.measure((task.dtype.name,))
                 # another process may have chosen while this one waited
                 name = _settled(task) or _measured(task, arrays, out)
     _made(task, name)(arrays, out)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from einbench.einsum import rates
 from einbench.einsum.estimates import quickest
 from einbench.einsum.shapes import Contraction, Indices
 from einbench.einsum.task import Array, Refusal, Run, Task, in_order
@@ -67,6 +68,7 @@ def orders_of(task: Task) -> tuple[tuple[Pair, ...], ...]:
     return tuple((*found, *order) for order in _best(task, held))
 
 
+rates.on_change.append(orders_of.cache_clear)
 Held = tuple[tuple[Indices, tuple[int, ...]], ...]
 
 

@@ -9,7 +9,7 @@ import contextlib
 import functools
 from operator import itemgetter
 
-from einbench.einsum import estimates, pairs
+from einbench.einsum import estimates, pairs, rates
 from einbench.einsum.compiling import why_not_compiled
 from einbench.einsum.estimates import WORTH_COMPILING as WORTH_COMPILING  # noqa: PLC0414 - for others
 from einbench.einsum.estimates import quickest
@@ -77,6 +77,9 @@ def _machine(task: Task, has_machine: bool) -> dict[str, float]:
     if name == "matmul":
         seconds *= _BESIDE_BLAS if has_machine else _WORTH_IMPORTING
     return _near(blocked) if blocked and min(blocked.values()) < seconds else {}
+
+
+rates.on_change.append(_machine.cache_clear)
 
 
 def choose_common(task: Task) -> tuple[str, float]:
