@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 
 from einbench.choose import contraction, paces
-from einbench.choose.environment import on_refresh, threads
+from einbench.choose.environment import on_refresh
 from einbench.choose.wisdom import wisdom
 from einbench.dropin import near
 from einbench.einsum import pairs, rates, rule
@@ -64,7 +64,7 @@ def _settled(task: Task) -> str | None:
     if name is None:
         paces.use_kept()
         whether = choosing() and task.contraction.fits_numpy
-        name = _recalled(task) if whether else None
+        name = contraction.recalled(task) if whether else None
         if name is None and not (whether and len(costs_of(task)) > 1):
             name = min(costs_of(task), key=costs_of(task).__getitem__)
         if name is not None:
@@ -103,15 +103,6 @@ def _know(task: Task, name: str) -> None:
     if len(_KNOWN) >= _MOST_KNOWN:
         _KNOWN.clear()
     _KNOWN[task] = name
-
-
-def _recalled(task: Task) -> str | None:
-    """What the book of its canonical form says, if made here and with this code."""
-    here, requested = contraction.here(), contraction.signature(task, threads())
-    for choice in wisdom().book(task.contraction.text).of(here):
-        if choice.signature == requested and choice.kernel in KERNELS:
-            return choice.kernel
-    return None
 
 
 def _choose(task: Task, arrays: Sequence[Array], out: Array) -> None:

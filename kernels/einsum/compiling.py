@@ -111,7 +111,7 @@ def _compile(
         parallel=parallel, fastmath=set(FASTMATH), error_model="numpy", nogil=True
     )(function)
     # the source says all that the code depends on, besides what the cache adds
-    dispatcher._cache = CodeCache(function, f"einsum {dtype.char} {parallel} {source}", plain=True)
+    dispatcher._cache = CodeCache(function, f"einsum {dtype.char} {parallel} {source}")
     types = [
         numba.types.Array(
             numba.from_dtype(dtype), axes, "C" if contiguous or axes == 0 else "A",

@@ -70,18 +70,27 @@ def _bytes(task: Task) -> float:
 
 
 def _einsum(task: Task) -> float:
-    operations = task.contraction.iterations * max(1, len(task.strides) - 1)
-    rate = rates.EINSUM if _innermost_contiguous(task) else rates.EINSUM / 3
+    """NumPy's loop along one axis, begun anew for every entry of the others."""
+    length, contiguous = _innermost(task)
+    iterations = task.contraction.iterations
+    rate = rates.EINSUM / max(1.0, task.dtype.itemsize / 4)
     if len(task.strides) > 2:
+        rate /= 8
+    elif not contiguous:
         rate /= 3
-    seconds = operations / rate * rates.pace("einsum", task.dtype)
+    seconds = (iterations / rate + iterations / length * rates.BEGIN_EINSUM) * rates.pace(
+        "einsum", task.dtype
+    )
     return rates.CALL_EINSUM + max(seconds, rates.passing(_bytes(task), task.dtype))
 
 
-def _innermost_contiguous(task: Task) -> bool:
-    """Whether NumPy's own loop runs along contiguous memory of every array that has its index."""
-    last = {by_memory(task.of(n))[-1:] for n in range(len(task.strides))}
-    return len(last) == 1
+def _innermost(task: Task) -> tuple[int, bool]:
+    """Length of NumPy's inner loop, and whether every array that has its index has it last."""
+    orders = [by_memory(task.of(n)) for n in range(-1, len(task.strides))]
+    sizes = task.contraction.sizes
+    last = [i for each in orders for i in each[-1:]]
+    fitting = [sizes[i] for i in last if all(i not in each or each[-1] == i for each in orders)]
+    return max(fitting or [sizes[i] for i in last], default=1), bool(fitting)
 
 
 def _product(task: Task) -> float | None:

@@ -74,7 +74,7 @@ def auto(task: Task) -> Run:
     """The kernel that was measured to be the fastest, else the one expected to be."""
     for ask in MEASURED:
         if (name := ask(task)) is not None:
-            with contextlib.suppress(Refusal):  # what compiled it may be gone
+            with contextlib.suppress(Refusal, ImportError):  # what compiled it may be gone
                 return KERNELS[name](task)
     return KERNELS[rule.choose(task)[0]](task)
 

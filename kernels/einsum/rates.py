@@ -15,13 +15,13 @@ import numpy as np
 from einbench.host.cores import usable_threads
 
 #: operations a second of one core: BLAS on large matrices, compiled loops, NumPy's einsum
-BLAS, LOOPS, LOOPS_ON_VECTORS, EINSUM = 5e10, 2.5e9, 6e9, 1.2e9
+BLAS, LOOPS, LOOPS_ON_VECTORS, EINSUM = 5e10, 2.5e9, 6e9, 6e9
 #: bytes a second of one core: in loops, and copied by NumPy to another order
 BYTES, COPIED = 6e10, 2e9
 #: seconds that a call takes whatever its size
 CALL_EINSUM, CALL_MATMUL, CALL_LOOPS, CALL_PARALLEL = 1.5e-6, 2.5e-6, 1e-6, 1e-5
-#: of every matrix product in a stack, and where threads share it
-CALL_BLAS, CALL_SHARED = 2e-7, 5e-6
+#: of every matrix product in a stack, where threads share it, and of an inner loop of einsum
+CALL_BLAS, CALL_SHARED, BEGIN_EINSUM = 5e-8, 5e-6, 4.5e-9
 #: operations of one matrix product that BLAS shares out between threads
 _SHARED = 200_000
 #: elements of a result that is not shared out

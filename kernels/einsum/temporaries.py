@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from einbench.einsum import machine, pairs, rates, rule
+from einbench.einsum.kernels import MEASURED
 from einbench.einsum.language import parse
 from einbench.einsum.nest import nest
 from einbench.einsum.normal import normalise
@@ -89,6 +90,7 @@ def _path(task: Task, rank: int) -> int:
         last = number == len(steps) - 1
         made = 0 if last else prod(step.task.contraction.out_shape) * task.dtype.itemsize
         names = {rule.choose(step.task)[0], rule.choose_common(step.task)[0]}
+        names |= {name for ask in MEASURED if (name := ask(step.task)) is not None}
         within = max(bytes_of(step.task, name) for name in names)
         most = max(most, sum(held) + made + within)
         for place in (step.second, step.first):

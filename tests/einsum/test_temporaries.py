@@ -90,8 +90,9 @@ def test_memory_beyond_the_limit_is_refused_with_the_bytes(monkeypatch):
     found = first_times(problem, [op["path"]], time.perf_counter, lambda name: None)
     assert "404 MB of temporaries" in found.left_out["path"]
     # and where a call of einsum chooses
-    task = task_of(op, sizes)
-    monkeypatch.setattr(measured, "available_bytes", lambda: 700 << 20)
-    assert "needs 404 MB of temporaries" in measured._why_not_called(task, "path", {"path": 1.0})
-    monkeypatch.setattr(measured, "available_bytes", lambda: 900 << 20)
-    assert measured._why_not_called(task, "path", {"path": 1.0}) == ""
+    task, costs = task_of(op, sizes), {"path": 1.0}
+    for left_bytes, said in ((700 << 20, "needs 404 MB of temporaries"), (900 << 20, "")):
+        monkeypatch.setattr(measured, "available_bytes", partial(int, left_bytes))
+        why = measured._why_not_called(task, "path", costs, 0.0)
+        assert said in why
+        assert bool(said) == bool(why)
