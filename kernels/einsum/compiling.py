@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -90,10 +90,15 @@ def _function(source: str, dtype: np.dtype[Any], prange: Any) -> FunctionType:
     scope: dict[str, Any] = {
         "np": np, "T": dtype.type, "zero": dtype.type(0), "prange": prange,
     }  # fmt: skip
-    exec(compile(source, "<loops of einsum>", "exec"), scope)  # noqa: S102 - see above
+    exec(_code(source), scope)  # noqa: S102 - see above
     function: FunctionType = scope["loops"]
     function.__module__ = __name__
     return function
+
+
+@functools.lru_cache(maxsize=256)
+def _code(source: str) -> CodeType:
+    return compile(source, "<loops of einsum>", "exec")
 
 
 def _compile(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
@@ -16,7 +15,7 @@ from einbench.einsum.facts import facts, task_of
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.language import ELLIPSIS, parse, quoted
 from einbench.einsum.named import as_letters
-from einbench.einsum.nest import WORTH_UNROLLING
+from einbench.einsum.nest import ANY_SIZES
 from einbench.einsum.pairs import ORDERS, order_of, orders_of
 from einbench.einsum.plans import plan
 from einbench.einsum.products import broadcast, groups_of
@@ -184,37 +183,42 @@ def _products(shown: Contraction) -> set[str]:
 
 def _prepared(text: str, name: str, problem: Problem) -> Callable[..., Array]:
     """A kernel planned for the arrays of a problem; those that are not contiguous, in the call."""
-    kernel = partial(_planned, name, _unroll_from(problem))
+    unroll_from = _unroll_from(problem)
+    kernel = partial(_planned, name, unroll_from)
+    ones = name in _LOOPS
     if problem.layout.strip("C") == "":
         arrays = [
             np.zeros(each.shape(problem.sizes), problem.dtype)
             for each in problem.operation.inputs.values()
         ]
-        return _array_of(_made(text, arrays, kernel))
+        return _array_of(_made(text, arrays, kernel, ones=ones))
     known: dict[Any, Callable[..., Array]] = {}
 
     def call(*arrays: Array) -> Array:
         key = tuple([(a.shape, a.strides) for a in arrays])
         if key not in known:
-            known[key] = _array_of(_made(text, arrays, kernel))
+            known[key] = _array_of(_made(text, arrays, kernel, ones=ones))
         return known[key](*arrays)
 
     return call
 
 
-def _made(text: str, arrays: Sequence[Array], kernel: Callable[[Task], Run]) -> Callable[..., Any]:
-    return plan(text, arrays, None, "C", "safe", kernel, views=False)
+def _made(
+    text: str, arrays: Sequence[Array], kernel: Callable[[Task], Run], *, ones: bool
+) -> Callable[..., Any]:
+    return plan(text, arrays, None, "C", "safe", kernel, views=False, ones=ones)
 
 
 def _unroll_from(problem: Problem) -> int:
-    """Products from which small axes are unrolled: never where they are of another size.
+    """Products from which small axes are unrolled; where none is small, or at other sizes, there is
+    one code for all.
 
-    Unrolled code is compiled anew for every size. The one that the expression was given is worth
-    it, and not each that the check asks.
+    Code of small axes is compiled anew for every size. The one that the expression was given is
+    worth it, and not each that the check asks.
     """
     stated = problem.operation.sizes
     same = all(problem.sizes[axis] == size for axis, size in stated.items())
-    return WORTH_UNROLLING if same else sys.maxsize
+    return 0 if same and min(stated.values(), default=DEFAULT_SIZE) < DEFAULT_SIZE else ANY_SIZES
 
 
 def _planned(name: str, unroll_from: int, task: Task) -> Run:
@@ -238,7 +242,8 @@ def _array_of(call: Callable[..., Any]) -> Callable[..., Array]:
     return lambda *arrays: np.asarray(call(*arrays))
 
 
-_COMPILED = ("blocked", "numba", "numba_parallel")
+_LOOPS = ("numba", "numba_parallel")
+_COMPILED = ("blocked", *_LOOPS)
 #: those whose temporaries are known
 _DECLARED = ("blocked", "broadcast", "loop", "matmul", "numba", "numba_parallel", "path")
 #: what each kernel is, as tables show it

@@ -20,7 +20,7 @@ import numpy as np
 from einbench.einsum import machine, pairs, rates, rule
 from einbench.einsum.kernels import MEASURED
 from einbench.einsum.language import parse
-from einbench.einsum.nest import nest
+from einbench.einsum.nest import ANY_SIZES, Nest, nest
 from einbench.einsum.normal import normalise
 from einbench.einsum.products import product
 from einbench.einsum.program import program
@@ -71,10 +71,14 @@ def bytes_of(task: Task, name: str) -> int:
     if name == "broadcast":
         return _broadcast(task)
     if name in ("loop", "numba", "numba_parallel"):
-        laid = zip(task.contraction.inputs, nest(task).operands, strict=True)
-        copied = sum(_count(task.contraction, own) for own, each in laid if each.copied)
-        return copied * task.dtype.itemsize
+        return max(_copied(task, nest(task)), _copied(task, nest(task, ANY_SIZES)))
     return 0
+
+
+def _copied(task: Task, loops: Nest) -> int:
+    laid = zip(task.contraction.inputs, loops.operands, strict=True)
+    copied = sum(_count(task.contraction, own) for own, each in laid if each.copied)
+    return copied * task.dtype.itemsize
 
 
 def _count(contraction: Contraction, indices: Indices) -> int:
