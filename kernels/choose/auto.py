@@ -159,7 +159,7 @@ class Auto:
         threads = self._threads
         if threads is None:
             threads = self._threads = environment.threads()
-        return decide(op, bound, threads, self._rigor)
+        return decide(op, bound, threads, self._rigor, waits=False)
 
 
 auto = Auto()

@@ -14,6 +14,7 @@ from einbench.choose.environment import Environment, Threads, environment
 from einbench.choose.recall import Recalled, hint, recall
 from einbench.choose.signature import Signature, signature
 from einbench.choose.wisdom import Wisdom, wisdom
+from einbench.host import background
 from einbench.host.locks import ForkedLock
 from einbench.kernel import Kernel
 from einbench.names import is_expression
@@ -69,6 +70,7 @@ def decide(
     budget_s: float | None = None,
     again: bool = False,
     between: bool = True,
+    waits: bool = True,
     clock: Callable[[], float] = time.perf_counter,
     progress: Progress | None = None,
 ) -> Decision:
@@ -82,6 +84,8 @@ def decide(
         budget_s: seconds of timing in place of what rigor says.
         again: measure whatever memory says.
         between: whether sizes around this one may answer.
+        waits: for kernels that are not compiled yet; else the best of those that are ready, and
+            that pass the check, answers while the others are compiled beside the program.
         clock: the only source of time while measuring, in seconds.
         progress: called while measuring, with the part done and what is being done.
 
@@ -96,24 +100,22 @@ def decide(
             twin, names = form
             decision = decide(
                 twin, bound_as(twin, names, bound), threads, rigor, budget_s=budget_s, again=again,
-                between=between, clock=clock, progress=progress,
+                between=between, waits=waits, clock=clock, progress=progress,
             )  # fmt: skip
             return said_of(op, names, decision)
     here, requested, memory = environment(op), signature(op, bound, threads), wisdom()
+    if not (waits or rigor == "estimate") and (
+        found := _meanwhile(op, bound, here, requested, rigor, memory)
+    ):
+        return found
     if not again and (found := _from_memory(op, bound, here, requested, rigor, memory, between)):
         return found
+    usable = [method for method, _ in here.candidates]
     if rigor == "estimate":
-        from einbench.choose.estimate import estimate
-
-        usable = [method for method, _ in here.candidates]
-        while usable:
-            guess = estimate(op, requested, here, memory, usable)
-            if _passes(op, guess.kernel, here, requested, memory) and _right_here(
-                guess.kernel, bound, here, requested
-            ):
-                return Decision(guess.kernel, requested, estimate=guess)
-            usable.remove(guess.kernel.method)
-        raise NoKernelLeft(f"{op.name}: no kernel passes the check")
+        found = _estimated(op, bound, here, requested, memory, usable)
+        if found is None:
+            raise NoKernelLeft(f"{op.name}: no kernel passes the check")
+        return found
     with _MEASURING.lock, memory.measuring():
         # another thread or process may have measured it while this one waited
         if not again and (
@@ -121,6 +123,52 @@ def decide(
         ):
             return found
         return _measure(op, bound, here, requested, rigor, memory, budget_s, clock, progress)
+
+
+def _meanwhile(
+    op: Operation, bound: Bound, here: Environment, requested: Signature, rigor: str, memory: Wisdom
+) -> Decision | None:
+    """The best of what is ready, where what would be called is not, and is compiled meanwhile.
+
+    None where nothing is to be waited for, and where nothing is ready.
+    """
+    from einbench.choose import beside
+
+    known = recall(op, memory.book(op.name), here, requested, rigor)
+    needed = beside.missing([op[m] for m, _ in here.candidates][::-1], requested)
+    late = {form.kernel.method for form in needed}
+    if known is not None:
+        needed = [form for form in needed if form.kernel is known.kernel]
+        if known.exact:
+            needed = [form for form in needed if form.options == requested.options]
+    if not needed and (known is not None or not background.busy()):
+        return None
+    ready = [method for method, _ in here.candidates if method not in late]
+    found = _estimated(op, bound, here, requested, memory, ready)
+    if found is not None:
+        beside.begin(op, needed)
+    return found
+
+
+def _estimated(
+    op: Operation,
+    bound: Bound,
+    here: Environment,
+    requested: Signature,
+    memory: Wisdom,
+    usable: list[str],
+) -> Decision | None:
+    """The kernel that is expected to be the fastest of those that pass the check."""
+    from einbench.choose.estimate import estimate
+
+    while usable:
+        guess = estimate(op, requested, here, memory, usable)
+        if _passes(op, guess.kernel, here, requested, memory) and _right_here(
+            guess.kernel, bound, here, requested
+        ):
+            return Decision(guess.kernel, requested, estimate=guess)
+        usable.remove(guess.kernel.method)
+    return None
 
 
 def _from_memory(
