@@ -144,6 +144,8 @@ def _meanwhile(
     if not needed and (known is not None or not background.busy()):
         return None
     ready = [method for method, _ in here.candidates if method not in late]
+    passed = memory.book(op.name).passed(here, requested.dtype)
+    ready = [method for method in ready if method in passed] or ready
     found = _estimated(op, bound, here, requested, memory, ready)
     if found is not None:
         beside.begin(op, needed)
@@ -201,11 +203,11 @@ def _passes(
     op: Operation, kernel: Kernel, here: Environment, requested: Signature, memory: Wisdom
 ) -> bool:
     """Check a kernel that imported wisdom names, before it is first called."""
-    from einbench.choose.measuring import check_one
-
     with _MEASURING.lock:
         if kernel.method in memory.book(op.name).passed(here, requested.dtype):
             return True
+        from einbench.choose.measuring import check_one
+
         verdict = check_one(kernel, requested.dtype)
         if verdict.passed:
             memory.remember(
