@@ -23,7 +23,7 @@ from einbench.problem import Problem
 from einbench.units import ratio_text, seconds_text
 
 #: a call that is expected to be as short is made at the full size
-_CALL_S = 0.02
+_CALL_S = 0.002
 #: so often, and a kernel is not left out before its time has been taken as often again
 _CALLS, _MORE_CALLS = 3, 4
 

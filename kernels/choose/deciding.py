@@ -103,6 +103,7 @@ def decide(
                 between=between, waits=waits, clock=clock, progress=progress,
             )  # fmt: skip
             return said_of(op, names, decision)
+    began_s = clock()
     here, requested, memory = environment(op), signature(op, bound, threads), wisdom()
     if not (waits or rigor == "estimate") and (
         found := _meanwhile(op, bound, here, requested, rigor, memory)
@@ -116,13 +117,20 @@ def decide(
         if found is None:
             raise NoKernelLeft(f"{op.name}: no kernel passes the check")
         return found
+    arrived_s = clock()
     with _MEASURING.lock, memory.measuring():
+        waited_s = clock() - arrived_s
         # another thread or process may have measured it while this one waited
         if not again and (
             found := _from_memory(op, bound, here, requested, rigor, memory, between)
         ):
             return found
-        return _measure(op, bound, here, requested, rigor, memory, budget_s, clock, progress)
+        decision = _measure(op, bound, here, requested, rigor, memory, budget_s, clock, progress)
+    if decision.measured is not None:
+        spent = decision.measured.spent
+        spent.waiting_s += waited_s
+        spent.memory_s = max(0.0, clock() - began_s - spent.whole_s)
+    return decision
 
 
 def _meanwhile(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -38,20 +38,23 @@ from einbench.units import bytes_text
 #: (part done between 0 and 1, what is being done)
 Progress = Callable[[float, str], None]
 
-#: rigor -> seconds of measuring, calls of the winner where those take longer, and blocks
-BUDGETS = {"measure": (0.5, 10, 10), "patient": (5.0, 100, 40)}
+#: rigor -> seconds of timing, calls of the winner where those take longer, and blocks
+BUDGETS = {"measure": (0.15, 5, 10), "patient": (5.0, 100, 40)}
 #: a call as short as this is made whatever the others take
 _CALL_S = 0.02
-#: while other processes use the cores it is measured again, after a pause, if it is short
-_TRIES, _PAUSE_S, _LONG_S = 4, 0.5, 2.0
+#: while other processes use the cores it is measured again, after a pause, if it is short and there
+#: is patience: otherwise what was measured serves, and is measured again on a later occasion
+_TRIES, _PAUSE_S, _LONG_S = {"measure": 1, "patient": 4}, 0.5, 2.0
 
 
 @dataclass
 class Spent:
-    """Seconds of a measurement, by what they were spent on; nothing is counted twice."""
+    """Seconds of a choice, by what they were spent on; together they are all of it."""
 
-    #: first calls, and the check at this size
-    looking_s: float = 0.0
+    #: first calls
+    first_s: float = 0.0
+    #: the check at this size, and ranking
+    sized_s: float = 0.0
     #: compiling, wherever it happened
     compile_s: float = 0.0
     #: the check on small draws
@@ -60,8 +63,15 @@ class Spent:
     timing_s: float = 0.0
     #: timing that was discarded: other processes used the cores, or a kernel failed
     discarded_s: float = 0.0
-    #: pauses until other processes might be done
+    #: for other threads and processes of this package, or until others might be done
     waiting_s: float = 0.0
+    #: reading and writing what is remembered
+    memory_s: float = 0.0
+
+    @property
+    def whole_s(self) -> float:
+        """All of it."""
+        return sum(getattr(self, each.name) for each in fields(self))
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,9 @@ def measure(
     Raises:
         ValueError: not even one row's inputs, output and check fit into the memory that is left.
     """
+    arrived_s = clock()
     background.wait()
+    waited_s = clock() - arrived_s
     problem = problem.holding({name: read_only(a) for name, a in problem.arrays.items()})
     problem = _that_fits(problem)
     work = _Work(problem, requested, passed, rigor, budget_s, clock, progress or (lambda *_: None))
@@ -114,8 +126,8 @@ def measure(
     work.measure()
     spent = work.spent
     spent.compile_s = sum(_compiled_s(problem.operation).values()) - compiled_s
-    known_s = spent.check_s + spent.timing_s + spent.discarded_s + spent.waiting_s
-    spent.looking_s = max(0.0, clock() - began_s - known_s - spent.compile_s)
+    spent.sized_s = max(0.0, clock() - began_s - spent.whole_s)
+    spent.waiting_s += waited_s
     return Measured(
         work.records(),
         {v.method: v.error for v in work.verdicts.values() if v.passed},
@@ -157,7 +169,9 @@ class _Work:
         )
         seconds, calls, self._blocks = BUDGETS[rigor]
         self._budget_s, self._calls = (seconds, calls) if budget_s is None else (budget_s, 0)
-        self._tries = _TRIES if budget_s is None and clock is time.perf_counter else 1
+        self._tries = 1
+        if budget_s is None and clock is time.perf_counter:
+            self._tries = _TRIES[rigor]
         self._kernels = {k.method: k for k in problem.operation if k.here}
         self._compiled_s = _compiled_s(problem.operation)
         self._first = First({}, {}, ())
@@ -170,12 +184,15 @@ class _Work:
         """Until a kernel has won, or none is left."""
         there = [kernel for kernel in self._kernels.values() if kernel.available]
         done = iter(range(len(there)))
+        began_s, compiled_s = self._clock(), self._compiling_s()
         self._first = first_times(
             self._problem,
             there,
             self._clock,
             lambda method: self._report(0.2 * next(done) / len(there), f"first call of {method}"),
         )
+        compiling_s = self._compiling_s() - compiled_s
+        self.spent.first_s = max(0.0, self._clock() - began_s - compiling_s)
         while near := self._first.near(self._excluded):
             if wrong := self._check(near):
                 self._excluded |= wrong
@@ -206,13 +223,13 @@ class _Work:
                 )
         fresh = [kernel for kernel in fresh if kernel.method not in self._passed]
         if fresh:
-            began_s, compiled_s = self._clock(), sum(_compiled_s(op).values())
+            began_s, compiled_s = self._clock(), self._compiling_s()
             self._report(0.2, f"checking {fresh[0].method}")
             for number, verdict in enumerate(check_small(op, fresh, dtype, seed=0), 1):
                 self.verdicts[verdict.method] = verdict
                 following = fresh[number].method if number < len(fresh) else "at this size"
                 self._report(min(0.2 + 0.4 * number / len(fresh), 0.6), f"checking {following}")
-            compiling_s = sum(_compiled_s(op).values()) - compiled_s
+            compiling_s = self._compiling_s() - compiled_s
             self.spent.check_s += max(0.0, self._clock() - began_s - compiling_s)
         return {m for m in near if not self.verdicts[m].passed}
 
@@ -241,10 +258,14 @@ class _Work:
 
     def _run(self, near: Sequence[str], part: float) -> Results:
         times = self._first.times
-        fastest_s = min((times[m].seconds for m in near if m in times), default=0.0)
+        seconds = [times[m].seconds for m in near if m in times]
+        fastest_s = min(seconds, default=0.0)
+        # of long calls there are as many blocks as rounds
+        budget_s = max(self._budget_s, self._calls * fastest_s)
+        blocks = min(self._blocks, max(1, int(budget_s / max(sum(seconds), 1e-9))))
         limits = Limits(
             self._budget_s, max(_CALL_S, PRUNED_RATIO * fastest_s), least_calls=self._calls,
-            blocks=self._blocks,
+            blocks=blocks,
         )  # fmt: skip
         return run(
             self._problem, self._conditions, self.verdicts, times, roofline=None, limits=limits,
@@ -283,6 +304,9 @@ class _Work:
             reason=self._first.why_far(method, self._excluded),
             predicted_s=None if seconds is None else seconds.seconds,
         )
+
+    def _compiling_s(self) -> float:
+        return sum(_compiled_s(self._problem.operation).values())
 
     def _compile_s(self, kernel: Kernel) -> float | None:
         spent_s = compile_s(kernel)
