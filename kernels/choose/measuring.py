@@ -9,6 +9,7 @@ fastest of the others are next.
 from __future__ import annotations
 
 import datetime
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -29,7 +30,7 @@ from einbench.kernel import Kernel
 from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
 from einbench.measure.disturbance import QUIET, Disturbance
 from einbench.measure.run import Results, compile_s, run
-from einbench.measure.timing import Clock
+from einbench.measure.timing import OVERDRAFT, Clock
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.record import Record
@@ -39,7 +40,9 @@ from einbench.units import bytes_text
 Progress = Callable[[float, str], None]
 
 #: rigor -> seconds of timing, calls of the winner where those take longer, and blocks
-BUDGETS = {"measure": (0.15, 5, 10), "patient": (5.0, 100, 40)}
+BUDGETS = {"measure": (0.15, 3, 10), "patient": (5.0, 100, 40)}
+#: seconds that timing may take in all, where the winner's calls are not long
+_MOST_S = 0.4
 #: a call as short as this is made whatever the others take
 _CALL_S = 0.02
 #: while other processes use the cores it is measured again, after a pause, if it is short and there
@@ -168,6 +171,7 @@ class _Work:
             layout_name(requested.layout), requested.threads.blas, bare=True
         )
         seconds, calls, self._blocks = BUDGETS[rigor]
+        self._most_s = _MOST_S if budget_s is None and rigor == "measure" else math.inf
         self._budget_s, self._calls = (seconds, calls) if budget_s is None else (budget_s, 0)
         self._tries = 1
         if budget_s is None and clock is time.perf_counter:
@@ -260,11 +264,14 @@ class _Work:
         times = self._first.times
         seconds = [times[m].seconds for m in near if m in times]
         fastest_s = min(seconds, default=0.0)
+        round_s = sum(seconds)
+        # the first rounds may take three budgets, and the first of long calls is extra
+        budget_s = min(self._budget_s, max((self._most_s - round_s) / OVERDRAFT, 1e-3))
         # of long calls there are as many blocks as rounds
-        budget_s = max(self._budget_s, self._calls * fastest_s)
-        blocks = min(self._blocks, max(1, int(budget_s / max(sum(seconds), 1e-9))))
+        whole_s = max(budget_s, self._calls * fastest_s)
+        blocks = min(self._blocks, max(1, int(whole_s / max(round_s, 1e-9))))
         limits = Limits(
-            self._budget_s, max(_CALL_S, PRUNED_RATIO * fastest_s), least_calls=self._calls,
+            budget_s, max(_CALL_S, PRUNED_RATIO * fastest_s), least_calls=self._calls,
             blocks=blocks,
         )  # fmt: skip
         return run(

@@ -153,8 +153,8 @@ def fastest(
         op_or_name: an operation or its name.
         inputs: its arrays by position; by name and with options in ``named``.
         rigor: ``estimate`` times nothing and guesses from what is remembered; ``measure``
-            times kernels for 0.5 s or ten calls of the winner, whichever is longer, compilation
-            and checking apart; ``patient`` for ten times that. A remembered choice serves
+            times kernels for 0.15 s or three calls of the winner, whichever is longer, compilation
+            and checking apart; ``patient`` for 5 s or a hundred. A remembered choice serves
             requests of its own rigor and lower ones.
         threads: of BLAS and numba while timing, and part of the key; None leaves both as they
             are, which is what calls made after this will find.
