@@ -51,6 +51,7 @@ class First(NamedTuple):
         at, rest = self.times[method], set(self.times) - set(excluded)
         best_s = min(self.times[m].seconds for m in rest)
         where = "" if at.measured else f", from batch {at.measured_batch:,}"
+        where = where if at.part == 1.0 else ", from a smaller one"
         return (
             f"about {seconds_text(at.seconds)} at this size{where}, "
             f"{ratio_text(at.seconds / best_s)} as long as the fastest: not checked"
@@ -87,7 +88,7 @@ def first_times(
     for kernel in kernels:
         seen = times.get(kernel.method)
         # one call while BLAS waited for a core may take a hundred times what others do
-        if seen is not None and seen.seconds > PRUNED_RATIO * fastest_s:
+        if seen is not None and seen.seconds > PRUNED_RATIO * fastest_s and seen.part == 1.0:
             part = private.problem
             if part.batch is not None:
                 part = part.first_rows(seen.measured_batch)

@@ -295,3 +295,22 @@ def test_a_kernel_that_takes_a_librarys_arrays_is_no_candidate(start: Start) -> 
         decision = race.decide(4)
         assert (decision.origin, decision.kernel.method) == (origin, "quick")
         assert [r.kernel for r in records(decision)] == ["loop", "quick"]
+
+
+def test_one_large_row_is_not_given_to_a_kernel_that_would_take_long(start: Start) -> None:
+    bench = start(quick=1e-3)
+    seen: list[int] = []
+
+    def loop(inputs: Any) -> Any:
+        seen.append(inputs.shape[1])
+        bench.now_s += 1e-6 * inputs.size
+        return 2 * inputs
+
+    bench.op.kernel("loop")(loop)
+    decision = bench.decide(1, features=2_000_000)
+    assert decision.kernel.method == "quick"
+    assert max(seen) < 2_000_000
+    (row,) = [r for r in records(decision) if r.kernel == "loop"]
+    assert row.status == "skipped"
+    assert row.predicted_s == pytest.approx(2.0, rel=0.01)
+    assert "from a smaller one" in row.reason
