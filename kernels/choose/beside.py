@@ -133,7 +133,9 @@ def _end() -> None:
 def _in_child() -> None:
     """In a forked child the thread does not exist, and whatever it had to do is not done."""
     answered = _ANSWERED[:]
-    _ANSWERED.clear(), _TODO.clear(), _THREADS.clear()
+    _ANSWERED.clear()
+    _TODO.clear()
+    _THREADS.clear()
     for op in answered:
         empty(op)
 

@@ -25,7 +25,7 @@ from einbench.units import ratio_text, seconds_text
 #: a call that is expected to be as short is made at the full size, and again if it is shorter
 _CALL_S, _SHORT_S = 0.02, 0.002
 #: so often, and a kernel is not left out before its time has been taken as often again
-_CALLS, _MORE_CALLS = 3, 2
+_CALLS, _MORE_CALLS = 3, 4
 
 
 class First(NamedTuple):
@@ -101,13 +101,15 @@ def first_times(
 def _least(
     call: Callable[[], object], seen: Prediction, calls: int, enough_s: float, clock: Clock
 ) -> Prediction:
-    """The least of what was seen and of more calls, which end where that is enough."""
+    """The least of what was seen and of more calls, which end where that is enough, or long."""
+    spent_s = 0.0
     for _ in range(calls):
         with np.errstate(all="ignore"):
             began_s = clock()
             call()
             took_s = clock() - began_s
         seen = replace(seen, measured_s=min(seen.measured_s, took_s))
-        if seen.seconds <= enough_s:
+        spent_s += took_s
+        if seen.seconds <= enough_s or spent_s > _CALL_S:
             break
     return seen

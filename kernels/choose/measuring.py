@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -20,10 +20,12 @@ from einbench.check.judging import Verdict
 from einbench.check.layouts import read_only
 from einbench.check.room import fitting_rows, needed_bytes
 from einbench.check.verdicts import check_small
+from einbench.choose.beside import missing
 from einbench.choose.book import Remembered, Time
 from einbench.choose.candidates import First, first_times
 from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature, layout_name
+from einbench.choose.telling import Progress
 from einbench.host import background
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
@@ -36,13 +38,12 @@ from einbench.problem import Problem
 from einbench.record import Record
 from einbench.units import bytes_text
 
-#: (part done between 0 and 1, what is being done)
-Progress = Callable[[float, str], None]
-
 #: rigor -> seconds of timing, calls of the winner where those take longer, and blocks
 BUDGETS = {"measure": (0.15, 3, 10), "patient": (5.0, 100, 40)}
 #: seconds that timing may take in all, where the winner's calls are not long
 _MOST_S = 0.4
+#: parts of the progress that first calls are, where some kernel is to be compiled and where none is
+_COMPILING, _CALLING = 0.8, 0.2
 #: a call as short as this is made whatever the others take
 _CALL_S = 0.02
 #: while other processes use the cores it is measured again, after a pause, if it is short and there
@@ -119,12 +120,13 @@ def measure(
     Raises:
         ValueError: not even one row's inputs, output and check fit into the memory that is left.
     """
-    arrived_s = clock()
+    arrived_s, progress = clock(), progress or (lambda part, label: None)
+    progress(0.0, "waiting for kernels that are compiled beside")
     background.wait()
     waited_s = clock() - arrived_s
     problem = problem.holding({name: read_only(a) for name, a in problem.arrays.items()})
     problem = _that_fits(problem)
-    work = _Work(problem, requested, passed, rigor, budget_s, clock, progress or (lambda *_: None))
+    work = _Work(problem, requested, passed, rigor, budget_s, clock, progress)
     began_s, compiled_s = clock(), sum(_compiled_s(problem.operation).values())
     work.measure()
     spent = work.spent
@@ -167,6 +169,7 @@ class _Work:
         report: Progress,
     ) -> None:
         self._problem, self._passed, self._clock, self._report = problem, passed, clock, report
+        self._requested, self._share = requested, _CALLING
         self._conditions = Conditions(
             layout_name(requested.layout), requested.threads.blas, bare=True
         )
@@ -187,13 +190,13 @@ class _Work:
     def measure(self) -> None:
         """Until a kernel has won, or none is left."""
         there = [kernel for kernel in self._kernels.values() if kernel.available]
-        done = iter(range(len(there)))
+        parts = self._parts(there)
         began_s, compiled_s = self._clock(), self._compiling_s()
         self._first = first_times(
             self._problem,
             there,
             self._clock,
-            lambda method: self._report(0.2 * next(done) / len(there), f"first call of {method}"),
+            lambda method: self._report(*parts[method]),
         )
         compiling_s = self._compiling_s() - compiled_s
         self.spent.first_s = max(0.0, self._clock() - began_s - compiling_s)
@@ -210,6 +213,23 @@ class _Work:
             self.spent.discarded_s += self.spent.timing_s
             self.spent.timing_s = 0.0
             self._excluded |= set(near)
+
+    def _parts(self, kernels: Sequence[Kernel]) -> dict[str, tuple[float, str]]:
+        """When each is first called: the part done by then, most of which is compiling, and why."""
+        late = {form.kernel.method for form in missing(kernels, self._requested)}
+        self._share = _COMPILING if late else _CALLING
+        weights = [1.0 if kernel.method in late else 0.02 for kernel in kernels]
+        return {
+            kernel.method: (
+                self._share * sum(weights[:number]) / sum(weights),
+                f"{'compiling' if kernel.method in late else 'first call of'} {kernel.method}",
+            )
+            for number, kernel in enumerate(kernels)
+        }
+
+    def _told(self, part: float, label: str) -> None:
+        """Of what follows the first calls."""
+        self._report(self._share + part * (1 - self._share), label)
 
     def records(self) -> list[Record]:
         """One for every kernel that programs can call here."""
@@ -228,11 +248,11 @@ class _Work:
         fresh = [kernel for kernel in fresh if kernel.method not in self._passed]
         if fresh:
             began_s, compiled_s = self._clock(), self._compiling_s()
-            self._report(0.2, f"checking {fresh[0].method}")
+            self._told(0.0, f"checking {fresh[0].method}")
             for number, verdict in enumerate(check_small(op, fresh, dtype, seed=0), 1):
                 self.verdicts[verdict.method] = verdict
                 following = fresh[number].method if number < len(fresh) else "at this size"
-                self._report(min(0.2 + 0.4 * number / len(fresh), 0.6), f"checking {following}")
+                self._told(0.5 * number / len(fresh), f"checking {following}")
             compiling_s = self._compiling_s() - compiled_s
             self.spent.check_s += max(0.0, self._clock() - began_s - compiling_s)
         return {m for m in near if not self.verdicts[m].passed}
@@ -246,10 +266,10 @@ class _Work:
         quietest: Results | None = None
         for number in range(self._tries):
             if number:
-                self._report(0.6, "waiting: other processes use the cores")
+                self._told(0.5, "waiting: other processes use the cores")
                 self.spent.waiting_s += _PAUSE_S
                 time.sleep(_PAUSE_S)
-            results = self._run(near, 0.6 + 0.1 * number)
+            results = self._run(near, 0.5 + 0.1 * number)
             self.spent.discarded_s += results.timing_s
             if quietest is None or _disturbed(results) < _disturbed(quietest):
                 quietest = results
@@ -278,7 +298,7 @@ class _Work:
             self._problem, self._conditions, self.verdicts, times, roofline=None, limits=limits,
             clock=self._clock, compiled_s=self._compiled_s,
             kernels={m: self._kernels[m] for m in near},
-            report=lambda label: self._report(part, label),
+            report=lambda label: self._told(part, label),
         )  # fmt: skip
 
     def _not_timed(self, kernel: Kernel) -> Record:

@@ -30,7 +30,7 @@ from einbench.cli.warned import in_one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from einbench.choose.measuring import Progress
+    from einbench.choose.telling import Progress
     from einbench.problem import Problem
     from einbench.verbs.fastest import Choice
 

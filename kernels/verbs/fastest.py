@@ -20,7 +20,7 @@ from einbench.record import Record
 from einbench.registry import operation
 
 if TYPE_CHECKING:
-    from einbench.choose.measuring import Progress
+    from einbench.choose.telling import Progress
 
 
 @dataclass(frozen=True)
