@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from einbench.choose import contraction, policy
-from einbench.choose.environment import on_refresh, threads
-from einbench.choose.wisdom import OFF, wisdom
+from einbench.choose import contraction, paces, policy
+from einbench.choose.environment import on_refresh
+from einbench.choose.wisdom import wisdom
 from einbench.dropin import near
-from einbench.einsum import pairs, rule
+from einbench.einsum import pairs, rates, rule
 from einbench.einsum.blocked import blocked
 from einbench.einsum.kernels import KERNELS, common
 from einbench.einsum.task import Array, Refusal, Run, Task
+from einbench.host.folders import OFF
 from einbench.host.locks import ForkedLock
 
 _LOCK = ForkedLock()
@@ -22,7 +24,7 @@ _LOCK = ForkedLock()
 _KNOWN: dict[Task, str] = {}
 _MOST_KNOWN = 8192
 #: kernels that run code of numba's
-COMPILED = frozenset({"blocked", "numba", "numba_parallel"})
+COMPILED = frozenset({"numba", "numba_parallel", *(f"blocked{which}" for which in pairs.ORDERS)})
 
 
 def remembering() -> bool:
@@ -48,6 +50,8 @@ class Pick:
 
     def __call__(self, task: Task) -> Run:
         """The kernel that was chosen for a task; else what chooses one as it is first called."""
+        if policy.now().choice != policy.ON:
+            return _still(task)[1]
         name = _settled(task)
         if name is None:
             self.pending = True
@@ -56,19 +60,45 @@ class Pick:
 
     def plain(self, task: Task) -> bool:
         """Whether NumPy's own call is the fastest."""
-        return len(task.strides) < 3 and _settled(task) == "einsum"
+        if len(task.strides) > 2:
+            return False
+        still = policy.now().choice != policy.ON
+        return (_still(task)[0] if still else _settled(task)) == "einsum"
+
+
+def _still(task: Task) -> tuple[str, Run]:
+    """The kernel where nothing is measured: remembered if choices are frozen, else by the rule.
+
+    It computes in the same way from the first call on, whatever is compiled or measured by then.
+    """
+    if policy.now().choice == policy.FROZEN and remembering() and task.contraction.fits_numpy:
+        paces.use_kept()
+        name = contraction.recalled(task)
+        if name is not None:
+            with contextlib.suppress(Refusal, ImportError, MemoryError):
+                return name, _STILL.get(name, KERNELS[name])(task)
+    rates.use({})  # what was measured of this machine may be measured again
+    return rule.choose_common(task)[0], common(task)
+
+
+#: without another kernel in their place until they are compiled, and for steps the rule alone
+_STILL: dict[str, Callable[[Task], Run]] = {
+    **{f"blocked{which}": partial(blocked, rank=n) for n, which in enumerate(pairs.ORDERS)},
+    **{
+        f"path{which}": partial(pairs.path, plan=common, rank=n)
+        for n, which in enumerate(pairs.ORDERS)
+    },
+}
 
 
 def _settled(task: Task) -> str | None:
     """The name of the kernel, of this process or from disk; None where it is to be chosen."""
     name = _KNOWN.get(task)
     if name is None:
-        choice = policy.now().choice
-        whether = remembering() and task.contraction.fits_numpy and choice != policy.OFF
-        name = _recalled(task) if whether else None
-        if name is None and choice != policy.ON:
-            name = rule.choose_common(task)[0]
-        elif name is None and not (whether and len(costs_of(task)) > 1):
+        paces.use_kept()
+        whether = remembering() and task.contraction.fits_numpy
+        name = contraction.recalled(task) if whether else None
+        if name is None and not (whether and len(costs_of(task)) > 1):
             name = min(costs_of(task), key=costs_of(task).__getitem__)
         if name is not None:
             _know(task, name)
@@ -78,27 +108,18 @@ def _settled(task: Task) -> str | None:
 @functools.lru_cache(maxsize=1024)
 def costs_of(task: Task) -> dict[str, float]:
     """Seconds that kernels are expected to take."""
-    costs = dict(rule.costs(task))
-    if costs.keys() == {"blocked"}:
-        return costs  # it is being compiled: there is nothing to measure yet
-    if len(task.strides) > 2:
-        costs["path"] = pairs.seconds_of(task)
-        if not task.contraction.fits_numpy:
-            return {"path": costs["path"]}
-    return costs
+    return dict(rule.costs(task))
+
+
+rates.on_change.append(costs_of.cache_clear)
 
 
 def _made(task: Task, name: str) -> Run:
-    still = policy.now().choice != policy.ON
     try:
-        return (_STILL if still else KERNELS).get(name, KERNELS[name])(task)
+        return KERNELS[name](task)
     except (Refusal, ImportError, MemoryError):  # what compiled it is gone, or cannot be loaded
         _KNOWN.pop(task, None)
-        return common(task) if still else _uncompiled(task)
-
-
-#: computing in the same way from a process's first call on, whatever is compiled by then
-_STILL = {"blocked": blocked, "path": common}
+        return _uncompiled(task)
 
 
 def _uncompiled(task: Task) -> Run:
@@ -117,22 +138,14 @@ def _know(task: Task, name: str) -> None:
     _KNOWN[task] = name
 
 
-def _recalled(task: Task) -> str | None:
-    """What the book of its canonical form says, if made here and with this code."""
-    here = contraction.here()
-    requested = contraction.signature(task, threads(), policy.now().context)
-    for choice in wisdom().book(task.contraction.text).of(here):
-        if choice.signature == requested and choice.kernel in KERNELS:
-            return choice.kernel
-    return None
-
-
 def _choose(task: Task, arrays: Sequence[Array], out: Array) -> None:
     """Choose, and leave the chosen kernel's result in ``out``."""
     with _LOCK.lock:
         name = _settled(task)
         if name is None:
             with wisdom().measuring():
+                if len(task.strides) > 2:
+                    paces.measure((task.dtype.name,))
                 # another process may have chosen while this one waited
                 name = _settled(task) or _measured(task, arrays, out)
     _made(task, name)(arrays, out)

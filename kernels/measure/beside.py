@@ -23,7 +23,7 @@ from einbench.contexts import AFTER_BLAS, AFTER_PAUSE
 Preceding = Callable[[float], Callable[[], object] | None]
 
 PAUSE_S = 0.002
-_MOST_PAUSED_S, _MOST_AFTER_S = 0.02, 0.5
+MOST_PAUSED_S, _MOST_AFTER_S = 0.02, 0.5
 #: sides of the product
 _LEAST, _MOST, _STEP = 192, 1024, 32
 #: the side that the rate of products is measured at, and how often
@@ -32,7 +32,7 @@ _SIDE, _CALLS = 256, 3
 
 def pause(call_s: float) -> Callable[[], object] | None:
     """2 ms of sleep."""
-    return None if call_s > _MOST_PAUSED_S else partial(time.sleep, PAUSE_S)
+    return None if call_s > MOST_PAUSED_S else partial(time.sleep, PAUSE_S)
 
 
 def product_like(call_s: float) -> Callable[[], object] | None:
