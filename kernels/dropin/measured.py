@@ -16,7 +16,6 @@ import datetime
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -33,7 +32,7 @@ from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.memory import available_bytes
 from einbench.measure.beside import PRECEDING
 from einbench.measure.blocks import interleave_in_blocks
-from einbench.measure.ranking import Ranking, Summary, in_context, rank, summarise
+from einbench.measure.ranking import Ranking, Summary, rank, rank_in_context, summarise
 from einbench.units import bytes_text, one_line, ratio_text, seconds_text
 
 #: kernels that are expected to take so many times the best one's time are not looked at
@@ -227,9 +226,7 @@ def _timed(
             context=context,
         )
     left_out |= {name: f"failed: {why}" for name, why in timing.failures.items()}
-    ranked = in_context(context, timing.samples, timing.beside)
-    ranking = rank(ranked, blocks=timing.blocks, disturbed=True)
-    ranking = replace(ranking, summaries=summarise(timing.samples, blocks=timing.blocks))
+    ranking = rank_in_context(context, timing.samples, timing.beside, timing.blocks, disturbed=True)
     return ranking, {each: summarise(samples) for each, samples in timing.beside.items()}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from einbench.contexts import ALONE, ranked_s
+from einbench.contexts import ALONE, PROGRAM, ranked_s
 from einbench.record import (
     CONFIDENCE,
     FEWEST_SAMPLES,
@@ -127,6 +127,41 @@ def in_context(
         for name in complete
         if context != ALONE
     } or {name: tuple(times) for name, times in alone.items()}
+
+
+def rank_in_context(
+    context: str,
+    alone: Samples,
+    beside: Mapping[str, Samples],
+    blocks: Sequence[int] = (),
+    *,
+    disturbed: bool = False,
+) -> Ranking:
+    """As `rank`, of samples in a context; summaries are of those alone, without speed-ups.
+
+    In a program a kernel ties only where it takes less than 1.10 times the best one's time in each
+    context: the simplest of ties wins, and is not to lose in one what it gains in another.
+    """
+    ranked = in_context(context, alone, beside)
+    ranking = rank(ranked, blocks=blocks, disturbed=disturbed)
+    ties = ranking.ties
+    if context == PROGRAM and ties:
+        typical = undelayed if disturbed else np.nanmedian
+        best = min(ties, key=lambda name: float(typical(ranked[name])))
+        ties = tuple(
+            name
+            for name in ties
+            if all(
+                typical(samples[name]) < TIE_MEDIAN_RATIO * typical(samples[best])
+                for samples in (alone, *beside.values())
+                if name in samples and best in samples
+            )
+        )
+    return Ranking(
+        summarise(alone, blocks=blocks),
+        ties[0] if ties else ranking.winner,
+        ties if len(ties) > 1 else (),
+    )
 
 
 def undelayed(times: Sequence[float]) -> float:

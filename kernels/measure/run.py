@@ -42,7 +42,7 @@ from einbench.measure.library import admit_library_kernel, as_turns
 from einbench.measure.look import culprits, look
 from einbench.measure.placement import randomise_placement
 from einbench.measure.predict import Prediction
-from einbench.measure.ranking import Ranking, Summary, in_context, rank, summarise
+from einbench.measure.ranking import Ranking, Summary, rank_in_context, summarise
 from einbench.measure.remote import remote
 from einbench.measure.roofline import Roofline
 from einbench.measure.timing import Call, Clock, Timing
@@ -204,8 +204,7 @@ def _time_and_judge(
     baseline = case.problem.operation.baseline
     # a comparison is ranked by the medians that it shows; a choice by what will be waited for
     delayed = disturbance.disturbs and conditions.bare
-    ranked = in_context(conditions.context, right, beside)
-    ranking = rank(ranked, blocks=timing.blocks, disturbed=delayed)
+    ranking = rank_in_context(conditions.context, right, beside, timing.blocks, disturbed=delayed)
     ranking = replace(ranking, summaries=summarise(right, baseline, blocks=timing.blocks))
     summaries = {context: summarise(samples) for context, samples in beside.items()}
     return _Timed(timing, timing_s, outcomes, disturbance, ranking, summaries)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from einbench.record import Record
-from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, listed, timed_beside
+from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, listed
 from einbench.units import ratio_text, seconds_text
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Explained(NamedTuple):
     origin: Sequence[str]
     #: (mark, kernel, time, and ratio and error where known), fastest first
     candidates: list[tuple[str, ...]]
+    #: kernel -> times in other contexts than alone
+    beside: dict[str, str]
     #: (kernel, why)
     left_out: list[tuple[str, str]]
 
@@ -84,6 +86,7 @@ def _explained(
     return Explained(
         f"{block.operation}{place}: {verdict}", block.setting, origin,
         _candidates(block, batch, timed) if timed else _predictions(block, batch, foreseen),
+        {kernel: _beside(cell) for kernel, cell in timed.items() if _beside(cell)},
         left_out,
     )  # fmt: skip
 
@@ -95,7 +98,7 @@ def _as_text(found: Explained, width: int) -> str:
     for sentence in found.origin:
         lines += _wrapped(sentence, width)
     if found.candidates:
-        lines += ["", *_table(found.candidates, width)]
+        lines += ["", *_table(found.candidates, found.beside, width)]
     if found.left_out:
         lines += ["", "left out:"]
         for kernel, reason in found.left_out:
@@ -138,20 +141,17 @@ def _verdict(block: Block, batch: Batch, timed: int) -> str:
 def _candidates(block: Block, batch: Batch, timed: dict[str, Cell]) -> list[tuple[str, ...]]:
     """Fastest first."""
     median_s = {kernel: block.records[kernel, batch].median_s or 0.0 for kernel in timed}
-    beside = timed_beside(timed.values())
     return [
         (cell.mark, kernel, cell.time + cell.doubts,
-         *(_beside(cell) if beside else ()),
          "" if cell.speedup == "-" else f"{cell.speedup} {block.baseline}", f"error {cell.error}")
         for kernel, cell in sorted(timed.items(), key=lambda item: median_s[item[0]])
     ]  # fmt: skip
 
 
-def _beside(cell: Cell) -> tuple[str, str]:
-    return tuple(  # type: ignore[return-value]  # one for each of two
-        "" if text == "-" else f"{text} {where}"
-        for text, where in ((cell.blas, "after BLAS"), (cell.pause, "after a pause"))
-    )
+def _beside(cell: Cell) -> str:
+    """Times in other contexts than alone."""
+    found = ((cell.blas, "after BLAS"), (cell.pause, "after a pause"))
+    return ", ".join(f"{text} {where}" for text, where in found if text not in ("", "-"))
 
 
 def _foreseen(block: Block, batch: Batch) -> dict[str, float]:
@@ -176,8 +176,8 @@ def _predictions(block: Block, batch: Batch, foreseen: dict[str, float]) -> list
     ]  # fmt: skip
 
 
-def _table(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
-    """Columns as wide as their longest entry; those that do not fit go below."""
+def _table(rows: Sequence[tuple[str, ...]], further: Mapping[str, str], width: int) -> list[str]:
+    """Columns as wide as their longest entry; what does not fit goes below, before ``further``."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     beside = 1  # columns in the line of the name
     while beside < len(widths) and 2 + sum(widths[1 : beside + 1]) + 2 * (beside - 1) <= width:
@@ -194,4 +194,6 @@ def _table(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
         below = [part for part in columns[max(beside - 1, 1) :] if part]
         if below:
             lines.append(f"    {'  '.join(below)}")
+        if text := further.get(columns[0]):
+            lines += _wrapped(text, width, "    ")
     return lines

@@ -58,7 +58,8 @@ def choice_html(decision: Decision, records: Sequence[Record]) -> str:
     rows = []
     for mark, kernel, *numbers in found.candidates:
         name = f'<span style="color:{_GREEN}">{escape(mark)}</span> {escape(kernel)}'
-        cells = "".join(f'<td style="{_CELL}">{escape(number)}</td>' for number in numbers)
+        told = [*numbers, *([found.beside.get(kernel, "")] if found.beside else [])]
+        cells = "".join(f'<td style="{_CELL}">{escape(text)}</td>' for text in told)
         rows.append(f'<td style="{_LEFT}">{name}</td>{cells}')
     if rows:
         body = "".join(f"<tr>{row}</tr>\n" for row in rows)

@@ -12,7 +12,7 @@ import pytest
 import einbench
 from einbench.contexts import AFTER_BLAS, AFTER_PAUSE, ALONE, BESIDE, CONTEXTS, PROGRAM, ranked_s
 from einbench.measure import beside, blocks, timing
-from einbench.measure.ranking import in_context, rank
+from einbench.measure.ranking import rank_in_context
 from einbench.measure.timing import Timing, interleave
 
 #: seconds of what precedes a call
@@ -57,7 +57,7 @@ def program() -> Program:
 
 
 def winner(result: Timing, context: str) -> str | None:
-    return rank(in_context(context, result.samples, result.beside)).winner
+    return rank_in_context(context, result.samples, result.beside).winner
 
 
 def test_every_call_in_a_context_follows_what_it_is_named_after(program: Program) -> None:
@@ -151,6 +151,20 @@ def test_a_slow_loop_is_not_called_three_times_as_often(program: Program) -> Non
     assert all("loop" not in samples for samples in result.beside.values())
     # nor does its time alone win against the others' after BLAS
     assert winner(result, PROGRAM) == "a"
+
+
+@pytest.mark.parametrize("disturbed", [False, True])
+def test_the_simplest_of_ties_loses_in_no_context_what_it_gains_in_another(
+    program: Program, disturbed: bool
+) -> None:
+    calls = {
+        "simple": program.kernel("simple", 1.6e-4, pause=1e-4, blas=1e-4),
+        "even": program.kernel("even", 1.0e-4, pause=1.27e-4, blas=1.25e-4),
+        "equal": program.kernel("equal", 1.0e-4, pause=1.26e-4, blas=1.26e-4),
+    }
+    result = program.time(calls, context=PROGRAM)
+    found = rank_in_context(PROGRAM, result.samples, result.beside, disturbed=disturbed)
+    assert (found.winner, found.ties) == ("even", ("even", "equal"))
 
 
 def test_the_product_takes_about_as_long_as_the_kernel_within_bounds() -> None:
