@@ -24,7 +24,9 @@ class Auto:
 
     A signature that was never seen is answered from remembered choices, and measured where there
     are none; every later call of it is a look-up. Threads and machine are read once: call
-    `refresh` when they have changed. Safe to use from many threads.
+    `refresh` when they have changed. `einbench.choosing` and ``EINBENCH_CHOICE`` say in which
+    context it is to be the fastest, and whether anything is measured: options of operations are all
+    that a call takes. Safe to use from many threads.
     """
 
     def __init__(self) -> None:
