@@ -113,7 +113,7 @@ class Auto:
         memory = check_out(op, bound, out)
         key = key_into(op, bound.arrays, bound.options, out)
         first: list[Any] = []
-        call = dispatch.find(key, None, self._written, op, bound, memory, first)
+        call = dispatch.find(*key, self._written, op, bound, memory, first)
         if not first:
             call(*bound.arrays, memory)
         return op.named(out) if isinstance(memory, tuple) else out

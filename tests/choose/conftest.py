@@ -59,7 +59,7 @@ def start(folder: Path) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def auto(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """einbench.auto as in a process that has just started, and quick; nothing compiles beside it."""
+    """einbench.auto as in a process that has just started, and quick; nothing compiles."""
     beside._TODO.clear()
     background.wait()
     quick = {rigor: (1e-3, 1, *rest[2:]) for rigor, rest in measuring.BUDGETS.items()}
