@@ -133,6 +133,24 @@ def test_a_wrong_kernel_that_is_compiled_beside_is_never_served(auto: Auto, op: 
     assert choice.left_out["compiled"].startswith("rejected")
 
 
+def test_what_all_kernels_that_are_ready_refuse_is_the_callers_error(
+    auto: Auto, op: Operation, held: threading.Event
+) -> None:
+    def refusing(inputs: Any) -> Any:
+        if (inputs == 77).any():
+            raise ValueError("inputs must not be 77")
+        return 2 * inputs
+
+    op.kernel("one")(refusing)
+    op.kernel("two")(lambda inputs: refusing(inputs) + 0)
+    op.kernel("compiled", compile=True)(twice)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"^inputs must not be 77$"):
+            getattr(auto, op.name)(np.full((4, 3), 77, "float32"))
+    np.testing.assert_array_equal(getattr(auto, op.name)(X), 2 * X)
+    assert not op["compiled"].body.ready(X.dtype, {})
+
+
 def test_where_nothing_is_ready_the_call_waits(auto: Auto, op: Operation) -> None:
     op.kernel("compiled", compile=True)(twice)
     np.testing.assert_array_equal(getattr(auto, op.name)(X), 2 * X)
