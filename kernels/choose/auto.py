@@ -23,8 +23,9 @@ class Auto:
     """``auto.softmax_vjp(probs, cotangent)`` calls the fastest checked kernel for its arguments.
 
     A signature that was never seen is answered from remembered choices, and measured where there
-    are none; every later call of it is a look-up. Threads and machine are read once: call
-    `refresh` when they have changed. Safe to use from many threads.
+    are none; every later call of it is a look-up. While kernels are compiled beside the program the
+    best of those that are ready, and that pass the check, answers. Threads and machine are read
+    once: call `refresh` when they have changed. Safe to use from many threads.
     """
 
     def __init__(self) -> None:
