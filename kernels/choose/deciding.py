@@ -175,14 +175,22 @@ def _meanwhile(asked: _Asked, report: Progress) -> Decision | None:
         return None
     ready = [method for method, _ in here.candidates if method not in late]
     passed = memory.book(op.name).passed(here, requested.dtype)
-    found = _estimated(asked, [m for m in ready if m in passed] or ready, report)
+    # what was timed at this size, here and with this code, has been looked at there
+    timed = known.evidence.times if known and isinstance(known.evidence, Remembered) else {}
+    right = [method for method in ready if method in passed and method in timed]
+    usable = right or [method for method in ready if method in passed] or ready
+    found = _estimated(asked, usable, report, right)
     if found is not None:
         beside.begin(op, needed)
     return found
 
 
-def _estimated(asked: _Asked, usable: list[str], report: Progress) -> Decision | None:
+def _estimated(
+    asked: _Asked, usable: list[str], report: Progress, right: Collection[str] = ()
+) -> Decision | None:
     """The kernel that is expected to be the fastest of those that pass the check.
+
+    At this size too: of ``right`` it is known.
 
     Raises:
         ValueError: several refuse these arrays.
@@ -194,7 +202,7 @@ def _estimated(asked: _Asked, usable: list[str], report: Progress) -> Decision |
         guess = estimate(asked.op, asked.requested, asked.here, asked.memory, usable)
         report(0.0, f"checking {guess.kernel.method}")
         if asked.passes(guess.kernel):
-            why = asked.why_wrong(guess.kernel)
+            why = "" if guess.kernel.method in right else asked.why_wrong(guess.kernel)
             if not why:
                 return Decision(guess.kernel, asked.requested, estimate=guess)
             refused.append(why)
