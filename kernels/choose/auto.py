@@ -22,6 +22,7 @@ from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
 from einbench.choose.dispatch import Dispatch
 from einbench.choose.serving import serve
+from einbench.jit import sharing
 from einbench.kernel import Kernel
 from einbench.names import unknown
 from einbench.operation import Operation, listeners
@@ -283,3 +284,4 @@ auto = Auto()
 """The one of this process."""
 
 listeners.append(auto._drop)
+sharing.on_change.append(auto.refresh)
