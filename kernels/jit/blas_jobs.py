@@ -1,8 +1,8 @@
 """Jobs of BLAS on the pool's threads: the function that OpenBLAS calls in place of its own threads.
 
-OpenBLAS hands over the jobs of a call and the function that does one of them:
-``callback(sync, do_job, jobs, size, data, given)`` calls ``do_job(number, data + job * size, given)``
-for every job. Its source is driver/others/blas_server.c, ``exec_blas``. What that asks of a caller:
+OpenBLAS hands over the jobs of a call and the function that does one of them: for every job
+``callback(sync, do_job, jobs, size, data, given)`` calls ``do_job(number, data + job * size,
+given)``. Its source is driver/others/blas_server.c, ``exec_blas``. What that asks of a caller:
 
 - jobs of one call wait for each other, spinning: each needs a thread of its own. Where the pool is
   at work, or BLAS is called in one of its pieces, threads are made for this call alone.

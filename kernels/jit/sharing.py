@@ -88,8 +88,8 @@ def share_threads() -> Sharing:
         sharing.undo()
 
     What is loaded later, by ``import scipy.linalg`` say, is shared by another call. LU
-    (``np.linalg.solve``, ``inv``, ``det``) also uses OpenBLAS's own threads, which it gives no choice
-    about. Remembered choices made with shared threads are kept apart from others.
+    (``np.linalg.solve``, ``inv``, ``det``) wakes OpenBLAS's own threads as well, about which it
+    gives no choice. Remembered choices made with shared threads are kept apart from others.
 
     Returns:
         What was done, to be printed, undone or used in a ``with`` statement.

@@ -1,0 +1,160 @@
+"""What `einbench.share_threads` changes: ``python benchmarks/shared_threads.py [--rounds 20] [names]``.
+
+Each cell is timed alone (back to back), after BLAS (each call follows one product of NumPy) and
+after a pause (each follows 2 ms of sleep), with BLAS's own threads and with shared ones, in one
+process: in each round both in random order, BLAS's threads asleep at the beginning. Ratios are
+formed within rounds; an interval holds 95 % of bootstrapped medians. Kernels are compared with
+themselves alone, functions of NumPy with themselves on BLAS's own threads, and the results of both
+with each other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from bounds.ratios import ratio
+
+import einbench
+
+KERNELS = (
+    ("linear", "tiled", 128),
+    ("linear", "tiled", 1531),
+    ("weight_gradient", "tiled", 1000),
+    ("input_gradient", "tiled", 1000),
+    ("mlp_forward", "tiled", 1000),
+    ("mlp_sgd_step", "tiled", 128),
+    ("mlp_sgd_step", "tiled", 1000),
+    ("softmax_vjp", "simd", 60000),
+    ("softmax_jacobian", "simd", 10000),
+    ("tanh", "simd", 10000),
+)
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
+    "a @ b": (np.matmul, 2),
+    "solve": (np.linalg.solve, 2),
+    "svd": (np.linalg.svd, 1),
+    "eigh": (np.linalg.eigh, 1),
+    "cholesky": (np.linalg.cholesky, 1),
+}
+SIZES, DTYPES = (200, 600), ("float32", "float64")
+OWN, SHARED = "own", "shared"
+CONTEXTS = ("alone", "after BLAS", "after a pause")
+#: seconds until OpenBLAS's own threads sleep, and of a pause
+_ASLEEP_S, _PAUSE_S = 0.15, 0.002
+#: seconds of a context in a round, and calls at least
+_TURN_S, _LEAST = 0.04, 3
+
+
+def times(call: Callable[[], Any], before: Callable[[], Any] | None) -> float:
+    """Seconds, the median of calls that each follow one of ``before``."""
+    clock, taken = time.perf_counter, []
+    for _ in range(2):
+        call()
+    end_s = clock() + _TURN_S
+    while len(taken) < _LEAST or clock() < end_s:
+        if before is not None:
+            before()
+        start_s = clock()
+        call()
+        taken.append(clock() - start_s)
+    return statistics.median(taken)
+
+
+def measured(
+    call: Callable[[], Any], blas: Callable[[], Any], rounds: int, seed: int
+) -> dict[tuple[str, str], list[float]]:
+    """For threads and context, the seconds of each round."""
+    rng = np.random.default_rng(seed)
+    before = dict(zip(CONTEXTS, (None, blas, partial(time.sleep, _PAUSE_S)), strict=True))
+    found: dict[tuple[str, str], list[float]] = {
+        (t, c): [] for t in (OWN, SHARED) for c in CONTEXTS
+    }
+    for _ in range(rounds):
+        for threads in rng.permutation((OWN, SHARED)):
+            with einbench.share_threads() if threads == SHARED else contextlib.nullcontext():
+                time.sleep(_ASLEEP_S)
+                for context in CONTEXTS:
+                    found[threads, context].append(times(call, before[context]))
+    return found
+
+
+def same(call: Callable[[], Any]) -> bool:
+    """Whether both sets of threads give the same, but for rounding."""
+    own = call()
+    with einbench.share_threads():
+        shared = call()
+    pairs = zip(own, shared, strict=True) if isinstance(own, tuple) else [(own, shared)]
+    return all(
+        np.allclose(np.abs(a), np.abs(b), rtol=1e-2 if a.dtype == np.float32 else 1e-8, atol=1e-3)
+        for a, b in pairs
+    )
+
+
+def shown(of: list[float], to: list[float]) -> str:
+    """``1.04 (1.01 to 1.08)``."""
+    found = ratio([of], [to])
+    return f"{found.median:5.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def cells() -> dict[str, tuple[Callable[[], Any], bool]]:
+    """What is timed, and whether it is a function of NumPy."""
+    found: dict[str, tuple[Callable[[], Any], bool]] = {}
+    for name, method, batch in KERNELS:
+        op = einbench.operation(name)
+        arrays = list(op.draw(batch=batch).values())
+        call = op[method].entry(arrays, {})
+        found[f"{name} {batch} {method}"] = partial(call, *arrays), False
+    rng = np.random.default_rng(0)
+    for size in SIZES:
+        for dtype in DTYPES:
+            drawn = rng.standard_normal((size, size))
+            positive = (drawn @ drawn.T / size + np.eye(size)).astype(dtype)
+            for name, (function, takes) in FUNCTIONS.items():
+                found[f"{name} {size} {dtype}"] = partial(function, *[positive] * takes), True
+    return found
+
+
+def main() -> None:
+    """Measure and print, cell by cell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("names", nargs="*", help="cells whose name holds one of these; all")
+    asked = parser.parse_args()
+    other = np.random.default_rng(1).random((600, 600), np.float32)
+    with einbench.share_threads() as sharing:
+        print(f"{sharing}; load {os.getloadavg()[0]:.1f}")
+    print(
+        "medians in microseconds of calls alone / after BLAS / after a pause; ratios with intervals"
+    )
+    chosen = {
+        name: cell
+        for name, cell in cells().items()
+        if not asked.names or any(part in name for part in asked.names)
+    }
+    gc.disable()
+    for number, (name, (call, numpys)) in enumerate(chosen.items()):
+        found = measured(call, lambda: other @ other, asked.rounds, number)
+        print(f"{name}{'' if same(call) else ': RESULTS DIFFER'}")
+        for threads in (OWN, SHARED):
+            medians = [statistics.median(found[threads, c]) * 1e6 for c in CONTEXTS]
+            said = f"  {threads:6} " + " / ".join(f"{us:6.0f}" for us in medians)
+            for context in CONTEXTS[1:] if not numpys else CONTEXTS:
+                if not numpys:
+                    said += f"  {context}/alone {shown(found[threads, context], found[threads, 'alone'])}"
+                elif threads == SHARED:
+                    said += f"  {context}, shared/own {shown(found[SHARED, context], found[OWN, context])}"
+            print(said, flush=True)
+    print(f"load {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
