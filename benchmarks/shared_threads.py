@@ -1,4 +1,4 @@
-"""What `einbench.share_threads` changes: ``python benchmarks/shared_threads.py [--rounds 20] [names]``.
+"""What `einbench.share_threads` changes: ``python benchmarks/shared_threads.py [names]``.
 
 Each cell is timed alone (back to back), after BLAS (each call follows one product of NumPy) and
 after a pause (each follows 2 ms of sleep), with BLAS's own threads and with shared ones, in one
@@ -147,11 +147,17 @@ def main() -> None:
         for threads in (OWN, SHARED):
             medians = [statistics.median(found[threads, c]) * 1e6 for c in CONTEXTS]
             said = f"  {threads:6} " + " / ".join(f"{us:6.0f}" for us in medians)
-            for context in CONTEXTS[1:] if not numpys else CONTEXTS:
-                if not numpys:
-                    said += f"  {context}/alone {shown(found[threads, context], found[threads, 'alone'])}"
-                elif threads == SHARED:
-                    said += f"  {context}, shared/own {shown(found[SHARED, context], found[OWN, context])}"
+            if not numpys:
+                alone = found[threads, CONTEXTS[0]]
+                said += "  to alone:" + "".join(
+                    f"  {context} {shown(found[threads, context], alone)}"
+                    for context in CONTEXTS[1:]
+                )
+            elif threads == SHARED:
+                said += "  to own:" + "".join(
+                    f"  {context} {shown(found[SHARED, context], found[OWN, context])}"
+                    for context in CONTEXTS
+                )
             print(said, flush=True)
     print(f"load {os.getloadavg()[0]:.1f}")
 

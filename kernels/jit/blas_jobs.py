@@ -14,9 +14,11 @@ given)``. Its source is driver/others/blas_server.c, ``exec_blas``. What that as
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -179,14 +181,16 @@ def start(threads: int, last: int) -> int:
 
     Args:
         threads: as many as BLAS has.
-        last: the highest number that a job may have.
+        last: the highest number that a job of any of them may have.
     """
     pool.start(threads)
     _compiled()
     words = _words()
     if words[PIECE] == 0:
         _begin()
-    words[FIRST] = last
+        words[FIRST] = last
+    with _between_calls():
+        words[FIRST] = min(words[FIRST], last)
     return address()
 
 
@@ -203,6 +207,15 @@ def _begin() -> None:
     words[MAIN], words[PIECE] = alone.address, piece.address
 
 
+@contextlib.contextmanager
+def _between_calls() -> Iterator[None]:
+    _hold()
+    try:
+        yield
+    finally:
+        _go_on()
+
+
 def _hold() -> None:
     """Wait for the call that is under way, and let none begin."""
     if _words()[PIECE] != 0:
@@ -215,10 +228,9 @@ def _go_on() -> None:
 
 
 def end() -> None:
-    """End the pool, between two calls; a call that comes later gets threads of its own."""
-    _hold()
-    pool.end()
-    _go_on()
+    """End the pool; a call that comes later gets threads of its own."""
+    with _between_calls():
+        pool.end()
 
 
 def _renew() -> None:

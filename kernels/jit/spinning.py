@@ -23,7 +23,7 @@ from typing import Any
 
 import threadpoolctl
 
-from einbench.jit import pool
+from einbench.jit import pool, sharing
 
 #: 2 to the power of this many ticks of the processor's clock, 4 being the least it takes
 TIMEOUT = ("OPENBLAS_THREAD_TIMEOUT", "4")
@@ -54,8 +54,9 @@ def settle(interval_s: float = INTERVAL_S) -> float:
 def stop_spinning() -> None:
     """End OpenBLAS's idle threads, where no other thread of this process can be using them."""
     # OpenBLAS does this itself before a fork; a thread in the middle of a product would wait for
-    # ever for the ones that are ended
-    if _no_thread_in_blas():
+    # ever for the ones that are ended. Where threads are shared these sleep, and the next product
+    # would start them anew, to spin
+    if not sharing.shared() and _no_thread_in_blas():
         for stop in _stoppers():
             stop()
 
