@@ -138,12 +138,12 @@ with einbench.share_threads():
 def test_python_threads_may_be_in_products_at_once(count: int) -> None:
     run(f"""
 with einbench.share_threads():
-    at_once(*[product] * {count}, times=200)
+    at_once(*[product] * {count}, times=60)
     x = drawn(420)
     def solve():
         close(x @ np.linalg.solve(x, x), x, np.float64, 20)
-    at_once(*[product, solve] * ({count} // 2), times=30)
-    at_once(*[solve] * {count}, times=20)
+    at_once(*[product, solve] * ({count} // 2), times=15)
+    at_once(*[solve] * {count}, times=10)
 """)
 
 
@@ -158,7 +158,7 @@ def kernel():
     assert (call(*arrays) == expected).all()
 
 with einbench.share_threads():
-    at_once(product, kernel, product, kernel, times=200)
+    at_once(product, kernel, product, kernel, times=60)
 """)
 
 
@@ -211,7 +211,7 @@ def products():
 asking = [threading.Thread(target=products) for _ in range(2)]
 for thread in asking:
     thread.start()
-for _ in range(200):
+for _ in range(40):
     with einbench.share_threads():
         product()
     product()
@@ -266,34 +266,33 @@ os.waitpid(number, 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_fork_waits_for_the_product_of_another_thread() -> None:
+def test_a_program_may_fork_in_the_middle_of_another_threads_products() -> None:
+    # with threads of its own OpenBLAS may wait for ever then, and in such a child's products it may
+    # with either, for a lock that was held
     run("""
-import signal, warnings
+import warnings
 warnings.simplefilter("ignore", DeprecationWarning)
-going = threading.Event()
+going, wrong = threading.Event(), []
 
 def products():
-    while not going.is_set():
-        product()
+    try:
+        while not going.is_set():
+            product()
+    except BaseException as problem:
+        wrong.append(problem)
 
 with einbench.share_threads():
     asking = threading.Thread(target=products)
     asking.start()
-    failed = 0
     for _ in range(20):
         number = os.fork()
         if number == 0:
-            signal.alarm(60)
-            code = 1
-            try:
-                product()
-                code = 0
-            finally:
-                os._exit(code)
-        failed += os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) != 0
+            os._exit(3)
+        assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 3
+        product()
     going.set()
     asking.join()
-    assert not failed, failed
+    assert not wrong, wrong
 """)
 
 
