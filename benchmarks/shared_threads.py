@@ -104,21 +104,34 @@ def shown(of: list[float], to: list[float]) -> str:
     return f"{found.median:5.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
-def cells() -> dict[str, tuple[Callable[[], Any], bool]]:
+def kernel(name: str, method: str, batch: int) -> Callable[[], Any]:
+    """A call of it, with options as they are where none are given."""
+    op = einbench.operation(name)
+    arrays = list(op.draw(batch=batch).values())
+    options = {option: choices[0] for option, choices in op.options.items()}
+    return partial(op[method].entry(arrays, options), *arrays)
+
+
+def cells(parts: list[str]) -> dict[str, tuple[Callable[[], Any], bool]]:
     """What is timed, and whether it is a function of NumPy."""
+
+    def asked(name: str) -> bool:
+        return not parts or any(part in name for part in parts)
+
     found: dict[str, tuple[Callable[[], Any], bool]] = {}
-    for name, method, batch in KERNELS:
-        op = einbench.operation(name)
-        arrays = list(op.draw(batch=batch).values())
-        call = op[method].entry(arrays, {})
-        found[f"{name} {batch} {method}"] = partial(call, *arrays), False
+    for of in KERNELS:
+        name = " ".join(map(str, of))
+        if asked(name):
+            found[name] = kernel(*of), False
     rng = np.random.default_rng(0)
     for size in SIZES:
         for dtype in DTYPES:
             drawn = rng.standard_normal((size, size))
             positive = (drawn @ drawn.T / size + np.eye(size)).astype(dtype)
-            for name, (function, takes) in FUNCTIONS.items():
-                found[f"{name} {size} {dtype}"] = partial(function, *[positive] * takes), True
+            for function, (call, takes) in FUNCTIONS.items():
+                name = f"{function} {size} {dtype}"
+                if asked(name):
+                    found[name] = partial(call, *[positive] * takes), True
     return found
 
 
@@ -135,13 +148,8 @@ def main() -> None:
     print(
         "medians in microseconds of calls alone / after BLAS / after a pause; ratios with intervals"
     )
-    chosen = {
-        name: cell
-        for name, cell in cells().items()
-        if not asked.names or any(part in name for part in asked.names)
-    }
     gc.disable()
-    for number, (name, (call, numpys)) in enumerate(chosen.items()):
+    for number, (name, (call, numpys)) in enumerate(cells(asked.names).items()):
         found = measured(call, lambda: other @ other, asked.rounds, number)
         print(f"{name}{'' if same(call) else ': RESULTS DIFFER'}")
         for threads in (OWN, SHARED):
