@@ -53,9 +53,9 @@ _ASLEEP_S, _PAUSE_S = 0.15, 0.002
 _TURN_S, _LEAST = 0.04, 3
 
 
-def times(call: Callable[[], Any], before: Callable[[], Any] | None) -> float:
-    """Seconds, the median of calls that each follow one of ``before``."""
-    clock, taken = time.perf_counter, []
+def time_s(call: Callable[[], Any], before: Callable[[], Any] | None, quantile: float) -> float:
+    """Of calls that each follow one of ``before``."""
+    clock, taken = time.perf_counter, list[float]()
     for _ in range(2):
         call()
     end_s = clock() + _TURN_S
@@ -65,11 +65,11 @@ def times(call: Callable[[], Any], before: Callable[[], Any] | None) -> float:
         start_s = clock()
         call()
         taken.append(clock() - start_s)
-    return statistics.median(taken)
+    return float(np.quantile(taken, quantile))
 
 
 def measured(
-    call: Callable[[], Any], blas: Callable[[], Any], rounds: int, seed: int
+    call: Callable[[], Any], blas: Callable[[], Any], rounds: int, quantile: float, seed: int
 ) -> dict[tuple[str, str], list[float]]:
     """For threads and context, the seconds of each round."""
     rng = np.random.default_rng(seed)
@@ -82,7 +82,7 @@ def measured(
             with einbench.share_threads() if threads == SHARED else contextlib.nullcontext():
                 time.sleep(_ASLEEP_S)
                 for context in CONTEXTS:
-                    found[threads, context].append(times(call, before[context]))
+                    found[threads, context].append(time_s(call, before[context], quantile))
     return found
 
 
@@ -140,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--quantile", type=float, default=0.5, help="of the calls of a round")
     parser.add_argument("names", nargs="*", help="cells whose name holds one of these; all")
     asked = parser.parse_args()
     other = np.random.default_rng(1).random((600, 600), np.float32)
@@ -150,7 +151,7 @@ def main() -> None:
     )
     gc.disable()
     for number, (name, (call, numpys)) in enumerate(cells(asked.names).items()):
-        found = measured(call, lambda: other @ other, asked.rounds, number)
+        found = measured(call, lambda: other @ other, asked.rounds, asked.quantile, number)
         print(f"{name}{'' if same(call) else ': RESULTS DIFFER'}")
         for threads in (OWN, SHARED):
             medians = [statistics.median(found[threads, c]) * 1e6 for c in CONTEXTS]

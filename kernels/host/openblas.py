@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,10 @@ _SETTERS = (
 _CONFIGS = tuple(name.replace("set_threads_callback_function", "get_config") for name in _SETTERS)
 #: the function itself, in a variable that wheels until OpenBLAS 0.3.31 export
 _VARIABLE = "openblas_threads_callback_"
+#: how long its own threads look for work: 2 to the power of this many ticks of the processor's
+#: clock, 4 being the least it takes
+TIMEOUT = ("OPENBLAS_THREAD_TIMEOUT", "4")
+_RESTART = ("openblas_read_env", "blas_thread_shutdown_")
 
 
 class OpenBlas(NamedTuple):
@@ -42,6 +47,30 @@ class OpenBlas(NamedTuple):
             return ctypes.c_void_p.in_dll(ctypes.CDLL(self.path), _VARIABLE).value or 0
         except ValueError:
             return None
+
+    def restart(self, *, brief: bool) -> bool:
+        """End its own threads; the next look for work ``brief``ly, or as the environment says.
+
+        Nobody may be in a call of it. False, and nothing, where it cannot be done: wheels from
+        OpenBLAS 0.3.34 on do not export the functions.
+        """
+        library = ctypes.CDLL(self.path)
+        if not all(hasattr(library, name) for name in _RESTART):
+            return False
+        read, end = (getattr(library, name) for name in _RESTART)
+        name, value = TIMEOUT
+        before = os.environ.get(name)
+        try:
+            if brief:
+                os.environ[name] = value
+            read()
+        finally:
+            if brief:
+                os.environ.pop(name)
+            if before is not None:
+                os.environ[name] = before
+        end()
+        return True
 
 
 def loaded() -> tuple[list[OpenBlas], list[str]]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _LOCK = ForkedLock()
 #: path of a library -> how many have asked for it and not undone it
 _HELD: Counter[str] = Counter()
+#: those whose own threads sleep at once
+_BRIEF: set[str] = set()
 #: called when whose threads BLAS uses has changed
 on_change: list[Callable[[], object]] = []
 
@@ -47,7 +49,8 @@ class Sharing:
     def undo(self) -> None:
         """Have each OpenBLAS use its own threads again, once all that shared it have undone it.
 
-        A call that is under way is finished as it began. A second time does nothing.
+        A call that is under way is finished as it began. A second time does nothing. Where another
+        Python thread runs, OpenBLAS's own threads go on to sleep at once after a call.
         """
         with _LOCK.lock:
             if not self._undone:
@@ -89,7 +92,10 @@ def share_threads() -> Sharing:
 
     What is loaded later, by ``import scipy.linalg`` say, is shared by another call. LU
     (``np.linalg.solve``, ``inv``, ``det``) wakes OpenBLAS's own threads as well, about which it
-    gives no choice. Remembered choices made with shared threads are kept apart from others.
+    gives no choice. They then sleep at once, if no other Python thread runs when this is called; in
+    wheels with OpenBLAS 0.3.34 or newer only if ``OPENBLAS_THREAD_TIMEOUT=4`` was set before NumPy
+    was imported: else ``solve`` may take twice as long there, and what follows it waits for cores.
+    Remembered choices made with shared threads are kept apart from others.
 
     Returns:
         What was done, to be printed, undone or used in a ``with`` statement.
@@ -106,6 +112,7 @@ def share_threads() -> Sharing:
         raise RuntimeError(f"share_threads: {missing}")
     from einbench.host.openblas import loaded
     from einbench.jit import blas_jobs, pool
+    from einbench.jit.spinning import no_thread_in_blas
 
     with _LOCK.lock:
         found, others = loaded()
@@ -130,6 +137,8 @@ def share_threads() -> Sharing:
         for each in able:
             _HELD[each.path] += 1
             each.give(address)
+            if each.path not in _BRIEF and no_thread_in_blas() and each.restart(brief=True):
+                _BRIEF.add(each.path)
         threads = 1 + len(pool.threads())
         # before the pool's own, which its import has registered
         atexit.unregister(_end)
@@ -141,6 +150,7 @@ def share_threads() -> Sharing:
 def _let_go(library: OpenBlas) -> bool:
     """Whether it is its own again, or still somebody's who asked here."""
     from einbench.jit import blas_jobs
+    from einbench.jit.spinning import no_thread_in_blas
 
     _HELD[library.path] -= 1
     if _HELD[library.path] > 0:
@@ -149,6 +159,9 @@ def _let_go(library: OpenBlas) -> bool:
     if library.given() not in (None, blas_jobs.address()):
         return False
     library.give(0)
+    if library.path in _BRIEF and no_thread_in_blas():
+        library.restart(brief=False)
+        _BRIEF.discard(library.path)
     return True
 
 
