@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from einbench.jit import pool
-from einbench.jit.bodies import Intrinsic, callback_of, copy_for_numba
+from einbench.jit.bodies import Intrinsic, callback_of, copy_for_numba, digest_of, sources_of
 from einbench.jit.pool import share_out
 from einbench.jit.pool_code import END, LINE, posix, shared, symbol, words_of, yield_core
 
@@ -139,8 +139,9 @@ def _on_new_threads(words: Any, jobs: int) -> None:
 
 def _run_jobs(_sync: int, do_job: int, jobs: int, size: int, data: int, given: int) -> None:
     """What OpenBLAS calls."""
-    words, count = blas(), np.int64(jobs)
+    words = blas()
     lock_blas(words)
+    count = jobs + 0  # as int64, which what is called here is compiled for
     words[DO_JOB], words[DATA], words[SIZE], words[GIVEN] = do_job, data, size, given
     if count == 1:
         _do(0, 1, 0)
@@ -157,13 +158,15 @@ def _compiled() -> tuple[Any, Any, Any]:
 
     add_symbol(symbol("blas"), _address())
     word, small = numba.types.int64, numba.types.int32
-    kinds = {
-        _run_jobs: numba.types.void(small, word, small, word, word, small),
-        _do_alone: word(word),
-        _do: numba.types.void(word, word, word),
-    }
-    named = [(copy_for_numba(f, symbol(f.__name__.strip("_"))), kind) for f, kind in kinds.items()]
-    run, alone, piece = (callback_of(*each) for each in named)
+
+    digest = digest_of(sources_of(_run_jobs) | {__file__})
+
+    def compiled(function: Any, kind: Any) -> Any:
+        return callback_of(copy_for_numba(function, f"einbench_blas_{digest}"), kind)
+
+    run = compiled(_run_jobs, numba.types.void(small, word, small, word, word, small))
+    alone = compiled(_do_alone, word(word))
+    piece = compiled(_do, numba.types.void(word, word, word))
     return run, alone, piece
 
 
