@@ -14,17 +14,15 @@ given)``. Its source is driver/others/blas_server.c, ``exec_blas``. What that as
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
-import os
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from einbench.host.locks import ForkedLock
 from einbench.jit import pool
-from einbench.jit.bodies import Intrinsic, callback_of, copy_for_numba, digest_of, sources_of
+from einbench.jit.bodies import Intrinsic, callback_of, copy_for_numba, digest_of
 from einbench.jit.pool import share_out
 from einbench.jit.pool_code import END, LINE, posix, shared, symbol, words_of, yield_core
 
@@ -35,6 +33,7 @@ MUTEX, MADE = LINE, 3 * LINE
 #: most jobs of a call
 MOST_JOBS = 512
 
+_LOCK = ForkedLock()
 _MEMORY = np.zeros(MADE + MOST_JOBS + LINE, np.int64)
 
 
@@ -150,24 +149,61 @@ def _run_jobs(_sync: int, do_job: int, jobs: int, size: int, data: int, given: i
     unlock_blas(words)
 
 
+def _limit(last: int, threads: int) -> None:
+    """Between two calls: no job has a higher number, and the pool so many threads, 0 as it has."""
+    words = blas()
+    lock_blas(words)
+    words[FIRST] = min(words[FIRST], last)
+    if threads > 0:
+        shared()[END + 1] = threads
+    unlock_blas(words)
+
+
+def _before_fork() -> None:
+    """Wait for the call that is under way: as it forks, OpenBLAS frees memory that jobs work in."""
+    lock_blas(blas())
+
+
+def _after_fork() -> None:
+    unlock_blas(blas())
+
+
+def _in_child() -> None:
+    """There are no other threads, until the pool starts them anew."""
+    shared()[END + 1] = 1
+    unlock_blas(blas())
+
+
+class _Code(NamedTuple):
+    run: Any
+    alone: Any
+    piece: Any
+    limit: Any
+    around_fork: tuple[Any, Any, Any]
+
+
 @functools.cache
-def _compiled() -> tuple[Any, Any, Any]:
-    """For OpenBLAS, for a thread of its own and for the pool; they must be kept alive."""
+def _compiled() -> _Code:
+    """What is called by address, and must be kept alive."""
     import numba
     from llvmlite.binding import add_symbol
 
     add_symbol(symbol("blas"), _address())
     word, small = numba.types.int64, numba.types.int32
 
-    digest = digest_of(sources_of(_run_jobs) | {__file__})
+    digest = digest_of(share_out.sources | {__file__})
 
     def compiled(function: Any, kind: Any) -> Any:
         return callback_of(copy_for_numba(function, f"einbench_blas_{digest}"), kind)
 
-    run = compiled(_run_jobs, numba.types.void(small, word, small, word, word, small))
-    alone = compiled(_do_alone, word(word))
-    piece = compiled(_do, numba.types.void(word, word, word))
-    return run, alone, piece
+    none = numba.types.void
+    return _Code(
+        compiled(_run_jobs, none(small, word, small, word, word, small)),
+        compiled(_do_alone, word(word)),
+        compiled(_do, none(word, word, word)),
+        compiled(_limit, none(word, word)),
+        tuple(compiled(each, none()) for each in (_before_fork, _after_fork, _in_child)),
+    )
 
 
 def _address() -> int:
@@ -187,60 +223,30 @@ def start(threads: int, last: int) -> int:
         last: the highest number that a job of any of them may have.
     """
     pool.start(threads)
-    _compiled()
-    words = _words()
-    if words[PIECE] == 0:
-        _begin()
-        words[FIRST] = last
-    with _between_calls():
-        words[FIRST] = min(words[FIRST], last)
+    with _LOCK.lock:
+        if _words()[PIECE] == 0:
+            _begin(last)
+    _compiled().limit.ctypes(last, 0)
     return address()
 
 
 def address() -> int:
     """Of the function that OpenBLAS is given."""
-    run, _, _ = _compiled()
-    return int(run.address)
-
-
-def _begin() -> None:
-    words = _words()
-    ctypes.CDLL(None).pthread_mutex_init(ctypes.byref(words, 8 * MUTEX), None)
-    _, alone, piece = _compiled()
-    words[MAIN], words[PIECE] = alone.address, piece.address
-
-
-@contextlib.contextmanager
-def _between_calls() -> Iterator[None]:
-    _hold()
-    try:
-        yield
-    finally:
-        _go_on()
-
-
-def _hold() -> None:
-    """Wait for the call that is under way, and let none begin."""
-    if _words()[PIECE] != 0:
-        ctypes.CDLL(None).pthread_mutex_lock(ctypes.byref(_words(), 8 * MUTEX))
-
-
-def _go_on() -> None:
-    if _words()[PIECE] != 0:
-        ctypes.CDLL(None).pthread_mutex_unlock(ctypes.byref(_words(), 8 * MUTEX))
+    return int(_compiled().run.address)
 
 
 def end() -> None:
     """End the pool; a call that comes later gets threads of its own."""
-    with _between_calls():
-        pool.end()
+    # no Python is run while calls wait: one of them may hold what Python runs by
+    _compiled().limit.ctypes(MOST_JOBS, 1)
+    pool.end()
 
 
-def _renew() -> None:
-    if _words()[PIECE] != 0:
-        _begin()
-
-
-if hasattr(os, "register_at_fork"):
-    # as it forks, OpenBLAS frees the memory that jobs work in
-    os.register_at_fork(before=_hold, after_in_parent=_go_on, after_in_child=_renew)
+def _begin(last: int) -> None:
+    words, code, system = _words(), _compiled(), ctypes.CDLL(None)
+    system.pthread_mutex_init(ctypes.byref(words, 8 * MUTEX), None)
+    words[FIRST], words[MAIN], words[PIECE] = last, code.alone.address, code.piece.address
+    # not Python's hooks, after which other threads run again before it forks; GNU's library has the
+    # function under a name of its own
+    register = getattr(system, "pthread_atfork", None) or system.__register_atfork
+    register(*(ctypes.c_void_p(each.address) for each in code.around_fork), None)

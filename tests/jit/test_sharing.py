@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -293,6 +294,64 @@ with einbench.share_threads():
     going.set()
     asking.join()
     assert not wrong, wrong
+""")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_fork_that_python_does_not_see_leaves_a_child_that_works() -> None:
+    run("""
+import signal
+with einbench.share_threads():
+    product()
+    number = ctypes.PyDLL(None).fork()
+    if number == 0:
+        signal.alarm(60)
+        code = 1
+        try:
+            product()
+            at_once(product, product, times=5)
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 0
+    product()
+""")
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "fork") or importlib.util.find_spec("scipy") is None,
+    reason="there is no fork here, or SciPy is not installed (pip install scipy)",
+)
+def test_products_that_hold_pythons_lock_stop_nobody() -> None:
+    # SciPy's wrappers of BLAS keep it, unlike NumPy's: whoever waits for their turn must not have it
+    run("""
+import warnings
+from scipy.linalg.blas import dgemm
+warnings.simplefilter("ignore", DeprecationWarning)
+going = threading.Event()
+b = np.asfortranarray(drawn(200))
+expected = wide(b)
+
+def products():
+    while not going.is_set():
+        close(dgemm(1.0, b, b), expected, np.float64)
+        product()
+
+asking = [threading.Thread(target=products) for _ in range(2)]
+for turn in range(15):
+    with einbench.share_threads():
+        if not turn:
+            for thread in asking:
+                thread.start()
+        product()
+        number = os.fork()
+        if number == 0:
+            os._exit(3)
+        assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 3
+        product()
+going.set()
+for thread in asking:
+    thread.join()
 """)
 
 
