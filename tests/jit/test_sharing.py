@@ -323,7 +323,7 @@ with einbench.share_threads():
     reason="there is no fork here, or SciPy is not installed (pip install scipy)",
 )
 def test_products_that_hold_pythons_lock_stop_nobody() -> None:
-    # SciPy's wrappers of BLAS keep it, unlike NumPy's: whoever waits for their turn must not have it
+    # SciPy's wrappers of BLAS keep it, unlike NumPy's, while they wait for their turn
     run("""
 import warnings
 from scipy.linalg.blas import dgemm
