@@ -1,11 +1,12 @@
 """What `einbench.share_threads` changes: ``python benchmarks/shared_threads.py [names]``.
 
-Each cell is timed alone (back to back), after BLAS (each call follows one product of NumPy) and
-after a pause (each follows 2 ms of sleep), with BLAS's own threads and with shared ones, in one
-process: in each round both in random order, BLAS's threads asleep at the beginning. Ratios are
-formed within rounds; an interval holds 95 % of bootstrapped medians. Kernels are compared with
-themselves alone, functions of NumPy with themselves on BLAS's own threads, and the results of both
-with each other.
+Each cell is timed alone (back to back), after a kernel (each call follows a product of a kernel of
+these, which evicts as much from the caches and leaves no threads of BLAS), after BLAS (each follows
+the same product of NumPy) and after a pause (each follows 2 ms of sleep), with BLAS's own threads
+and with shared ones, in one process: in each round both in random order, BLAS's threads asleep at
+the beginning. Ratios are formed within rounds; an interval holds 95 % of bootstrapped medians.
+Kernels are compared with themselves alone, functions of NumPy with themselves on BLAS's own
+threads, and the results of both with each other.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
 }
 SIZES, DTYPES = (200, 600), ("float32", "float64")
 OWN, SHARED = "own", "shared"
-CONTEXTS = ("alone", "after BLAS", "after a pause")
+CONTEXTS = ("alone", "after a kernel", "after BLAS", "after a pause")
 #: seconds until OpenBLAS's own threads sleep, and of a pause
 _ASLEEP_S, _PAUSE_S = 0.15, 0.002
 #: seconds of a context in a round, and calls at least
@@ -69,11 +70,15 @@ def time_s(call: Callable[[], Any], before: Callable[[], Any] | None, quantile: 
 
 
 def measured(
-    call: Callable[[], Any], blas: Callable[[], Any], rounds: int, quantile: float, seed: int
+    call: Callable[[], Any],
+    products: list[Callable[[], Any]],
+    rounds: int,
+    quantile: float,
+    seed: int,
 ) -> dict[tuple[str, str], list[float]]:
     """For threads and context, the seconds of each round."""
     rng = np.random.default_rng(seed)
-    before = dict(zip(CONTEXTS, (None, blas, partial(time.sleep, _PAUSE_S)), strict=True))
+    before = dict(zip(CONTEXTS, (None, *products, partial(time.sleep, _PAUSE_S)), strict=True))
     found: dict[tuple[str, str], list[float]] = {
         (t, c): [] for t in (OWN, SHARED) for c in CONTEXTS
     }
@@ -104,10 +109,9 @@ def shown(of: list[float], to: list[float]) -> str:
     return f"{found.median:5.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
-def kernel(name: str, method: str, batch: int) -> Callable[[], Any]:
-    """A call of it, with options as they are where none are given."""
+def called(name: str, method: str, arrays: list[Any]) -> Callable[[], Any]:
+    """A call of a kernel, with options as they are where none are given."""
     op = einbench.operation(name)
-    arrays = list(op.draw(batch=batch).values())
     options = {option: choices[0] for option, choices in op.options.items()}
     return partial(op[method].entry(arrays, options), *arrays)
 
@@ -122,12 +126,14 @@ def cells(parts: list[str]) -> dict[str, tuple[Callable[[], Any], bool]]:
     for of in KERNELS:
         name = " ".join(map(str, of))
         if asked(name):
-            found[name] = kernel(*of), False
+            operation, method, batch = of
+            drawn = einbench.operation(operation).draw(batch=batch)
+            found[name] = called(operation, method, list(drawn.values())), False
     rng = np.random.default_rng(0)
     for size in SIZES:
         for dtype in DTYPES:
-            drawn = rng.standard_normal((size, size))
-            positive = (drawn @ drawn.T / size + np.eye(size)).astype(dtype)
+            square = rng.standard_normal((size, size))
+            positive = (square @ square.T / size + np.eye(size)).astype(dtype)
             for function, (call, takes) in FUNCTIONS.items():
                 name = f"{function} {size} {dtype}"
                 if asked(name):
@@ -144,14 +150,13 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="cells whose name holds one of these; all")
     asked = parser.parse_args()
     other = np.random.default_rng(1).random((600, 600), np.float32)
+    products = [called("linear", "tiled", [other, other, other[0]]), lambda: other @ other]
     with einbench.share_threads() as sharing:
         print(f"{sharing}; load {os.getloadavg()[0]:.1f}")
-    print(
-        "medians in microseconds of calls alone / after BLAS / after a pause; ratios with intervals"
-    )
+    print(f"medians in microseconds of calls {' / '.join(CONTEXTS)}; ratios with intervals")
     gc.disable()
     for number, (name, (call, numpys)) in enumerate(cells(asked.names).items()):
-        found = measured(call, lambda: other @ other, asked.rounds, asked.quantile, number)
+        found = measured(call, products, asked.rounds, asked.quantile, number)
         print(f"{name}{'' if same(call) else ': RESULTS DIFFER'}")
         for threads in (OWN, SHARED):
             medians = [statistics.median(found[threads, c]) * 1e6 for c in CONTEXTS]
