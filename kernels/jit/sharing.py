@@ -37,11 +37,19 @@ def shared() -> bool:
 class Sharing:
     """What `share_threads` has done, until it is undone; ends a ``with`` block by undoing it."""
 
-    def __init__(self, libraries: tuple[OpenBlas, ...], others: tuple[str, ...], threads: int):
+    def __init__(
+        self,
+        libraries: tuple[OpenBlas, ...],
+        others: tuple[str, ...],
+        awake: tuple[str, ...],
+        threads: int,
+    ) -> None:
         #: that are on the pool's threads now
         self.libraries = libraries
         #: BLAS libraries that are left alone
         self.others = others
+        #: whose own threads look for work for long after LU, as no other call has them do
+        self.awake = awake
         #: of the pool, with the caller
         self.threads = threads
         self._undone = ""
@@ -72,8 +80,13 @@ class Sharing:
         self.undo()
 
     def __repr__(self) -> str:
+        from einbench.host.openblas import TIMEOUT
+
         names = " and ".join(each.name for each in self.libraries)
         left = f"; left alone: {', '.join(self.others)}" if self.others else ""
+        if self.awake:
+            left += "; solve, inv and det still keep OpenBLAS's own threads awake for a while, "
+            left += f"unless {'='.join(TIMEOUT)} is set before NumPy is imported"
         said = self._undone or f"{names} on the {self.threads} threads of einbench's kernels{left}"
         return f"<einbench.share_threads: {said}>"
 
@@ -110,7 +123,7 @@ def share_threads() -> Sharing:
         raise RuntimeError("share_threads: this needs POSIX threads, which are not here")
     if missing := why_missing(("numba",)):
         raise RuntimeError(f"share_threads: {missing}")
-    from einbench.host.openblas import loaded
+    from einbench.host.openblas import TIMEOUT, loaded
     from einbench.jit import blas_jobs, pool
     from einbench.jit.spinning import no_thread_in_blas
 
@@ -139,12 +152,14 @@ def share_threads() -> Sharing:
             each.give(address)
             if each.path not in _BRIEF and no_thread_in_blas() and each.restart(brief=True):
                 _BRIEF.add(each.path)
+        set_before = TIMEOUT[0] in os.environ
+        awake = [each.name for each in able if not set_before and each.path not in _BRIEF]
         threads = 1 + len(pool.threads())
         # before the pool's own, which its import has registered
         atexit.unregister(_end)
         atexit.register(_end)
     _changed()
-    return Sharing(able, tuple(others), threads)
+    return Sharing(able, tuple(others), tuple(awake), threads)
 
 
 def _let_go(library: OpenBlas) -> bool:

@@ -15,7 +15,7 @@ pytest.importorskip("numba", reason="numba is not installed (pip install numba)"
 import einbench
 from einbench.host import openblas
 from einbench.host.cores import usable_threads
-from einbench.jit import blas_jobs, sharing
+from einbench.jit import blas_jobs, sharing, spinning
 
 ABLE = openblas.loaded()[0] if os.name == "posix" else []
 
@@ -386,6 +386,26 @@ def test_it_says_what_it_did_and_ends_with_the_last_that_asked() -> None:
         assert all(each.given() in (None, blas_jobs.address()) for each in outer.libraries)
     assert not sharing.shared()
     assert all(each.given() in (None, 0) for each in outer.libraries)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_it_says_where_blas_own_threads_stay_awake(
+    ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def restart(_: openblas.OpenBlas, *, brief: bool) -> bool:
+        asked.append(brief)
+        return ended
+
+    monkeypatch.delenv(openblas.TIMEOUT[0], raising=False)
+    monkeypatch.setattr(openblas.OpenBlas, "restart", restart)
+    monkeypatch.setattr(spinning, "no_thread_in_blas", lambda: True)
+    with einbench.share_threads() as shared:
+        assert ("unless OPENBLAS_THREAD_TIMEOUT=4 is set before" in repr(shared)) == (not ended)
+        assert asked == [True] * len(shared.libraries)
+    assert asked.count(False) == (len(shared.libraries) if ended else 0)
+    assert not sharing._BRIEF
 
 
 @pytest.mark.skipif(
