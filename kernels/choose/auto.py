@@ -12,6 +12,7 @@ from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
 from einbench.choose.dispatch import renewed
 from einbench.choose.serving import serve
+from einbench.jit import sharing
 from einbench.kernel import Kernel
 from einbench.lookup import Dispatch, key_into, key_of, look_up
 from einbench.names import unknown
@@ -167,3 +168,4 @@ auto = Auto()
 """The one of this process."""
 
 listeners.append(auto._drop)
+sharing.on_change.append(auto.refresh)
