@@ -131,7 +131,7 @@ on_refresh.append(_kept.cache_clear)
 
 
 def _measured(name: str, compiled: bool) -> dict[str, float]:
-    """Kind -> pace, of a dtype."""
+    """Kind -> pace, of a dtype; loops only where they may be compiled."""
     dtype = np.dtype(name)
     found: dict[str, list[float]] = {}
     for kind, kernel, text, sizes in (*_PROBES, *(_COMPILED_PROBES if compiled else ())):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.choose import environment, paces
+from einbench.choose import contraction, environment, paces, tune
 from einbench.dropin import chosen, measured
 from einbench.einsum import estimates, kernels, pairs, rates, rule
 from einbench.einsum.language import parse
@@ -208,3 +208,19 @@ def test_later_orders_wait_where_a_choice_has_taken_long():
     assert measured._why_not_called(each, "path_second", costs, 0.0) == ""
     assert "all the time" in measured._why_not_called(each, "path_second", costs, 9.0)
     assert measured._why_not_called(each, "path", costs, 9.0) == ""
+
+
+def test_choices_of_an_order_are_those_of_these_paces(memory):
+    three, two = "ab,bc,cd->ad", "ab,bc->ac"
+    before = [contraction.here(text, "float32") for text in (three, two)]
+    rates.use(stated(large=2.0))
+    assert contraction.here(three, "float32") != before[0]
+    assert contraction.here(two, "float32") == before[1]
+    assert contraction.here(three, "float64") == before[0]
+
+
+def test_tune_measures_paces_with_those_of_compiled_loops(memory):
+    op = einbench.expression("ij,jk,kl->il", i=6, j=6, k=6, l=6)
+    tune._measure_paces(tune.plan([op], dtypes=("float64",)), again=False)
+    assert rates.used().keys() == {"float64"}
+    assert rates.used()["float64"].keys() >= {"loops", "loops parallel"}
