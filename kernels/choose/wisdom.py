@@ -21,6 +21,7 @@ from einbench.choose.book import Book, Remembered, book, document
 from einbench.choose.environment import Environment
 from einbench.host.documents import Damaged, Unreadable, load, write_whole
 from einbench.host.folders import user_cache
+from einbench.host.forking import importing
 
 #: a full file is a quarter of a megabyte
 _MOST_BYTES = 16 * 1024 * 1024
@@ -175,7 +176,8 @@ class Wisdom:
         if self._measures == threading.get_ident():
             yield  # a kernel that is being measured calls the fastest of another operation
             return
-        from filelock import FileLock
+        with importing():
+            from filelock import FileLock
 
         lock = FileLock(os.path.join(self.folder, "measuring.lock"))  # noqa: PTH118 - as above
         held = False
@@ -193,7 +195,8 @@ class Wisdom:
 
     @contextlib.contextmanager
     def _locked(self, operation: str) -> Iterator[None]:
-        from filelock import FileLock
+        with importing():
+            from filelock import FileLock
 
         os.makedirs(self.folder, exist_ok=True)  # noqa: PTH103 - as above
         with FileLock(self.path(operation) + ".lock", timeout=_LOCK_TIMEOUT_S, poll_interval=0.005):

@@ -1,25 +1,60 @@
-"""numba's compiler around fork: no child waits for a thread that it does not have.
+"""Imports and numba's compiler around fork: no child waits for a thread that it does not have.
 
-A child inherits numba's lock as it is. If another thread of its parent is compiling just then, its
-own compiling would wait for ever; so a thread that forks waits for those that compile. It waits for
-some seconds only, as one that compiles may wait in turn for what this one holds while it forks, and
-not for an import of numba. A child that was forked meanwhile does not compile: it says so.
+A child inherits locks as they are: those of modules that another thread of its parent is importing
+just then, and numba's while another thread compiles. Its own importing or compiling would wait for
+ever; so a thread that forks waits for those that import inside `importing`, or compile. It waits
+for some seconds only, as they may wait in turn for what this one holds while it forks. A child that
+was forked meanwhile does not compile: it says so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
-#: seconds; most kernels compile in less
+#: seconds; most kernels compile in less, and all modules are imported in less
 _WAIT_S = 10.0
-_IMPORTING = threading.Lock()
-#: why this process cannot compile, or that numba was imported
+#: why this process cannot compile; that numba is being imported, and that it was
 _LOST: list[str] = []
+_BEGUN: list[bool] = []
 _IMPORTED: list[bool] = []
-#: threads that hold numba's lock while they fork
-_HOLDING: set[int] = set()
+_REGISTERED: list[bool] = []
+
+
+class _Around:
+    """A lock that each thread which forks holds meanwhile, if it gets it in time."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self._holding: set[int] = set()
+
+    def hold(self) -> None:
+        if self.lock.acquire(timeout=_WAIT_S):
+            self._holding.add(threading.get_ident())
+
+    def release(self) -> bool:
+        """Whether it was held."""
+        held = threading.get_ident() in self._holding
+        if held:
+            self._holding.discard(threading.get_ident())
+            self.lock.release()
+        return held
+
+
+_IMPORTS = _Around(threading.RLock())
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Import inside, and threads that fork wait until it is done."""
+    with _IMPORTS.lock:
+        if not _REGISTERED:
+            _REGISTERED.append(True)
+            _register(_IMPORTS, "importing numba", lambda: bool(_BEGUN))
+        yield
 
 
 def import_numba() -> None:
@@ -27,7 +62,7 @@ def import_numba() -> None:
 
     Raises:
         ImportError: it cannot be imported, as where its settings in the environment are wrong; or
-            this process was forked while another thread was compiling.
+            this process was forked while another thread was importing it or compiling, for long.
     """
     if _LOST:
         raise ImportError(
@@ -36,14 +71,19 @@ def import_numba() -> None:
         )
     if _IMPORTED:
         return
-    with _IMPORTING:
+    with importing():
         if _IMPORTED:
             return
+        _BEGUN.append(True)
         try:
             import numba  # noqa: F401
         except Exception as problem:  # of its settings it raises anything
             raise ImportError(f"numba cannot be imported: {_said(problem)}{_settings()}") from None
-        _take_part()
+        finally:
+            _BEGUN.clear()
+        from numba.core.compiler_lock import global_compiler_lock
+
+        _register(_Around(global_compiler_lock._lock), "compiling", lambda: True)
         _IMPORTED.append(True)
 
 
@@ -57,40 +97,20 @@ def _settings() -> str:
     return f" (set here: {', '.join(sorted(found))})" if found else ""
 
 
-def _take_part() -> None:
-    """Hold numba's lock around each fork from now on.
+def _register(around: _Around, doing: str, lost: Callable[[], bool]) -> None:
+    """Hold a lock around each fork from now on.
 
-    Registered after the hooks of `logging` it runs before them: a thread that compiles may need
-    what they hold.
+    Hooks before a fork run in the order opposite to that of registering: a thread that is waited
+    for may need what those of `logging` hold, so they are registered before.
     """
-    from numba.core.compiler_lock import global_compiler_lock
-
-    lock: Any = global_compiler_lock._lock
-
-    def hold() -> None:
-        if lock.acquire(timeout=_WAIT_S):
-            _HOLDING.add(threading.get_ident())
-
-    def release() -> bool:
-        held = threading.get_ident() in _HOLDING
-        if held:
-            _HOLDING.discard(threading.get_ident())
-            lock.release()
-        return held
+    import logging  # noqa: F401 - as said
 
     def begin_child() -> None:
-        if not release():
-            _LOST.append("compiling")
-        _HOLDING.clear()
+        if not around.release():
+            _LOST.extend([doing] if lost() else [])
+            around.lock = threading.RLock()  # numba keeps its own, which no thread here will have
 
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=hold, after_in_parent=release, after_in_child=begin_child)
-
-
-def _begin_child() -> None:
-    if _IMPORTING.locked():
-        _LOST.append("importing numba")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_child)
+        os.register_at_fork(
+            before=around.hold, after_in_parent=around.release, after_in_child=begin_child
+        )
