@@ -12,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 #: seconds; most kernels compile in less, and all modules are imported in less
@@ -22,6 +24,9 @@ _LOST: list[str] = []
 _BEGUN: list[bool] = []
 _IMPORTED: list[bool] = []
 _REGISTERED: list[bool] = []
+#: what `import_apart` is importing, and what it was in a thread that this process does not have
+_GOING: list[str] = []
+_HALF: set[str] = set()
 
 
 class _Around:
@@ -32,8 +37,9 @@ class _Around:
         self._holding: set[int] = set()
 
     def hold(self) -> None:
-        if self.lock.acquire(timeout=_WAIT_S):
-            self._holding.add(threading.get_ident())
+        me = threading.get_ident()
+        if self.lock is not None and me not in self._holding and self.lock.acquire(timeout=_WAIT_S):
+            self._holding.add(me)
 
     def release(self) -> bool:
         """Whether it was held."""
@@ -45,6 +51,8 @@ class _Around:
 
 
 _IMPORTS = _Around(threading.RLock())
+#: numba's, once it is imported
+_COMPILER = _Around(None)
 
 
 @contextlib.contextmanager
@@ -53,8 +61,32 @@ def importing() -> Iterator[None]:
     with _IMPORTS.lock:
         if not _REGISTERED:
             _REGISTERED.append(True)
-            _register(_IMPORTS, "importing numba", lambda: bool(_BEGUN))
+            _register()
         yield
+
+
+def import_apart(name: str) -> ModuleType:
+    """A module with hooks of its own around forks, which must not come to be while one waits.
+
+    Raises:
+        ImportError: this process was forked while another thread was importing it.
+    """
+    if name in _HALF:
+        raise ImportError(f"this process was forked while another thread was importing {name}")
+    _GOING.append(name)
+    try:
+        return import_module(name)
+    finally:
+        _GOING.remove(name)
+
+
+def _begin_child() -> None:
+    _HALF.update(_GOING)
+    _GOING.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_child)
 
 
 def import_numba() -> None:
@@ -83,7 +115,7 @@ def import_numba() -> None:
             _BEGUN.clear()
         from numba.core.compiler_lock import global_compiler_lock
 
-        _register(_Around(global_compiler_lock._lock), "compiling", lambda: True)
+        _COMPILER.lock = global_compiler_lock._lock
         _IMPORTED.append(True)
 
 
@@ -97,20 +129,36 @@ def _settings() -> str:
     return f" (set here: {', '.join(sorted(found))})" if found else ""
 
 
-def _register(around: _Around, doing: str, lost: Callable[[], bool]) -> None:
-    """Hold a lock around each fork from now on.
+def _register() -> None:
+    """Hold both locks around each fork from now on.
 
     Hooks before a fork run in the order opposite to that of registering: a thread that is waited
     for may need what those of `logging` hold, so they are registered before.
     """
     import logging  # noqa: F401 - as said
 
-    def begin_child() -> None:
-        if not around.release():
-            _LOST.extend([doing] if lost() else [])
-            around.lock = threading.RLock()  # numba keeps its own, which no thread here will have
-
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
-            before=around.hold, after_in_parent=around.release, after_in_child=begin_child
+            before=_hold, after_in_parent=_release, after_in_child=_begin_child_without
         )
+
+
+def _hold() -> None:
+    _COMPILER.hold()  # who compiles may import in turn
+    _IMPORTS.hold()
+    _COMPILER.hold()  # where numba was imported meanwhile
+
+
+def _release() -> None:
+    _IMPORTS.release()
+    _COMPILER.release()
+
+
+def _begin_child_without() -> None:
+    """In a child no thread that holds a lock exists."""
+    if not _IMPORTS.release():
+        _IMPORTS.lock = threading.RLock()
+        if _BEGUN:
+            _LOST.append("importing numba")
+    if not _COMPILER.release() and _COMPILER.lock is not None:
+        _LOST.append("compiling")
