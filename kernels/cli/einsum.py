@@ -181,23 +181,22 @@ def _write(
     tables: IO[str],
 ) -> None:
     """The winner's source; to stdout where there is no path."""
-    from einbench.einsum.emit import emit
+    from einbench.einsum.emit import emit, is_plain
     from einbench.host.documents import write_whole
     from einbench.kernel import HERE
     from einbench.units import ratio_text
 
     timed = [r for r in comparison.records if r.status == "ok" and r.median_s is not None]
     winner = next((record for record in timed if record.winner), None)
-    best = winner
-    if winner is not None and winner.runtime not in HERE:
-        own = [record for record in timed if record.runtime in HERE]
-        best = min(own, key=lambda record: record.median_s or 0.0, default=None)
+    plain = [r for r in timed if r.runtime in HERE and is_plain(r.kernel)]
+    best = winner if winner in plain else min(plain, key=lambda r: r.median_s or 0, default=None)
     if best is None or winner is None:
         raise ValueError("no kernel passed the check and was timed: there is nothing to emit")
     source = emit(letters, shapes, dtype, best.kernel)
     if best is not winner:
         slower = ratio_text((best.median_s or 0.0) / (winner.median_s or 1.0))
-        said = f"{winner.kernel} is a library's call: emitted is {best.kernel}, {slower} its time"
+        what = "instructions of this processor" if winner.runtime in HERE else "a library's call"
+        said = f"{winner.kernel} is {what}: emitted is {best.kernel}, {slower} its time"
         console(tables).print(said, markup=False, soft_wrap=True)
     if path == "-":
         click.echo(source, nl=False)

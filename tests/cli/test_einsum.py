@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from einbench.cli import main
+from einbench.cli.einsum import _write
+from einbench.kernel import HERE
 
 BMM = ["einsum", "qij,qjk->qik", "--size", "4", "--size", "q=300", "--budget", "0.2"]
 
@@ -114,3 +117,31 @@ def test_wrong_use_is_one_line_and_status_2(args, said):
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("winner", "runtime", "said"),
+    [
+        ("blocked", "here", "blocked is instructions of this processor: emitted is numba, 3.0x"),
+        ("blocked_second", "here", "is instructions of this processor: emitted is numba, 3.0x"),
+        ("torch", "torch", "torch is a library's call: emitted is numba, 3.0x its time"),
+        ("matmul", "here", "matmul as Python: winner.py"),
+    ],
+)
+def test_what_is_no_plain_python_is_said_and_the_best_that_is_emitted(
+    tmp_path, winner, runtime, said, capsys
+):
+    own = HERE[0] if isinstance(HERE, tuple) else next(iter(HERE))
+    times = {winner: 1.0, "einsum": 5.0, "numba": 3.0, "blocked_third": 2.0}
+    records = [
+        SimpleNamespace(
+            status="ok", median_s=s, winner=name == winner, kernel=name,
+            runtime=runtime if name == winner and runtime != "here" else own,
+        )
+        for name, s in times.items()
+    ]  # fmt: skip
+    comparison = SimpleNamespace(records=records)
+    _write("ij,jk->ik", [(3, 4), (4, 5)], comparison, "float32", "winner.py", sys.stdout)
+    assert said in capsys.readouterr().out
+    kernel = "matmul" if winner == "matmul" else "numba"
+    assert f"kernel {kernel}," in (tmp_path / "winner.py").read_text()
