@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from einbench.deferred import load
-from einbench.names import is_expression, normalise, unknown
+from einbench.names import is_expression, normalise, shortened, unknown
 from einbench.operation import Operation, notify
 
 _OPERATIONS: dict[str, Operation] = {}
@@ -117,7 +117,7 @@ def operation(name: str | Operation) -> Operation:
         return _OF_EXPRESSIONS[key]
     if is_expression(key):
         raise ValueError(
-            f"no operation {name!r}; an einsum expression needs '->' and its output, 'ij,jk->ik'"
+            f"no operation {shortened(name, 80)!r}; an einsum expression needs '->' and its output, 'ij,jk->ik'"
         )
     raise ValueError(unknown("operation", name, _OPERATIONS))
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from einbench.einsum.language import parse, quoted
+from einbench.names import shortened
 
 #: one that follows a word, and is no part of an ellipsis
 _DOT = re.compile(r"(?<=\w)\.(?!\.)")
@@ -45,19 +46,20 @@ def as_letters(text: str) -> Named:
             if word == "":
                 place += 1
                 continue
+            said = shortened(word, 40)
             if not (word.isidentifier() and word.isascii()) or keyword.iskeyword(word):
                 raise ValueError(
-                    f"{quoted(text)}, position {begin + place}: {word!a} is no name of an "
+                    f"{quoted(text)}, position {begin + place}: {said!a} is no name of an "
                     "axis; expected a word of letters, digits and _, and no keyword of Python's"
                 )
             if output and word not in letters:
                 raise ValueError(
-                    f"{quoted(text)}, position {begin + place}: output axis {word!r} is in no "
-                    f"operand; expected one of: {', '.join(letters)}"
+                    f"{quoted(text)}, position {begin + place}: output axis {said!r} is in no "
+                    f"operand; expected one of: {shortened(', '.join(letters), 120)}"
                 )
             if output and letters[word] in found:
                 raise ValueError(
-                    f"{quoted(text)}, position {begin + place}: the output has axis {word!r} "
+                    f"{quoted(text)}, position {begin + place}: the output has axis {said!r} "
                     "twice; expected it once"
                 )
             if word not in letters:
@@ -127,7 +129,8 @@ def spelt(text: str, axes: str | None = None) -> str:
         if isinstance(by_word, ValueError):
             raise by_word if worded else by_letter
         return words
-    if by_word == by_letter or ("->" in text and isinstance(by_word, ValueError)):
+    meant = any(keyword.iskeyword(word) for each in parts for word in each)
+    if by_word == by_letter or ("->" in text and isinstance(by_word, ValueError) and not meant):
         return letters
     raise ValueError(
         f"{quoted(text)}: words, or letters with spaces between them? For words give axes='named' "

@@ -30,7 +30,7 @@ HOSTILE = (
     "i" * 100_000 + "#->i",
     "i->" + "(" * 10_000,
 )
-WORDED = (*HOSTILE, "lambda x, x -> x", "rows __class__.x, rows -> __class__.x", "a.__init__()->a")
+WORDED = (*HOSTILE, "lambda x, x -> x", "rows __class__(), rows -> rows", "a.__init__()->a")
 
 
 @pytest.fixture(autouse=True)

@@ -73,6 +73,7 @@ def test_words_are_the_name_of_one_operation():
         ("ij->k->l", "'->' in the output is no arrow"),
         ("ij, jk - > ik", "'-' is not followed by '>'"),
         ("ij,jk", "an einsum expression needs '->' and its output"),
+        ("batch in, in -> batch", "words, or letters with spaces between them"),
         ("batch class, class units -> batch units", "no keyword of Python's"),
     ],
 )
