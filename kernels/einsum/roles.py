@@ -13,11 +13,14 @@ from math import prod
 
 from einbench.einsum.machine import COPY, MOST_LOOPS, PRODUCT, SUMS
 from einbench.einsum.task import Refusal
+from einbench.einsum.tile import FAR
 
 Strides = Mapping[int, int]
 Inner = tuple[int | None, int | None, int | None]
 #: cycles of a call of a step's kernel, and of an element that is gathered or scattered
 _CALL, _ELEMENT = 40.0, 1.5
+#: cycles of a vector of a row that lies far from the next
+_APART = 4.0
 
 
 @dataclass(frozen=True)
@@ -109,16 +112,18 @@ def _made(
     deep = step is None or (a.get(step, 0) == 1 and b.get(step, 0) == 1)
     vectors = -(-j // lanes)
     if kind == PRODUCT:
-        panels = -(-j // (3 * lanes))
+        panels, halves = -(-j // (3 * lanes)), -(-2 * j // lanes) / 2
         blocks = [(i // 8, 8), *((1, height) for height in (4, 2, 1) if i & height)]
         cycles = 2.0 * i * vectors
         for count, height in blocks:
             # a block of few rows waits for its sums
-            cycles += count * (p * max(4.0 * panels, height * vectors) + 15 * panels)
+            cycles += count * (p * max(4.0 * panels, height * halves) + 15 * panels)
         if not ones[1]:
             cycles += p * j * (_ELEMENT if step is None or b.get(step, 0) != 1 else 0.4)
+        elif step is not None and b[step] >= FAR:
+            cycles += p * vectors * _APART
         if not ones[2]:
-            cycles += 2 * i * j * _ELEMENT
+            cycles += i * j * (1.5 if row is not None and c[row] == 1 else 2 * _ELEMENT)
     elif kind == COPY:
         squares = row is not None and a.get(row, 0) == 1 and ones[2]
         each = 2 * vectors if ones[0] and ones[2] else j * (0.4 if squares else _ELEMENT)

@@ -17,12 +17,12 @@ SOURCES = (__file__, registers.__file__)
 class Emitter:
     """LLVM's IR builder, with the operations that the blocks are written in."""
 
-    def __init__(self, builder: Any, bits: int) -> None:
+    def __init__(self, builder: Any, bits: int, parts: int = 1) -> None:
         from llvmlite import ir
 
         self.builder = builder
-        #: elements in a vector, and bytes of one
-        self.lanes = 8 * vector_bytes() // bits
+        #: elements in a vector, of which ``parts`` fill a register, and bytes of one
+        self.lanes = 8 * vector_bytes() // bits // parts
         self.align = bits // 8
         self.scalar = ir.FloatType() if self.align == 4 else ir.DoubleType()
         self.vector = ir.VectorType(self.scalar, self.lanes)
