@@ -24,7 +24,7 @@ from einbench.jit import pool
 
 #: in this order, callees first
 _FUNCTIONS = (
-    tile.down, tile.move, tile.product, rows.sums, machine.one_step, machine.one_piece,
+    tile.down, tile.move, tile.product, rows.dot_rows, rows.sums, machine.one_step, machine.one_piece,
     machine.execute,
 )  # fmt: skip
 #: seconds that a first call waits for the machine: as long as loading its code takes

@@ -194,31 +194,40 @@ dots = Intrinsic(_build_dots, __file__, also=emitter.SOURCES)
 
 
 @linked()
+def dot_rows(
+    rows: int, count: int, a: Pointer, a_row: int, b: Pointer, b_row: int, c: Pointer, c_row: int,
+    add: int,
+) -> None:  # fmt: skip
+    """C[i] = sum_p A[i, p] B[i, p], or that added; ``b_row`` is 0 where B has one row for all."""
+    high = together()
+    i = 0
+    while i < rows:
+        several = high if b_row == 0 and rows - i >= high else 1
+        dots(several, at(a, i * a_row), a_row, at(b, i * b_row), count, at(c, i * c_row), c_row,
+             add)  # fmt: skip
+        i += several
+
+
+@linked()
 def sums(
     rows: int, columns: int, count: int, a: Pointer, a_row: int, a_col: int, a_step: int,
     b: Pointer, b_row: int, b_col: int, b_step: int, c: Pointer, c_row: int, c_col: int, add: int,
 ) -> None:  # fmt: skip
     """C[i, j] = sum_p A[i, j, p] B[i, j, p], or that added."""
     by_rows = c_col == 1 and a_col == 1 and 0 <= b_col <= 1
-    by_dots = a_step == 1 and b_step == 1
     part = 4 * lanes(a) if by_rows else 1
     for i in range(rows):
         x, y, z = at(a, i * a_row), at(b, i * b_row), at(c, i * c_row)
-        j = 0
-        while j < columns:
-            u, v, w = at(x, j * a_col), at(y, j * b_col), at(z, j * c_col)
+        if not by_rows and a_step == 1 and b_step == 1:
+            dot_rows(columns, count, x, a_col, y, b_col, z, c_col, add)
+            continue
+        for j in range(0, columns, part):
+            u, v = at(x, j * a_col), at(y, j * b_col)
             if by_rows:
-                part_of_row(
-                    min(part, columns - j), count, u, a_step, v, b_step, 1 - b_col, w, add
-                )
-                j += part
-            elif by_dots:
-                high = together() if b_col == 0 and columns - j >= together() else 1
-                dots(high, u, a_col, v, count, w, c_col, add)
-                j += high
-            else:
-                total = w[0] if add != 0 else number(a, 0)
-                for p in range(count):
-                    total += u[p * a_step] * v[p * b_step]
-                w[0] = total
-                j += 1
+                here = min(part, columns - j)
+                part_of_row(here, count, u, a_step, v, b_step, 1 - b_col, at(z, j), add)
+                continue
+            total = z[j * c_col] if add != 0 else number(a, 0)
+            for p in range(count):
+                total += u[p * a_step] * v[p * b_step]
+            z[j * c_col] = total
