@@ -24,8 +24,8 @@ from einbench.jit import pool
 
 #: in this order, callees first
 _FUNCTIONS = (
-    tile.down, tile.move, tile.product, rows.dot_rows, rows.sums, machine.one_step, machine.one_piece,
-    machine.execute,
+    tile.down, tile.move, tile.product, rows.dot_rows, rows.sums,
+    machine.one_step, machine.one_piece, machine.execute,
 )  # fmt: skip
 #: seconds that a first call waits for the machine: as long as loading its code takes
 PATIENCE_S = 0.5

@@ -20,7 +20,7 @@ from einbench.jit.gemm.transposing import transpose
 from einbench.jit.linked import Pointer, at, linked, number
 from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
-from einbench.jit.simd.registers import lanes
+from einbench.jit.simd.registers import lanes, vector_bytes
 
 #: products between a load and a store of a block's sums
 DEPTH, MOST_DEPTH = 256, 384
@@ -55,15 +55,15 @@ def _build_block() -> Any:
             )
             before = builder.udiv(builder.sub(columns, emit.number(1)), emit.number(emit.lanes))
             left = builder.sub(columns, builder.mul(before, emit.number(emit.lanes)))
-            masks = {each.lanes: each.first(left) for each in (emit, part)}
+            masks = {each.lanes: _mask(each, left) for each in (emit, part)}
             done = builder.append_basic_block("done")
             choice = builder.switch(builder.add(builder.shl(rows, emit.number(3)), halves), done)
             whole = emit.lanes // part.lanes
-            for height, count in itertools.product(ROWS, range(1, VECTORS * whole + 1)):
+            for height, wide in itertools.product(ROWS, range(1, VECTORS * whole + 1)):
                 here = builder.append_basic_block("block")
-                choice.add_case(emit.number(8 * height + count), here)
+                choice.add_case(emit.number(8 * height + wide), here)
                 builder.position_at_end(here)
-                vectors = [emit] * (count // whole) + [part] * (count % whole)
+                vectors = [emit] * (wide // whole) + [part] * (wide % whole)
                 _block(vectors, height, masks[vectors[-1].lanes], *rest)
                 builder.branch(done)
             builder.position_at_end(done)
@@ -72,6 +72,20 @@ def _build_block() -> Any:
         return types.void(i, i, a, i, i, b, i, c, i, i, i), generate
 
     return intrinsic(block)
+
+
+def _mask(emit: Emitter, count: Any) -> Any:
+    """Of the first so many lanes; from bits where those are a mask, as LLVM compares anew in every
+    round of a loop.
+    """
+    if vector_bytes() < 64:
+        return emit.first(count)
+    from llvmlite import ir
+
+    builder = emit.builder
+    bits = builder.sub(builder.shl(emit.number(1), count), emit.number(1))
+    narrow = builder.trunc(bits, ir.IntType(emit.lanes))
+    return builder.bitcast(narrow, ir.VectorType(ir.IntType(1), emit.lanes))
 
 
 def _block(
