@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from einbench.einsum.terms import multiply_rows
 from einbench.jit.bodies import Intrinsic
 from einbench.jit.gemm.block import merge
 from einbench.jit.linked import Pointer, at, linked, number
@@ -216,6 +217,9 @@ def sums(
     """C[i, j] = sum_p A[i, j, p] B[i, j, p], or that added."""
     by_rows = c_col == 1 and a_col == 1 and 0 <= b_col <= 1
     part = 4 * lanes(a) if by_rows else 1
+    if by_rows and count == 1:
+        multiply_rows(rows, columns, a, a_row, b, b_row, b_col, c, c_row, 1 if add != 0 else 0)
+        return
     for i in range(rows):
         x, y, z = at(a, i * a_row), at(b, i * b_row), at(c, i * c_row)
         if not by_rows and a_step == 1 and b_step == 1:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from einbench.einsum.terms import MOST_TERMS, few_terms
 from einbench.jit.bodies import Intrinsic, helper
 from einbench.jit.gemm.block import ROWS, VECTORS, highest, merge
 from einbench.jit.gemm.transposing import move as move_vectors
@@ -20,7 +21,7 @@ from einbench.jit.gemm.transposing import transpose
 from einbench.jit.linked import Pointer, at, linked, number
 from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
-from einbench.jit.simd.registers import lanes, vector_bytes
+from einbench.jit.simd.registers import lanes
 
 #: products between a load and a store of a block's sums
 DEPTH, MOST_DEPTH = 256, 384
@@ -55,7 +56,7 @@ def _build_block() -> Any:
             )
             before = builder.udiv(builder.sub(columns, emit.number(1)), emit.number(emit.lanes))
             left = builder.sub(columns, builder.mul(before, emit.number(emit.lanes)))
-            masks = {each.lanes: _mask(each, left) for each in (emit, part)}
+            masks = {each.lanes: each.first_kept(left) for each in (emit, part)}
             done = builder.append_basic_block("done")
             choice = builder.switch(builder.add(builder.shl(rows, emit.number(3)), halves), done)
             whole = emit.lanes // part.lanes
@@ -72,20 +73,6 @@ def _build_block() -> Any:
         return types.void(i, i, a, i, i, b, i, c, i, i, i), generate
 
     return intrinsic(block)
-
-
-def _mask(emit: Emitter, count: Any) -> Any:
-    """Of the first so many lanes; from bits where those are a mask, as LLVM compares anew in every
-    round of a loop.
-    """
-    if vector_bytes() < 64:
-        return emit.first(count)
-    from llvmlite import ir
-
-    builder = emit.builder
-    bits = builder.sub(builder.shl(emit.number(1), count), emit.number(1))
-    narrow = builder.trunc(bits, ir.IntType(emit.lanes))
-    return builder.bitcast(narrow, ir.VectorType(ir.IntType(1), emit.lanes))
 
 
 def _block(
@@ -251,6 +238,15 @@ def product(
     strip, tall = wide, rows
     if count <= _SHORT and not scattered:
         strip, tall = MOST_DEPTH // count * wide, highest()
+    if count <= MOST_TERMS and not scattered and add == 0:
+        for first in range(0, columns, strip):
+            width = min(strip, columns - first)
+            panel, row = at(b, first * b_col), b_step
+            if b_col != 1:
+                move(count, width, panel, b_step, b_col, work, strip, 1, 0)
+                panel, row = work, strip
+            few_terms(rows, width, count, a, a_row, a_step, panel, row, at(c, first * c_col), c_row)
+        return
     for first in range(0, columns, strip):
         width = min(strip, columns - first)
         p = 0

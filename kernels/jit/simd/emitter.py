@@ -83,6 +83,16 @@ class Emitter:
         limit = self.builder.shuffle_vector(one, undefined, picks)
         return self.builder.icmp_signed("<", numbers, limit)
 
+    def first_kept(self, count: Any) -> Any:
+        """The same for a loop: what is compared LLVM would compare anew in every round of it."""
+        from llvmlite import ir
+
+        if vector_bytes() < 64:
+            return self.first(count)  # there a mask is a vector
+        bits = self.builder.sub(self.builder.shl(self.number(1), count), self.number(1))
+        narrow = self.builder.trunc(bits, ir.IntType(self.lanes))
+        return self.builder.bitcast(narrow, ir.VectorType(ir.IntType(1), self.lanes))
+
     def load_some(self, pointer: Any, mask: Any, otherwise: Any = None) -> Any:
         """A masked load; the other lanes are ``otherwise``, zero by default."""
         otherwise = self.zero if otherwise is None else otherwise
