@@ -101,7 +101,7 @@ def together(
             each = _of_length(steps, index, shorter, places, indices, sizes, item, part)
             if shorter < items:
                 # threads that are delayed leave more to others where pieces are short
-                delay = 1 + _DELAY * shorter / items
+                delay = 1 + _DELAY * (shorter / items - 1 / max(_PIECES))
                 cycles = each.cycles * _most(items, shorter) / items * delay + _BEGIN
                 each = replace(each, cycles=cycles)
             found.append(each)

@@ -13,6 +13,7 @@ from math import prod
 
 from einbench.einsum.machine import COPY, MOST_LOOPS, PRODUCT, SUMS
 from einbench.einsum.task import Refusal
+from einbench.einsum.terms import MOST_TERMS
 from einbench.einsum.tile import FAR
 
 Strides = Mapping[int, int]
@@ -118,6 +119,8 @@ def _made(
         for count, height in blocks:
             # a block of few rows waits for its sums
             cycles += count * (p * max(4.0 * panels, height * halves) + 15 * panels)
+        if p <= MOST_TERMS and ones[2]:
+            cycles = 20 + 4.0 * i + i * vectors * (1 + max(2, p))
         if not ones[1]:
             cycles += p * j * (_ELEMENT if step is None or b.get(step, 0) != 1 else 0.4)
         elif step is not None and b[step] >= FAR:
@@ -129,9 +132,14 @@ def _made(
         each = 2 * vectors if ones[0] and ones[2] else j * (0.4 if squares else _ELEMENT)
         cycles = i * (5 + each)
     elif column is not None and ones[0] and ones[2] and (ones[1] or b.get(column, 0) == 0):
-        cycles = i * (5 + 5 * -(-vectors // 4) + p * max(4.0, 1.5 * vectors) + vectors)
+        if p == 1:
+            cycles = i * (10 + 3.0 * vectors)
+        else:
+            cycles = i * (5 + 5 * -(-vectors // 4) + p * max(4.0, 1.5 * vectors) + vectors)
     elif deep:
-        cycles = i * j * (20 + 1.5 * -(-p // lanes))
+        # rows that are multiplied with the same one are read together
+        together = column is not None and b.get(column, 0) == 0
+        cycles = i * j * ((8 if together else 20) + (1.0 if together else 1.5) * -(-p // lanes))
     else:
         cycles = i * j * (6 + 1.5 * p)
     return Roles(kind, inner, tuple(order), swapped, calls * (_CALL + cycles))
