@@ -226,27 +226,56 @@ def move(
 
 
 @linked()
+def pack(
+    depth: int, width: int, b: Pointer, b_step: int, b_col: int, work: Pointer
+) -> None:  # fmt: skip
+    """Panels of B behind each other, their rows whole panels long."""
+    wide = panel_columns(b)
+    for j in range(0, width, wide):
+        across = min(wide, width - j)
+        move(depth, across, at(b, j * b_col), b_step, b_col, at(work, j * depth), wide, 1, 0)
+
+
+@linked()
+def fetch(depth: int, begin: int, end: int, b: Pointer, b_step: int) -> None:
+    """Have these columns of B brought to the cache."""
+    for q in range(depth):
+        for j in range(begin, end, lanes(b)):
+            prefetch(at(b, q * b_step + j))
+
+
+@linked()
+def product_of_few(
+    rows: int, columns: int, count: int, a: Pointer, a_row: int, a_step: int,
+    b: Pointer, b_step: int, b_col: int, c: Pointer, c_row: int, work: Pointer,
+) -> None:  # fmt: skip
+    """C = A B of up to `MOST_TERMS` products a sum, columns of C contiguous."""
+    strip = MOST_DEPTH // count * panel_columns(a)
+    for first in range(0, columns, strip):
+        width = min(strip, columns - first)
+        here, row = at(b, first * b_col), b_step
+        if b_col != 1:
+            move(count, width, here, b_step, b_col, work, strip, 1, 0)
+            here, row = work, strip
+        few_terms(rows, width, count, a, a_row, a_step, here, row, at(c, first), c_row)
+
+
+@linked()
 def product(
     rows: int, columns: int, count: int, a: Pointer, a_row: int, a_step: int,
     b: Pointer, b_step: int, b_col: int, c: Pointer, c_row: int, c_col: int, add: int,
     work: Pointer,
 ) -> None:  # fmt: skip
     """C = A B, or that added; ``work`` has `work_elements`."""
-    size, wide = lanes(a), panel_columns(a)
-    apart = at(work, MOST_DEPTH * wide)
     scattered = c_col != 1 and columns > 1
+    if count <= MOST_TERMS and not scattered and add == 0:
+        product_of_few(rows, columns, count, a, a_row, a_step, b, b_step, b_col, c, c_row, work)
+        return
+    wide = panel_columns(a)
+    apart = at(work, MOST_DEPTH * wide)
     strip, tall = wide, rows
     if count <= _SHORT and not scattered:
         strip, tall = MOST_DEPTH // count * wide, highest()
-    if count <= MOST_TERMS and not scattered and add == 0:
-        for first in range(0, columns, strip):
-            width = min(strip, columns - first)
-            panel, row = at(b, first * b_col), b_step
-            if b_col != 1:
-                move(count, width, panel, b_step, b_col, work, strip, 1, 0)
-                panel, row = work, strip
-            few_terms(rows, width, count, a, a_row, a_step, panel, row, at(c, first * c_col), c_row)
-        return
     for first in range(0, columns, strip):
         width = min(strip, columns - first)
         p = 0
@@ -256,15 +285,11 @@ def product(
             more = 1 if add != 0 or p > 0 else 0
             left, panel = at(a, p * a_step), at(b, p * b_step + first * b_col)
             row, beside = b_step, wide
-            if b_col == 1 and b_step >= _FOREIGN and first + strip < columns:
+            if b_col == 1 and b_step >= _FOREIGN:
                 # rows of the next panel lie too far apart to be foreseen
-                for q in range(depth):
-                    for j in range(strip, min(strip + width, columns - first), size):
-                        prefetch(at(panel, q * b_step + j))
+                fetch(depth, strip, min(strip + width, columns - first), panel, b_step)
             if b_col != 1 or (rows >= _PACKED_ROWS and b_step >= FAR):
-                for j in range(0, width, wide):
-                    there, across = at(work, j * depth), min(wide, width - j)
-                    move(depth, across, at(panel, j * b_col), b_step, b_col, there, wide, 1, 0)
+                pack(depth, width, panel, b_step, b_col, work)
                 panel, row, beside = work, wide, wide * depth
             if not scattered:
                 here = at(c, first * c_col)
