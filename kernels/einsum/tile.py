@@ -18,7 +18,7 @@ from einbench.jit.bodies import Intrinsic, helper
 from einbench.jit.gemm.block import ROWS, VECTORS, highest, merge
 from einbench.jit.gemm.transposing import move as move_vectors
 from einbench.jit.gemm.transposing import transpose
-from einbench.jit.linked import Pointer, at, linked, number
+from einbench.jit.linked import Pointer, at, linked
 from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import lanes
@@ -219,10 +219,12 @@ def move(
                 move_vectors(at(x, v * size), at(z, v * size), min(3, whole - v))
             for j in range(whole * size, columns):
                 z[j] = x[j]
+        elif add == 0:
+            for j in range(columns):
+                z[j * c_col] = x[j * a_col]
         else:
             for j in range(columns):
-                before = z[j * c_col] if add != 0 else number(c, 0)
-                z[j * c_col] = before + x[j * a_col]
+                z[j * c_col] += x[j * a_col]
 
 
 @linked()
