@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from einbench.arguments import check_out
+from einbench.arguments import Bound, check_out
 from einbench.body import Body, Function, Plain, copy_to
 from einbench.host.libraries import why_missing
+from einbench.lookup import Dispatch, key_into, key_of, look_up
 
 if TYPE_CHECKING:
     # an operation makes its kernels; a kernel only names the one it belongs to
@@ -94,31 +96,64 @@ class Kernel:
             return 0
         return int(self.extra_elements(sizes) * np.dtype(dtype).itemsize)
 
-    def __call__(self, *arrays: Any, out: Any = None, **named: Any) -> Any:
+    def __call__(self, *arrays: Any, **named: Any) -> Any:
         """Check shapes and dtypes against the operation, then run the kernel.
+
+        That is done once for arrays of a kind: the next call with such arrays is a look-up.
 
         Args:
             arrays: in the operation's order; also by name.
-            out: memory for the result, which is then returned: an array of the output's shape and
-                dtype in C order, or a tuple of them where there are several outputs. What a kernel
-                cannot write there itself is copied.
-            named: arrays and options by name.
+            named: arrays and options by name, and ``out``: memory for the result, which is then
+                returned: an array of the output's shape and dtype in C order, or a tuple of them
+                where there are several outputs. What a kernel cannot write there itself is copied.
 
         Raises:
             TypeError: an argument is missing, unknown, or not of a floating dtype.
             ValueError: shapes do not fit, an option is unknown, the kernel is unavailable, or
                 ``out`` is no memory for this result.
         """
+        try:
+            return self._look_up(*arrays, **named)
+        except TypeError as problem:
+            trace = problem.__traceback__
+            if trace is None or trace.tb_next is not None:
+                raise
+        # Python refused the arguments before anything was run: what is wrong is said here
+        out = named.pop("out", None) if "out" not in self.operation.inputs else None
+        return self._begin(arrays, named) if out is None else self._write(arrays, named, out)
+
+    @cached_property
+    def _look_up(self) -> Callable[..., Any]:
+        return look_up(self.operation, self._dispatch, self._begin, self._write)
+
+    @cached_property
+    def _dispatch(self) -> Dispatch:
+        return Dispatch()
+
+    def _begin(self, arrays: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        """A call with arrays of a new kind, or with something else than NumPy arrays."""
+        bound = self._bound(arrays, named)
+        op, (given, options, _) = self.operation, bound
+        key = key_of(op, given, options)
+        call = self._dispatch.find(key, given[0].shape, self.entry, given, options)
+        return op.named(call(*given))
+
+    def _write(self, arrays: tuple[Any, ...], named: Mapping[str, Any], out: Any) -> Any:
+        """A call with memory of a new kind for its result, or with memory that is refused."""
+        bound = self._bound(arrays, named)
+        op, (given, options, _) = self.operation, bound
+        memory = check_out(op, bound, out)
+        key = key_into(op, given, options, out)
+        self._dispatch.find(key, None, self.entry, given, options, memory)(*given, memory)
+        return op.named(out) if isinstance(memory, tuple) else out
+
+    def _bound(self, arrays: tuple[Any, ...], named: Mapping[str, Any]) -> Bound:
         bound = self.operation.bind(*arrays, **named)
         if self.reason:
             raise ValueError(
                 f"kernel {self.method!r} of {self.operation.name} is unavailable: {self.reason}"
             )
-        if out is None:
-            return self.operation.named(self.function(*bound.arrays, **bound.options))
-        memory = check_out(self.operation, bound, out)
-        self.into(bound.arrays, bound.options, memory)
-        return self.operation.named(out) if isinstance(memory, tuple) else out
+        return bound
 
     def into(self, arrays: Sequence[Array], options: Mapping[str, str], out: Any) -> None:
         """The result written to ``out``, checked already: an array, or one for each output."""
@@ -143,6 +178,10 @@ class Kernel:
             return self.body.entry(arrays, options, out)
         call = self.body.entry(arrays, options)
         return lambda *given: copy_to(given[-1], call(*given[:-1]))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Its fields: what calls looked up is no part of it."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def __copy__(self) -> Kernel:
         """Itself: kernels are told apart by identity, as functions are."""

@@ -1,36 +1,22 @@
-"""einbench.auto: the fastest kernel, decided once per signature and then looked up.
-
-The per-call key is type, shape, dtype and strides of each array, and the options; nothing else
-is looked at. A function that looks it up in the operation's `Dispatch` is
-generated for each operation: a loop over the arguments would cost more than the look-up may. Two
-shortcuts save a third of it: the strides of C order, which follow from the rest, stand as True; and
-the key that an array of the first one's shape came with before is compared first, for hashing a key
-takes longer. Of what should have one axis the length is requested, and the number of axes: a shape
-takes twice as long to make.
-"""
+"""einbench.auto: the fastest kernel, decided once per signature and then looked up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from keyword import iskeyword
 from typing import Any
 
 from einbench.arguments import Bound, check_out
 from einbench.choose import environment
 from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
-from einbench.choose.dispatch import Dispatch
+from einbench.choose.dispatch import renewed
 from einbench.choose.serving import serve
 from einbench.kernel import Kernel
+from einbench.lookup import Dispatch, key_into, key_of, look_up
 from einbench.names import unknown
 from einbench.operation import Operation, listeners
 from einbench.registry import operations
-
-#: last in the key of calls with memory for their result
-_INTO = "out"
-#: what looking up a key raises that was never decided, or of something that is no array
-_MISSES = (KeyError, AttributeError, TypeError, ValueError)
 
 
 class Auto:
@@ -52,13 +38,15 @@ class Auto:
         op = operations.get(name)
         if op is None:
             raise AttributeError(unknown("operation", name, operations))
-        dispatch = self._dispatchers.setdefault(op, Dispatch(op))
+        dispatch = self._dispatchers.setdefault(op, renewed(op))
         function = look_up(
             op,
             dispatch,
             partial(self._decide_and_call, op, dispatch),
             partial(self._decide_and_write, op, dispatch),
         )
+        # where pickle finds it
+        function.__module__, function.__qualname__ = "einbench", f"auto.{op.name}"
         # found without this method from now on
         self.__dict__[name] = function
         return function
@@ -118,16 +106,16 @@ class Auto:
         options: Mapping[str, Any],
         out: Any,
     ) -> Any:
-        """A call with memory for its result, which is checked every time."""
+        """A call with memory of a new kind for its result, or with memory that is refused."""
         if operations.get(op.name) is not op:
             return self._present(op)(*arrays, **options, out=out)
         bound = op.bind(*arrays, **options)
         memory = check_out(op, bound, out)
-        key = (*key_of(op, bound.arrays, bound.options), _INTO)
+        key = key_into(op, bound.arrays, bound.options, out)
         first: list[Any] = []
-        kernel = dispatch.find(key, None, self._written, op, bound, memory, first)
+        call = dispatch.find(key, None, self._written, op, bound, memory, first)
         if not first:
-            kernel.into(bound.arrays, bound.options, memory)
+            call(*bound.arrays, memory)
         return op.named(out) if isinstance(memory, tuple) else out
 
     def _drop(self, changed: Operation) -> None:
@@ -153,130 +141,25 @@ class Auto:
         first.append(result)
         return call
 
-    def _written(self, op: Operation, bound: Bound, memory: Any, first: list[Any]) -> Kernel:
-        """The kernel to call from now on; what it wrote to is appended to ``first``."""
+    def _written(
+        self, op: Operation, bound: Bound, memory: Any, first: list[Any]
+    ) -> Callable[..., Any]:
+        """What to call from now on; what it wrote to is appended to ``first``."""
 
-        def write(kernel: Kernel) -> None:
-            kernel.into(bound.arrays, bound.options, memory)
+        def begin(kernel: Kernel) -> Callable[..., Any]:
+            call = kernel.entry(bound.arrays, bound.options, memory)
+            call(*bound.arrays, memory)
+            return call
 
-        kernel, _ = serve(self._decision(op, bound), write)
+        _, call = serve(self._decision(op, bound), begin)
         first.append(memory)
-        return kernel
+        return call
 
     def _decision(self, op: Operation, bound: Bound) -> Decision:
         threads = self._threads
         if threads is None:
             threads = self._threads = environment.threads()
-        return decide(op, bound, threads, self._rigor)
-
-
-def key_of(op: Operation, arrays: tuple[Any, ...], options: Mapping[str, str]) -> tuple[Any, ...]:
-    """The key of a call, as the generated function computes it."""
-    parts: list[Any] = []
-    for number, (a, short) in enumerate(zip(arrays, _short(op), strict=True)):
-        shape = (len(a), a.ndim) if short and number else (a.shape,)
-        parts += [type(a), *shape, a.dtype, a.flags.c_contiguous or a.strides]
-    return (*options.values(), *parts)
-
-
-def _short(op: Operation) -> list[bool]:
-    """Which inputs have one axis."""
-    return [len(each.names) == 1 for each in op.inputs.values()]
-
-
-def look_up(
-    op: Operation,
-    dispatch: Dispatch,
-    otherwise: Callable[..., Any],
-    into: Callable[..., Any],
-) -> Callable[..., Any]:
-    """``def softmax_vjp(probs, cotangent): ...``, the look-up and the call and nothing else.
-
-    ``otherwise(arrays, options)`` answers a key that is new, and ``into(arrays, options, out)`` a
-    call with memory for its result.
-    """
-    names = list(op.inputs)
-    # an input's name may be no name of Python's
-    plain = all(name.isidentifier() and not iskeyword(name) for name in names)
-    arrays = names if plain else [f"array{n}" for n in range(len(names))]
-    # what begins the names of everything else, and none of the caller's
-    own = "_"
-    while any(name.startswith(own) for name in (*arrays, *op.options)):
-        own += "_"
-    shapes = [
-        f"{own}len({a}), {a}.ndim" if short else f"{a}.shape"
-        for a, short in zip(arrays, _short(op), strict=True)
-    ]
-    shapes[0] = f"{own}shape"
-    key = [
-        *op.options,
-        *(
-            f"{own}type({a}), {shape}, {a}.dtype, {a}.flags.c_contiguous or {a}.strides"
-            for a, shape in zip(arrays, shapes, strict=True)
-        ),
-    ]
-    defaults = [f"{name}={choices[0]!r}" for name, choices in op.options.items()]
-    # an input of that name cannot be distinguished from memory for the result
-    written = [] if "out" in (*arrays, *op.options) else ["out=None"]
-    named = [*defaults, *written]
-    # made-up names that stand for the inputs' own are taken by position only
-    parameters = [*arrays, *([] if plain else ["/"]), *(["*", *named] if named else [])]
-    call = f"{own}call({', '.join(arrays)})"
-    result = f"{own}new({own}result_type, {call})" if op.result_type else call
-    options = ", ".join(f"{name!r}: {name}" for name in op.options)
-    write = f"""
-    if out is not None:
-        return {own}into(({", ".join(arrays)},), {{{options}}}, out)
-"""
-    source = f"""
-def dispatch({", ".join(parameters)}):{write if written else ""}
-    try:
-        {own}shape = {arrays[0]}.shape
-        {own}key = ({", ".join(key)})
-        {own}decided = {own}dispatch.decided
-        {own}last = {own}decided[{own}shape]
-        if {own}key == {own}last[0]:
-            {own}call = {own}last[1]
-        else:
-            {own}call = {own}decided[{own}key]
-            {own}decided[{own}shape] = {own}key, {own}call
-    except {own}MISSES:
-        {own}call = None
-    if {own}call is None:
-        return {own}otherwise(({", ".join(arrays)},), {{{options}}})
-    return {result}
-"""
-    scope: dict[str, Any] = {
-        "dispatch": dispatch, "MISSES": _MISSES, "otherwise": otherwise, "into": into,
-        "type": type, "len": len, "new": tuple.__new__, "result_type": op.result_type,
-    }  # fmt: skip
-    scope = {own + name: value for name, value in scope.items()}
-    exec(source, scope)  # noqa: S102 - made of names that the registry has checked
-    function: Callable[..., Any] = scope["dispatch"]
-    function.__name__ = op.name
-    # where pickle finds it
-    function.__module__, function.__qualname__ = "einbench", f"auto.{op.name}"
-    function.__doc__ = described(op)
-    return function
-
-
-def described(op: Operation) -> str:
-    """What a call takes and gives, for ``help``."""
-    lines = [op.formula, "", "By the fastest checked kernel for these arguments.", "", "Args:"]
-    for name, each in op.inputs.items():
-        dtype = "integers" if each.integer else "float32 or float64"
-        lines.append(f"    {name}: ({', '.join(each.names)}), {dtype}.")
-    for name, choices in op.options.items():
-        lines.append(f"    {name}: {' or '.join(map(repr, choices))}.")
-    lines += [
-        "    out: memory for the result: an array like it, or a tuple of them.",
-        "",
-        "Returns:",
-    ]
-    for name, axes in op.outputs.items():
-        dtype = ", int64" if name in op.integer_outputs else ""
-        lines.append(f"    {name}: ({', '.join(axes.split())}){dtype}.")
-    return "\n".join(lines)
+        return decide(op, bound, threads, self._rigor, waits=False)
 
 
 auto = Auto()

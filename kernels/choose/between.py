@@ -1,22 +1,30 @@
-"""log t(n) ~ linear in log n: a choice between two remembered sizes whose winners agree.
+"""t(n) ~ a + b n, n the product of the sizes: a choice between two remembered sizes.
 
 A remembered size lies below another where it is not larger along any axis. Of those below the
 size requested, and of those above it, the nearest is the one with the smallest distance
 ``sum over axes |log n - log m|``. They agree where one kernel wins or ties at both, and at every
-remembered size between them; the simplest of such kernels is the answer.
+remembered size between them; the simplest of such kernels is the answer. Where there is none it is
+the one with the least interpolated time of those that were timed at all of them: if the two are
+within a factor of 16, or if it leads by half of its time.
+
+So the answer was checked at a size that is not smaller, as well as at one that is not larger.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from einbench.choose.book import RIGORS, Remembered
 from einbench.choose.signature import Signature
+from einbench.record import TIE_RATIO
 
 #: along one axis: what wins at batch 1 and at batch 1000 says little of batch 30
 MOST_APART = 256
+#: interpolated times of different winners say which is the faster where sizes are as near, or
+#: where the next one takes so many times as long: the number of threads changes between two sizes
+CLOSE, _LEAD = 16, 1.5
 
 
 class Between(NamedTuple):
@@ -60,23 +68,44 @@ def between(
     low, high = _of(lower), _of(upper)
     if any(not 0 < m <= n <= MOST_APART * m for m, n in zip(low, high, strict=True)):
         return None
-    inside = (
-        set(choice.tie)
+    inside = [
+        choice
         for choice in same
         if all(m <= k <= n for m, k, n in zip(low, _of(choice), high, strict=True))
-    )
-    agreed = set.intersection(*inside)
+    ]
+    predicted_s = _interpolated(lower, upper, requested)
+    agreed = set.intersection(*(set(choice.tie) for choice in inside))
     kernel = next((method for method in usable if method in agreed), None)
     if kernel is None:
+        timed = set.intersection(*(_timed(c, c in (lower, upper)) for c in inside))
+        near = all(n <= CLOSE * m for m, n in zip(low, high, strict=True))
+        kernel = _quickest(predicted_s, [m for m in usable if m in timed], 1.0 if near else _LEAD)
+    if kernel is None:
         return None
-    return Between(kernel, lower, upper, _interpolated(lower, upper, requested))
+    return Between(kernel, lower, upper, predicted_s)
+
+
+def _timed(choice: Remembered, end: bool) -> set[str]:
+    """Kernels that were timed; between the two ends only what took little longer than the best."""
+    most_s = math.inf if end else _LEAD * choice.times[choice.kernel].median_s
+    return {method for method, time in choice.times.items() if time.median_s <= most_s}
+
+
+def _quickest(predicted_s: Mapping[str, float], methods: Sequence[str], lead: float) -> str | None:
+    """The fastest of these, the simplest where some tie; None where its lead is less than that."""
+    best_s = min((predicted_s[method] for method in methods), default=0.0)
+    tied = [method for method in methods if predicted_s[method] <= TIE_RATIO * best_s]
+    rest = [predicted_s[method] for method in methods if method not in tied]
+    return tied[0] if tied and min(rest, default=math.inf) >= lead * best_s else None
 
 
 def _interpolated(lower: Remembered, upper: Remembered, requested: Signature) -> dict[str, float]:
-    span = _volume(upper) - _volume(lower)
-    part = (_log_volume(_sizes(requested)) - _volume(lower)) / span if span else 0.0
+    first, last, wanted = (math.prod(_sizes(each)) for each in (
+        lower.signature, upper.signature, requested
+    ))  # fmt: skip
+    part = (wanted - first) / (last - first) if last > first else 0.0
     return {
-        method: time.median_s ** (1 - part) * upper.times[method].median_s ** part
+        method: (1 - part) * time.median_s + part * upper.times[method].median_s
         for method, time in lower.times.items()
         if method in upper.times
     }
@@ -90,9 +119,5 @@ def _of(choice: Remembered) -> tuple[int, ...]:
     return _sizes(choice.signature)
 
 
-def _volume(choice: Remembered) -> float:
-    return _log_volume(_of(choice))
-
-
-def _log_volume(sizes: tuple[int, ...]) -> float:
-    return sum(math.log(max(size, 1)) for size in sizes)
+def _volume(choice: Remembered) -> int:
+    return math.prod(_of(choice))

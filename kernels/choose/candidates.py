@@ -22,8 +22,8 @@ from einbench.measure.timing import Clock
 from einbench.problem import Problem
 from einbench.units import ratio_text, seconds_text
 
-#: a call that is expected to be as short is made at the full size
-_CALL_S = 0.02
+#: a call that is expected to be as short is made at the full size, and again if it is shorter
+_CALL_S, _SHORT_S = 0.02, 0.002
 #: so often, and a kernel is not left out before its time has been taken as often again
 _CALLS, _MORE_CALLS = 3, 4
 
@@ -51,6 +51,7 @@ class First(NamedTuple):
         at, rest = self.times[method], set(self.times) - set(excluded)
         best_s = min(self.times[m].seconds for m in rest)
         where = "" if at.measured else f", from batch {at.measured_batch:,}"
+        where = where if at.part == 1.0 else ", from a smaller one"
         return (
             f"about {seconds_text(at.seconds)} at this size{where}, "
             f"{ratio_text(at.seconds / best_s)} as long as the fastest: not checked"
@@ -74,7 +75,9 @@ def first_times(
             found = predict(kernel, private.problem, _CALL_S, clock=clock)
             if found.seconds <= _CALL_S:
                 at_size = Prediction(problem.rows, problem.rows, found.seconds)
-                found = _least(bare(kernel, private.problem), at_size, _CALLS, 0.0, clock)
+                found = _least(bare(kernel, private.problem), at_size, 1, 0.0, clock)
+                if found.seconds <= _SHORT_S:
+                    found = _least(bare(kernel, private.problem), found, _CALLS - 1, 0.0, clock)
             times[kernel.method] = found
         except (Exception, SystemExit):  # what it raises is said where it is checked
             odd.append(kernel.method)
@@ -85,7 +88,7 @@ def first_times(
     for kernel in kernels:
         seen = times.get(kernel.method)
         # one call while BLAS waited for a core may take a hundred times what others do
-        if seen is not None and seen.seconds > PRUNED_RATIO * fastest_s:
+        if seen is not None and seen.seconds > PRUNED_RATIO * fastest_s and seen.part == 1.0:
             part = private.problem
             if part.batch is not None:
                 part = part.first_rows(seen.measured_batch)
@@ -98,13 +101,15 @@ def first_times(
 def _least(
     call: Callable[[], object], seen: Prediction, calls: int, enough_s: float, clock: Clock
 ) -> Prediction:
-    """The least of what was seen and of more calls, which end where that is enough."""
+    """The least of what was seen and of more calls, which end where that is enough, or long."""
+    spent_s = 0.0
     for _ in range(calls):
         with np.errstate(all="ignore"):
             began_s = clock()
             call()
             took_s = clock() - began_s
         seen = replace(seen, measured_s=min(seen.measured_s, took_s))
-        if seen.seconds <= enough_s:
+        spent_s += took_s
+        if seen.seconds <= enough_s or spent_s > _CALL_S:
             break
     return seen

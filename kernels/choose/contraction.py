@@ -11,10 +11,11 @@ import importlib.util
 import os
 from typing import TYPE_CHECKING
 
-from einbench.choose.environment import Environment, Threads, machine
+from einbench.choose.environment import Environment, Threads, machine, threads
 from einbench.choose.signature import Signature
+from einbench.choose.wisdom import wisdom
 from einbench.einsum import rule
-from einbench.einsum.kernels import KERNELS
+from einbench.einsum.kernels import KERNELS, MEASURED
 from einbench.einsum.language import parse
 from einbench.einsum.shapes import bind, letter
 from einbench.einsum.task import Strides, Task, in_order
@@ -48,6 +49,20 @@ def signature(task: Task, threads: Threads) -> Signature:
         layout="".join(layouts[:-1]),
         threads=threads,
     )
+
+
+def recalled(task: Task) -> str | None:
+    """The kernel that the book of a task's canonical form says, if made here and with this code."""
+    if wisdom().off:
+        return None
+    environment, requested = here(), signature(task, threads())
+    for choice in wisdom().book(task.contraction.text).of(environment):
+        if choice.signature == requested and choice.kernel in KERNELS:
+            return choice.kernel
+    return None
+
+
+MEASURED.append(recalled)
 
 
 def book_of(name: str) -> str:

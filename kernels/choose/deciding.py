@@ -13,7 +13,9 @@ from einbench.choose.book import Remembered
 from einbench.choose.environment import Environment, Threads, environment
 from einbench.choose.recall import Recalled, hint, recall
 from einbench.choose.signature import Signature, signature
+from einbench.choose.telling import Progress, telling
 from einbench.choose.wisdom import Wisdom, wisdom
+from einbench.host import background
 from einbench.host.locks import ForkedLock
 from einbench.kernel import Kernel
 from einbench.names import is_expression
@@ -22,7 +24,7 @@ from einbench.problem import Problem
 
 if TYPE_CHECKING:
     from einbench.choose.estimate import Estimate
-    from einbench.choose.measuring import Measured, Progress
+    from einbench.choose.measuring import Measured
 
 #: one measurement at a time: two at once would disturb each other
 _MEASURING = ForkedLock()
@@ -69,6 +71,7 @@ def decide(
     budget_s: float | None = None,
     again: bool = False,
     between: bool = True,
+    waits: bool = True,
     clock: Callable[[], float] = time.perf_counter,
     progress: Progress | None = None,
 ) -> Decision:
@@ -82,6 +85,8 @@ def decide(
         budget_s: seconds of timing in place of what rigor says.
         again: measure whatever memory says.
         between: whether sizes around this one may answer.
+        waits: for kernels that are not compiled yet; else the best of those that are ready, and
+            that pass the check, answers while the others are compiled beside the program.
         clock: the only source of time while measuring, in seconds.
         progress: called while measuring, with the part done and what is being done.
 
@@ -96,49 +101,106 @@ def decide(
             twin, names = form
             decision = decide(
                 twin, bound_as(twin, names, bound), threads, rigor, budget_s=budget_s, again=again,
-                between=between, clock=clock, progress=progress,
+                between=between, waits=waits, clock=clock, progress=progress,
             )  # fmt: skip
             return said_of(op, names, decision)
+    began_s = clock()
     here, requested, memory = environment(op), signature(op, bound, threads), wisdom()
-    if not again and (found := _from_memory(op, bound, here, requested, rigor, memory, between)):
-        return found
-    if rigor == "estimate":
-        from einbench.choose.estimate import estimate
-
-        usable = [method for method, _ in here.candidates]
-        while usable:
-            guess = estimate(op, requested, here, memory, usable)
-            if _passes(op, guess.kernel, here, requested, memory) and _right_here(
-                guess.kernel, bound, here, requested
-            ):
-                return Decision(guess.kernel, requested, estimate=guess)
-            usable.remove(guess.kernel.method)
-        raise NoKernelLeft(f"{op.name}: no kernel passes the check")
-    with _MEASURING.lock, memory.measuring():
-        # another thread or process may have measured it while this one waited
-        if not again and (
-            found := _from_memory(op, bound, here, requested, rigor, memory, between)
-        ):
+    asked = _Asked(op, bound, here, requested, rigor, memory)
+    with telling(_said(op, requested), progress) as report:
+        if not (waits or rigor == "estimate") and (found := _meanwhile(asked, report)):
             return found
-        return _measure(op, bound, here, requested, rigor, memory, budget_s, clock, progress)
+        if not again and (found := _from_memory(asked, between)):
+            return found
+        if rigor == "estimate":
+            found = _estimated(asked, [method for method, _ in here.candidates], report)
+            if found is None:
+                raise NoKernelLeft(f"{op.name}: no kernel passes the check")
+            return found
+        arrived_s = clock()
+        report(0.0, "waiting for another measurement")
+        with _MEASURING.lock, memory.measuring():
+            waited_s = clock() - arrived_s
+            # another thread or process may have measured it while this one waited
+            if not again and (found := _from_memory(asked, between)):
+                return found
+            decision = _measure(asked, budget_s, clock, report)
+    if decision.measured is not None:
+        spent = decision.measured.spent
+        spent.waiting_s += waited_s
+        spent.memory_s = max(0.0, clock() - began_s - spent.whole_s)
+    return decision
 
 
-def _from_memory(
-    op: Operation,
-    bound: Bound,
-    here: Environment,
-    requested: Signature,
-    rigor: str,
-    memory: Wisdom,
-    between: bool,
-) -> Decision | None:
+class _Asked(NamedTuple):
+    """What a kernel is chosen for."""
+
+    op: Operation
+    bound: Bound
+    here: Environment
+    requested: Signature
+    rigor: str
+    memory: Wisdom
+
+    def passes(self, kernel: Kernel) -> bool:
+        return _passes(self.op, kernel, self.here, self.requested, self.memory)
+
+    def right(self, kernel: Kernel) -> bool:
+        return _right_here(kernel, self.bound, self.here, self.requested)
+
+
+def _said(op: Operation, requested: Signature) -> str:
+    axis, size = requested.sizes[0] if requested.sizes else ("", 0)
+    return f"{op.name} at {axis} {size:,}" if axis else op.name
+
+
+def _meanwhile(asked: _Asked, report: Progress) -> Decision | None:
+    """The best of what is ready, where what would be called is not, and is compiled meanwhile.
+
+    None where nothing is to be waited for, and where nothing is ready.
+    """
+    from einbench.choose import beside
+
+    op, _, here, requested, rigor, memory = asked
+    known = recall(op, memory.book(op.name), here, requested, rigor)
+    needed = beside.missing([op[m] for m, _ in here.candidates][::-1], requested)
+    late = {form.kernel.method for form in needed}
+    if known is not None:
+        needed = [form for form in needed if form.kernel is known.kernel]
+        if known.exact:
+            needed = [form for form in needed if form.options == requested.options]
+    if not needed and (known is not None or not background.busy()):
+        return None
+    ready = [method for method, _ in here.candidates if method not in late]
+    passed = memory.book(op.name).passed(here, requested.dtype)
+    found = _estimated(asked, [m for m in ready if m in passed] or ready, report)
+    if found is not None:
+        beside.begin(op, needed)
+    return found
+
+
+def _estimated(asked: _Asked, usable: list[str], report: Progress) -> Decision | None:
+    """The kernel that is expected to be the fastest of those that pass the check."""
+    from einbench.choose.estimate import estimate
+
+    while usable:
+        guess = estimate(asked.op, asked.requested, asked.here, asked.memory, usable)
+        report(0.0, f"checking {guess.kernel.method}")
+        if asked.passes(guess.kernel) and asked.right(guess.kernel):
+            return Decision(guess.kernel, asked.requested, estimate=guess)
+        usable.remove(guess.kernel.method)
+    return None
+
+
+def _from_memory(asked: _Asked, between: bool) -> Decision | None:
+    op, _, here, requested, rigor, memory = asked
     found = recall(op, memory.book(op.name), here, requested, rigor)
     if found is None or not (between or found.exact):
         return None
-    if not (found.checked or _passes(op, found.kernel, here, requested, memory)):
+    if not (found.checked or asked.passes(found.kernel)):
         return None
     timed_here = found.checked and found.exact
-    if not (timed_here or _right_here(found.kernel, bound, here, requested)):
+    if not (timed_here or asked.right(found.kernel)):
         return None
     return Decision(found.kernel, requested, recalled=found)
 
@@ -153,11 +215,11 @@ def _passes(
     op: Operation, kernel: Kernel, here: Environment, requested: Signature, memory: Wisdom
 ) -> bool:
     """Check a kernel that imported wisdom names, before it is first called."""
-    from einbench.choose.measuring import check_one
-
     with _MEASURING.lock:
         if kernel.method in memory.book(op.name).passed(here, requested.dtype):
             return True
+        from einbench.choose.measuring import check_one
+
         verdict = check_one(kernel, requested.dtype)
         if verdict.passed:
             memory.remember(
@@ -181,18 +243,14 @@ def _right_here(kernel: Kernel, bound: Bound, here: Environment, requested: Sign
 
 
 def _measure(
-    op: Operation,
-    bound: Bound,
-    here: Environment,
-    requested: Signature,
-    rigor: str,
-    memory: Wisdom,
+    asked: _Asked,
     budget_s: float | None,
     clock: Callable[[], float],
-    progress: Progress | None,
+    progress: Progress,
 ) -> Decision:
     from einbench.choose.measuring import measure, remembered
 
+    op, bound, here, requested, rigor, memory = asked
     book = memory.book(op.name)
     old = hint(book, here, requested)
     passed = book.passed(here, requested.dtype)

@@ -19,10 +19,12 @@ def why_wrong(kernel: Kernel, problem: Problem) -> str:
     """What is wrong with its result at this size; empty where nothing is."""
     rows = fitting_rows(problem)
     private = PrivateCopy(problem if rows == problem.rows else problem.first_rows(rows))
-    timed = timed_case(private.problem, seed=0)
-    for part in part_cases(timed):
-        if wrong := judged(kernel, part, private):
-            return wrong.reason
     with hostile_rows(private, seed=0) as case:
-        wrong = judged(kernel, case or timed, private)
-    return wrong.reason if wrong else ""
+        if case is not None:
+            wrong = judged(kernel, case, private)
+            return wrong.reason if wrong else ""
+    timed = timed_case(private.problem, seed=0)
+    for case in (*part_cases(timed), timed):
+        if wrong := judged(kernel, case, private):
+            return wrong.reason
+    return ""

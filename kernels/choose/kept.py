@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Iterable
 
 from einbench.choose.book import SCHEMA, NewerSchema, check_schema
-from einbench.choose.wisdom import OFF, Wisdom
+from einbench.choose.wisdom import Wisdom
 from einbench.host.documents import Damaged, Unreadable, load
+from einbench.host.folders import OFF
 
 _FAMILY = SCHEMA.partition("/")[0] + "/"
 _ADVICE = "name another folder with EINBENCH_WISDOM"

@@ -9,9 +9,10 @@ fastest of the others are next.
 from __future__ import annotations
 
 import datetime
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -19,39 +20,45 @@ from einbench.check.judging import Verdict
 from einbench.check.layouts import read_only
 from einbench.check.room import fitting_rows, needed_bytes
 from einbench.check.verdicts import check_small
+from einbench.choose.beside import missing
 from einbench.choose.book import Remembered, Time
 from einbench.choose.candidates import First, first_times
 from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature, layout_name
+from einbench.choose.telling import Progress
 from einbench.host import background
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
 from einbench.measure.disturbance import QUIET, Disturbance
 from einbench.measure.run import Results, compile_s, run
-from einbench.measure.timing import Clock
+from einbench.measure.timing import OVERDRAFT, Clock
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.record import Record
 from einbench.units import bytes_text
 
-#: (part done between 0 and 1, what is being done)
-Progress = Callable[[float, str], None]
-
-#: rigor -> seconds of measuring, calls of the winner where those take longer, and blocks
-BUDGETS = {"measure": (0.5, 10, 10), "patient": (5.0, 100, 40)}
+#: rigor -> seconds of timing, calls of the winner where those take longer, and blocks
+BUDGETS = {"measure": (0.15, 3, 10), "patient": (5.0, 100, 40)}
+#: seconds that timing may take in all, where the winner's calls are not long
+_MOST_S = 0.4
+#: parts of the progress that first calls are, where some kernel is to be compiled and where none is
+_COMPILING, _CALLING = 0.8, 0.2
 #: a call as short as this is made whatever the others take
 _CALL_S = 0.02
-#: while other processes use the cores it is measured again, after a pause, if it is short
-_TRIES, _PAUSE_S, _LONG_S = 4, 0.5, 2.0
+#: while other processes use the cores it is measured again, after a pause, if it is short and there
+#: is patience: otherwise what was measured serves, and is measured again on a later occasion
+_TRIES, _PAUSE_S, _LONG_S = {"measure": 1, "patient": 4}, 0.5, 2.0
 
 
 @dataclass
 class Spent:
-    """Seconds of a measurement, by what they were spent on; nothing is counted twice."""
+    """Seconds of a choice, by what they were spent on; together they are all of it."""
 
-    #: first calls, and the check at this size
-    looking_s: float = 0.0
+    #: first calls
+    first_s: float = 0.0
+    #: the check at this size, and ranking
+    sized_s: float = 0.0
     #: compiling, wherever it happened
     compile_s: float = 0.0
     #: the check on small draws
@@ -60,8 +67,15 @@ class Spent:
     timing_s: float = 0.0
     #: timing that was discarded: other processes used the cores, or a kernel failed
     discarded_s: float = 0.0
-    #: pauses until other processes might be done
+    #: for other threads and processes of this package, or until others might be done
     waiting_s: float = 0.0
+    #: reading and writing what is remembered
+    memory_s: float = 0.0
+
+    @property
+    def whole_s(self) -> float:
+        """All of it."""
+        return sum(getattr(self, each.name) for each in fields(self))
 
 
 @dataclass(frozen=True)
@@ -106,16 +120,19 @@ def measure(
     Raises:
         ValueError: not even one row's inputs, output and check fit into the memory that is left.
     """
+    arrived_s, progress = clock(), progress or (lambda part, label: None)
+    progress(0.0, "waiting for kernels that are compiled beside")
     background.wait()
+    waited_s = clock() - arrived_s
     problem = problem.holding({name: read_only(a) for name, a in problem.arrays.items()})
     problem = _that_fits(problem)
-    work = _Work(problem, requested, passed, rigor, budget_s, clock, progress or (lambda *_: None))
+    work = _Work(problem, requested, passed, rigor, budget_s, clock, progress)
     began_s, compiled_s = clock(), sum(_compiled_s(problem.operation).values())
     work.measure()
     spent = work.spent
     spent.compile_s = sum(_compiled_s(problem.operation).values()) - compiled_s
-    known_s = spent.check_s + spent.timing_s + spent.discarded_s + spent.waiting_s
-    spent.looking_s = max(0.0, clock() - began_s - known_s - spent.compile_s)
+    spent.sized_s = max(0.0, clock() - began_s - spent.whole_s)
+    spent.waiting_s += waited_s
     return Measured(
         work.records(),
         {v.method: v.error for v in work.verdicts.values() if v.passed},
@@ -152,12 +169,16 @@ class _Work:
         report: Progress,
     ) -> None:
         self._problem, self._passed, self._clock, self._report = problem, passed, clock, report
+        self._requested, self._share = requested, _CALLING
         self._conditions = Conditions(
             layout_name(requested.layout), requested.threads.blas, bare=True
         )
         seconds, calls, self._blocks = BUDGETS[rigor]
+        self._most_s = _MOST_S if budget_s is None and rigor == "measure" else math.inf
         self._budget_s, self._calls = (seconds, calls) if budget_s is None else (budget_s, 0)
-        self._tries = _TRIES if budget_s is None and clock is time.perf_counter else 1
+        self._tries = 1
+        if budget_s is None and clock is time.perf_counter:
+            self._tries = _TRIES[rigor]
         self._kernels = {k.method: k for k in problem.operation if k.here}
         self._compiled_s = _compiled_s(problem.operation)
         self._first = First({}, {}, ())
@@ -169,13 +190,16 @@ class _Work:
     def measure(self) -> None:
         """Until a kernel has won, or none is left."""
         there = [kernel for kernel in self._kernels.values() if kernel.available]
-        done = iter(range(len(there)))
+        parts = self._parts(there)
+        began_s, compiled_s = self._clock(), self._compiling_s()
         self._first = first_times(
             self._problem,
             there,
             self._clock,
-            lambda method: self._report(0.2 * next(done) / len(there), f"first call of {method}"),
+            lambda method: self._report(*parts[method]),
         )
+        compiling_s = self._compiling_s() - compiled_s
+        self.spent.first_s = max(0.0, self._clock() - began_s - compiling_s)
         while near := self._first.near(self._excluded):
             if wrong := self._check(near):
                 self._excluded |= wrong
@@ -189,6 +213,23 @@ class _Work:
             self.spent.discarded_s += self.spent.timing_s
             self.spent.timing_s = 0.0
             self._excluded |= set(near)
+
+    def _parts(self, kernels: Sequence[Kernel]) -> dict[str, tuple[float, str]]:
+        """When each is first called: the part done by then, most of which is compiling, and why."""
+        late = {form.kernel.method for form in missing(kernels, self._requested)}
+        self._share = _COMPILING if late else _CALLING
+        weights = [1.0 if kernel.method in late else 0.02 for kernel in kernels]
+        return {
+            kernel.method: (
+                self._share * sum(weights[:number]) / sum(weights),
+                f"{'compiling' if kernel.method in late else 'first call of'} {kernel.method}",
+            )
+            for number, kernel in enumerate(kernels)
+        }
+
+    def _told(self, part: float, label: str) -> None:
+        """Of what follows the first calls."""
+        self._report(self._share + part * (1 - self._share), label)
 
     def records(self) -> list[Record]:
         """One for every kernel that programs can call here."""
@@ -206,13 +247,13 @@ class _Work:
                 )
         fresh = [kernel for kernel in fresh if kernel.method not in self._passed]
         if fresh:
-            began_s, compiled_s = self._clock(), sum(_compiled_s(op).values())
-            self._report(0.2, f"checking {fresh[0].method}")
+            began_s, compiled_s = self._clock(), self._compiling_s()
+            self._told(0.0, f"checking {fresh[0].method}")
             for number, verdict in enumerate(check_small(op, fresh, dtype, seed=0), 1):
                 self.verdicts[verdict.method] = verdict
                 following = fresh[number].method if number < len(fresh) else "at this size"
-                self._report(min(0.2 + 0.4 * number / len(fresh), 0.6), f"checking {following}")
-            compiling_s = sum(_compiled_s(op).values()) - compiled_s
+                self._told(0.5 * number / len(fresh), f"checking {following}")
+            compiling_s = self._compiling_s() - compiled_s
             self.spent.check_s += max(0.0, self._clock() - began_s - compiling_s)
         return {m for m in near if not self.verdicts[m].passed}
 
@@ -225,10 +266,10 @@ class _Work:
         quietest: Results | None = None
         for number in range(self._tries):
             if number:
-                self._report(0.6, "waiting: other processes use the cores")
+                self._told(0.5, "waiting: other processes use the cores")
                 self.spent.waiting_s += _PAUSE_S
                 time.sleep(_PAUSE_S)
-            results = self._run(near, 0.6 + 0.1 * number)
+            results = self._run(near, 0.5 + 0.1 * number)
             self.spent.discarded_s += results.timing_s
             if quietest is None or _disturbed(results) < _disturbed(quietest):
                 quietest = results
@@ -241,16 +282,23 @@ class _Work:
 
     def _run(self, near: Sequence[str], part: float) -> Results:
         times = self._first.times
-        fastest_s = min((times[m].seconds for m in near if m in times), default=0.0)
+        seconds = [times[m].seconds for m in near if m in times]
+        fastest_s = min(seconds, default=0.0)
+        round_s = sum(seconds)
+        # the first rounds may take three budgets, and the first of long calls is extra
+        budget_s = min(self._budget_s, max((self._most_s - round_s) / OVERDRAFT, 1e-3))
+        # of long calls there are as many blocks as rounds
+        whole_s = max(budget_s, self._calls * fastest_s)
+        blocks = min(self._blocks, max(1, int(whole_s / max(round_s, 1e-9))))
         limits = Limits(
-            self._budget_s, max(_CALL_S, PRUNED_RATIO * fastest_s), least_calls=self._calls,
-            blocks=self._blocks,
+            budget_s, max(_CALL_S, PRUNED_RATIO * fastest_s), least_calls=self._calls,
+            blocks=blocks,
         )  # fmt: skip
         return run(
             self._problem, self._conditions, self.verdicts, times, roofline=None, limits=limits,
             clock=self._clock, compiled_s=self._compiled_s,
             kernels={m: self._kernels[m] for m in near},
-            report=lambda label: self._report(part, label),
+            report=lambda label: self._told(part, label),
         )  # fmt: skip
 
     def _not_timed(self, kernel: Kernel) -> Record:
@@ -283,6 +331,9 @@ class _Work:
             reason=self._first.why_far(method, self._excluded),
             predicted_s=None if seconds is None else seconds.seconds,
         )
+
+    def _compiling_s(self) -> float:
+        return sum(_compiled_s(self._problem.operation).values())
 
     def _compile_s(self, kernel: Kernel) -> float | None:
         spent_s = compile_s(kernel)

@@ -11,7 +11,8 @@ from einbench.choose import contraction
 from einbench.choose.book import Remembered
 from einbench.choose.environment import Environment, differences, environment
 from einbench.choose.kept import held
-from einbench.choose.wisdom import OFF, Wisdom
+from einbench.choose.wisdom import Wisdom
+from einbench.host.folders import OFF
 from einbench.names import normalise, unknown
 from einbench.operation import Operation
 from einbench.registry import operations

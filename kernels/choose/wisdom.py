@@ -20,7 +20,7 @@ from typing import Any
 from einbench.choose.book import Book, Remembered, book, document
 from einbench.choose.environment import Environment
 from einbench.host.documents import Damaged, Unreadable, load, write_whole
-from einbench.host.folders import user_cache
+from einbench.host.folders import wisdom_folder
 
 #: a full file is a quarter of a megabyte
 _MOST_BYTES = 16 * 1024 * 1024
@@ -35,23 +35,9 @@ _SUFFIX = ".json"
 _AS_THEY_ARE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
-#: in place of a folder: nothing is read from disk or written to it
-OFF = "off"
-
-
-def folder() -> str:
-    """``$EINBENCH_WISDOM``, or ``wisdom`` in the user's cache directory for einbench."""
-    requested = os.environ.get("EINBENCH_WISDOM", "").strip()
-    if requested == OFF:
-        return os.devnull
-    if requested:
-        return os.path.abspath(os.path.expanduser(requested))  # noqa: PTH100, PTH111 - loads slowly
-    return user_cache("wisdom")
-
-
 def wisdom() -> Wisdom:
     """The one of this process, in the folder that the environment names now."""
-    return _at(folder())
+    return _at(wisdom_folder())
 
 
 @functools.cache

@@ -30,7 +30,7 @@ from einbench.cli.warned import in_one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from einbench.choose.measuring import Progress
+    from einbench.choose.telling import Progress
     from einbench.problem import Problem
     from einbench.verbs.fastest import Choice
 
@@ -59,7 +59,7 @@ SCHEMA = "einbench.fastest/1"
 @threads_as_found_option
 @rigor_option(
     "estimate", "measure", "patient",
-    help_text="estimate times nothing and guesses; patient times for up to ten times as long.",
+    help_text="estimate times nothing and guesses; patient times for 5 s and more.",
 )  # fmt: skip
 @click.option(
     "--budget", type=positive, metavar="SECONDS",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import IO
 
+from einbench.choose.telling import elsewhere
 from einbench.cli.streams import console, width_of
 
 #: columns from which on there is space for the time beside what is being done
@@ -38,7 +39,7 @@ def bar() -> Iterator[Callable[[float, str], None]]:
     ]
     if width_of(sys.stderr) >= _WIDE:
         columns.insert(2, TimeElapsedColumn())
-    with Progress(
+    with elsewhere(), Progress(
         *columns, console=console(sys.stderr), auto_refresh=False, transient=True,
         redirect_stdout=False, redirect_stderr=False,
     ) as progress:  # fmt: skip

@@ -7,13 +7,14 @@ import functools
 import os
 from collections.abc import Sequence
 
-from einbench.choose import contraction
-from einbench.choose.environment import on_refresh, threads
-from einbench.choose.wisdom import OFF, wisdom
+from einbench.choose import contraction, paces
+from einbench.choose.environment import on_refresh
+from einbench.choose.wisdom import wisdom
 from einbench.dropin import near
-from einbench.einsum import pairs, rule
+from einbench.einsum import pairs, rates, rule
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.task import Array, Refusal, Run, Task
+from einbench.host.folders import OFF
 from einbench.host.locks import ForkedLock
 
 _LOCK = ForkedLock()
@@ -21,7 +22,7 @@ _LOCK = ForkedLock()
 _KNOWN: dict[Task, str] = {}
 _MOST_KNOWN = 8192
 #: kernels that run code of numba's
-COMPILED = frozenset({"blocked", "numba", "numba_parallel"})
+COMPILED = frozenset({"numba", "numba_parallel", *(f"blocked{which}" for which in pairs.ORDERS)})
 
 
 def choosing() -> bool:
@@ -61,8 +62,9 @@ def _settled(task: Task) -> str | None:
     """The name of the kernel, of this process or from disk; None where it is to be chosen."""
     name = _KNOWN.get(task)
     if name is None:
+        paces.use_kept()
         whether = choosing() and task.contraction.fits_numpy
-        name = _recalled(task) if whether else None
+        name = contraction.recalled(task) if whether else None
         if name is None and not (whether and len(costs_of(task)) > 1):
             name = min(costs_of(task), key=costs_of(task).__getitem__)
         if name is not None:
@@ -73,14 +75,10 @@ def _settled(task: Task) -> str | None:
 @functools.lru_cache(maxsize=1024)
 def costs_of(task: Task) -> dict[str, float]:
     """Seconds that kernels are expected to take."""
-    costs = dict(rule.costs(task))
-    if costs.keys() == {"blocked"}:
-        return costs  # it is being compiled: there is nothing to measure yet
-    if len(task.strides) > 2:
-        costs["path"] = pairs.seconds_of(task)
-        if not task.contraction.fits_numpy:
-            return {"path": costs["path"]}
-    return costs
+    return dict(rule.costs(task))
+
+
+rates.on_change.append(costs_of.cache_clear)
 
 
 def _made(task: Task, name: str) -> Run:
@@ -107,21 +105,14 @@ def _know(task: Task, name: str) -> None:
     _KNOWN[task] = name
 
 
-def _recalled(task: Task) -> str | None:
-    """What the book of its canonical form says, if made here and with this code."""
-    here, requested = contraction.here(), contraction.signature(task, threads())
-    for choice in wisdom().book(task.contraction.text).of(here):
-        if choice.signature == requested and choice.kernel in KERNELS:
-            return choice.kernel
-    return None
-
-
 def _choose(task: Task, arrays: Sequence[Array], out: Array) -> None:
     """Choose, and leave the chosen kernel's result in ``out``."""
     with _LOCK.lock:
         name = _settled(task)
         if name is None:
             with wisdom().measuring():
+                if len(task.strides) > 2:
+                    paces.measure((task.dtype.name,))
                 # another process may have chosen while this one waited
                 name = _settled(task) or _measured(task, arrays, out)
     _made(task, name)(arrays, out)

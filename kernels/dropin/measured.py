@@ -21,7 +21,7 @@ from einbench.choose import contraction
 from einbench.choose.book import Remembered, Time
 from einbench.choose.environment import threads
 from einbench.dropin.judged import Judge, Wrong, finite
-from einbench.einsum import pairs, rule
+from einbench.einsum import pairs, rule, temporaries
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.memory import available_bytes
@@ -42,6 +42,7 @@ RIGOR = "measure"
 #: kernels that are compiled before their first call
 _COMPILED = frozenset({"numba", "numba_parallel"})
 _EXPECTED = "skipped: expected to take "
+_NO_TIME = "skipped: other kernels took all the time for a first choice"
 #: temporaries of less than this are made without asking how much memory is left
 _ASK_BYTES = 1 << 28
 
@@ -117,11 +118,11 @@ def _looked_at(
     seen: dict[str, _Seen] = {}
     for name in sorted(costs, key=lambda name: (name in _COMPILED, costs[name])):
         best_s = min((each.seconds for each in seen.values()), default=math.inf)
+        spent_s = time.perf_counter() - began_s
         if name in _COMPILED:
-            spent_s = time.perf_counter() - began_s
             why = _why_not_compiled(costs, name, best_s, spent_s)
         else:
-            why = _why_not_called(task, name, costs)
+            why = _why_not_called(task, name, costs, spent_s)
         if why:
             left_out[name] = why
             continue
@@ -154,10 +155,12 @@ def _looked_at(
     return {name: seen[name] for name in KERNELS if name in seen}
 
 
-def _why_not_called(task: Task, name: str, costs: Mapping[str, float]) -> str:
+def _why_not_called(task: Task, name: str, costs: Mapping[str, float], spent_s: float) -> str:
+    if spent_s > _COMPILING_S and pairs.order_of(name)[1]:
+        return _NO_TIME  # steps of a path may have to be compiled
     if costs[name] > _NEAR * min(costs.values()):
         return f"{_EXPECTED}{seconds_text(costs[name])}"
-    needed = pairs.temporary_bytes(task) if name == "path" else 0
+    needed = temporaries.bytes_of(task, name)
     if needed > _ASK_BYTES and needed > (left := available_bytes() // 2):
         return f"skipped: needs {bytes_text(needed)} of temporaries, more than {bytes_text(left)}"
     return ""
@@ -169,7 +172,7 @@ def _why_not_compiled(costs: Mapping[str, float], name: str, best_s: float, spen
     if costs[name] > min(_NEAR * best_s, _COMPILED_NEAR * min(costs.values())):
         return f"{_EXPECTED}{seconds_text(costs[name])}"
     if spent_s > _COMPILING_S:
-        return "skipped: other kernels took all the time for a first choice"
+        return _NO_TIME
     return ""
 
 

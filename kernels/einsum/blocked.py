@@ -14,19 +14,21 @@ from einbench.einsum.program import program
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.locks import ForkedLock
 
+#: entries that are held, by numbers of axes; all are let go where there are more
+_MOST_ENTRIES = 256
 _LOCK = ForkedLock()
 _ENTRIES: dict[tuple[Any, ...], Any] = {}
 
 
-def blocked(task: Task) -> Run:
-    """The steps of a task on pieces that stay in a core's cache.
+def blocked(task: Task, rank: int = 0) -> Run:
+    """The steps of a task on pieces that stay in a core's cache, in such an order of pairs.
 
     Raises:
         Refusal: it has one operand, or is not of float32 or float64, or nothing is compiled here.
     """
     if why := why_not_compiled(False):
         raise Refusal(why)
-    made = program(task)
+    made = program(task, rank)
     axes = tuple(len(each) for each in (*task.strides, task.out_strides))
     key = (task.dtype.char, axes, made.shared > 0)
     preparing(task.dtype).wait(None)
@@ -35,7 +37,10 @@ def blocked(task: Task) -> Run:
         with _LOCK.lock:
             function = _ENTRIES.get(key)
             if function is None:
-                function = _ENTRIES[key] = _compile(task.dtype, axes, shared=made.shared > 0)
+                function = _compile(task.dtype, axes, shared=made.shared > 0)
+                if len(_ENTRIES) >= _MOST_ENTRIES:
+                    _ENTRIES.clear()
+                _ENTRIES[key] = function
     table, places, jobs = made.table, made.places, made.jobs
     if len(axes) == 3:
         return lambda arrays, out: function(arrays[0], arrays[1], out, table, places, jobs)
@@ -46,17 +51,17 @@ def blocked(task: Task) -> Run:
     return run
 
 
-def soon_blocked(task: Task, otherwise: Callable[[Task], Run]) -> Run:
+def soon_blocked(task: Task, otherwise: Callable[[Task], Run], rank: int = 0) -> Run:
     """The same, and another kernel as long as the machine is being compiled."""
     machine_here = preparing(task.dtype)
     if machine_here.wait(PATIENCE_S):
-        return blocked(task)
+        return blocked(task, rank)
     current = other = otherwise(task)
 
     def run(arrays: Sequence[Array], out: Array) -> None:
         nonlocal current
         if current is other and machine_here.ready:
-            current = blocked(task)
+            current = blocked(task, rank)
         current(arrays, out)
 
     return run
@@ -85,6 +90,5 @@ def _compile(dtype: np.dtype[Any], axes: Sequence[int], *, shared: bool) -> Any:
         for place, count in enumerate(axes)
     ]
     whole = numba.types.Array(numba.int64, 1, "C")
-    dispatcher.compile((*types, whole, whole, numba.int64))
-    dispatcher.disable_compile()
-    return dispatcher
+    # as for loops, without its dispatcher
+    return dispatcher.compile((*types, whole, whole, numba.int64))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from einbench.host.threading_layer import start_threads, why_not_parallel
 
 #: sums may be split over vector lanes, and products fused with sums
 FASTMATH = frozenset({"reassoc", "contract"})
+#: loops that are held; all are let go where there are more, and loaded from disk when next needed
+_MOST_COMPILED = 512
 _LOCK = ForkedLock()
 _COMPILED: dict[tuple[Any, ...], Any] = {}
 
@@ -71,7 +73,10 @@ def compiled(task: Task, *, parallel: bool, unroll_from: int = WORTH_UNROLLING) 
         with _LOCK.lock:
             function = _COMPILED.get(key)
             if function is None:
-                function = _COMPILED[key] = _compile(source, dtype, shapes, parallel=parallel)
+                function = _compile(source, dtype, shapes, parallel=parallel)
+                if len(_COMPILED) >= _MOST_COMPILED:
+                    _COMPILED.clear()  # a plan holds what it calls
+                _COMPILED[key] = function
     return _given(laid, task.dtype, function)
 
 
@@ -85,10 +90,15 @@ def _function(source: str, dtype: np.dtype[Any], prange: Any) -> FunctionType:
     scope: dict[str, Any] = {
         "np": np, "T": dtype.type, "zero": dtype.type(0), "prange": prange,
     }  # fmt: skip
-    exec(compile(source, "<loops of einsum>", "exec"), scope)  # noqa: S102 - see above
+    exec(_code(source), scope)  # noqa: S102 - see above
     function: FunctionType = scope["loops"]
     function.__module__ = __name__
     return function
+
+
+@functools.lru_cache(maxsize=256)
+def _code(source: str) -> CodeType:
+    return compile(source, "<loops of einsum>", "exec")
 
 
 def _compile(
@@ -106,7 +116,7 @@ def _compile(
         parallel=parallel, fastmath=set(FASTMATH), error_model="numpy", nogil=True
     )(function)
     # the source says all that the code depends on, besides what the cache adds
-    dispatcher._cache = CodeCache(function, f"einsum {dtype.char} {parallel} {source}", plain=True)
+    dispatcher._cache = CodeCache(function, f"einsum {dtype.char} {parallel} {source}")
     types = [
         numba.types.Array(
             numba.from_dtype(dtype), axes, "C" if contiguous or axes == 0 else "A",
@@ -114,9 +124,8 @@ def _compile(
         )
         for number, (contiguous, axes) in enumerate(shapes)
     ]  # fmt: skip
-    dispatcher.compile(tuple(types))
-    dispatcher.disable_compile()
-    return dispatcher
+    # its dispatcher would look at the types of all arguments, which a plan knows
+    return dispatcher.compile(tuple(types))
 
 
 def _given(loops: Nest, dtype: np.dtype[Any], function: Callable[..., None]) -> Run:

@@ -15,7 +15,7 @@ from einbench.einsum.estimates import quickest
 from einbench.einsum.language import parse
 from einbench.einsum.nest import Laid, nest
 from einbench.einsum.normal import normalise
-from einbench.einsum.pairs import steps_of
+from einbench.einsum.pairs import order_of, steps_of
 from einbench.einsum.products import Matrix, groups_of, product
 from einbench.einsum.rule import choose_common
 from einbench.einsum.shapes import bind
@@ -38,7 +38,8 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
     inner = normal.contraction
     strides = tuple(in_order(inner.shape(each), kind.itemsize) for each in inner.inputs)
     task = Task(inner, kind, strides, in_order(inner.out_shape, kind.itemsize))
-    written = choose_common(task)[0] if method == "blocked" else method
+    machine = order_of(method)[0] == "blocked"
+    written = choose_common(task)[0] if machine else method
     writer = _Writer(kind)
     names = [f"x{n}" for n in range(len(shapes))]
     given = ", ".join(names)
@@ -97,8 +98,9 @@ class _Writer:
             return _matmul(task, names, out)
         if method == "tensordot":
             return _tensordot(task, names, out)
-        if method == "path":
-            return self._path(task, list(names), out)
+        name, rank = order_of(method)
+        if name == "path":
+            return self._path(task, list(names), out, rank)
         if method in ("loop", "numba", "numba_parallel"):
             return self._loops(task, names, out, method)
         views = []
@@ -126,9 +128,9 @@ class _Writer:
         ]
         return [f"loops{number}({', '.join(views)})"]
 
-    def _path(self, task: Task, names: list[str], out: str) -> list[str]:
+    def _path(self, task: Task, names: list[str], out: str, rank: int) -> list[str]:
         lines: list[str] = []
-        *before, last = steps_of(task)
+        *before, last = steps_of(task, rank)
         for step in before:
             made = f"t{self._made}"
             self._made += 1

@@ -20,12 +20,28 @@ WORTH_COMPILING = 2e-5
 _MOST_COMPILED = 12
 
 
+def seconds(task: Task, name: str) -> float:
+    """Seconds that a kernel is expected to take, whether it may be the fastest or not.
+
+    Raises:
+        Refusal: it does not compute such a task.
+    """
+    if name == "einsum":
+        return _einsum(task)
+    if name == "matmul":
+        return product(task).seconds
+    return _loops(task)[1 if name == "numba_parallel" else 0]
+
+
 @functools.lru_cache(maxsize=4096)
 def quickest(task: Task) -> tuple[str, float]:
     """Which of these kernels takes the least, and the seconds it is expected to take."""
     expected = costs(task)
     name = min(expected, key=expected.__getitem__)
     return name, expected[name]
+
+
+rates.on_change.append(quickest.cache_clear)
 
 
 def costs(task: Task) -> dict[str, float]:
@@ -54,17 +70,27 @@ def _bytes(task: Task) -> float:
 
 
 def _einsum(task: Task) -> float:
-    operations = task.contraction.iterations * max(1, len(task.strides) - 1)
-    rate = rates.EINSUM if _innermost_contiguous(task) else rates.EINSUM / 3
+    """NumPy's loop along one axis, begun anew for every entry of the others."""
+    length, contiguous = _innermost(task)
+    iterations = task.contraction.iterations
+    rate = rates.EINSUM / max(1.0, task.dtype.itemsize / 4)
     if len(task.strides) > 2:
+        rate /= 8
+    elif not contiguous:
         rate /= 3
-    return rates.CALL_EINSUM + max(operations / rate, _bytes(task) / rates.BYTES)
+    seconds = (iterations / rate + iterations / length * rates.BEGIN_EINSUM) * rates.pace(
+        "einsum", task.dtype
+    )
+    return rates.CALL_EINSUM + max(seconds, rates.passing(_bytes(task), task.dtype))
 
 
-def _innermost_contiguous(task: Task) -> bool:
-    """Whether NumPy's own loop runs along contiguous memory of every array that has its index."""
-    last = {by_memory(task.of(n))[-1:] for n in range(len(task.strides))}
-    return len(last) == 1
+def _innermost(task: Task) -> tuple[int, bool]:
+    """Length of NumPy's inner loop, and whether every array that has its index has it last."""
+    orders = [by_memory(task.of(n)) for n in range(-1, len(task.strides))]
+    sizes = task.contraction.sizes
+    last = [i for each in orders for i in each[-1:]]
+    fitting = [sizes[i] for i in last if all(i not in each or each[-1] == i for each in orders)]
+    return max(fitting or [sizes[i] for i in last], default=1), bool(fitting)
 
 
 def _product(task: Task) -> float | None:
@@ -92,8 +118,13 @@ def _loops(task: Task) -> tuple[float, float]:
         for each in (*task.strides, task.out_strides)
     ):
         rate /= 3  # an array whose elements lie apart is gathered
-    seconds = max(operations / (rate * nest(task).vector), _bytes(task) / rates.BYTES)
+    seconds, dtype = operations / (rate * nest(task).vector), task.dtype
+    moving = rates.passing(_bytes(task), dtype)
+    serial, parallel = (
+        max(seconds * rates.pace(kind, dtype), moving) for kind in ("loops", "loops parallel")
+    )
     threads = rates.threads()
     outermost = max((task.contraction.sizes[i] for i in task.contraction.output), default=0)
-    shared = seconds / threads if outermost >= threads or not task.contraction.output else seconds
-    return rates.CALL_LOOPS + seconds, rates.CALL_PARALLEL + shared
+    if outermost >= threads or not task.contraction.output:
+        parallel /= threads
+    return rates.CALL_LOOPS + serial, rates.CALL_PARALLEL + parallel

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
@@ -16,11 +15,13 @@ from einbench.einsum.facts import facts, task_of
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.language import ELLIPSIS, parse, quoted
 from einbench.einsum.named import as_letters
-from einbench.einsum.nest import WORTH_UNROLLING
+from einbench.einsum.nest import ANY_SIZES
+from einbench.einsum.pairs import ORDERS, order_of, orders_of
 from einbench.einsum.plans import plan
 from einbench.einsum.products import broadcast, groups_of
 from einbench.einsum.shapes import Contraction, bind, letter
 from einbench.einsum.task import Array, Refusal, Run, Task
+from einbench.einsum.temporaries import elements
 from einbench.inputs import Input, Kind
 from einbench.operation import Operation
 from einbench.pickling import keep_recipe, recipe
@@ -41,7 +42,8 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
     ``einbench.expression("bij,bjk->bik", i=3, j=3, k=3)`` has the axis of rows b, the first that is
     given no size and stands once in each operand; further ones have size 16. `einbench.check`,
     `compare` and `fastest` take it. Its kernels, where they apply: loop, einsum, einsum_path,
-    tensordot, matmul, broadcast, blocked, path, numba, numba_parallel.
+    tensordot, matmul, broadcast, blocked, path, numba, numba_parallel; of three operands and more
+    blocked and path in the second and third best order too: blocked_second, path_third.
 
     Args:
         text: the expression, with an output or, as in NumPy, without; no ellipsis, for the axes
@@ -142,21 +144,29 @@ def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None
     if many > 1:
         fitting |= {"einsum_path", "blocked"}
     if many > 2:
-        fitting.add("path")
+        sizes = tuple(op.sizes.get(axis, DEFAULT_SIZE) for axis in axes)
+        orders = orders_of(task_of(Contraction(shown.inputs, shown.output, sizes)))
+        for which in ORDERS[: len(orders)]:
+            fitting |= {f"path{which}", f"blocked{which}"}
     if many == 2:
         fitting |= _products(shown)
     for name in KERNELS:
         if name not in fitting:
             continue
         prepare = partial(_prepared, text, name)
-        prepare.__doc__ = SAYS[name]
-        extra: Callable[[Mapping[str, int]], float] | None = None
-        if name == "broadcast":
-            extra = lambda sizes: float(prod(sizes[a] for a in axes))  # noqa: E731
+        base, rank = order_of(name)
+        prepare.__doc__ = SAYS[base] + _SAYS_ORDER[rank]
         op.kernel(
-            name, prepare=True, extra_elements=extra,
-            requires=("numba",) if name in _COMPILED else (),
+            name, prepare=True,
+            extra_elements=partial(_extra, shown, axes, name) if base in _DECLARED else None,
+            requires=("numba",) if base in _COMPILED else (),
         )(prepare)  # fmt: skip
+
+
+def _extra(shown: Contraction, axes: Sequence[str], name: str, sizes: Mapping[str, int]) -> float:
+    """Elements of a kernel's temporaries in the dtype, float32 or float64, that has more."""
+    shapes = [tuple(sizes[axes[i]] for i in each) for each in shown.inputs]
+    return max(elements(shown.text, shapes, dtype, name) for dtype in ("float32", "float64"))
 
 
 def _products(shown: Contraction) -> set[str]:
@@ -173,37 +183,42 @@ def _products(shown: Contraction) -> set[str]:
 
 def _prepared(text: str, name: str, problem: Problem) -> Callable[..., Array]:
     """A kernel planned for the arrays of a problem; those that are not contiguous, in the call."""
-    kernel = partial(_planned, name, _unroll_from(problem))
+    unroll_from = _unroll_from(problem)
+    kernel = partial(_planned, name, unroll_from)
+    ones = name in _LOOPS
     if problem.layout.strip("C") == "":
         arrays = [
             np.zeros(each.shape(problem.sizes), problem.dtype)
             for each in problem.operation.inputs.values()
         ]
-        return _array_of(_made(text, arrays, kernel))
+        return _array_of(_made(text, arrays, kernel, ones=ones))
     known: dict[Any, Callable[..., Array]] = {}
 
     def call(*arrays: Array) -> Array:
         key = tuple([(a.shape, a.strides) for a in arrays])
         if key not in known:
-            known[key] = _array_of(_made(text, arrays, kernel))
+            known[key] = _array_of(_made(text, arrays, kernel, ones=ones))
         return known[key](*arrays)
 
     return call
 
 
-def _made(text: str, arrays: Sequence[Array], kernel: Callable[[Task], Run]) -> Callable[..., Any]:
-    return plan(text, arrays, None, "C", "safe", kernel, views=False)
+def _made(
+    text: str, arrays: Sequence[Array], kernel: Callable[[Task], Run], *, ones: bool
+) -> Callable[..., Any]:
+    return plan(text, arrays, None, "C", "safe", kernel, views=False, ones=ones)
 
 
 def _unroll_from(problem: Problem) -> int:
-    """Products from which small axes are unrolled: never where they are of another size.
+    """Products from which small axes are unrolled; where none is small, or at other sizes, there is
+    one code for all.
 
-    Unrolled code is compiled anew for every size. The one that the expression was given is worth
-    it, and not each that the check asks.
+    Code of small axes is compiled anew for every size. The one that the expression was given is
+    worth it, and not each that the check asks.
     """
     stated = problem.operation.sizes
     same = all(problem.sizes[axis] == size for axis, size in stated.items())
-    return WORTH_UNROLLING if same else sys.maxsize
+    return 0 if same and min(stated.values(), default=DEFAULT_SIZE) < DEFAULT_SIZE else ANY_SIZES
 
 
 def _planned(name: str, unroll_from: int, task: Task) -> Run:
@@ -211,9 +226,10 @@ def _planned(name: str, unroll_from: int, task: Task) -> Run:
     if name == "broadcast":
         return broadcast(task)  # its memory is declared
     loops = partial(compiled, task, unroll_from=unroll_from)
+    base, rank = order_of(name)
     try:
-        if name == "blocked":  # `KERNELS` has one that lets another serve while it is compiled
-            return blocked(task)
+        if base == "blocked":  # `KERNELS` has one that lets another serve while it is compiled
+            return blocked(task, rank)
         return loops(parallel=name != "numba") if name in _COMPILED else KERNELS[name](task)
     except Refusal:
         if name not in _COMPILED:
@@ -226,7 +242,10 @@ def _array_of(call: Callable[..., Any]) -> Callable[..., Array]:
     return lambda *arrays: np.asarray(call(*arrays))
 
 
-_COMPILED = ("blocked", "numba", "numba_parallel")
+_LOOPS = ("numba", "numba_parallel")
+_COMPILED = ("blocked", *_LOOPS)
+#: those whose temporaries are known
+_DECLARED = ("blocked", "broadcast", "loop", "matmul", "numba", "numba_parallel", "path")
 #: what each kernel is, as tables show it
 SAYS = {
     "loop": "Nested loops, one product and one sum at a time.",
@@ -240,3 +259,5 @@ SAYS = {
     "numba": "The loops compiled, in the order of memory, small axes unrolled.",
     "numba_parallel": "The compiled loops shared out between threads.",
 }
+#: and what is added of one that takes another order of pairs
+_SAYS_ORDER = ("", " In the second best order.", " In the third best order.")

@@ -82,12 +82,11 @@ def _flops(shown: Contraction, axes: Sequence[str], sizes: Mapping[str, int]) ->
         return 0.0
     whole = Contraction(shown.inputs, shown.output, tuple(sizes[axis] for axis in axes))
     task = task_of(whole)
-    steps = [task]
-    if len(whole.inputs) > 2:
-        from einbench.einsum.pairs import steps_of
+    if len(whole.inputs) < 3:
+        return float(_operations(task))
+    from einbench.einsum.pairs import orders_of
 
-        steps = [step.task for step in steps_of(task)]
-    return float(sum(_operations(step) for step in steps))
+    return float(min(sum(_operations(step.task) for step in order) for order in orders_of(task)))
 
 
 def _operations(task: Task) -> int:

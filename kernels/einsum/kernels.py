@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -65,15 +66,31 @@ def broadcast(task: Task) -> Run:
     return quiet(products.broadcast(task))
 
 
+#: asked for the kernel of a step that was measured to be the fastest, if any was
+MEASURED: list[Callable[[Task], str | None]] = []
+
+
 def auto(task: Task) -> Run:
-    """The kernel that is expected to be the fastest."""
+    """The kernel that was measured to be the fastest, else the one expected to be."""
+    for ask in MEASURED:
+        if (name := ask(task)) is not None:
+            with contextlib.suppress(Refusal, ImportError):  # what compiled it may be gone
+                return KERNELS[name](task)
     return KERNELS[rule.choose(task)[0]](task)
 
 
-def common(task: Task) -> Run:
-    """The same of the kernels that need no code of the machine."""
+def common(task: Task, rank: int = 0) -> Run:
+    """The one expected to be of those that need no code of the machine; in this order of pairs."""
     name = rule.choose_common(task)[0]
-    return pairs.path(task, common) if name == "path" else KERNELS[name](task)
+    return pairs.path(task, common, rank) if name == "path" else KERNELS[name](task)
+
+
+def _blocked(task: Task, rank: int) -> Run:
+    return blocked.soon_blocked(task, partial(common, rank=rank), rank)
+
+
+def _path(task: Task, rank: int) -> Run:
+    return pairs.path(task, auto, rank)
 
 
 #: simplest first; each gives what is called with operands and memory for the result
@@ -84,8 +101,8 @@ KERNELS: dict[str, Callable[[Task], Run]] = {
     "tensordot": lambda task: quiet(products.tensordot(task)),
     "matmul": lambda task: quiet(products.matmul(task)),
     "broadcast": broadcast,
-    "blocked": lambda task: blocked.soon_blocked(task, common),
-    "path": lambda task: pairs.path(task, auto),
+    **{f"blocked{which}": partial(_blocked, rank=n) for n, which in enumerate(pairs.ORDERS)},
+    **{f"path{which}": partial(_path, rank=n) for n, which in enumerate(pairs.ORDERS)},
     "numba": partial(compiling.compiled, parallel=False),
     "numba_parallel": partial(compiling.compiled, parallel=True),
 }

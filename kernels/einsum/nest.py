@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import functools
 import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
 from einbench.einsum.shapes import Indices
-from einbench.einsum.task import Task, by_memory
+from einbench.einsum.task import Task, by_memory, in_order
 
 #: largest size of an index that is unrolled, and most products of all that are
 _FEW, _MOST_TERMS = 4, 32
 #: products below which unrolled code, compiled anew for every small size, is of no use
 WORTH_UNROLLING = 4096
+#: in place of that number: one code for all sizes, that of axes of so many elements
+ANY_SIZES, _LONG = sys.maxsize, 64
 #: an operand that is read so often is copied to the order of the loops
 _READ_OFTEN = 8
 
@@ -72,12 +75,26 @@ class Nest:
 
 @functools.lru_cache(maxsize=1024)
 def nest(task: Task, unroll_from: int = WORTH_UNROLLING) -> Nest:
-    """The loops for a task; small axes are unrolled where there are so many products."""
+    """The loops for a task; small axes are unrolled where there are so many products.
+
+    With `ANY_SIZES` the loops are those of long axes and operands in C order, whatever there is
+    here: others are copied.
+    """
     sizes = dict(enumerate(task.contraction.sizes))
     numbers = (*range(len(task.strides)), -1)
     steps = {number: task.of(number) for number in numbers}
+    copied: set[int] = set()
+    if unroll_from == ANY_SIZES:
+        for number in numbers[:-1]:
+            in_c = in_order(task.contraction.shape(_indices(task, number)), task.dtype.itemsize)
+            if task.strides[number] != in_c:
+                copied.add(number)
+                steps[number] = dict(zip(_indices(task, number), in_c, strict=True))
     memory = {number: list(by_memory(steps[number])) for number in numbers}
     fused = dict(_fuse(memory, steps, sizes))
+    shaped = dict(sizes)
+    if unroll_from == ANY_SIZES:
+        sizes = dict.fromkeys(sizes, _LONG)
     many = task.contraction.iterations >= unroll_from
     unrolled = _unrolled(memory, sizes) if many else ()
     looped = list(dict.fromkeys(i for each in memory.values() for i in each))
@@ -109,12 +126,14 @@ def nest(task: Task, unroll_from: int = WORTH_UNROLLING) -> Nest:
     for number in numbers:
         indices, place = memory[number], {i: n for n, i in enumerate(_indices(task, number))}
         strided = innermost in indices and indices[-1] != innermost and number >= 0
-        if strided and often(number):
-            indices = sorted(indices, key=where.__getitem__)
-            laid.append(_laid(indices, place, fused, sizes, contiguous=True, copied=True))
+        turned = strided and often(number)
+        if turned or number in copied:
+            if turned:
+                indices = sorted(indices, key=where.__getitem__)
+            laid.append(_laid(indices, place, fused, shaped, contiguous=True, copied=True))
         else:
-            packed = _packed(indices, steps[number], sizes, task.dtype.itemsize)
-            laid.append(_laid(indices, place, fused, sizes, contiguous=packed, copied=False))
+            packed = _packed(indices, steps[number], shaped, task.dtype.itemsize)
+            laid.append(_laid(indices, place, fused, shaped, contiguous=packed, copied=False))
     return Nest(tuple(laid[:-1]), laid[-1], sizes, free, summed, innermost, unrolled)
 
 

@@ -80,13 +80,22 @@ class Normal:
     kept: tuple[Any, ...] | None
 
 
-def normalise(contraction: Contraction, operands: Sequence[Array], dtype: np.dtype[Any]) -> Normal:
-    """For operands of such shapes, strides and dtypes, none of them with an axis of size 0."""
+def normalise(
+    contraction: Contraction, operands: Sequence[Array], dtype: np.dtype[Any], *, ones: bool = False
+) -> Normal:
+    """For operands of such shapes, strides and dtypes, none of them with an axis of size 0.
+
+    With ``ones`` axes of size 1 stay where their index has size 1, and those of stride 0: code is
+    the same for all sizes.
+    """
     inputs: list[Indices] = []
     ready: list[Ready] = []
     for indices, operand in zip(contraction.inputs, operands, strict=True):
-        axes = zip(operand.shape, operand.strides, strict=True)
-        kept_here = tuple(size > 1 and stride != 0 for size, stride in axes)
+        axes = zip(indices, operand.shape, operand.strides, strict=True)
+        kept_here = tuple(
+            size > 1 or contraction.sizes[i] == 1 if ones else size > 1 and stride != 0
+            for i, size, stride in axes
+        )
         left = tuple(i for i, kept in zip(indices, kept_here, strict=True) if kept)
         repeated = len(set(left)) < len(left)
         ready.append(

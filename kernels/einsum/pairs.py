@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import prod
+from typing import Any
 
 import numpy as np
 
+from einbench.einsum import rates
 from einbench.einsum.estimates import quickest
 from einbench.einsum.shapes import Contraction, Indices
 from einbench.einsum.task import Array, Refusal, Run, Task, in_order
@@ -22,6 +23,8 @@ from einbench.einsum.task import Array, Refusal, Run, Task, in_order
 #: up to so many operands every order is looked at, and of more the pairs of the first so many:
 #: of all pairs of 150 it would take minutes
 _MOST_EXACT, _MOST_GREEDY = 5, 10
+#: orders of least expected time that are kept, the best first, by how a kernel of each is called
+ORDERS = ("", "_second", "_third")
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,19 @@ class Pair:
     seconds: float
 
 
-def steps_of(task: Task) -> tuple[Pair, ...]:
-    """The order of least expected time.
+def steps_of(task: Task, rank: int = 0) -> tuple[Pair, ...]:
+    """The order of least expected time, the second or the third; the last where there are fewer.
+
+    Raises:
+        Refusal: there are fewer than three operands.
+    """
+    orders = orders_of(task)
+    return orders[min(rank, len(orders) - 1)]
+
+
+@functools.lru_cache(maxsize=1024)
+def orders_of(task: Task) -> tuple[tuple[Pair, ...], ...]:
+    """The orders of least expected time, the best first; no two that make the same results.
 
     Raises:
         Refusal: there are fewer than three operands.
@@ -44,16 +58,17 @@ def steps_of(task: Task) -> tuple[Pair, ...]:
         raise Refusal("fewer than three operands have no order")
     held = tuple(zip(task.contraction.inputs, task.strides, strict=True))
     if len(held) <= _MOST_EXACT:
-        return _best(task, held)[1]
+        return _best(task, held)
     found: list[Pair] = []
     while len(held) > _MOST_EXACT:
         pairs = itertools.combinations(range(min(len(held), _MOST_GREEDY)), 2)
         step = min((_pair(task, held, *pair) for pair in pairs), key=_gain)
         found.append(step)
         held = _after(held, step)
-    return (*found, *_best(task, held)[1])
+    return tuple((*found, *order) for order in _best(task, held))
 
 
+rates.on_change.append(orders_of.cache_clear)
 Held = tuple[tuple[Indices, tuple[int, ...]], ...]
 
 
@@ -62,17 +77,21 @@ def _gain(step: Pair) -> float:
     return step.seconds + step.task.contraction.iterations * 1e-12
 
 
-def _best(task: Task, held: Held) -> tuple[float, tuple[Pair, ...]]:
+def _best(task: Task, held: Held) -> tuple[tuple[Pair, ...], ...]:
     @functools.cache
-    def best(held: Held) -> tuple[float, tuple[Pair, ...]]:
+    def best(held: Held) -> tuple[tuple[Pair, ...], ...]:
         if len(held) == 1:
-            return 0.0, ()
+            return ((),)
         options = []
         for pair in itertools.combinations(range(len(held)), 2):
             step = _pair(task, held, *pair)
-            seconds, rest = best(_after(held, step))
-            options.append((step.seconds + seconds, (step, *rest)))
-        return min(options, key=lambda option: option[0])
+            options += [(step, *rest) for rest in best(_after(held, step))]
+        options.sort(key=seconds_of)
+        # what is made before the last step tells two orders apart
+        made: dict[Any, tuple[Pair, ...]] = {}
+        for option in options:
+            made.setdefault(frozenset(step.task for step in option[:-1]), option)
+        return tuple(itertools.islice(made.values(), len(ORDERS)))
 
     return best(held)
 
@@ -109,15 +128,15 @@ def _after(held: Held, step: Pair) -> Held:
     return (*rest, (made, step.task.out_strides))
 
 
-def path(task: Task, plan: Callable[[Task], Run]) -> Run:
-    """Operands multiplied two at a time, each step as ``plan`` computes it.
+def path(task: Task, plan: Callable[[Task], Run], rank: int = 0) -> Run:
+    """Operands multiplied two at a time in such an order, each step as ``plan`` computes it.
 
     Raises:
         Refusal: there are fewer than three.
     """
     steps = [
         (each.first, each.second, plan(each.task), each.task.contraction.out_shape)
-        for each in steps_of(task)
+        for each in steps_of(task, rank)
     ]
     dtype = task.dtype
     *before, (_, _, end, _) = steps
@@ -126,21 +145,22 @@ def path(task: Task, plan: Callable[[Task], Run]) -> Run:
         held = list(arrays)
         for first, second, step, shape in before:
             made = np.empty(shape, dtype)
-            # the second comes after the first
-            right, left = held.pop(second), held.pop(first)
-            step((left, right), made)
+            # the second comes after the first, and neither is held beyond the step
+            taken = (held.pop(second), held.pop(first))
+            step(taken[::-1], made)
+            del taken
             held.append(made)
         end(held, out)
 
     return run
 
 
-def seconds_of(task: Task) -> float:
-    """Seconds that the best order is expected to take."""
-    return sum(step.seconds for step in steps_of(task))
+def order_of(name: str) -> tuple[str, int]:
+    """The kernel that a name stands for, and which order it takes: ``path_second`` the second."""
+    rank = next((n for n, which in enumerate(ORDERS) if n and name.endswith(which)), 0)
+    return name.removesuffix(ORDERS[rank]), rank
 
 
-def temporary_bytes(task: Task) -> int:
-    """Of the results that the best order makes before the last."""
-    shapes = [step.task.contraction.out_shape for step in steps_of(task)[:-1]]
-    return sum(prod(shape) for shape in shapes) * task.dtype.itemsize
+def seconds_of(steps: Iterable[Pair]) -> float:
+    """Seconds that an order is expected to take."""
+    return sum(step.seconds for step in steps)

@@ -26,6 +26,7 @@ Kernel = Callable[[Task], Run]
 def plan(
     text: str, operands: Sequence[Array], dtype: np.dtype[Any] | None, order: str, casting: str,
     kernel: Kernel, *, views: bool = True, plain: Callable[[Task], bool] = lambda task: False,
+    ones: bool = False,
 ) -> Call:  # fmt: skip
     """A function of operands like these; its result is new, or a view as NumPy gives it.
 
@@ -38,6 +39,7 @@ def plan(
         kernel: plans the task that is left of the expression.
         views: whether a transpose or a diagonal is a view.
         plain: whether NumPy's own call is the fastest for a task.
+        ones: whether the task has axes of size 1 as well.
 
     Raises:
         ValueError: the expression is none, or does not fit the operands.
@@ -58,7 +60,7 @@ def plan(
     if 0 in contraction.sizes:
         return _result(lambda arrays, out: out.fill(0), fresh)
     work = computed_in(found)
-    task, run = _run(contraction, operands, work, fresh(), kernel)
+    task, run = _run(contraction, operands, work, fresh(), kernel, ones=ones)
     if work is found or work == found:
         if plain(task) and contraction.fits_numpy:
             return _numpy(text, dtype=dtype, order=order, casting=casting)
@@ -186,10 +188,10 @@ def _result(run: Run, fresh: Callable[[], Array]) -> Call:
 
 def _run(
     contraction: Contraction, operands: Sequence[Array], dtype: np.dtype[Any], out: Array,
-    kernel: Kernel,
+    kernel: Kernel, *, ones: bool = False,
 ) -> tuple[Task, Run]:  # fmt: skip
     """What fills memory like ``out``: steps before the products, the products, what comes after."""
-    normal = normalise(contraction, operands, dtype)
+    normal = normalise(contraction, operands, dtype, ones=ones)
     steps = [each.step(dtype) for each in normal.ready]
     ready = [o if step is None else step(o) for o, step in zip(operands, steps, strict=True)]
     inner = out

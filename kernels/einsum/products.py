@@ -115,6 +115,9 @@ def product(task: Task) -> Product:
     return min(made, key=lambda each: each.seconds)
 
 
+rates.on_change.append(product.cache_clear)
+
+
 def _products(task: Task, groups: Groups) -> Iterator[Product]:
     orders = (
         _orders(task, groups.rows, (0, -1)),

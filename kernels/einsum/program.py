@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from einbench.einsum import copies, machine, pairs, roles
+from einbench.einsum import copies, machine, pairs, rates, roles
 from einbench.einsum.jobs import Job, Place, Step, alone, together
 from einbench.einsum.shapes import Indices
 from einbench.einsum.task import Refusal, Task, in_order
@@ -47,8 +47,8 @@ class Program:
 
 
 @functools.lru_cache(maxsize=1024)
-def program(task: Task) -> Program:
-    """The program of least expected time.
+def program(task: Task, rank: int = 0) -> Program:
+    """The program of least expected time for the best order of pairs, or for a later one.
 
     Raises:
         Refusal: the machine does not compute such a task.
@@ -70,7 +70,7 @@ def program(task: Task) -> Program:
         tuple(i for i in each if i in sizes)
         for each in (*task.contraction.inputs, task.contraction.output)
     ]
-    steps = _steps(task, indices)
+    steps = _steps(task, indices, rank)
     # results are written in the order of memory, if that takes no longer
     free = sorted(indices[count], key=lambda i: -abs(strides[count][i]))
     # of one product it is found out later which
@@ -85,20 +85,24 @@ def program(task: Task) -> Program:
     near = (each <= _NEAR * min(cycles) for each in cycles)
     jobs, shared = options[list(near).index(True)]
     moved = sum(prod(sizes[i] for i in indices[n]) for n in range(count + 1)) * item
-    return _program(jobs, shared, count, item, moved / _BYTES)
+    moving_s = moved / _BYTES * rates.pace("pass", task.dtype)
+    return _program(jobs, shared, count, item, moving_s, rates.pace("machine", task.dtype))
+
+
+rates.on_change.append(program.cache_clear)
 
 
 def _elements(steps: dict[int, int], item: int) -> dict[int, int]:
     return {i: s // item for i, s in steps.items()}
 
 
-def _steps(task: Task, indices: list[Indices]) -> list[Step]:
+def _steps(task: Task, indices: list[Indices], rank: int) -> list[Step]:
     """Operands two at a time; the indices of what is made in between are appended."""
     count = len(task.strides)
     if count == 2:
         return [Step(0, 1, 2)]
     held, steps = list(range(count)), []
-    *before, last = pairs.steps_of(task)
+    *before, last = pairs.steps_of(task, rank)
     for each in before:
         right, left = held.pop(each.second), held.pop(each.first)
         names = list(dict.fromkeys((*indices[left], *indices[right])))
@@ -159,8 +163,9 @@ def _divided(
 
 
 def _program(
-    jobs: Sequence[Job], shared: dict[int, int], count: int, item: int, moving_s: float
-) -> Program:
+    jobs: Sequence[Job], shared: dict[int, int], count: int, item: int, moving_s: float,
+    pace: float,
+) -> Program:  # fmt: skip
     """The table of all jobs, with arrays numbered anew: those that all share come first."""
     elements = 0
     number = {n: n for n in range(count + 1)}
@@ -180,7 +185,7 @@ def _program(
         heads += [job.items, job.length, job.scratch, len(job.steps), first]
         for kind, a, b, c, *rest in job.steps:
             rows += [kind, number[a], number[b], number[c], *rest]
-        seconds += job.cycles * _CYCLE_S
+        seconds += job.cycles * _CYCLE_S * pace
     if elements * item > _MOST_BYTES:
         raise Refusal(f"what its steps leave takes {elements * item:,} bytes")
     if len(places) > machine.SLOTS:

@@ -5,9 +5,11 @@ Measuring (`einbench.fastest` on an `einbench.expression`) knows better.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from operator import itemgetter
 
-from einbench.einsum import estimates, pairs
+from einbench.einsum import estimates, pairs, rates
 from einbench.einsum.compiling import why_not_compiled
 from einbench.einsum.estimates import WORTH_COMPILING as WORTH_COMPILING  # noqa: PLC0414 - for others
 from einbench.einsum.estimates import quickest
@@ -21,12 +23,14 @@ _WORTH_PROGRAM = 5e-6
 _WORTH_IMPORTING = 0.9
 #: the same where numba is there
 _BESIDE_BLAS = 1.2
+#: times as long as the best order that one may be expected to take, and be the best yet
+_MAY_BE_BETTER = 2.5
 
 
 def choose(task: Task) -> tuple[str, float]:
     """Name of the kernel, and the seconds it is expected to take."""
-    seconds = _machine(task, begun())
-    return choose_common(task) if seconds is None else ("blocked", seconds)
+    machine = _machine(task, begun())
+    return min(machine.items(), key=itemgetter(1)) if machine else choose_common(task)
 
 
 def costs(task: Task) -> dict[str, float]:
@@ -36,38 +40,53 @@ def costs(task: Task) -> dict[str, float]:
     found out without it is not to be remembered.
     """
     expected = estimates.costs(task)
-    seconds = _machine(task, begun())
-    if seconds is None:
+    if len(task.strides) > 2:
+        orders = zip(pairs.ORDERS, pairs.orders_of(task), strict=False)
+        expected |= _near({f"path{which}": pairs.seconds_of(order) for which, order in orders})
+        if not task.contraction.fits_numpy:
+            return {"path": expected["path"]}
+    machine = _machine(task, begun())
+    if not machine:
         return expected
     machine_here = preparing(task.dtype)
     if not machine_here.wait(PATIENCE_S):
-        return expected if machine_here.failed else {"blocked": seconds}
-    return {**expected, "blocked": seconds}
+        return expected if machine_here.failed else dict([min(machine.items(), key=itemgetter(1))])
+    return {**expected, **machine}
+
+
+def _near(seconds: dict[str, float]) -> dict[str, float]:
+    """Those of the best order, and of others that may take no longer."""
+    most = _MAY_BE_BETTER * min(seconds.values())
+    return {name: each for name, each in seconds.items() if each <= most}
 
 
 @functools.lru_cache(maxsize=4096)
-def _machine(task: Task, has_machine: bool) -> float | None:
-    """Seconds of the machine; None where another kernel is expected to take less."""
+def _machine(task: Task, has_machine: bool) -> dict[str, float]:
+    """Seconds of the machine in each order; empty where another kernel is expected to take less."""
     name, seconds = choose_common(task)
     worth = _WORTH_PROGRAM if len(task.strides) > 2 else WORTH_COMPILING
     if seconds < worth or why_not_compiled(False):
-        return None
-    try:
-        blocked = program(task).seconds
-    except Refusal:
-        return None
+        return {}
+    blocked: dict[str, float] = {}
+    orders = len(pairs.orders_of(task)) if len(task.strides) > 2 else 1
+    for rank, which in enumerate(pairs.ORDERS[:orders]):
+        with contextlib.suppress(Refusal):
+            blocked[f"blocked{which}"] = program(task, rank).seconds
     # where BLAS has it all, there must be some use in importing a compiler; where there is a
     # machine, its threads and those of BLAS would wait for each other
     if name == "matmul":
         seconds *= _BESIDE_BLAS if has_machine else _WORTH_IMPORTING
-    return blocked if blocked < seconds else None
+    return _near(blocked) if blocked and min(blocked.values()) < seconds else {}
+
+
+rates.on_change.append(_machine.cache_clear)
 
 
 def choose_common(task: Task) -> tuple[str, float]:
     """The same of the kernels that need no code of the machine."""
     name, seconds = quickest(task)
     if len(task.strides) > 2:
-        in_pairs = pairs.seconds_of(task)
+        in_pairs = pairs.seconds_of(pairs.steps_of(task))
         if in_pairs <= seconds or not task.contraction.fits_numpy:
             return "path", in_pairs
     return name, seconds

@@ -5,6 +5,19 @@ from __future__ import annotations
 import os
 import sys
 
+#: in place of a folder for choices: nothing is read from disk or written to it
+OFF = "off"
+
+
+def wisdom_folder() -> str:
+    """``$EINBENCH_WISDOM``, or ``wisdom`` in the user's cache directory for einbench."""
+    requested = os.environ.get("EINBENCH_WISDOM", "").strip()
+    if requested == OFF:
+        return os.devnull
+    if requested:
+        return os.path.abspath(os.path.expanduser(requested))  # noqa: PTH100, PTH111 - loads slowly
+    return user_cache("wisdom")
+
 
 def user_cache(name: str) -> str:
     """The folder of that name in the user's cache directory for einbench; it may not be there."""

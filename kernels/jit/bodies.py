@@ -202,13 +202,14 @@ def copy_of(
     return copy
 
 
-def globals_of(body: FunctionType) -> list[str]:
+@functools.lru_cache(maxsize=256)
+def globals_of(body: FunctionType) -> tuple[str, ...]:
     """Names that the body looks up in its module, each once."""
     import dis
 
     # co_names would hold attributes too: the ``zeros`` of ``np.zeros`` is no global
     loaded = (i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL")
-    return list(dict.fromkeys(loaded))
+    return tuple(dict.fromkeys(loaded))
 
 
 def _is_beside(called: Any, body: FunctionType) -> TypeGuard[FunctionType]:

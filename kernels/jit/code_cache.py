@@ -11,6 +11,7 @@ Whatever cannot be read or written is compiled without, and reported once.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import os
 import pickle
@@ -29,7 +30,17 @@ IMPORTED_S = time.time()
 #: code that was used by no program for so long is removed
 _KEPT_S = 60 * 24 * 3600.0
 _SUFFIX = ".code"
+#: of what a file holds
+_FORM = 4
 _DIGEST_BYTES = 32
+#: functions that code may call without numba's libraries: LLVM's, the linked ones of this package,
+#: and those that are added as threads are launched, which is done before such code is loaded
+_OWN = ("llvm.", "einbench_")
+_THREADS = frozenset({
+    "allocate_sched", "deallocate_sched", "do_scheduling_signed", "do_scheduling_unsigned",
+    "get_num_threads", "get_parallel_chunksize", "get_sched_size", "numba_parallel_for",
+    "set_num_threads", "set_parallel_chunksize",
+})  # fmt: skip
 #: of numba's settings, those that change what is compiled and are not named by `magic_tuple`
 _SETTINGS = (
     "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "DISABLE_INTEL_SVML", "LOOP_VECTORIZE", "OPT",
@@ -68,11 +79,9 @@ def _source_digest(file: str, *changed: int) -> str:
 class CodeCache:
     """What numba calls before and after it compiles a function."""
 
-    def __init__(self, function: FunctionType, about: str, *, plain: bool = False) -> None:
-        """``plain``: it calls nothing of what numba's libraries implement, arithmetic apart."""
+    def __init__(self, function: FunctionType, about: str) -> None:
         self._function = function
         self._about = about
-        self._plain = plain
         #: shown in numba's statistics
         self.cache_path = folder()
 
@@ -80,12 +89,15 @@ class CodeCache:
         """The code of this form; None where there is none that could be used."""
         from numba.core.compiler import CompileResult
 
-        self._prepare(context)
         path = ""
         try:
             path = self._path(signature, context.codegen())
-            payload = pickle.loads(_read(path))  # noqa: S301 - as numba does with its own
-            return CompileResult._rebuild(context, *payload)
+            alone, parts = pickle.loads(_read(path))  # noqa: S301 - as numba does with its own
+            if alone:
+                _say_where_memory_is()
+            else:
+                context.refresh()
+            return CompileResult._rebuild(context, *parts)
         except (FileNotFoundError, NotADirectoryError):
             return None  # where there can be no folder, writing says so
         except Exception as problem:  # what is not code of this numba's may raise anything
@@ -103,7 +115,7 @@ class CodeCache:
         path = ""
         try:
             path = self._path(signature, result.codegen)
-            payload = dumps(_without_parfors(result._reduce()))
+            payload = dumps((_stands_alone(result.library), _without_libraries(result._reduce())))
             write_whole(path, _digest(path, payload) + payload)
             _remove_unused(self.cache_path)
         except Exception as problem:  # a constant that cannot be pickled raises anything too
@@ -111,18 +123,6 @@ class CodeCache:
                 "write", self.cache_path, problem,
                 "compiled code is not kept (NUMBA_CACHE_DIR names another folder)",
             )  # fmt: skip
-
-    def _prepare(self, context: Any) -> None:
-        """What code is linked to: all that numba implements, or memory and arithmetic alone.
-
-        All of it is imported in half a second, SciPy with it.
-        """
-        if not self._plain:
-            context.refresh()
-            return
-        from numba.core.runtime.nrt import rtsys
-
-        rtsys.initialize(context)
 
     def _path(self, signature: Any, codegen: Any) -> str:
         import llvmlite
@@ -132,7 +132,7 @@ class CodeCache:
         function = self._function
         closure = tuple(cell.cell_contents for cell in function.__closure__ or ())
         key = (
-            sys.version, numba.__version__, llvmlite.__version__, np.__version__,
+            _FORM, sys.version, numba.__version__, llvmlite.__version__, np.__version__,
             [getattr(numba.config, name, None) for name in _SETTINGS], codegen.magic_tuple(),
             function.__module__, function.__qualname__, function.__code__.co_firstlineno,
             function.__code__.co_code, dumps(closure) if closure else b"",
@@ -142,13 +142,75 @@ class CodeCache:
         return os.path.join(self.cache_path, name + _SUFFIX)  # noqa: PTH118 - as above
 
 
-def _without_parfors(parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What is called as code is loaded, from where that is: parfors import half of numba."""
+def _stands_alone(library: Any) -> bool:
+    """Whether code calls nothing that numba adds to the linker as it imports its libraries.
+
+    All of them are imported in a third of a second, SciPy with them: code that calls memory, the
+    interpreter, threads and this package alone is loaded without.
+    """
+    from numba import _helperlib
+
+    process = ctypes.CDLL(None) if os.name == "posix" else None
+    helpers: Any = _helperlib
+    known = {*_memory_symbols(), *_THREADS, *(f"numba_{n}" for n in helpers.c_helpers)}
+    return all(
+        name in known or name.startswith(_OWN) or (process is not None and hasattr(process, name))
+        for name in (f.name for f in library._final_module.functions if f.is_declaration)
+    )
+
+
+def _memory_symbols() -> dict[str, int]:
+    """numba's functions that allocate and count references, by the names that code calls."""
+    from numba.core.runtime import _nrt_python  # type: ignore[attr-defined]  # a C extension
+
+    helpers: dict[str, int] = _nrt_python.c_helpers
+    return {n if n.startswith("_") else f"NRT_{n}": at for n, at in helpers.items()}
+
+
+@functools.cache
+def _say_where_memory_is() -> None:
+    """What numba does as it is first asked to compile, beside compiling such functions anew."""
+    from llvmlite.binding import add_symbol
+
+    for name, address in _memory_symbols().items():
+        add_symbol(name, address)
+
+
+def _without_libraries(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is called as code is loaded, from where that is: parfors import half of numba.
+
+    Constants of numba's own functions come without the modules that those stand in.
+    """
     from numba.np.ufunc.parallel import _launch_threads
 
     *rest, reload, environments = parts
     own = [_launch_threads if each.__name__ == "_reload_parfors" else each for each in reload]
-    return (*rest, own, environments)
+    numbas = [str(each.globals.get("__name__")).startswith("numba.") for each in environments]
+    pairs = zip(environments, numbas, strict=True)
+    return (*rest, own, tuple(_Constants(each) if bare else each for each, bare in pairs))
+
+
+class _Constants:
+    """What is pickled in place of an environment."""
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+
+    def __reduce__(self) -> tuple[Any, tuple[str, list[Any], str]]:
+        made = self._environment
+        return _environment, (made.globals["__name__"], list(made.consts), made.env_name)
+
+
+def _environment(module: str, constants: list[Any], name: str) -> Any:
+    from numba.core.environment import Environment, lookup_environment
+
+    found: Any = lookup_environment(name)
+    if found is None:
+        found = Environment({"__name__": module})
+        found.consts[:] = constants
+        found.env_name = name
+        Environment._memo[name] = found
+    return found
 
 
 class _Damaged(Exception):  # noqa: N818 - the file's state

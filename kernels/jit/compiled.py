@@ -108,6 +108,10 @@ class Compiled:
         self._form(arrays, options, given)(*arrays, given)
         return given
 
+    def ready(self, dtype: np.dtype[Any], options: Mapping[str, Any]) -> bool:
+        """Whether the form of a dtype and options is compiled."""
+        return (dtype.char, *options.values()) in self._forms
+
     def _memory(self, arrays: Sequence[Any]) -> Any:
         """For the result of such arrays: one array, or a tuple of them."""
         assert self._results is not None  # noqa: S101 - or there is no memory to be given

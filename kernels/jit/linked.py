@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from einbench.host import background
 from einbench.jit import pool, pool_code
 from einbench.jit.bodies import (
     Intrinsic,
@@ -131,6 +132,7 @@ def _compile(
     """Compile it and add its symbol to the linker, before code is loaded that calls it."""
     if symbol in _LINKED:
         return
+    background.go_on()
     import numba
     from llvmlite.binding import add_symbol
 

@@ -16,6 +16,9 @@ from einbench.problem import Problem
 
 Array = npt.NDArray[Any]
 
+#: of a row with more numbers than this, fewer are computed first
+_LARGE_ROW = 50_000
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -24,16 +27,18 @@ class Prediction:
     batch: int
     measured_batch: int
     measured_s: float
+    #: part of the numbers of a row, where not even one whole row was computed
+    part: float = 1.0
 
     @property
     def seconds(self) -> float:
-        """measured_s * batch / measured_batch; at small batches overhead makes it too high."""
-        return self.measured_s * max(self.batch, 1) / max(self.measured_batch, 1)
+        """measured_s * batch / (measured_batch part); where few, overhead makes it too high."""
+        return self.measured_s * max(self.batch, 1) / max(self.measured_batch, 1) / self.part
 
     @property
     def measured(self) -> bool:
         """Whether the call was made at the full batch."""
-        return self.measured_batch == self.batch
+        return self.measured_batch == self.batch and self.part == 1.0
 
 
 def predict(
@@ -47,7 +52,7 @@ def predict(
 
     A prediction below ``limit_s`` is reliable, because overhead can only make it too high. One
     above it is refined at ten times the batch as long as that call itself stays below
-    ``limit_s``.
+    ``limit_s``. Of large rows a part is computed first, as drawn arrays with smaller sizes.
     """
 
     def measured(rows: int) -> Prediction:
@@ -60,6 +65,12 @@ def predict(
 
     batch = problem.rows
     if known is None:
+        known = _of_part(kernel, problem, limit_s, clock)
+    if known is not None and known.part < 1.0:
+        if known.seconds / max(batch, 1) > limit_s:
+            return known
+        known = None
+    if known is None:
         measured(min(batch, 1))  # the first call may compile
         known = measured(min(batch, 1))
     found = Prediction(batch, known.measured_batch, known.measured_s)
@@ -69,3 +80,34 @@ def predict(
             break
         found = measured(rows)
     return found
+
+
+def _of_part(
+    kernel: Kernel, problem: Problem, limit_s: float, clock: Callable[[], float]
+) -> Prediction | None:
+    """From one row with smaller axes; None where a row has few numbers."""
+    op = problem.operation
+    row = problem.sized({} if op.leading is None else {op.leading: min(problem.rows, 1)})
+    axes = [axis for axis, size in row.sizes.items() if axis != op.leading and size > 1]
+    part = _LARGE_ROW / 10 / max(_numbers(row), 1)
+    found = None
+    while part < 0.1 and axes:
+        sizes = {axis: max(1, int(row.sizes[axis] * part ** (1 / len(axes)))) for axis in axes}
+        drawn = row.sized(sizes).draw(0)
+        call = bound(kernel, drawn)
+        with np.errstate(all="ignore"):
+            if found is None:
+                call()  # the first call may compile
+            start_s = clock()
+            call()
+            took_s = clock() - start_s
+        found = Prediction(problem.rows, 1, took_s, _numbers(drawn) / _numbers(row))
+        if found.seconds <= limit_s or 10 * took_s > limit_s:
+            break
+        part *= 10
+    return found
+
+
+def _numbers(problem: Problem) -> float:
+    """Of inputs and outputs."""
+    return (problem.input_bytes + problem.output_bytes) / problem.dtype.itemsize

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from einbench.body import Function
 from einbench.choose.deciding import decide
-from einbench.choose.dispatch import Dispatch
+from einbench.choose.dispatch import renewed
 from einbench.choose.environment import threads
 from einbench.choose.serving import serve
 from einbench.kernel import Kernel
@@ -34,7 +34,7 @@ class Calls:
     def __init__(self, kernels: str | Mapping[str, str] = "auto") -> None:
         self.families = Families(kernels)
         self.ledger = Ledger()
-        self._dispatch = Dispatch()
+        self._dispatch = renewed()
 
     def __call__(self, name: str, *arrays: Array, **options: str) -> Any:
         """The operation's result, new memory that is the caller's to write to."""
@@ -62,7 +62,7 @@ class Calls:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._dispatch = Dispatch()
+        self._dispatch = renewed()
 
     def renew(self) -> None:
         """Decide on every kernel again: others may have been measured since."""

@@ -79,11 +79,13 @@ def _measured(decision: Decision, measured: Measured) -> list[str]:
     each = [f"{kernel} {seconds_text(s)}" for kernel, s in compiled.items() if s > _TELLING_S]
     shares = {
         "of timing": spent.timing_s,
-        "of first calls and the check at this size": spent.looking_s,
+        "of first calls": spent.first_s,
+        "of checking at this size": spent.sized_s,
         "of checking on small draws": spent.check_s,
         f"of compiling{f' ({listed(each)})' if each else ''}": spent.compile_s,
         "of timing that was discarded": spent.discarded_s,
-        "of waiting for other processes": spent.waiting_s,
+        "of waiting for others": spent.waiting_s,
+        "of reading and writing what is remembered": spent.memory_s,
     }
     parts = [f"{seconds_text(s)} {what}" for what, s in shares.items() if s > _TELLING_S]
     lines = [f"measured now: {listed(parts)}"] if parts else ["measured now"]

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from einbench.arguments import check_out
 from einbench.choose import environment
-from einbench.choose.auto import key_of, look_up
 from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
-from einbench.choose.dispatch import Dispatch
 from einbench.choose.serving import serve
 from einbench.kernel import Kernel
+from einbench.lookup import Dispatch, key_into, key_of, look_up
 from einbench.names import unknown
 from einbench.operation import Operation
 from einbench.record import Record
 from einbench.registry import operation
 
 if TYPE_CHECKING:
-    from einbench.choose.measuring import Progress
+    from einbench.choose.telling import Progress
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,11 @@ class Choice:
 
     @cached_property
     def _look_up(self) -> Callable[..., Any]:
-        op = self.kernel.operation
-        dispatch = Dispatch(op)
-        into = partial(_write, self.decision)
-        return look_up(op, dispatch, partial(_check_and_call, self.decision, dispatch), into)
+        dispatch = Dispatch()
+        return look_up(
+            self.kernel.operation, dispatch, partial(_check_and_call, self.decision, dispatch),
+            partial(_check_and_write, self.decision, dispatch),
+        )  # fmt: skip
 
     @property
     def origin(self) -> str:
@@ -105,11 +106,29 @@ def _check_and_call(
     return op.named(first[0] if first else call(*bound.arrays))
 
 
-def _write(
-    decision: Decision, arrays: tuple[Any, ...], options: Mapping[str, Any], out: Any
-) -> Any:
-    """A call with memory for its result, which is checked every time."""
-    return serve(decision, lambda kernel: kernel(*arrays, **options, out=out))[1]
+def _check_and_write(
+    decision: Decision, dispatch: Dispatch, arrays: tuple[Any, ...], options: Mapping[str, Any],
+    out: Any,
+) -> Any:  # fmt: skip
+    """A call with memory of a new kind for its result, or with memory that is refused."""
+    if not decision.kernel.available:
+        return decision.kernel(*arrays, **options, out=out)
+    op = decision.kernel.operation
+    bound = op.bind(*arrays, **options)
+    memory = check_out(op, bound, out)
+
+    def begin(kernel: Kernel) -> Callable[..., Any]:
+        call = kernel.entry(bound.arrays, bound.options, memory)
+        call(*bound.arrays, memory)
+        return call
+
+    key = key_into(op, bound.arrays, bound.options, out)
+    decided = dispatch.decided.get(key)
+    if decided is None:
+        dispatch.find(key, None, lambda: serve(decision, begin)[1])
+    else:
+        decided(*bound.arrays, memory)
+    return op.named(out) if isinstance(memory, tuple) else out
 
 
 def fastest(
@@ -134,8 +153,8 @@ def fastest(
         op_or_name: an operation or its name.
         inputs: its arrays by position; by name and with options in ``named``.
         rigor: ``estimate`` times nothing and guesses from what is remembered; ``measure``
-            times kernels for 0.5 s or ten calls of the winner, whichever is longer, compilation
-            and checking apart; ``patient`` for ten times that. A remembered choice serves
+            times kernels for 0.15 s or three calls of the winner, whichever is longer, compilation
+            and checking apart; ``patient`` for 5 s or a hundred. A remembered choice serves
             requests of its own rigor and lower ones.
         threads: of BLAS and numba while timing, and part of the key; None leaves both as they
             are, which is what calls made after this will find.

@@ -16,7 +16,7 @@ import einbench
 from einbench.choose import measuring
 from einbench.choose.auto import Auto
 from einbench.choose.book import RIGORS
-from einbench.choose.dispatch import MOST_KEYS
+from einbench.lookup import MOST_KEYS
 
 Start = Callable[..., Any]
 OPERATIONS = tuple(einbench.operations)

@@ -49,7 +49,7 @@ def test_many_threads_with_many_signatures_get_right_results(
 ) -> None:
     """While everything is decided anew again and again."""
     bench = start(loop=1e-3)
-    monkeypatch.setattr("einbench.choose.dispatch.MOST_KEYS", 5)
+    monkeypatch.setattr("einbench.lookup.MOST_KEYS", 5)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     stop = threading.Event()

@@ -208,14 +208,32 @@ def test_what_imported_wisdom_names_is_checked_before_it_is_called(start: Start)
 
 
 @pytest.mark.parametrize(
-    ("call_s", "at_least_s"), [(1e-3, 0.5), (0.02, 0.5), (0.2, 2.0), (1.0, 10.0)]
+    ("call_s", "at_least_s"), [(1e-3, 0.15), (0.02, 0.15), (0.2, 0.6), (1.0, 3.0)]
 )
-def test_timing_takes_half_a_second_or_ten_calls_of_the_winner(
+def test_timing_takes_as_long_as_it_is_allowed_or_three_calls_of_the_winner(
     call_s: float, at_least_s: float, start: Start
 ) -> None:
     taken_s = start(loop=call_s).decide(1).measured.spent.timing_s
     # every timed call follows an untimed one
-    assert 0.8 * at_least_s <= taken_s <= max(1.4 * at_least_s, 22 * call_s)
+    assert 0.8 * at_least_s <= taken_s <= max(1.4 * at_least_s, 16 * call_s)
+
+
+@pytest.mark.parametrize("call_s", [1e-6, 1e-3, 0.03, 0.2, 2.0])
+@pytest.mark.parametrize("others", [(), (1.2, 3.0), (1.01, 1.5, 1.9, 3.9, 50.0)])
+def test_choosing_takes_half_a_second_or_twenty_calls_of_the_winner_but_for_the_check(
+    call_s: float, others: tuple[float, ...], start: Start
+) -> None:
+    bench = start(**{f"way{n}": call_s / 100 * ratio for n, ratio in enumerate((1.0, *others))})
+    spent = bench.decide(100).measured.spent
+    assert spent.first_s + spent.timing_s <= max(0.5, 20 * call_s)
+
+
+def test_the_parts_of_a_measurement_add_up_to_all_of_it(start: Start) -> None:
+    bench = start(loop=2e-3, quick=1e-3)
+    began_s = bench.now_s
+    spent = bench.decide().measured.spent
+    assert spent.whole_s == pytest.approx(bench.now_s - began_s)
+    assert min(spent.first_s, spent.check_s, spent.sized_s, spent.timing_s) > 0
 
 
 def test_the_ten_calls_are_as_long_as_they_are_and_not_as_was_foreseen(start: Start) -> None:
@@ -223,10 +241,8 @@ def test_the_ten_calls_are_as_long_as_they_are_and_not_as_was_foreseen(start: St
     assert start(loop=lambda batch: 0.1).decide(64).measured.spent.timing_s <= 2.5
 
 
-def test_a_patient_measurement_takes_ten_times_as_long(start: Start) -> None:
-    usual = start(loop=0.01).decide(1).measured.spent.timing_s
-    patient = start(loop=0.01).decide(1, "patient").measured.spent.timing_s
-    assert patient == pytest.approx(10 * usual, rel=0.2)
+def test_a_patient_measurement_takes_longer(start: Start) -> None:
+    assert start(loop=0.01).decide(1, "patient").measured.spent.timing_s >= 5.0
 
 
 def test_a_budget_in_seconds_takes_the_place_of_what_rigor_says(start: Start) -> None:
@@ -279,3 +295,22 @@ def test_a_kernel_that_takes_a_librarys_arrays_is_no_candidate(start: Start) -> 
         decision = race.decide(4)
         assert (decision.origin, decision.kernel.method) == (origin, "quick")
         assert [r.kernel for r in records(decision)] == ["loop", "quick"]
+
+
+def test_one_large_row_is_not_given_to_a_kernel_that_would_take_long(start: Start) -> None:
+    bench = start(quick=1e-3)
+    seen: list[int] = []
+
+    def loop(inputs: Any) -> Any:
+        seen.append(inputs.shape[1])
+        bench.now_s += 1e-6 * inputs.size
+        return 2 * inputs
+
+    bench.op.kernel("loop")(loop)
+    decision = bench.decide(1, features=2_000_000)
+    assert decision.kernel.method == "quick"
+    assert max(seen) < 2_000_000
+    (row,) = [r for r in records(decision) if r.kernel == "loop"]
+    assert row.status == "skipped"
+    assert row.predicted_s == pytest.approx(2.0, rel=0.01)
+    assert "from a smaller one" in row.reason

@@ -74,14 +74,20 @@ def crossing(start: Start) -> Any:
     return start(loop=1e-5, steady=lambda batch: 20e-5)
 
 
-def test_between_sizes_that_disagree_it_is_measured(start: Start) -> None:
+def test_between_near_sizes_that_disagree_the_interpolated_times_decide(start: Start) -> None:
     bench = crossing(start)
-    assert bench.decide(8).kernel.method == "loop"
-    assert bench.decide(60).kernel.method == "steady"
-    decision = bench.decide(40)
-    assert (decision.origin, decision.kernel.method) == ("measured", "steady")
-    # and narrows down where they disagree
-    assert (bench.decide(50).origin, bench.decide(30).origin) == ("interpolated", "measured")
+    assert bench.decide(10).kernel.method == "loop"
+    assert bench.decide(40).kernel.method == "steady"
+    for batch, method in ((15, "loop"), (19, "loop"), (21, "steady"), (30, "steady")):
+        decision = bench.decide(batch)
+        assert (decision.origin, decision.kernel.method) == ("interpolated", method)
+
+
+def test_between_far_sizes_that_disagree_it_is_measured_where_no_kernel_leads(start: Start) -> None:
+    bench = start(loop=1e-5, steady=lambda batch: 20e-5 + 4e-6 * batch)
+    assert bench.decide(10).kernel.method == "loop"
+    assert bench.decide(200).kernel.method == "steady"
+    assert (bench.decide(40).origin, bench.decide(12).origin) == ("measured", "interpolated")
 
 
 def test_what_ties_at_one_and_wins_at_the_other_is_agreed_on(start: Start) -> None:

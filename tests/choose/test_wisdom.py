@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from einbench.choose import wisdom as module
 from einbench.choose.book import Book
-from einbench.choose.wisdom import Wisdom, folder, wisdom
+from einbench.choose.wisdom import Wisdom, wisdom
 from einbench.host.documents import write_whole
+from einbench.host.folders import wisdom_folder as folder
 
 
 @pytest.fixture

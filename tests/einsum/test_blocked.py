@@ -243,3 +243,13 @@ def test_einsum_of_many_threads_at_once():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_entries_of_the_machine_are_held_up_to_a_number(monkeypatch):
+    held = {}
+    monkeypatch.setattr(blocked, "_ENTRIES", held)
+    monkeypatch.setattr(blocked, "_MOST_ENTRIES", 2)
+    monkeypatch.setattr(blocked, "_compile", lambda *_, **how: lambda *arrays: None)
+    for text in ("ij,jk->ik", "bij,bjk->bik", "ij,jk,kl->il", "ij,j->i", "i,j->ij"):
+        blocked.blocked(task(text, b=3, i=40, j=50, k=60, l=20))
+        assert 1 <= len(held) <= 2

@@ -90,7 +90,7 @@ def test_axes_behind_each_other_are_one_loop():
 def test_a_kernel_fills_memory_of_any_strides(name):
     rng = np.random.default_rng(0)
     sizes = {"i": 7, "j": 5, "k": 6}
-    text = "ij,jk,k->ik" if name == "path" else "ij,jk->ik"
+    text = "ij,jk,k->ik" if name.startswith("path") else "ij,jk->ik"
     operands = [
         rng.random([sizes[i] for i in part]) for part in text.split("->", maxsplit=1)[0].split(",")
     ]
@@ -105,3 +105,13 @@ def test_a_kernel_fills_memory_of_any_strides(name):
         )  # fmt: skip
         KERNELS[name](each)(operands, out)
         np.testing.assert_allclose(out, np.einsum(text, *operands))
+
+
+def test_compiled_loops_are_held_up_to_a_number(monkeypatch):
+    held = {}
+    monkeypatch.setattr(compiling, "_COMPILED", held)
+    monkeypatch.setattr(compiling, "_MOST_COMPILED", 2)
+    monkeypatch.setattr(compiling, "_compile", lambda source, *_, **how: lambda *arrays: source)
+    for text in ("i,i->i", "ij,ij->ij", "ij,jk->ik", "ijk,k->ij", "i,j->ij"):
+        compiling.compiled(task(text, i=40, j=50, k=60), parallel=False)
+        assert 1 <= len(held) <= 2
