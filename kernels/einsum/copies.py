@@ -16,7 +16,7 @@ from einbench.einsum.task import in_order
 #: often it must read each
 _FAR, _OFTEN = 1.2, 8
 #: cycles of reading a vector that another thread has written
-_AWAY = 40.0
+_AWAY = 8.0
 
 
 def product(
