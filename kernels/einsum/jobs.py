@@ -98,13 +98,13 @@ def together(
         for pieces in dict.fromkeys(max(few, -(-items // length)) for few in choices):
             shorter = -(-items // pieces) if part else _evenly(items, pieces)
             shorter = min(shorter, length)
-            each = _of_length(steps, index, shorter, places, indices, sizes, item, part)
+            one = _of_length(steps, index, shorter, places, indices, sizes, item, part)
             if shorter < items:
                 # threads that are delayed leave more to others where pieces are short
                 delay = 1 + _DELAY * (shorter / items - 1 / max(_PIECES))
-                cycles = each.cycles * _most(items, shorter) / items * delay + _BEGIN
-                each = replace(each, cycles=cycles)
-            found.append(each)
+                cycles = one.cycles * _most(items, shorter) / items * delay + _BEGIN
+                one = replace(one, cycles=cycles)
+            found.append(one)
         job = min(found, key=lambda each: each.cycles)
     return job
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from einbench.einsum import machine, rows, terms, tile
+from einbench.einsum import fetching, machine, rows, terms, tile
 from einbench.host import background
 from einbench.host.forking import import_numba
 from einbench.host.locks import ForkedLock
@@ -24,7 +24,7 @@ from einbench.jit import pool
 
 #: in this order, callees first
 _FUNCTIONS = (
-    terms.few_terms, terms.multiply_rows, tile.down, tile.move, tile.pack, tile.fetch,
+    terms.few_terms, terms.multiply_rows, tile.down, tile.move, tile.pack, fetching.fetch,
     tile.product_of_few, tile.product, rows.dot_rows, rows.sums, machine.one_step,
     machine.one_piece, machine.execute,
 )  # fmt: skip

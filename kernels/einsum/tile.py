@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from einbench.einsum.fetching import fetch
 from einbench.einsum.terms import MOST_TERMS, few_terms
 from einbench.jit.bodies import Intrinsic, helper
 from einbench.jit.gemm.block import ROWS, VECTORS, highest, merge
@@ -134,26 +135,6 @@ def _block(
             last.store_some(value, where, mask)
 
 
-def _build_prefetch() -> Any:
-    from llvmlite import ir
-    from numba import types
-    from numba.extending import intrinsic
-
-    def prefetch(typing: Any, a: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            emit = Emitter(builder, a.dtype.bitwidth)
-            address = builder.bitcast(arguments[0], ir.IntType(8).as_pointer())
-            how = [emit.small(0), emit.small(3), emit.small(1)]
-            emit.call("llvm.prefetch.p0", ir.VoidType(), [address, *how])
-            return context.get_dummy_value()
-
-        return types.void(a), generate
-
-    return intrinsic(prefetch)
-
-
-#: ``prefetch(a)``: have the line of an element brought to the first-level cache; a pointer
-prefetch = Intrinsic(_build_prefetch, __file__, also=emitter.SOURCES)
 #: ``block(rows, columns, ...)``: one block of 1, 2, 4 or 8 rows and up to three vectors; pointers
 block = Intrinsic(_build_block, __file__, also=emitter.SOURCES)
 
@@ -236,14 +217,6 @@ def pack(
     for j in range(0, width, wide):
         across = min(wide, width - j)
         move(depth, across, at(b, j * b_col), b_step, b_col, at(work, j * depth), wide, 1, 0)
-
-
-@linked()
-def fetch(depth: int, begin: int, end: int, b: Pointer, b_step: int) -> None:
-    """Have these columns of B brought to the cache."""
-    for q in range(depth):
-        for j in range(begin, end, lanes(b)):
-            prefetch(at(b, q * b_step + j))
 
 
 @linked()
