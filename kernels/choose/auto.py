@@ -12,6 +12,7 @@ from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
 from einbench.choose.dispatch import renewed
 from einbench.choose.serving import serve
+from einbench.jit import sharing
 from einbench.kernel import Kernel
 from einbench.lookup import Dispatch, key_into, key_of, look_up
 from einbench.names import unknown
@@ -23,10 +24,11 @@ class Auto:
     """``auto.softmax_vjp(probs, cotangent)`` calls the fastest checked kernel for its arguments.
 
     A signature that was never seen is answered from remembered choices, and measured where there
-    are none; every later call of it is a look-up. Threads and machine are read once: call
-    `refresh` when they have changed. `einbench.choosing` and ``EINBENCH_CHOICE`` say in which
-    context it is to be the fastest, and whether anything is measured: options of operations are all
-    that a call takes. Safe to use from many threads.
+    are none; every later call of it is a look-up. While kernels are compiled beside the program the
+    best of those that are ready, and that pass the check, answers. `einbench.choosing` and
+    ``EINBENCH_CHOICE`` say in which context it is to be the fastest, and whether anything is
+    measured: options of operations are all that a call takes. Threads and machine are read once:
+    call `refresh` when they have changed. Safe to use from many threads.
     """
 
     def __init__(self) -> None:
@@ -115,7 +117,7 @@ class Auto:
         memory = check_out(op, bound, out)
         key = key_into(op, bound.arrays, bound.options, out)
         first: list[Any] = []
-        call = dispatch.find(key, None, self._written, op, bound, memory, first)
+        call = dispatch.find(*key, self._written, op, bound, memory, first)
         if not first:
             call(*bound.arrays, memory)
         return op.named(out) if isinstance(memory, tuple) else out
@@ -168,3 +170,4 @@ auto = Auto()
 """The one of this process."""
 
 listeners.append(auto._drop)
+sharing.on_change.append(auto.refresh)

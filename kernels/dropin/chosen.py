@@ -17,6 +17,7 @@ from einbench.einsum.blocked import blocked
 from einbench.einsum.kernels import KERNELS, common
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.folders import OFF
+from einbench.host.forking import importing
 from einbench.host.locks import ForkedLock
 
 _LOCK = ForkedLock()
@@ -153,7 +154,8 @@ def _choose(task: Task, arrays: Sequence[Array], out: Array) -> None:
 
 def _measured(task: Task, arrays: Sequence[Array], out: Array) -> str:
     """The fastest kernel, which is remembered; NumPy's own where no other is right."""
-    from einbench.dropin import measured  # imports more than a next process may
+    with importing():
+        from einbench.dropin import measured  # imports more than a next process may
 
     costs = costs_of(task)
     name = near.winner(task, min(costs.values()))
