@@ -117,15 +117,19 @@ defer(_load)
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
+    from einbench.host.forking import importing
+
     if name in ("mnist", "network"):
-        return import_module(f"einbench.{name}")
+        with importing():
+            return import_module(f"einbench.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'einbench' has no attribute {name!r}")
     if name != "einsum":
         from einbench.deferred import load
 
         load()
-    found = getattr(import_module(_PLACES[name]), name)
+    with importing():
+        found = getattr(import_module(_PLACES[name]), name)
     if not _PLACES[name].startswith("einbench.verbs."):
         globals()[name] = found  # a call takes microseconds, and looking here is one of them
     return found
