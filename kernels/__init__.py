@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from einbench.dropin.calls import einsum
     from einbench.einsum.expression import expression
     from einbench.inputs import Input
+    from einbench.jit.sharing import share_threads
     from einbench.kernel import Kernel
     from einbench.operation import Operation
     from einbench.plugins import load_plugins
@@ -58,6 +59,7 @@ __all__ = [
     "operations",
     "race",
     "register",
+    "share_threads",
 ]
 
 #: where the public names live
@@ -83,6 +85,7 @@ _PLACES = {
     "operations": "einbench.registry",
     "race": "einbench.verbs.race",
     "register": "einbench.registry",
+    "share_threads": "einbench.jit.sharing",
 }
 
 
@@ -114,15 +117,19 @@ defer(_load)
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
+    from einbench.host.forking import importing
+
     if name in ("mnist", "network"):
-        return import_module(f"einbench.{name}")
+        with importing():
+            return import_module(f"einbench.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'einbench' has no attribute {name!r}")
     if name != "einsum":
         from einbench.deferred import load
 
         load()
-    found = getattr(import_module(_PLACES[name]), name)
+    with importing():
+        found = getattr(import_module(_PLACES[name]), name)
     if not _PLACES[name].startswith("einbench.verbs."):
         globals()[name] = found  # a call takes microseconds, and looking here is one of them
     return found

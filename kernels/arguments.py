@@ -219,13 +219,14 @@ def refuse_masks(value: Any, subject: str) -> None:
 
 
 def _holds_masks(value: Any) -> bool:
-    ma = sys.modules.get("numpy.ma")
-    if ma is None:
+    # while another thread imports it, it may lack its class
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    if masked is None:
         return False
     if isinstance(value, list | tuple):
         # numbers are most of what lists hold, and are told apart first
         return any(type(item) not in (float, int) and _holds_masks(item) for item in value)
-    return isinstance(value, ma.MaskedArray)
+    return isinstance(value, masked)
 
 
 def _described(name: str, value: Any, array: Array, dtype: str) -> tuple[str, str]:

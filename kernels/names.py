@@ -43,6 +43,7 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
     import difflib  # only a mistake pays for it
 
     known = list(known)
+    name = shortened(name, 80)
     near = difflib.get_close_matches(normalise(name), known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
     return f"no {kind} {name!r}{where}; {hint}"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from einbench.deferred import load
-from einbench.names import normalise, unknown
+from einbench.names import is_expression, normalise, shortened, unknown
 from einbench.operation import Operation, notify
 
 _OPERATIONS: dict[str, Operation] = {}
@@ -15,6 +15,10 @@ _SHIPPED: set[str] = set()
 _OF_EXPRESSIONS: dict[str, Operation] = {}
 #: make an operation of an expression; set where expressions are known
 makers: list[Callable[[str], Operation]] = []
+#: an expression as operations bear it; as above
+spellings: list[Callable[[str], str]] = []
+#: what a name has that is meant as an expression
+_ARROWS = ("->", "=>", "\N{RIGHTWARDS ARROW}", "\N{RIGHTWARDS DOUBLE ARROW}")
 #: name -> the module that registered it
 _MODULES: dict[str, str] = {}
 
@@ -79,26 +83,43 @@ def registering_module(op: Operation) -> str | None:
     return _MODULES[op.name] if _OPERATIONS.get(op.name) is op else None
 
 
+def spelling(name: str) -> str:
+    """A name as operations bear it.
+
+    Raises:
+        ValueError: it is meant as an expression, and is none.
+    """
+    load()
+    key = normalise(name)
+    if key in _OPERATIONS or not (spellings and any(arrow in key for arrow in _ARROWS)):
+        return key
+    return spellings[0](name)
+
+
 def operation(name: str | Operation) -> Operation:
     """The operation of that name; an operation is its own, registered or not.
 
     An einsum expression with an arrow, ``"bij,bjk->bik"``, is one too: with sizes of 16 but for the
-    axis of rows, and the same one every time. `einbench.expression` takes other sizes.
+    axis of rows, and the same one every time. Its axes may be words, ``"rows terms, terms units ->
+    rows units"``. `einbench.expression` takes other sizes.
 
     Raises:
         ValueError: no operation is called so; the message lists the nearest names.
     """
     if isinstance(name, Operation):
         return name
-    load()
-    key = normalise(name)
-    if key not in _OPERATIONS and "->" in key and makers:
+    key = spelling(name)
+    if key in _OPERATIONS:
+        return _OPERATIONS[key]
+    if "->" in key and makers:
         if key not in _OF_EXPRESSIONS:
             _OF_EXPRESSIONS[key] = makers[0](key)
         return _OF_EXPRESSIONS[key]
-    if key not in _OPERATIONS:
-        raise ValueError(unknown("operation", name, _OPERATIONS))
-    return _OPERATIONS[key]
+    if is_expression(key):
+        raise ValueError(
+            f"no operation {shortened(name, 80)!r}; an einsum expression needs '->' and its output, 'ij,jk->ik'"
+        )
+    raise ValueError(unknown("operation", name, _OPERATIONS))
 
 
 def as_operations(names: Operation | str | Iterable[Operation | str]) -> list[Operation]:

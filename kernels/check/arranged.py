@@ -48,8 +48,7 @@ def arranged_in_tens(draw: Draw) -> Iterator[Probe]:
     for layout in (*LAYOUTS, *MORE_LAYOUTS):
         rows = int(draw.rng.integers(*_ROWS))
         wrong = f"wrong where inputs are laid out: {layout}, {rows} rows"
-        sizes = {axis: int(draw.rng.integers(9, 41)) for axis in draw.operation.sizes}
-        laid = _laid(draw, rows, layout, f"{layout}, {rows} rows", wrong, **sizes)
+        laid = _laid(draw, rows, layout, f"{layout}, {rows} rows", wrong, **draw.tens(rows))
         yield replace(laid, series="layouts")
 
 

@@ -47,6 +47,10 @@ def small_sizes(operation: Operation) -> dict[str, int]:
     return {axis: SMALL.get(axis, min(size, 11)) for axis, size in operation.sizes.items()}
 
 
+#: entries of a cube of all axes: a reference may multiply so many numbers before it adds
+_MOST_ENTRIES = 1 << 24
+
+
 @dataclass(frozen=True)
 class Draw:
     """Harmless inputs of an operation, others at every call."""
@@ -59,6 +63,17 @@ class Draw:
     def small(self) -> dict[str, int]:
         """Sizes of the axes that are not given."""
         return small_sizes(self.operation)
+
+    @cached_property
+    def most(self) -> int:
+        """The largest size that all axes may have at once: 64 of four, 16 of six."""
+        return int(_MOST_ENTRIES ** (1 / len(self.operation.axes)) + 1e-9)
+
+    def tens(self, rows: int) -> dict[str, int]:
+        """Sizes of the axes that are not given, each drawn: from 9 to 40 where there are few."""
+        axes = self.operation.sizes
+        most = min(40, int((_MOST_ENTRIES / rows) ** (1 / max(len(axes), 1))))
+        return {axis: int(self.rng.integers(min(9, most), most + 1)) for axis in axes}
 
     @cached_property
     def options(self) -> dict[str, str]:

@@ -51,16 +51,17 @@ def many_sizes(draw: Draw) -> Iterator[Probe]:
         yield from _many_rows(draw)
     yield from _along_axes(draw)
     for size in (16, 33, 64, int(rng.integers(18, 60))):
+        size = min(size, draw.most)
         alike = dict.fromkeys(draw.operation.sizes, size)
         yield _asked(draw, size, "wrong where all axes are {batch}", "axes", **alike)
     middle = int(rng.integers(40, 200))
     if draw.by_rows:
-        yield mixed(draw, middle, **_tens(draw))
+        yield mixed(draw, middle, **draw.tens(middle))
         many = mixed(draw, int(rng.integers(*_TALL)), **_few(draw, _LONG))
         yield replace(many, series="tall")
         return
-    yield from hostile(draw, middle, series="values", **_tens(draw))
-    yield from nonfinite(draw, middle, series="values", **_tens(draw))
+    yield from hostile(draw, middle, series="values", **draw.tens(middle))
+    yield from nonfinite(draw, middle, series="values", **draw.tens(middle))
     if draw.operation.leading is not None:
         tall = int(rng.integers(*_TALL))
         yield _plain(draw, tall, "right for few rows, wrong for {batch:,}", "tall")
@@ -142,7 +143,3 @@ def _few(draw: Draw, batch: int) -> dict[str, int]:
     """Of every axis but the leading one: one to a few, so that loops can be asked long ones."""
     most = _FEW if batch < _LONG else 3
     return {axis: int(draw.rng.integers(1, most + 1)) for axis in draw.operation.sizes}
-
-
-def _tens(draw: Draw) -> dict[str, int]:
-    return {axis: int(draw.rng.integers(9, 41)) for axis in draw.operation.sizes}

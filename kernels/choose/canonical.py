@@ -33,16 +33,12 @@ def canonical(op: Operation) -> tuple[Operation, Names] | None:
     None of any other operation, of one that is its own canonical form, and where kernels were added
     or taken away, or the expression is registered: what is remembered of it is its own then.
     """
-    if operations.get(op.name) is op or not _is_expression(op):
+    if operations.get(op.name) is op or not expressions.text_of(op):
+        return None
+    if expressions.has_own_kernels(op):
         return None
     found = _canonical(op)
     return found if found is not None and found[0].name != op.name else None
-
-
-def _is_expression(op: Operation) -> bool:
-    return bool(expressions.text_of(op)) and all(
-        k.origin.module == expressions.__name__ for k in op.kernels.values()
-    )
 
 
 @functools.lru_cache(maxsize=64)

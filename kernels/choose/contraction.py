@@ -17,6 +17,7 @@ from einbench.choose.wisdom import wisdom
 from einbench.einsum import rates, rule
 from einbench.einsum.kernels import KERNELS, MEASURED
 from einbench.einsum.language import parse
+from einbench.einsum.named import as_letters, is_named
 from einbench.einsum.shapes import bind, letter
 from einbench.einsum.task import Strides, Task, in_order
 from einbench.names import is_expression
@@ -79,7 +80,7 @@ def book_of(name: str) -> str:
     if not is_expression(name) or name in operations:
         return name
     try:
-        subscripts = parse(name)
+        subscripts = parse(as_letters(name).text if is_named(name) else name)
         return bind(subscripts, [(1,) * len(each) for each in subscripts.inputs]).text
     except ValueError:
         return name
@@ -92,7 +93,7 @@ def named(name: str) -> Operation | None:
     if not is_expression(name):
         return None
     try:
-        return expression(name)
+        return expression(name, axes="named" if is_named(name) else "letters")
     except (TypeError, ValueError):
         return None
 

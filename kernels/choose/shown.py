@@ -13,9 +13,9 @@ from einbench.choose.environment import Environment, differences, environment
 from einbench.choose.kept import held
 from einbench.choose.wisdom import Wisdom
 from einbench.host.folders import OFF
-from einbench.names import normalise, unknown
+from einbench.names import unknown
 from einbench.operation import Operation
-from einbench.registry import operations
+from einbench.registry import operations, spelling
 
 
 class Kept(NamedTuple):
@@ -46,7 +46,7 @@ def named(memory: Wisdom, requested: Iterable[str]) -> list[str]:
     """
     there = held(memory)
     known = [*operations, *(name for name in there if name not in operations)]
-    wanted = [contraction.book_of(normalise(name)) for name in requested] or there
+    wanted = [contraction.book_of(spelling(name)) for name in requested] or there
     for name in wanted:
         if name not in known:
             raise ValueError(unknown("operation", name, known))

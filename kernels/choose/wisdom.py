@@ -21,6 +21,7 @@ from einbench.choose.book import Book, Remembered, book, document
 from einbench.choose.environment import Environment
 from einbench.host.documents import Damaged, Unreadable, load, write_whole
 from einbench.host.folders import wisdom_folder
+from einbench.host.forking import import_apart
 
 #: a full file is a quarter of a megabyte
 _MOST_BYTES = 16 * 1024 * 1024
@@ -161,11 +162,9 @@ class Wisdom:
         if self._measures == threading.get_ident():
             yield  # a kernel that is being measured calls the fastest of another operation
             return
-        from filelock import FileLock
-
-        lock = FileLock(os.path.join(self.folder, "measuring.lock"))  # noqa: PTH118 - as above
         held = False
         with contextlib.suppress(OSError, TimeoutError):
+            lock = _file_lock(os.path.join(self.folder, "measuring.lock"))  # noqa: PTH118 - as above
             os.makedirs(self.folder, exist_ok=True)  # noqa: PTH103 - as above
             lock.acquire(timeout=_MEASURING_TIMEOUT_S, poll_interval=0.02)
             held = True
@@ -179,10 +178,9 @@ class Wisdom:
 
     @contextlib.contextmanager
     def _locked(self, operation: str) -> Iterator[None]:
-        from filelock import FileLock
-
         os.makedirs(self.folder, exist_ok=True)  # noqa: PTH103 - as above
-        with FileLock(self.path(operation) + ".lock", timeout=_LOCK_TIMEOUT_S, poll_interval=0.005):
+        lock = _file_lock(self.path(operation) + ".lock")
+        with lock.acquire(timeout=_LOCK_TIMEOUT_S, poll_interval=0.005):
             yield
 
     def _load(self, operation: str, *, held: bool = False) -> Book:
@@ -265,3 +263,15 @@ def _operation_name(file_name: str) -> str:
     with contextlib.suppress(ValueError, OverflowError):
         return "".join(chr(int(p, 16)) if n % 2 else p for n, p in enumerate(parts))
     return file_name
+
+
+def _file_lock(path: str) -> Any:
+    """A lock of processes.
+
+    Raises:
+        OSError: there is none in a process that was forked while filelock was being imported.
+    """
+    try:
+        return import_apart("filelock").FileLock(path)
+    except ImportError as problem:
+        raise OSError(f"no lock ({problem})") from None

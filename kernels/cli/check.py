@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from einbench.cli.choosing import sizes_option
+from einbench.cli.expressions import asked, operations_named
 from einbench.cli.outcome import INTERRUPTED, REJECTED, WRONG_USE
 from einbench.cli.parameters import (
     batch_option,
     dtypes_option,
     isolate_option,
     json_option,
-    operations_named,
     plugins_option,
     seed_option,
 )
@@ -38,6 +39,7 @@ SCHEMA = "einbench.check/1"
 )
 @operations_named("check")
 @batch_option(128)
+@sizes_option
 @dtypes_option
 @seed_option
 @json_option("the verdicts")
@@ -46,6 +48,7 @@ SCHEMA = "einbench.check/1"
 def check(
     operations: tuple[str, ...],
     batch: int,
+    sizes: dict[str, int],
     dtypes: tuple[str, ...],
     seed: int,
     json_path: str | None,
@@ -59,12 +62,11 @@ def check(
     """
     from einbench.host.machine import machine
     from einbench.names import check_dtype
-    from einbench.registry import operation
-    from einbench.registry import operations as known
     from einbench.report.terminal import print_paragraph
     from einbench.verbs.check import check as judge
 
-    ops = list(dict.fromkeys(map(operation, operations))) or list(known.values())
+    ops, sizes, rows = asked(operations, sizes)
+    batch = batch if rows is None else rows
     chosen = [check_dtype(dtype).name for dtype in dtypes or ("float32",)]
     target = Target.of(json_path)
     verdicts: list[Verdict] = []
@@ -73,14 +75,17 @@ def check(
         with bar() as progress:
             for number, op in enumerate(ops):
                 progress(number / len(ops), f"{op.name}: checking")
+                own = {axis: size for axis, size in sizes.items() if axis in op.sizes}
                 for dtype in chosen:
-                    verdicts.extend(judge(op, batch=batch, dtype=dtype, seed=seed, isolate=isolate))
+                    verdicts.extend(
+                        judge(op, batch=batch, dtype=dtype, seed=seed, isolate=isolate, **own)
+                    )
     except KeyboardInterrupt:
         if not verdicts:
             raise
         interrupted = True
     settings = {
-        "batch": batch, "dtypes": chosen, "seed": seed, "interrupted": interrupted
+        "batch": batch, "sizes": sizes, "dtypes": chosen, "seed": seed, "interrupted": interrupted
     }  # fmt: skip
     document = {
         "schema": SCHEMA,

@@ -12,7 +12,7 @@ threads_as_found_option = click.option(
 )  # fmt: skip
 sizes_option = click.option(
     "--size", "sizes", multiple=True, callback=axis_sizes, metavar="AXIS=N",
-    help="Size of an axis other than batch.",
+    help="Size of an axis; that of rows is the batch.",
 )  # fmt: skip
 again_option = click.option("--again", is_flag=True, help="Measure whatever is remembered.")
 

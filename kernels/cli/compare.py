@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from einbench.cli.choosing import sizes_option
+from einbench.cli.expressions import asked, operations_named
 from einbench.cli.outcome import INTERRUPTED, REJECTED
 from einbench.cli.parameters import (
-    axis_sizes,
     data_option,
     dtypes_option,
     isolate_option,
-    operations_named,
     plugins_option,
     positive,
     seed_option,
@@ -59,10 +59,7 @@ if TYPE_CHECKING:
     help="Most that a kernel's temporaries may take, by default half of what outputs take, and "
     "64 MiB.",
 )  # fmt: skip
-@click.option(
-    "--size", "sizes", multiple=True, callback=axis_sizes, metavar="AXIS=N",
-    help="Size of an axis other than batch.",
-)  # fmt: skip
+@sizes_option
 @click.option(
     "--json", "json_path", metavar="PATH",
     help="Where to write all numbers, by default results/compare-TIME.json; - is stdout, and "
@@ -102,8 +99,8 @@ def compare(
     """
     from einbench.verbs import compare as pipeline
 
-    ops = _operations(operations)
-    _refuse_unknown_axes(sizes, ops)
+    ops, sizes, rows = asked(operations, sizes)
+    batches = batches if rows is None else (rows,)
     target = Target.of(json_path, _default_path())
     _refuse_impossible(picture)
     with bar() as progress:
@@ -138,23 +135,6 @@ def compare(
         return INTERRUPTED
     wrong = any(record.status in WRONG for record in comparison.records)
     return REJECTED if wrong else 0
-
-
-def _operations(names: tuple[str, ...]) -> list[Operation]:
-    """Each operation once, all of them where none is named."""
-    from einbench.registry import operation, operations
-
-    return list(dict.fromkeys(map(operation, names))) or list(operations.values())
-
-
-def _refuse_unknown_axes(sizes: dict[str, int], ops: list[Operation]) -> None:
-    known = list(dict.fromkeys(axis for op in ops for axis in op.sizes))
-    for axis in sizes:
-        if axis not in known:
-            from einbench.names import unknown
-
-            where = " in any of these operations" if len(ops) > 1 else f" in {ops[0].name}"
-            raise ValueError(unknown("axis", axis, known, where))
 
 
 def _refuse_impossible(picture: str | None) -> None:

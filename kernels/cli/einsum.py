@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from einbench.cli.expressions import axes_option, spelt
 from einbench.cli.outcome import INTERRUPTED, REJECTED
 from einbench.cli.parameters import (
     dtype_option,
@@ -50,14 +51,14 @@ def sizes_of(
     '  einbench einsum "qij,qjk->qik" --size 100\n'
     '  einbench einsum "bij,bjk->bik" --size 3 --size b=100_000 --emit bmm.py\n'
     '  einbench einsum "ijk,jkl,kli->il" --size 40 --with torch,cotengra,pytblis\n'
-    '  einbench einsum "rows terms, terms columns -> rows columns" --named --size 64'
+    '  einbench einsum "rows terms, terms columns -> rows columns" --size 64'
 )
-@click.argument("expression")
+@click.argument("expression", required=False)
 @click.option(
     "--size", "sizes", multiple=True, callback=sizes_of, metavar="[AXIS=]N",
     help="Of an axis; without a name, of all that have no size of their own.",
 )  # fmt: skip
-@click.option("--named", is_flag=True, help="Axes are words with spaces between them.")
+@axes_option
 @dtype_option
 @click.option(
     "--budget", type=positive, default=5.0, show_default=True, metavar="SECONDS",
@@ -80,9 +81,8 @@ def sizes_of(
     help="Write all numbers as JSON to this file; - is stdout, and tables go to stderr.",
 )  # fmt: skip
 def einsum(
-    expression: str,
+    expression: str | None,
     sizes: dict[str, int],
-    named: bool,
     dtype: str,
     budget: float,
     threads: int | None,
@@ -99,7 +99,8 @@ def einsum(
     """
     from einbench.verbs.compare import compare
 
-    op, letters = _operation(expression, sizes, named=named)
+    expression, emitted = _told_apart(expression, emitted)
+    op, letters, rows = _operation(expression, sizes)
     check_contestants(libraries)
     if emitted == "-" and json_path == "-":
         raise click.UsageError("--emit and --json both write to stdout; give one of them a path")
@@ -112,6 +113,7 @@ def einsum(
     with bar() as progress:
         comparison = compare(
             op,
+            rows or 1,
             dtypes=dtype,
             threads=threads,
             budget_s=budget,
@@ -128,54 +130,73 @@ def einsum(
     if json_path is not None:
         target.write(comparison.document())
     if emitted is not None:
-        _write(op, letters, comparison, dtype, emitted, tables)
+        shapes = [each.shape(op.all_sizes(rows, {})) for each in op.inputs.values()]
+        _write(letters, shapes, comparison, dtype, emitted, tables)
     if comparison.interrupted:
         return INTERRUPTED
     return REJECTED if any(record.status in WRONG for record in comparison.records) else 0
 
 
-def _operation(text: str, sizes: dict[str, int], *, named: bool) -> tuple[Operation, str]:
-    """With a size for every axis; and the expression in letters."""
-    from einbench.einsum.expression import expression
-    from einbench.einsum.named import as_letters
-    from einbench.names import unknown
+def _told_apart(expression: str | None, emitted: str | None) -> tuple[str, str | None]:
+    """The expression and the path of ``--emit``, whose value an expression behind it would be."""
+    if expression is None and emitted is not None and not emitted.endswith((".py", "-")):
+        return emitted, "-"
+    if expression is None:
+        raise click.UsageError("Missing argument 'EXPRESSION': \"ij,jk->ik\", say")
+    if emitted is not None and "->" in emitted:
+        raise click.UsageError(f"--emit {emitted}: expected a path, winner.py say, or none")
+    return expression, emitted
 
-    axes = "named" if named else "letters"
-    every = expression(text, axes=axes).axes
+
+def _operation(text: str, sizes: dict[str, int]) -> tuple[Operation, str, int | None]:
+    """At these sizes; the expression in letters; and rows, where their axis is called batch."""
+    from einbench.einsum.expression import expression
+    from einbench.einsum.named import as_letters, is_named
+    from einbench.names import unknown
+    from einbench.report.grid import listed
+
+    name = spelt(text)
+    axes = "named" if is_named(name) else "letters"
+    every = expression(name, axes=axes).axes
     given = {axis: size for axis, size in sizes.items() if axis}
     if strange := [axis for axis in given if axis not in every]:
         raise click.UsageError(unknown("axis", strange[0], every, f" in {text}"))
     if "" in sizes:
         given = {**dict.fromkeys(every, sizes[""]), **given}
     if missing := [axis for axis in every if axis not in given]:
-        raise click.UsageError(
-            f"axis {missing[0]} has no size: give --size {missing[0]}=100, or --size 100 for all"
-        )
-    return expression(text, axes=axes, **given), as_letters(text).text if named else text
+        have = f"axis {missing[0]} has" if len(missing) == 1 else f"axes {listed(missing)} have"
+        meant = ",".join(f"{axis}=100" for axis in missing)
+        raise click.UsageError(f"{have} no size: give --size {meant}, or --size 100 for all")
+    rows = given.pop("batch", None)  # an axis of this name is always that of rows
+    letters = as_letters(name).text if is_named(name) else name
+    return expression(name, axes=axes, **given), letters, rows
 
 
 def _write(
-    op: Operation, letters: str, comparison: Comparison, dtype: str, path: str, tables: IO[str]
+    letters: str,
+    shapes: Sequence[tuple[int, ...]],
+    comparison: Comparison,
+    dtype: str,
+    path: str,
+    tables: IO[str],
 ) -> None:
     """The winner's source; to stdout where there is no path."""
-    from einbench.einsum.emit import emit
+    from einbench.einsum.emit import emit, is_plain
     from einbench.host.documents import write_whole
     from einbench.kernel import HERE
     from einbench.units import ratio_text
 
     timed = [r for r in comparison.records if r.status == "ok" and r.median_s is not None]
     winner = next((record for record in timed if record.winner), None)
-    best = winner
-    if winner is not None and winner.runtime not in HERE:
-        own = [record for record in timed if record.runtime in HERE]
-        best = min(own, key=lambda record: record.median_s or 0.0, default=None)
+    plain = [r for r in timed if r.runtime in HERE and is_plain(r.kernel)]
+    best = winner if winner in plain else min(plain, key=lambda r: r.median_s or 0, default=None)
     if best is None or winner is None:
         raise ValueError("no kernel passed the check and was timed: there is nothing to emit")
-    shapes = [each.shape(op.sizes) for each in op.inputs.values()]
     source = emit(letters, shapes, dtype, best.kernel)
     if best is not winner:
         slower = ratio_text((best.median_s or 0.0) / (winner.median_s or 1.0))
-        said = f"{winner.kernel} is a library's call: emitted is {best.kernel}, {slower} its time"
+        what = "instructions of this processor" if winner.runtime in HERE else "a library's call"
+        said = f"{winner.kernel} is {what}: emitted is {best.kernel}, {slower} its time"
         console(tables).print(said, markup=False, soft_wrap=True)
     if path == "-":
         click.echo(source, nl=False)

@@ -12,10 +12,10 @@ from einbench.cli.choosing import (
     sizes_option,
     threads_as_found_option,
 )
+from einbench.cli.expressions import asked, operations_named
 from einbench.cli.outcome import REJECTED, complain
 from einbench.cli.parameters import (
     json_option,
-    operations_named,
     plugins_option,
     positive,
     separate,
@@ -137,7 +137,9 @@ def fastest(
     from einbench.choose.environment import limited
     from einbench.choose.tune import plan
 
-    problems = plan(operations, batches or (128,), dtypes or ("float32",), sizes)
+    ops, sizes, rows = asked(operations, sizes)
+    batches = batches or (128,) if rows is None else (rows,)
+    problems = plan(ops, batches, dtypes or ("float32",), sizes)
     target = Target.of(json_path)
     settings = {
         "batches": list(dict.fromkeys(each.batch for each in problems)),

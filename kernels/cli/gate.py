@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from einbench.cli.choosing import sizes_option
+from einbench.cli.expressions import asked, axes_option, operations_of, separate_operations
 from einbench.cli.outcome import INTERRUPTED, complain
 from einbench.cli.parameters import (
     dtype_option,
     json_option,
     separate_batches,
-    separate_operations,
     whole,
 )
 from einbench.cli.progress import bar
@@ -32,6 +33,7 @@ FOLDER = ".gate"
     epilog="\b\nExamples:\n"
     "  einbench gate main\n"
     "  einbench gate HEAD~3 HEAD --operation softmax_vjp,linear --batch 128\n"
+    '  einbench gate main --operation "bij,bjk->bik" --size i=3,j=3,k=3\n'
     "  einbench gate main HEAD --json gate.json --summary summary.md"
 )
 @click.argument("base")
@@ -44,6 +46,8 @@ FOLDER = ".gate"
     "--batch", "batches", multiple=True, callback=separate_batches, metavar="N",
     help="Rows per call, by default 1 and 128.",
 )  # fmt: skip
+@sizes_option
+@axes_option
 @dtype_option
 @click.option(
     "--launches", type=whole(7, "7 or 15"), default=7, show_default=True, metavar="N",
@@ -64,6 +68,7 @@ def gate(
     head: str,
     names: tuple[str, ...],
     batches: tuple[int, ...],
+    sizes: dict[str, int],
     dtype: str,
     launches: int,
     threads: int | None,
@@ -89,6 +94,12 @@ def gate(
     from einbench.names import check_dtype, normalise
     from einbench.report.gate import document, markdown, show
 
+    expressions = [name for name in names if "->" in name]
+    if expressions and len(expressions) == len(names):
+        _, sizes, rows = asked(names, sizes)
+        batches = batches if rows is None else (rows,)
+    else:
+        operations_of(expressions)  # what is none is refused before anything is installed
     repository = Repository(Path.cwd())
     before, after = repository.revision(base), repository.revision(head)
     limits = thresholds(repository.read(after, "pyproject.toml"))
@@ -98,7 +109,7 @@ def gate(
         refuse_unwritable(Path(summary), "--summary")
     with limit_threads(threads) as used:
         settings = Settings(
-            tuple(map(normalise, names)), batches or (1, 128), check_dtype(dtype).name,
+            tuple(map(normalise, names)), batches or (1, 128), check_dtype(dtype).name, sizes,
             launches, used,
         )  # fmt: skip
     folder = repository.top / FOLDER

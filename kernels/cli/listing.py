@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from einbench.cli.parameters import json_option, operations_named, plugins_option
+from einbench.cli.expressions import operations_named, operations_of
+from einbench.cli.parameters import json_option, plugins_option
 from einbench.cli.streams import console
 from einbench.cli.target import Target
 
@@ -29,10 +30,7 @@ SCHEMA = "einbench.list/1"
 @plugins_option
 def list_operations(operations: tuple[str, ...], json_path: str | None) -> int:
     """Show operations with their formula and axes, and what is new in each kernel."""
-    from einbench.registry import operation
-    from einbench.registry import operations as known
-
-    ops = list(dict.fromkeys(map(operation, operations))) or list(known.values())
+    ops = operations_of(operations)
     target = Target.of(json_path)
     if json_path:
         from einbench.host.machine import machine

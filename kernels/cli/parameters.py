@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -47,46 +46,6 @@ def separate(
     return tuple(dict.fromkeys(parts))
 
 
-def separate_operations(
-    context: click.Context, parameter: click.Parameter, values: Sequence[str]
-) -> tuple[str, ...]:
-    """The same for operations, but that the commas of an einsum expression separate nothing.
-
-    An expression is given alone, and the option repeated for another operation: in
-    ``relu,ab,bc->ac`` the beginning of the expression is ambiguous.
-    """
-    from einbench.names import is_expression, normalise
-    from einbench.registry import operations
-
-    names: list[str] = []
-    for value in values:
-        whole_name = "->" in value or (is_expression(value) and normalise(value) in operations)
-        names += [value.strip()] if whole_name else separate(context, parameter, [value])
-    return tuple(dict.fromkeys(names))
-
-
-def operations_named(what: str) -> Decorated:
-    """Operations by position, with ``--operation``, or both: each once, as ``operations``."""
-
-    def decorate(command: Decorated) -> Decorated:
-        @click.argument(
-            "operations", nargs=-1, callback=separate_operations, metavar="[OPERATION]..."
-        )
-        @click.option(
-            "--operation", "named", multiple=True, callback=separate_operations, metavar="NAME",
-            help=f"Operations to {what}, as by position; several with commas.",
-        )  # fmt: skip
-        @functools.wraps(command)
-        def both(
-            *given: Any, operations: tuple[str, ...], named: tuple[str, ...], **others: Any
-        ) -> Any:
-            return command(*given, operations=tuple(dict.fromkeys((*operations, *named))), **others)
-
-        return both
-
-    return decorate
-
-
 def data_folder(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
@@ -126,8 +85,6 @@ def axis_sizes(
         axis, equals, number = (piece.strip() for piece in part.partition("="))
         if not equals or not axis:
             raise click.BadParameter(f"{part!r} is no size; write axis=number, classes=100 say")
-        if axis == "batch":
-            raise click.BadParameter("batch has an option of its own: --batch")
         if axis in sizes:
             raise click.BadParameter(f"{axis} is {sizes[axis]} and {number}; leave one of them out")
         sizes[axis] = whole(1, "10 or 1_000")(number)

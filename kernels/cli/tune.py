@@ -16,11 +16,11 @@ from einbench.cli.choosing import (
     sizes_option,
     threads_as_found_option,
 )
+from einbench.cli.expressions import asked, operations_named
 from einbench.cli.outcome import INTERRUPTED, REJECTED, WRONG_USE, complain
 from einbench.cli.parameters import (
     dtypes_option,
     json_option,
-    operations_named,
     plugins_option,
     separate_batches,
 )
@@ -83,7 +83,9 @@ def tune(
     from einbench.choose.wisdom import wisdom
 
     chosen_batches, chosen_dtypes = batches or BATCHES, dtypes or ("float32",)
-    problems = plan(operations, chosen_batches, chosen_dtypes, sizes)
+    ops, sizes, rows = asked(operations, sizes)
+    chosen_batches = chosen_batches if rows is None else (rows,)
+    problems = plan(ops, chosen_batches, chosen_dtypes, sizes)
     with limited(threads):
         pass  # an impossible number is refused before anything is begun
     target = Target.of(json_path)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from einbench.cli.expressions import operations_named
 from einbench.cli.outcome import WRONG_USE, OneLine, complain
-from einbench.cli.parameters import json_option, operations_named, plugins_option
+from einbench.cli.parameters import json_option, plugins_option
 from einbench.cli.streams import console
 from einbench.cli.target import Target, refuse_unwritable
 from einbench.cli.warned import in_one_line

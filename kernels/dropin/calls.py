@@ -35,7 +35,8 @@ def einsum(
     As `numpy.einsum` is called: ``einsum("ij,jk->ik", a, b)`` or ``einsum(a, [0, 1], b, [1, 2],
     [0, 2])``, with ellipsis, repeated indices and broadcast axes of size 1. Transposes and
     diagonals of one operand are views, writeable if it is; a result without axes is a scalar.
-    Operands of objects and longdouble go to NumPy; float16 is summed in float32.
+    Operands of objects and longdouble go to NumPy; float16 is summed in float32. What one operand
+    alone is summed over is summed first: ``0 * inf``, NaN in NumPy's own loop, may then give none.
 
     Which kernel computes it is chosen once for operands of such shapes, strides and dtypes: those
     that may be the fastest are compared with NumPy in wider precision and timed on the first call.

@@ -15,6 +15,7 @@ from einbench.einsum import pairs, rates, rule
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.folders import OFF
+from einbench.host.forking import importing
 from einbench.host.locks import ForkedLock
 
 _LOCK = ForkedLock()
@@ -120,7 +121,8 @@ def _choose(task: Task, arrays: Sequence[Array], out: Array) -> None:
 
 def _measured(task: Task, arrays: Sequence[Array], out: Array) -> str:
     """The fastest kernel, which is remembered; NumPy's own where no other is right."""
-    from einbench.dropin import measured  # imports more than a next process may
+    with importing():
+        from einbench.dropin import measured  # imports more than a next process may
 
     costs = costs_of(task)
     name = near.winner(task, min(costs.values()))

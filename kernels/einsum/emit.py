@@ -22,6 +22,11 @@ from einbench.einsum.shapes import bind
 from einbench.einsum.task import Task, in_order
 
 
+def is_plain(method: str) -> bool:
+    """Whether a kernel can be written as Python: instructions of this processor cannot."""
+    return order_of(method)[0] != "blocked"
+
+
 def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, method: str) -> str:
     """The source of ``contract(x0, ...)``, which gives the result of an expression in new memory.
 
@@ -38,8 +43,7 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
     inner = normal.contraction
     strides = tuple(in_order(inner.shape(each), kind.itemsize) for each in inner.inputs)
     task = Task(inner, kind, strides, in_order(inner.out_shape, kind.itemsize))
-    machine = order_of(method)[0] == "blocked"
-    written = choose_common(task)[0] if machine else method
+    written = method if is_plain(method) else choose_common(task)[0]
     writer = _Writer(kind)
     names = [f"x{n}" for n in range(len(shapes))]
     given = ", ".join(names)

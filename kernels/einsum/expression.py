@@ -14,7 +14,7 @@ from einbench.einsum.compiling import compiled
 from einbench.einsum.facts import facts, task_of
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.language import ELLIPSIS, parse, quoted
-from einbench.einsum.named import as_letters
+from einbench.einsum.named import as_letters, dotted
 from einbench.einsum.nest import ANY_SIZES
 from einbench.einsum.pairs import ORDERS, order_of, orders_of
 from einbench.einsum.plans import plan
@@ -49,17 +49,20 @@ def expression(text: str, *, axes: str = "letters", **sizes: int) -> Operation:
         text: the expression, with an output or, as in NumPy, without; no ellipsis, for the axes
             that it stands for have no size.
         axes: ``letters``; or ``named``, where axes are words, ``"batch features, units features ->
-            batch units"``.
+            batch units"``, with spaces or dots between them.
         sizes: of the axes by name.
 
     Raises:
         TypeError: the expression is no string, or a size no whole number from 1.
         ValueError: the expression is none, or a size is that of no axis.
     """
-    if axes not in ("letters", "named"):
-        raise ValueError(f"axes={axes!r}: expected 'letters' or 'named'")
     if not isinstance(text, str):
         raise TypeError(f"an expression is a string, 'ij,jk->ik' say; got {type(text).__name__}")
+    if axes not in ("letters", "named"):
+        raise ValueError(
+            f"{quoted(text)}: axes={axes!r}; expected 'letters', or 'named' for words; sizes are "
+            "given by the name of an axis, i=3"
+        )
     names: Mapping[str, str] = {}
     letters = text
     if axes == "named":
@@ -110,11 +113,18 @@ def text_of(op: Operation) -> str:
     return f"{','.join(inputs)}->{output}"
 
 
+def has_own_kernels(op: Operation) -> bool:
+    """Whether others than its expression's were added."""
+    return any(kernel.origin.module != __name__ for kernel in op.kernels.values())
+
+
 def _spelt(shown: Contraction, axes: Sequence[str], *, named: bool) -> str:
     """With an arrow, also where it was left out; words are kept apart by a dot."""
-    between = "." if named else ""
-    parts = [between.join(axes[i] for i in each) for each in (*shown.inputs, shown.output)]
-    return f"{','.join(parts[:-1])}->{parts[-1]}"
+    parts = [[axes[i] for i in each] for each in (*shown.inputs, shown.output)]
+    if named:
+        return dotted(parts)
+    *inputs, output = map("".join, parts)
+    return f"{','.join(inputs)}->{output}"
 
 
 def _operation(

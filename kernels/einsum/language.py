@@ -12,6 +12,8 @@ from dataclasses import dataclass
 #: in place of a letter: the axes that have none
 ELLIPSIS = "..."
 _LETTERS = frozenset(string.ascii_letters)
+#: what people write for the arrow
+_ARROWS = ("->", "=>", "\N{RIGHTWARDS ARROW}", "\N{RIGHTWARDS DOUBLE ARROW}", ">")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ def _letters(text: str, part: str, begin: int, whose: str) -> tuple[str, ...]:
                 raise _fault(text, begin + place, f"{whose} has '...' twice; expected it once")
             found.append(ELLIPSIS)
             place += 2
+        elif arrow := next((a for a in _ARROWS if part.startswith(a, place)), ""):
+            raise _fault(
+                text, begin + place,
+                f"{arrow!a} in {whose} is no arrow; expected '->', once, before the output",
+            )  # fmt: skip
         elif letter != " ":
             raise _fault(
                 text, begin + place,

@@ -43,6 +43,8 @@ class Settings:
     operations: tuple[str, ...] = ()
     batches: tuple[int, ...] = (1, 128)
     dtype: str = "float32"
+    #: of axes other than that of rows
+    sizes: Mapping[str, int] = field(default_factory=dict)
     #: fresh launches of each commit; undecided cells get up to three times as many
     launches: int = 7
     #: of numba's parallel kernels; BLAS runs on one
@@ -126,7 +128,7 @@ def gate(
         progress: called with the part done and what is being done.
 
     Raises:
-        ValueError: an operation is requested, or has a threshold, that neither commit has.
+        ValueError: an operation or axis is requested, or has a threshold, that neither commit has.
     """
     report = progress or (lambda part, label: None)
     facts = {**machine(), "threads": settings.threads}
@@ -139,7 +141,7 @@ def gate(
     try:
         starts = _build(repository, (base, head), settings, folder, state, report)
         inventories = _inventories(starts, settings, state, report)
-        refuse_unknown(settings.operations, *inventories)
+        refuse_unknown(settings.operations, settings.sizes, *inventories)
         thresholds.refuse_unknown(name for one in inventories for name in one.operations)
         run = _Run(starts, settings, thresholds, state, report)
         findings = run.judge_all(*inventories)
@@ -167,7 +169,7 @@ def _build(
         report(0.02 + 0.05 * place, f"{side}: installing {revision.short}")
         python = build(repository, revision, side, folder / "env")
         log = state.folder / f"{side}.log"
-        starts.append(partial(Partner, side, python, log, settings.threads))
+        starts.append(partial(Partner, side, python, log, settings.threads, settings.sizes))
     return starts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from einbench.blame import is_unknown
@@ -34,6 +34,8 @@ class Inventory:
     versions: Mapping[str, str | None]
     #: operation -> why its check itself did not work
     unchecked: Mapping[str, str]
+    #: expression -> why the commit makes no operation of it
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
     def batched(self, operation: str) -> bool:
         """Whether an operation has an axis of rows."""
@@ -86,20 +88,35 @@ def _listed(facts: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {
         "operations": list(facts["problems"]), "reasons": reasons, "wrong": {}, "unchecked": {},
         "problems": {name: facts["problems"][name] for name in reasons},
-        "versions": facts["versions"],
+        "versions": facts["versions"], "unknown": facts["unknown"],
     }  # fmt: skip
 
 
-def refuse_unknown(names: Iterable[str], base: Inventory, head: Inventory) -> None:
-    """Raise where an operation was requested that neither commit has.
+def refuse_unknown(
+    names: Iterable[str], sizes: Iterable[str], base: Inventory, head: Inventory
+) -> None:
+    """Raise where an operation was requested that neither commit has, or the size of no axis.
 
     Raises:
         ValueError: with the nearest names there are.
     """
     known = dict.fromkeys([*base.operations, *head.operations])
     for name in names:
+        if name in base.unknown and name in head.unknown:
+            raise ValueError(
+                f"{name}: base {base.unknown[name]}, and head {head.unknown[name]}: nothing to "
+                "compare"
+            )
         if name not in known:
             raise ValueError(unknown("operation", name, known, " in either commit"))
+    problems = [*base.problems.values(), *head.problems.values()]
+    axes = dict.fromkeys(axis for problem in problems for axis in problem["sizes"])
+    for axis in sizes:
+        if axis in axes:
+            continue
+        if any(problem.get("leading") == axis for problem in problems):
+            raise ValueError(f"{axis} is the axis of rows: give --batch")
+        raise ValueError(unknown("axis", axis, axes, " in any of these operations"))
 
 
 def sort_out(
@@ -116,10 +133,19 @@ def sort_out(
     for operation in dict.fromkeys([*base.reasons, *head.reasons]):
         ours, theirs = base.reasons.get(operation, {}), head.reasons.get(operation, {})
         batched = (head if theirs else base).batched(operation)
+        lacking = [
+            (status, f"{side} {inventory.unknown[operation]}: nothing to compare with")
+            for side, inventory, status in (("base", base, "new"), ("head", head, "missing"))
+            if operation in inventory.unknown
+        ]
+        # one line in place of one a kernel
+        others += [(Compared(operation, "*", None, dtype), *each) for each in lacking]
         for method in dict.fromkeys([*ours, *theirs]):
             sizes: Sequence[int | None] = batches if batched else [None]
             mine = [Compared(operation, method, batch, dtype) for batch in sizes]
             status, reason = _compare(operation, method, base, head)
+            if lacking and status == lacking[0][0]:
+                continue
             if status:
                 # what is reported of a kernel holds at every size
                 others.append((Compared(operation, method, None, dtype), status, reason))

@@ -6,7 +6,6 @@ imports nothing of the suite but its public names, and nothing else that is not 
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
@@ -14,6 +13,7 @@ import runpy
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ Reply = dict[str, Any]
 class Launch:
     """What this process measures: one cell at a time, its inputs made once and kept."""
 
-    def __init__(self, kernels: Any) -> None:
+    def __init__(self, kernels: Any, sizes: dict[str, int]) -> None:
         self._kernels = kernels
+        self._sizes = sizes
+        self._made: dict[str, Any] = {}
         self._drawn: tuple[Any, tuple[Any, ...]] = (None, ())
         self._call: Callable[[], Any] = lambda: None
         self._first: tuple[Any, ...] = ()
@@ -35,31 +37,56 @@ class Launch:
     def facts(self, expressions: list[str]) -> Reply:
         """Every kernel there is, what it is timed on, and versions that may make a difference.
 
-        Of expressions, where the commit makes operations of them.
+        ``unknown`` says of an expression why this commit makes no operation of it.
         """
         operations = dict(self._kernels.operations)
+        unknown = {}
         for name in expressions:
-            with contextlib.suppress(ValueError, KeyError):
-                operations[name] = self._kernels.operation(name)
+            if not hasattr(self._kernels, "expression"):
+                unknown[name] = "knows no expressions"
+                continue
+            try:
+                operations[name] = self._operation(name)
+            except (ValueError, TypeError) as problem:
+                unknown[name] = f"refuses it: {problem}"
         return {
             "kernels": [
-                {"operation": op.name, "kernel": kernel.method, "reason": kernel.reason}
-                for op in operations.values()
+                {"operation": name, "kernel": kernel.method, "reason": kernel.reason}
+                for name, op in operations.items()
                 for kernel in op.kernels.values()
             ],
             "problems": {
-                op.name: {
-                    "inputs": _axes(op), "sizes": dict(op.sizes), "options": _options(op),
-                    "leading": _leading(op),
+                name: {
+                    "inputs": _axes(op), "sizes": {**op.sizes, **self._own(op)},
+                    "options": _options(op), "leading": _leading(op),
                 }
-                for op in operations.values()
+                for name, op in operations.items()
             },
+            "unknown": unknown,
             "versions": _versions(),
         }  # fmt: skip
 
+    def _operation(self, name: str) -> Any:
+        """By its name; of an expression, letters or words with dots, at the sizes that were given.
+
+        Its loops are compiled for the sizes that it is made with.
+        """
+        if "->" not in name or name in self._kernels.operations:
+            return self._kernels.operation(name)
+        if name not in self._made:
+            axes = "named" if "." in name else "letters"
+            make = partial(self._kernels.expression, name.replace(".", " "), axes=axes)
+            self._made[name] = make(**self._own(make()))
+        return self._made[name]
+
+    def _own(self, op: Any) -> dict[str, int]:
+        """Sizes that were given of an operation's axes."""
+        return {axis: size for axis, size in self._sizes.items() if axis in op.sizes}
+
     def check(self, operation: str, batch: int, dtype: str) -> Reply:
         """Why each rejected kernel of an operation is wrong; empty for the right ones."""
-        verdicts = self._kernels.check(operation, batch=batch, dtype=dtype)
+        op = self._operation(operation)
+        verdicts = self._kernels.check(op, batch=batch, dtype=dtype, **self._own(op))
         return {"wrong": {v.kernel.method: "" if v.passed else v.reason for v in verdicts}}
 
     def probe(self, operation: str, kernel: str, batch: int, dtype: str, limit_s: float) -> Reply:
@@ -75,9 +102,9 @@ class Launch:
 
     def ready(self, operation: str, kernel: str, batch: int, dtype: str) -> Reply:
         """Draw, compile, touch memory; seconds of the second call."""
-        op = self._kernels.operation(operation)
+        op = self._operation(operation)
         if self._drawn[0] != (operation, batch, dtype):
-            drawn = op.draw(**_batch(op, batch), dtype=dtype)
+            drawn = op.draw(**_batch(op, batch), dtype=dtype, **self._own(op))
             self._drawn = (operation, batch, dtype), tuple(drawn.values())
         function, arrays = op.kernels[kernel].function, self._drawn[1]
         options = _options(op)
@@ -167,7 +194,7 @@ def main() -> None:
     try:
         # by its path, for the suite that this file belongs to is not the one that is measured
         finder = runpy.run_path(str(Path(__file__).with_name("installed.py")))
-        launch = Launch(finder["import_installed"]())
+        launch = Launch(finder["import_installed"](), json.loads(sys.argv[1]))
     except Exception as problem:  # an old or broken commit: reported, not raised
         say({"problem": f"{type(problem).__name__}: {problem}"})
         return

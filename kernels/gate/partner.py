@@ -32,7 +32,9 @@ class CellError(Exception):
 class Partner:
     """A process of one commit's environment; use it in a ``with`` block, it ends with it."""
 
-    def __init__(self, side: str, python: Path, log: Path, threads: int) -> None:
+    def __init__(
+        self, side: str, python: Path, log: Path, threads: int, sizes: Mapping[str, int]
+    ) -> None:
         self.side = side
         self._log = log
         environment = {
@@ -47,7 +49,7 @@ class Partner:
         self._stderr = log.open("ab")
         # -I: neither the checkout's kernels/ nor PYTHONPATH shadows the installed package
         self._process = subprocess.Popen(  # noqa: S603 - the environment's own interpreter
-            [str(python), "-I", str(_LAUNCH)],
+            [str(python), "-I", str(_LAUNCH), json.dumps(dict(sizes))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

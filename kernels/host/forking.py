@@ -1,25 +1,92 @@
-"""numba's compiler around fork: no child waits for a thread that it does not have.
+"""Imports and numba's compiler around fork: no child waits for a thread that it does not have.
 
-A child inherits numba's lock as it is. If another thread of its parent is compiling just then, its
-own compiling would wait for ever; so a thread that forks waits for those that compile. It waits for
-some seconds only, as one that compiles may wait in turn for what this one holds while it forks, and
-not for an import of numba. A child that was forked meanwhile does not compile: it says so.
+A child inherits locks as they are: those of modules that another thread of its parent is importing
+just then, and numba's while another thread compiles. Its own importing or compiling would wait for
+ever; so a thread that forks waits for those that import inside `importing`, or compile. It waits
+for some seconds only, as they may wait in turn for what this one holds while it forks. A child that
+was forked meanwhile does not compile: it says so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-#: seconds; most kernels compile in less
+#: seconds; most kernels compile in less, and all modules are imported in less
 _WAIT_S = 10.0
-_IMPORTING = threading.Lock()
-#: why this process cannot compile, or that numba was imported
+#: why this process cannot compile; that numba is being imported, and that it was
 _LOST: list[str] = []
+_BEGUN: list[bool] = []
 _IMPORTED: list[bool] = []
-#: threads that hold numba's lock while they fork
-_HOLDING: set[int] = set()
+_REGISTERED: list[bool] = []
+#: what `import_apart` is importing, and what it was in a thread that this process does not have
+_GOING: list[str] = []
+_HALF: set[str] = set()
+
+
+class _Around:
+    """A lock that each thread which forks holds meanwhile, if it gets it in time."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self._holding: set[int] = set()
+
+    def hold(self) -> None:
+        me = threading.get_ident()
+        if self.lock is not None and me not in self._holding and self.lock.acquire(timeout=_WAIT_S):
+            self._holding.add(me)
+
+    def release(self) -> bool:
+        """Whether it was held."""
+        held = threading.get_ident() in self._holding
+        if held:
+            self._holding.discard(threading.get_ident())
+            self.lock.release()
+        return held
+
+
+_IMPORTS = _Around(threading.RLock())
+#: numba's, once it is imported
+_COMPILER = _Around(None)
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Import inside, and threads that fork wait until it is done."""
+    with _IMPORTS.lock:
+        if not _REGISTERED:
+            _REGISTERED.append(True)
+            _register()
+        yield
+
+
+def import_apart(name: str) -> ModuleType:
+    """A module with hooks of its own around forks, which must not come to be while one waits.
+
+    Raises:
+        ImportError: this process was forked while another thread was importing it.
+    """
+    if name in _HALF:
+        raise ImportError(f"this process was forked while another thread was importing {name}")
+    _GOING.append(name)
+    try:
+        return import_module(name)
+    finally:
+        _GOING.remove(name)
+
+
+def _begin_child() -> None:
+    _HALF.update(_GOING)
+    _GOING.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_child)
 
 
 def import_numba() -> None:
@@ -27,7 +94,7 @@ def import_numba() -> None:
 
     Raises:
         ImportError: it cannot be imported, as where its settings in the environment are wrong; or
-            this process was forked while another thread was compiling.
+            this process was forked while another thread was importing it or compiling, for long.
     """
     if _LOST:
         raise ImportError(
@@ -36,14 +103,19 @@ def import_numba() -> None:
         )
     if _IMPORTED:
         return
-    with _IMPORTING:
+    with importing():
         if _IMPORTED:
             return
+        _BEGUN.append(True)
         try:
             import numba  # noqa: F401
         except Exception as problem:  # of its settings it raises anything
             raise ImportError(f"numba cannot be imported: {_said(problem)}{_settings()}") from None
-        _take_part()
+        finally:
+            _BEGUN.clear()
+        from numba.core.compiler_lock import global_compiler_lock
+
+        _COMPILER.lock = global_compiler_lock._lock
         _IMPORTED.append(True)
 
 
@@ -57,40 +129,36 @@ def _settings() -> str:
     return f" (set here: {', '.join(sorted(found))})" if found else ""
 
 
-def _take_part() -> None:
-    """Hold numba's lock around each fork from now on.
+def _register() -> None:
+    """Hold both locks around each fork from now on.
 
-    Registered after the hooks of `logging` it runs before them: a thread that compiles may need
-    what they hold.
+    Hooks before a fork run in the order opposite to that of registering: a thread that is waited
+    for may need what those of `logging` hold, so they are registered before.
     """
-    from numba.core.compiler_lock import global_compiler_lock
-
-    lock: Any = global_compiler_lock._lock
-
-    def hold() -> None:
-        if lock.acquire(timeout=_WAIT_S):
-            _HOLDING.add(threading.get_ident())
-
-    def release() -> bool:
-        held = threading.get_ident() in _HOLDING
-        if held:
-            _HOLDING.discard(threading.get_ident())
-            lock.release()
-        return held
-
-    def begin_child() -> None:
-        if not release():
-            _LOST.append("compiling")
-        _HOLDING.clear()
+    import logging  # noqa: F401 - as said
 
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=hold, after_in_parent=release, after_in_child=begin_child)
+        os.register_at_fork(
+            before=_hold, after_in_parent=_release, after_in_child=_begin_child_without
+        )
 
 
-def _begin_child() -> None:
-    if _IMPORTING.locked():
-        _LOST.append("importing numba")
+def _hold() -> None:
+    _COMPILER.hold()  # who compiles may import in turn
+    _IMPORTS.hold()
+    _COMPILER.hold()  # where numba was imported meanwhile
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_child)
+def _release() -> None:
+    _IMPORTS.release()
+    _COMPILER.release()
+
+
+def _begin_child_without() -> None:
+    """In a child no thread that holds a lock exists."""
+    if not _IMPORTS.release():
+        _IMPORTS.lock = threading.RLock()
+        if _BEGUN:
+            _LOST.append("importing numba")
+    if not _COMPILER.release() and _COMPILER.lock is not None:
+        _LOST.append("compiling")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from einbench.host.forking import import_numba
+from einbench.host.forking import import_numba, importing
 from einbench.host.libraries import library, why_missing
 from einbench.host.locks import ForkedLock
 
@@ -61,7 +61,8 @@ def start_threads() -> None:
         numba.config.THREADING_LAYER = "tbb"  # type: ignore[attr-defined]  # set by numba at run time
         # asking starts them; numba does so itself when it compiles a parallel loop, but not when
         # it loads a function from disk whose parallel loop is a helper's
-        numba.get_num_threads()
+        with importing():
+            numba.get_num_threads()
 
 
 class Count(NamedTuple):

@@ -21,6 +21,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from einbench.host.cpu import third_level_bytes
+from einbench.host.forking import importing
 from einbench.jit.code_cache import IMPORTED_S, keep
 
 
@@ -43,7 +44,8 @@ def callback_of(
     function: FunctionType, signature: Any, *, fastmath: frozenset[str] | None = None
 ) -> Any:
     """The function compiled now for C to call, and kept on disk."""
-    from numba.core.ccallback import CFunc
+    with importing():
+        from numba.core.ccallback import CFunc
 
     options = {"error_model": "numpy", "fastmath": set(fastmath) if fastmath else False}
     # what numba.cfunc does, with another cache

@@ -16,6 +16,7 @@ from einbench.host.cores import usable_threads
 from einbench.host.memory import available_bytes
 from einbench.measure.external import ExternalKernels
 from einbench.names import check_dtype
+from einbench.numeric import check_rows, check_seed
 from einbench.operation import Operation
 from einbench.registry import as_operations
 from einbench.units import bytes_text
@@ -42,7 +43,8 @@ def check(
         ValueError: an operation, dtype, axis or size that is not known; or a kernel is isolated
             that cannot be given to another process.
     """
-    chosen = check_dtype(dtype)
+    chosen, seed = check_dtype(dtype), check_seed(seed)
+    batch = None if batch is None else check_rows(batch)
     found: list[Verdict] = []
     external = ExternalKernels(isolate=isolate)
     with external.started(usable_threads()):

@@ -28,6 +28,7 @@ from einbench.measure.workload import (
     workload,
 )
 from einbench.names import check_dtype, unknown
+from einbench.numeric import check_budget, check_rows, check_seed
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.record import Record
@@ -116,8 +117,8 @@ def compare(
     chosen_batches = check_batches(batches)
     chosen_dtypes = [check_dtype(d) for d in _as_list(dtypes)]
     layout = check_layout(layout)
-    if budget_s is not None and not budget_s > 0:
-        raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
+    budget_s = None if budget_s is None else check_budget(budget_s)
+    seed = check_seed(seed)
     _refuse_unknown_axes(ops, sizes)
     images = load_images(data)  # type: ignore[arg-type]  # any path
     plans = [_plan(op, d, chosen_batches, images, sizes) for d in chosen_dtypes for op in ops]
@@ -219,13 +220,11 @@ def check_batches(batches: int | Iterable[int]) -> tuple[int, ...]:
     Raises:
         ValueError: one is no whole number from 0, or there is none.
     """
-    given = [batches] if isinstance(batches, int) else list(batches)
-    for batch in given:
-        if isinstance(batch, bool) or int(batch) != batch or batch < 0:
-            raise ValueError(f"batch {batch!r}: expected a whole number from 0")
+    several = isinstance(batches, Iterable) and not isinstance(batches, str)
+    given = [check_rows(batch) for batch in (batches if several else [batches])]  # type: ignore[union-attr]
     if not given:
         raise ValueError("no batch was given; expected one or more, (1, 128) say")
-    return tuple(sorted({int(batch) for batch in given}))
+    return tuple(sorted(set(given)))
 
 
 def _as_list(values: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from einbench.choose.serving import serve
 from einbench.kernel import Kernel
 from einbench.lookup import Dispatch, key_into, key_of, look_up
 from einbench.names import unknown
+from einbench.numeric import check_budget
 from einbench.operation import Operation
 from einbench.record import Record
 from einbench.registry import operation
@@ -123,11 +124,10 @@ def _check_and_write(
         return call
 
     key = key_into(op, bound.arrays, bound.options, out)
-    decided = dispatch.decided.get(key)
-    if decided is None:
-        dispatch.find(key, None, lambda: serve(decision, begin)[1])
+    if key[0] in dispatch.decided:
+        dispatch.decided[key[0]](*bound.arrays, memory)
     else:
-        decided(*bound.arrays, memory)
+        dispatch.find(*key, lambda: serve(decision, begin)[1])
     return op.named(out) if isinstance(memory, tuple) else out
 
 
@@ -170,8 +170,7 @@ def fastest(
     """
     if rigor not in RIGORS:
         raise ValueError(unknown("rigor", rigor, RIGORS))
-    if budget_s is not None and not budget_s > 0:
-        raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
+    budget_s = None if budget_s is None else check_budget(budget_s)
     op = operation(op_or_name)
     bound = op.bind(*inputs, **named)
     with environment.limited(threads):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from einbench.host.machine import limit_threads, machine
+from einbench.numeric import check_budget, check_seed
 from einbench.racing.arguments import Arguments
 from einbench.racing.contest import RACE, contest
 from einbench.racing.judging import judge
@@ -56,14 +57,15 @@ def race(
         A `Comparison` with a record for every function; its operation is called ``race``.
 
     Raises:
-        TypeError: no mapping of names to functions.
+        TypeError: no mapping of names to functions, or budget or seed are no numbers.
         ValueError: fewer than two of them, or the reference cannot be judged by: it raises, draws
             on randomness, changes its arguments, or returns zeros alone or no numbers.
     """
     start_s = time.perf_counter()
     _refuse_wrong(functions)
-    if not budget_s > 0:
-        raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
+    budget_s, seed = check_budget(budget_s), check_seed(seed)
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress={progress!r}: expected a function of a part and a label")
     report = progress or (lambda part, label: None)
     names = list(functions)
     given = Arguments(arguments, named)

@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from einbench.cli import main
+from einbench.cli.einsum import _write
+from einbench.kernel import HERE
 
 BMM = ["einsum", "qij,qjk->qik", "--size", "4", "--size", "q=300", "--budget", "0.2"]
 
@@ -60,18 +63,42 @@ def test_files_of_source_and_numbers_are_written(tmp_path):
 
 def test_named_axes_are_raced_too():
     done = CliRunner().invoke(
-        main, ["einsum", "rows terms, terms out -> rows out", "--named", "--size", "8",
+        main, ["einsum", "rows terms, terms out -> rows out", "--axes", "named", "--size", "8",
                "--budget", "0.1", "--dtype", "float64"],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "rows 8, terms 8, out 8" in done.output
 
 
+def test_an_axis_of_words_may_be_called_batch():
+    done = run("einsum", "batch n, units n -> batch units", "--size", "8", "--size", "batch=50",
+               "--budget", "0.1", "--emit")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    scope = {}
+    exec(compile(done.stdout, "<emitted>", "exec"), scope)
+    x, w = np.ones((50, 8), "f4"), np.ones((8, 8), "f4")
+    np.testing.assert_array_equal(scope["contract"](x, w), x @ w.T)
+
+
+def test_emit_before_the_expression_does_not_take_it_for_a_path():
+    done = run("einsum", "--emit", "ij,jk->ik", "--size", "4", "--budget", "0.05")
+    assert done.returncode == 0, done.stderr
+    assert "def contract(x0, x1)" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
         (["ij,jk->iq", "--size", "3"], "position 8"),
-        (["ij,jk->ik"], "axis i has no size: give --size i=100"),
+        (["ij,jk->ik"], "axes i, j and k have no size: give --size i=100,j=100,k=100, or --size"),
+        (["ij,jk->ik", "--size", "i=3,k=4"], "axis j has no size: give --size j=100, or --size"),
+        (["ij,jk=>ik", "--size", "3"], "position 5: '=>' in operand 1 is no arrow; expected '->'"),
+        (["ij,jk\u2192ik", "--size", "3"], "no arrow; expected '->'"),
+        (["ij,jk->ik", "--size", "3", "--emit", "ij->i"], "--emit ij->i: expected a path"),
+        (["--emit", "--size", "3"], "Missing argument 'EXPRESSION'"),
+        (["--emit", "a.py", "--size", "3"], "Missing argument 'EXPRESSION'"),
+        (["--size", "3"], "Missing argument 'EXPRESSION'"),
+        (["batch features, units features", "--size", "3"], "and an output"),
         (["ij,jk->ik", "--size", "3", "--size", "q=3"], "no axis 'q' in ij,jk->ik"),
         (["ij,jk->ik", "--size", "3", "--size", "4"], "two sizes"),
         (["ij,jk->ik", "--size", "=3"], "is no size"),
@@ -79,7 +106,8 @@ def test_named_axes_are_raced_too():
         (["ij,jk->ik", "--size", "3", "--dtype", "int8"], "float32 or float64"),
         (["ij,jk->ik", "--size", "3", "--emit", "none/x.py"], "there is no folder"),
         (["ij,jk->ik", "--size", "3", "--emit", "--json", "-"], "both write to stdout"),
-        (["a b, b c -> a q", "--named", "--size", "3"], "position 14"),
+        (["a b, b c -> a q", "--axes", "named", "--size", "3"], "position 14"),
+        (["rows terms, terms out -> rows", "--size", "3"], "--axes named"),
         (["i...->i", "--size", "3"], "give them letters"),
         (["ij,jk->ik", "--size", "1_000_000"], "memory"),
     ],
@@ -89,3 +117,31 @@ def test_wrong_use_is_one_line_and_status_2(args, said):
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("winner", "runtime", "said"),
+    [
+        ("blocked", "here", "blocked is instructions of this processor: emitted is numba, 3.0x"),
+        ("blocked_second", "here", "is instructions of this processor: emitted is numba, 3.0x"),
+        ("torch", "torch", "torch is a library's call: emitted is numba, 3.0x its time"),
+        ("matmul", "here", "matmul as Python: winner.py"),
+    ],
+)
+def test_what_is_no_plain_python_is_said_and_the_best_that_is_emitted(
+    tmp_path, winner, runtime, said, capsys
+):
+    own = HERE[0] if isinstance(HERE, tuple) else next(iter(HERE))
+    times = {winner: 1.0, "einsum": 5.0, "numba": 3.0, "blocked_third": 2.0}
+    records = [
+        SimpleNamespace(
+            status="ok", median_s=s, winner=name == winner, kernel=name,
+            runtime=runtime if name == winner and runtime != "here" else own,
+        )
+        for name, s in times.items()
+    ]  # fmt: skip
+    comparison = SimpleNamespace(records=records)
+    _write("ij,jk->ik", [(3, 4), (4, 5)], comparison, "float32", "winner.py", sys.stdout)
+    assert said in capsys.readouterr().out
+    kernel = "matmul" if winner == "matmul" else "numba"
+    assert f"kernel {kernel}," in (tmp_path / "winner.py").read_text()

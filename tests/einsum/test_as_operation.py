@@ -146,7 +146,7 @@ class Here:
     """A launch in this process, as the gate asks it."""
 
     def __init__(self):
-        self._launch = Launch(einbench)
+        self._launch = Launch(einbench, {})
 
     def ask(self, do, **fields):
         return getattr(self._launch, do)(**fields)

@@ -119,7 +119,7 @@ def test_named_axes_reach_a_library_as_letters(stand_in):
     stand_in("opt_einsum", HEAD + "    assert text == 'ab,bc->ac', text\n" +
              "    return lambda *given: np.einsum(text, *given)\n")  # fmt: skip
     done = CliRunner().invoke(
-        main, ["einsum", "rows terms, terms out -> rows out", "--named", "--size", "8",
+        main, ["einsum", "rows terms, terms out -> rows out", "--axes", "named", "--size", "8",
                "--budget", "0.1", "--with", "opt_einsum", "--json", "all.json"],
     )  # fmt: skip
     assert done.exit_code == 0, done.output

@@ -14,7 +14,7 @@ import pytest
 import einbench
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "einsum"
-MODULES = ("thirty", "more", "ratios", "rounds", "table", "race")
+MODULES = ("thirty", "more", "ratios", "rounds", "table", "race", "emitted")
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +139,25 @@ def test_a_race_is_run_saved_and_printed_again(tmp_path):
     done = run("--with", "torsh")
     assert done.returncode == 2
     assert "no einsum library 'torsh'; known: " in done.stderr
+
+
+def test_emitted_source_is_raced_with_the_winner_it_stands_for(module):
+    emitted = module("emitted")
+    found = emitted.timed("product", "ij,jk->ik", {"i": 5, "j": 4, "k": 3}, "float64", 0.05)
+    assert {name: r.status for name, r in found.records.items()} == {
+        "winner": "ok", "emitted": "ok",
+    }  # fmt: skip
+    (row,) = emitted.lines(found)
+    assert row.startswith("product")
+    assert f" {found.emitted} " in row
+    assert {name for name, *_ in module("thirty").THIRTY} >= set(emitted.SOME)
+
+
+def test_emitted_source_that_imports_more_is_not_run(module):
+    with pytest.raises(ValueError, match="emitted source imports os"):
+        module("emitted").contract_of("import os\nimport numpy as np\ncontract = os.getcwd")
+
+
+def test_words_that_name_no_expression_emit_nothing(module, capsys):
+    assert module("emitted").main(["--only", "nothing"]) == 2
+    assert "no expression has 'nothing' in its name" in capsys.readouterr().err

@@ -91,6 +91,11 @@ def test_json_on_stdout_is_nothing_but_json(run):
         (["main", "--dtype", "float16"], "float16"),
         (["main", "--threads", "9999"], "threads=9999"),
         (["main", "--summary", "/"], "it is a folder"),
+        (["main", "--operation", "ij,jk->iq"], "position 8"),
+        (["main", "--operation", "__import__('os'),j->j"], "position 0"),
+        (["main", "--operation", "i...->i", "--operation", "relu"], "give them letters"),
+        (["main", "--operation", "bi j,j k->bi k"], "--axes named"),
+        (["main", "--operation", "ij,jk->ik", "--size", "q=3"], "no axis 'q' in ij,jk->ik"),
     ],
 )
 def test_wrong_use_is_one_line_and_status_2(run, arguments, said):
@@ -98,6 +103,33 @@ def test_wrong_use_is_one_line_and_status_2(run, arguments, said):
     assert result.exit_code == 2
     assert said in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "operation", "batches", "sizes"),
+    [
+        (["ij, jk -> ik", "--size", "i=9,j=3,k=4"], "ij,jk->ik", (9,), {"j": 3, "k": 4}),
+        (
+            ["batch terms, terms units -> batch units"],
+            "batch.terms,terms.units->batch.units",
+            (1, 128),
+            {},
+        ),
+        (["bi j, j -> bi", "--axes", "named"], "bi.j,j->bi", (1, 128), {}),
+        (["bi j, j -> bi", "--axes", "letters"], "bij,j->bi", (1, 128), {}),
+    ],
+)
+def test_expressions_are_asked_for_in_letters_or_words(run, arguments, operation, batches, sizes):
+    asked = []
+
+    def found(repository, base, head, settings, limits, folder, progress):
+        asked.append(settings)
+        return Outcome(base, head, settings, limits, {"cpu": "x"}, [FINDINGS[0]])
+
+    assert run("HEAD^", "--operation", *arguments, gate=found).exit_code == 0
+    (settings,) = asked
+    assert (settings.operations, settings.batches) == ((operation,), batches)
+    assert settings.sizes == sizes
 
 
 def test_a_wrong_table_in_heads_pyproject_is_wrong_use(run, project):

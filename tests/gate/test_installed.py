@@ -105,10 +105,10 @@ def test_a_launch_measures_what_lies_in_its_environment(environment, tmp_path, m
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     environment.put("kernels", OLD)
-    with Partner("base", environment.python, tmp_path / "base.log", 1) as partner:
+    with Partner("base", environment.python, tmp_path / "base.log", 1, {}) as partner:
         assert partner.ask("facts", expressions=[])["kernels"] == []
 
 
 def test_a_launch_in_an_environment_without_the_package_says_so(environment, tmp_path):
     with pytest.raises(LaunchError, match="neither einbench nor kernels is installed in"):
-        Partner("base", environment.python, tmp_path / "base.log", 1)
+        Partner("base", environment.python, tmp_path / "base.log", 1, {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from einbench.gate.inventory import Inventory, refuse_unknown, sort_out
@@ -92,9 +94,46 @@ def test_a_check_that_does_not_work_makes_no_kernel_wrong_and_none_repaired(side
 
 def test_an_operation_that_neither_has_is_refused_with_the_nearest_there_is():
     both = inventory({"k": ""})
-    refuse_unknown(["op"], both, both)
+    refuse_unknown(["op"], {"units": 4}, both, both)
     with pytest.raises(ValueError, match=r"'not_askd_for'.*not_asked_for"):
-        refuse_unknown(["not_askd_for"], both, both)
+        refuse_unknown(["not_askd_for"], {}, both, both)
+    with pytest.raises(ValueError, match=r"no axis 'unit' in any of these.*units"):
+        refuse_unknown([], {"unit": 4}, both, both)
+
+
+def sides(*unknown):
+    """Of an expression and a kernel, base's and head's: what each says, where it makes none."""
+    return [
+        replace(inventory({} if why else {"einsum": "", "numba": ""}), unknown=why and {"op": why})
+        for why in unknown
+    ]
+
+
+@pytest.mark.parametrize(
+    ("why", "status", "said"),
+    [
+        (("knows no expressions", {}), "new", "base knows no expressions: nothing to compare"),
+        (({}, "refuses it: no"), "missing", "head refuses it: no: nothing to compare with"),
+    ],
+)
+def test_an_expression_that_one_commit_does_not_know_is_one_line(why, status, said):
+    cells, others = sorted_out(*sides(*why))
+    assert not cells
+    assert list(others) == ["*"]
+    assert others["*"][0] == status
+    assert said in others["*"][1]
+
+
+def test_a_wrong_kernel_of_an_expression_that_base_does_not_know_is_wrong():
+    base, head = sides("knows no expressions", {})
+    _, others = sorted_out(base, replace(head, wrong={"op": {"einsum": "zeros", "numba": ""}}))
+    assert {name: status for name, (status, _) in others.items()} == {"*": "new", "einsum": "wrong"}
+
+
+def test_an_expression_that_neither_knows_is_refused_with_both_reasons():
+    base, head = sides("knows no expressions", "refuses it: no")
+    with pytest.raises(ValueError, match="op: base knows no expressions, and head refuses it: no"):
+        refuse_unknown(["op"], {}, base, head)
 
 
 @pytest.mark.parametrize("side", [0, 1])

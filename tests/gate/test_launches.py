@@ -117,8 +117,8 @@ def plain(tmp_path_factory):
 
 @pytest.fixture
 def start(tmp_path):
-    def start(python, side="head"):
-        return lambda: Partner(side, python, tmp_path / f"{side}.log", 1)
+    def start(python, side="head", sizes=None):
+        return lambda: Partner(side, python, tmp_path / f"{side}.log", 1, sizes or {})
 
     return start
 
@@ -220,3 +220,42 @@ def test_a_kernel_that_gives_other_bits_after_many_calls_is_wrong(start, plain, 
     assert record["side"] == "head"
     (record,) = measure_pair(starts[:1] * 2, [(CELL, schedule)], np.random.default_rng(0))
     assert "problem" not in record
+
+
+def test_expressions_are_compared_at_the_sizes_that_were_given(plain, tmp_path, monkeypatch):
+    """Head knows them; the commit before, here one that lacks the function, does not."""
+    before = environment(tmp_path / "before", "del expression")
+    base, head = (Revision(n, c * 40, "2026-01-01", n) for n, c in (("b", "a"), ("h", "b")))
+    named = "rows.terms,terms->rows"
+    settings = Settings(
+        ("bi,bi->b", named), (64,), sizes={"i": 3, "terms": 5}, launches=3, threads=1
+    )
+
+    def judged(older):
+        pythons = {"base": older, "head": plain}
+        monkeypatch.setattr(module, "build", lambda repository, revision, side, _: pythons[side])
+        return gate(None, base, head, settings, Thresholds(9.0, 1.0), tmp_path / "gate")
+
+    outcome = judged(plain)
+    assert outcome.status == 0, outcome.problem
+    timed = {(f.cell.operation, f.cell.kernel) for f in outcome.of("ok")}
+    assert {("bi,bi->b", "einsum"), (named, "matmul")} <= timed
+    without = judged(before)
+    assert without.status == 2
+    assert [(f.cell.name, f.status, f.reason) for f in without.findings] == [
+        (f"{name}[*]", "new", "base knows no expressions: nothing to compare with")
+        for name in settings.operations
+    ]
+
+
+def test_a_launch_makes_expressions_of_these_sizes_and_says_which_it_refuses(start, plain):
+    with start(plain, sizes={"j": 3, "k": 4, "units": 7})() as partner:
+        found = partner.ask("facts", expressions=["ij,jk->ik", "ij->q", "linear"])
+        assert found["problems"]["ij,jk->ik"]["sizes"] == {"j": 3, "k": 4}
+        assert found["problems"]["ij,jk->ik"]["leading"] == "i"
+        assert found["problems"]["linear"]["sizes"]["units"] == 7
+        assert "refuses it: " in found["unknown"]["ij->q"]
+        assert "position 4" in found["unknown"]["ij->q"]
+        cell = Compared("ij,jk->ik", "matmul", 5, "float32")
+        assert partner.ask("ready", **cell.request())["call_s"] > 0
+        assert partner.ask("same") == {"same": True}

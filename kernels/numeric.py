@@ -1,0 +1,48 @@
+"""Numbers that functions are given beside arrays: seconds of timing, seeds, rows."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+
+def check_budget(budget_s: Any) -> float:
+    """Seconds above 0.
+
+    Raises:
+        TypeError: no number.
+        ValueError: not above 0.
+    """
+    if isinstance(budget_s, bool) or not isinstance(budget_s, Real):
+        raise TypeError(f"budget_s={budget_s!r}: expected seconds, a number above 0, 0.5 say")
+    if not budget_s > 0:
+        raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
+    return float(budget_s)
+
+
+def check_seed(seed: Any) -> int:
+    """A whole number from 0.
+
+    Raises:
+        TypeError: no whole number.
+        ValueError: below 0.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise TypeError(f"seed={seed!r}: expected a whole number from 0")
+    if seed < 0:
+        raise ValueError(f"seed={seed!r}: expected a whole number from 0")
+    return int(seed)
+
+
+def check_rows(batch: Any) -> int:
+    """A whole number from 0, also one that is written as 128.0.
+
+    Raises:
+        TypeError: no number.
+        ValueError: not whole, or below 0.
+    """
+    if isinstance(batch, bool) or not isinstance(batch, Real):
+        raise TypeError(f"batch {batch!r}: expected a whole number from 0")
+    if not batch >= 0 or batch != int(batch):
+        raise ValueError(f"batch {batch!r}: expected a whole number from 0")
+    return int(batch)
