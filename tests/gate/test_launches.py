@@ -237,7 +237,8 @@ def test_expressions_are_compared_at_the_sizes_that_were_given(plain, tmp_path, 
         return gate(None, base, head, settings, Thresholds(9.0, 1.0), tmp_path / "gate")
 
     outcome = judged(plain)
-    assert outcome.status == 0, outcome.problem
+    assert not outcome.problem
+    assert not outcome.of("new", "missing")
     timed = {(f.cell.operation, f.cell.kernel) for f in outcome.of("ok")}
     assert {("bi,bi->b", "einsum"), (named, "matmul")} <= timed
     without = judged(before)
