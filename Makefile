@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-policies choice-estimate bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,12 @@ choice-agreement: $(VENV)/.installed  ## how often two independent tunes agree, 
 
 choice-dispatch: $(VENV)/.installed  ## what a call through einbench.auto costs, and the first answer
 	@$(CHOICE) choice.dispatch ../results/choice-dispatch.json $(ARGS)
+
+choice-first: $(VENV)/.installed  ## what the first answer ever takes, with nothing compiled, and in the next process (ARGS="--batch 128,60000"), 10 minutes
+	@$(CHOICE) choice.first_answer ../results/choice-first.json $(ARGS)
+
+choice-series: $(VENV)/.installed  ## what choosing costs over 200 random batch sizes, and at fixed ones (ARGS="--seed 3")
+	@$(CHOICE) choice.series ../results/choice-series.json $(ARGS)
 
 choice-policies: $(VENV)/.installed  ## einbench.auto against always the same method, at every batch, 10 minutes
 	@EINBENCH_WISDOM="$(CURDIR)/.choice/wisdom" $(BIN)/einbench tune

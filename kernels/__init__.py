@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from einbench.dropin.calls import einsum
     from einbench.einsum.expression import expression
     from einbench.inputs import Input
+    from einbench.jit.sharing import share_threads
     from einbench.kernel import Kernel
     from einbench.operation import Operation
     from einbench.plugins import load_plugins
@@ -58,6 +59,7 @@ __all__ = [
     "operations",
     "race",
     "register",
+    "share_threads",
 ]
 
 #: where the public names live
@@ -83,6 +85,7 @@ _PLACES = {
     "operations": "einbench.registry",
     "race": "einbench.verbs.race",
     "register": "einbench.registry",
+    "share_threads": "einbench.jit.sharing",
 }
 
 

@@ -95,9 +95,12 @@ class Plain:
         self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
     ) -> Function:
         """The function, given memory by its name."""
+        call = self.prepared(arrays, options)
         if out is None:
-            return self.prepared(arrays, options)
-        return lambda *given: self(*given[:-1], out=given[-1], **options)
+            return call
+        if self.takes_out:
+            return lambda *given: call(*given[:-1], out=given[-1])
+        return lambda *given: copy_to(given[-1], call(*given[:-1]))
 
 
 def has_out(function: Function) -> bool:

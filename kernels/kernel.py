@@ -144,7 +144,7 @@ class Kernel:
         op, (given, options, _) = self.operation, bound
         memory = check_out(op, bound, out)
         key = key_into(op, given, options, out)
-        self._dispatch.find(key, None, self.entry, given, options, memory)(*given, memory)
+        self._dispatch.find(*key, self.entry, given, options, memory)(*given, memory)
         return op.named(out) if isinstance(memory, tuple) else out
 
     def _bound(self, arrays: tuple[Any, ...], named: Mapping[str, Any]) -> Bound:

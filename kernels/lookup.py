@@ -70,13 +70,13 @@ def key_of(op: Operation, arrays: Sequence[Any], options: Mapping[str, str]) -> 
 
 def key_into(
     op: Operation, arrays: Sequence[Any], options: Mapping[str, str], out: Any
-) -> tuple[Any, ...]:
-    """The key of a call with memory for its result, which has been checked."""
+) -> tuple[tuple[Any, ...], Hashable]:
+    """The key of a call with memory for its result, which has been checked, and the short one."""
     held = (out,) if op.result_type is None else out
     parts: list[Any] = [type(out)]
     for each in held:
         parts += [type(each), each.shape, each.dtype, each.flags.carray]
-    return (*key_of(op, arrays, options), *parts)
+    return (*key_of(op, arrays, options), *parts), (arrays[0].shape,)
 
 
 def apart(arrays: Iterable[Any], outs: Sequence[Any]) -> bool:
@@ -205,9 +205,14 @@ def _writing(op: Operation, own: str, arrays: Sequence[str], key: Sequence[str])
         try:
             {own}shape = {arrays[0]}.shape
             {unpack}
-            {own}call = {own}dispatch.decided[
-                {", ".join(key)}, {own}type(out), {", ".join(parts)}
-            ]
+            {own}key = ({", ".join(key)}, {own}type(out), {", ".join(parts)})
+            {own}short, {own}decided = ({own}shape,), {own}dispatch.decided
+            {own}last = {own}decided[{own}short]
+            if {own}key == {own}last[0]:
+                {own}call = {own}last[1]
+            else:
+                {own}call = {own}decided[{own}key]
+                {own}decided[{own}short] = {own}key, {own}call
             if not ({holds}):
                 {own}call = None
         except {own}MISSES:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from typing import Any
 
 import numpy as np
 import pytest
 
 import einbench
+from einbench import arguments
 
 RNG = np.random.default_rng(1)
 X = RNG.standard_normal((3, 4))
@@ -324,3 +327,10 @@ def test_an_unknown_axis_is_refused_by_draw() -> None:
 def test_a_size_that_is_none_is_refused_by_draw(batch: Any, classes: Any) -> None:
     with pytest.raises(ValueError, match=r"softmax: \w+=.* is no size; expected a whole number"):
         einbench.operation("softmax").draw(batch, classes=classes)
+
+
+def test_masked_arrays_that_another_thread_is_still_importing_are_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "numpy.ma", types.ModuleType("numpy.ma"))
+    arguments.refuse_masks(np.ones(3), "operand 0")

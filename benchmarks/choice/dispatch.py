@@ -12,7 +12,8 @@ numbers of arrays take turns, for a shared machine has slow and fast minutes, by
 beside the median of all pairs stands that of pairs at full speed, in which the direct call took at
 most a quarter longer than in the fastest twentieth of them, and their part of all pairs.
 A call of what `einbench.fastest` gives is timed beside one through `einbench.auto`: a row has
-the ratio of the times, by position and by name.
+the ratio of the times, by position and by name. So are calls of a kernel (``op["copy"](...)``), and
+calls with memory for the result: rows have the microseconds that they take longer.
 With wisdom on disk, also the time of the first answer after `import einbench`, in fresh processes.
 """
 
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,7 +61,8 @@ shapes = {"inputs": (batch, features), "weights": (units, features), "bias": (un
           "dlogits": (batch, units)}
 arrays = [np.ones(shapes[name], np.float32) for name in einbench.operation(sys.argv[1]).inputs]
 start_s = time.perf_counter()
-getattr(einbench.auto, sys.argv[1])(*arrays)
+call = einbench.fastest if sys.argv[2:] else getattr(einbench.auto, sys.argv[1])
+call(*sys.argv[2:], *arrays)
 print(time.perf_counter() - start_s, "numba" in sys.modules)
 """
 
@@ -113,20 +116,40 @@ def _look_up(study: Study) -> None:
 
 
 def _chosen(study: Study) -> None:
-    """Of a kernel that does next to nothing: what `einbench.fastest` gives over `einbench.auto`."""
-    op = _copy_operation(2, 1)
-    arrays = [_array(n, 1) for n in range(2)]
-    through, choice = getattr(einbench.auto, op.name), einbench.fastest(op, *arrays, budget_s=0.05)
-    names = list(op.inputs)
-    row = {}
-    for how, keywords in (("by_position", None), ("by_name", names)):
-        ours, autos = (_bound(f, arrays, arrays, keywords) for f in (choice, through))
-        ours(2), autos(2)
-        taken = np.array([pair for _ in range(_ROUNDS) for pair in _pairs(ours, autos)])
-        row[f"{how}_over_auto"] = round(float(np.median(1 + taken[:, 0] / taken[:, 1])), 3)
-        row[f"{how}_auto_us"] = round(float(np.median(taken[:, 1])) * 1e6, 3)
-    study.rows["a choice, 2 arrays"] = row
-    forget(op.name)
+    """Of a kernel that does next to nothing: what other calls take over `einbench.auto`'s."""
+    for count, outputs in ((2, 1), (3, 1), (8, 6)):
+        op = _copy_operation(count, outputs)
+        op.remove("copy")
+        op.kernel("copy")(_filling(op, outputs))
+        arrays = [_array(n, 1) for n in range(count)]
+        through = getattr(einbench.auto, op.name)
+        choice = einbench.fastest(op, *arrays, budget_s=0.05)
+        kernel, names = op["copy"], list(op.inputs)
+        made = through(*arrays)
+        out = made if outputs == 1 else tuple(made)
+        ways = {
+            "choice": _bound(choice, arrays, arrays),
+            "choice_by_name": _bound(choice, arrays, arrays, names),
+            "kernel": _bound(kernel, arrays, arrays),
+            "auto_out": _bound(partial(through, out=out), arrays, arrays),
+            "choice_out": _bound(partial(choice, out=out), arrays, arrays),
+            "kernel_out": _bound(partial(kernel, out=out), arrays, arrays),
+        }
+        plain = _bound(through, arrays, arrays)
+        for calls in (plain, *ways.values()):
+            calls(2)
+        taken: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+        for _ in range(_ROUNDS):
+            for way, calls in ways.items():
+                taken[way] += _pairs(calls, plain)
+        row = {}
+        for way, found in taken.items():
+            pairs = np.array(found)
+            row[f"{way}_over_auto_us"] = round(float(np.median(pairs[:, 0])) * 1e6, 3)
+            row[f"{way}_over_auto"] = round(float(np.median(1 + pairs[:, 0] / pairs[:, 1])), 3)
+        row["auto_us"] = round(float(np.median(np.array(taken["kernel"])[:, 1])) * 1e6, 3)
+        study.rows[f"other calls, {count} arrays, {outputs} outputs"] = row
+        forget(op.name)
 
 
 def _full_speed(pairs: Any) -> Any:
@@ -170,6 +193,20 @@ def _copies(op: Operation, outputs: int, *, named: bool = True) -> Callable[...,
     scope = {"result_type": op.result_type}
     source = f"lambda {', '.join(op.inputs)}: {made}"
     function: Callable[..., Any] = eval(source, scope)  # noqa: S307 - made of our own names
+    return function
+
+
+def _filling(op: Operation, outputs: int) -> Callable[..., Any]:
+    """The kernel that writes to memory where that is given."""
+    names = ", ".join(op.inputs)
+    written = "; ".join(
+        f"copyto({'out' if outputs == 1 else f'out[{n}]'}, array0)" for n in range(outputs)
+    )
+    copies = ", ".join(["array0.copy()"] * outputs)
+    source = f"def copy({names}, out=None):\n if out is None:\n  return ({copies})\n {written}\n"
+    scope: dict[str, Any] = {"copyto": np.copyto}
+    exec(source, scope)  # noqa: S102 - made of our own names
+    function: Callable[..., Any] = scope["copy"]
     return function
 
 
@@ -229,9 +266,13 @@ def _first_answer(name: str) -> dict[str, Any]:
         env = {**os.environ, "EINBENCH_WISDOM": folder}
         argv = [sys.executable, "-c", _FIRST_ANSWER, name]
         answers = []
-        for _ in range(1 + _PROCESSES):
+        for number in range(1 + _PROCESSES):
             done = subprocess.run(  # noqa: S603 - this interpreter and the lines above
-                argv, env=env, capture_output=True, text=True, check=True
+                argv if number else [*argv, name],
+                env=env,
+                capture_output=True,
+                text=True,
+                check=True,
             )
             seconds, numba = done.stdout.split()
             answers.append((float(seconds), numba == "True"))
@@ -247,13 +288,24 @@ def _first_answer(name: str) -> dict[str, Any]:
 def _summary(study: Study) -> dict[str, Any]:
     looked_up = [row for row in study.rows.values() if "added_us" in row]
     first = [row for row in study.rows.values() if "median_ms" in row and not row["numba_imported"]]
-    return {
-        f"most_{name}_up_to_{most}_arrays": max(
-            row[name] for row in looked_up if row["allowed_us"] <= allowed
-        )
-        for most, allowed in ALLOWED_US.items()
-        for name in ("added_us", "full_speed_us")
-    } | {"most_first_answer_ms_without_numba": max((r["median_ms"] for r in first), default=None)}
+    return (
+        {
+            f"most_{name}_up_to_{most}_arrays": max(
+                row[name] for row in looked_up if row["allowed_us"] <= allowed
+            )
+            for most, allowed in ALLOWED_US.items()
+            for name in ("added_us", "full_speed_us")
+        }
+        | {
+            "most_over_auto_us": max(
+                us
+                for row in study.rows.values()
+                for name, us in row.items()
+                if name.endswith("_over_auto_us")
+            )
+        }
+        | {"most_first_answer_ms_without_numba": max((r["median_ms"] for r in first), default=None)}
+    )
 
 
 if __name__ == "__main__":

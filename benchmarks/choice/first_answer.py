@@ -4,9 +4,10 @@
 
 Of each operation, in fresh processes with empty folders for choices and for compiled code: seconds
 of the first call through `einbench.auto` (the import apart), of that process's end, and of the
-first call in the next process; then, in a third one, how long kernels compile beside the program
-and what the call costs that measures them when they are there. All are taken one after another;
-beside them stands the load of the machine. ``--operation`` names some, with commas.
+first call in the next process; with ``--compiled`` also, in a third one, how long kernels compile
+beside the program and what the call costs that measures them when they are there, and the first
+call of a fourth. All are taken one after another; beside them stands the load of the machine.
+``--operation`` names some, with commas.
 """
 
 from __future__ import annotations
@@ -28,26 +29,27 @@ SCHEMA = "einbench.first-answer/1"
 #: seconds that are allowed for the first answer, and in the next process
 ALLOWED_S, ALLOWED_NETWORK_S, ALLOWED_NEXT_S = 3.0, 5.0, 0.3
 _NETWORKS = ("mlp_forward", "mlp_gradients", "mlp_sgd_step")
-#: a process that goes on for longer than this measures nothing more
-_MOST_S = 120.0
 _CHILD = """
 import json, sys, time
 import numpy as np
 import einbench
-name, batch, until_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+name, batch, compiled = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 arrays = list(einbench.operation(name).draw(batch=batch).values())
 function = getattr(einbench.auto, name)
 began_s = time.perf_counter()
 function(*arrays)
 first_s = time.perf_counter() - began_s
 found = {"first_s": first_s}
-if until_s:
+if compiled:
     from einbench.host import background
-    background.wait()
-    found["compiled_after_s"] = time.perf_counter() - began_s
-    start_s = time.perf_counter()
-    function(*arrays)
-    found["measuring_s"] = time.perf_counter() - start_s
+    for _ in range(3):
+        # numba is imported, then kernels are compiled, then measured
+        background.wait()
+        start_s = time.perf_counter()
+        function(*arrays)
+        stop_s = time.perf_counter()
+    found["measuring_s"] = stop_s - start_s
+    found["compiled_after_s"] = start_s - began_s
     choice = einbench.fastest(name, *arrays)
     found["kernel"], found["origin"] = choice.kernel.method, choice.origin
 found["before_end"] = time.time()
@@ -61,12 +63,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("path")
     parser.add_argument("--batch", default="128")
     parser.add_argument("--operation", default=",".join(einbench.operations))
+    parser.add_argument("--compiled", action="store_true")
     given = parser.parse_args(arguments)
     study = Study(given.path, SCHEMA)
     study.rows.clear()
     for batch in map(int, given.batch.split(",")):
         for name in given.operation.split(","):
-            row = _measured(name, batch)
+            row = _measured(name, batch, given.compiled)
             study.keep(f"{name} at batch {batch}", row)
             print(f"{name} at batch {batch}: {json.dumps(row)}", flush=True)
     at_128 = {n: row for n, row in study.rows.items() if n.endswith("batch 128")}
@@ -82,7 +85,7 @@ def _allowed_s(name: str) -> float:
     return ALLOWED_NETWORK_S if name.startswith(_NETWORKS) else ALLOWED_S
 
 
-def _measured(name: str, batch: int) -> dict[str, Any]:
+def _measured(name: str, batch: int, compiled: bool) -> dict[str, Any]:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="first-answer-") as folder:
         env = {
@@ -91,17 +94,21 @@ def _measured(name: str, batch: int) -> dict[str, Any]:
             "NUMBA_CACHE_DIR": os.path.join(folder, "compiled"),  # noqa: PTH118
         }
         first, following = _answer(name, batch, env), _answer(name, batch, env)
-        whole = _answer(name, batch, env, until_s=_MOST_S)
-        settled = _answer(name, batch, env)
-    return {
-        "first_s": first["first_s"], "end_s": first["end_s"], "next_s": following["first_s"],
-        "compiled_after_s": whole["compiled_after_s"], "measuring_s": whole["measuring_s"],
-        "settled_s": settled["first_s"], "kernel": whole["kernel"], "load": round(load, 1),
-    }  # fmt: skip
+        row = {
+            "first_s": first["first_s"], "end_s": first["end_s"], "next_s": following["first_s"],
+            "load": round(load, 1),
+        }  # fmt: skip
+        if compiled:
+            whole = _answer(name, batch, env, compiled=True)
+            row |= {part: whole[part] for part in ("compiled_after_s", "measuring_s", "kernel")}
+            row["settled_s"] = _answer(name, batch, env)["first_s"]
+    return row
 
 
-def _answer(name: str, batch: int, env: dict[str, str], until_s: float = 0.0) -> dict[str, Any]:
-    argv = [sys.executable, "-c", _CHILD, name, str(batch), str(until_s)]
+def _answer(
+    name: str, batch: int, env: dict[str, str], *, compiled: bool = False
+) -> dict[str, Any]:
+    argv = [sys.executable, "-c", _CHILD, name, str(batch), "compiled" if compiled else ""]
     done = subprocess.run(  # noqa: S603 - this interpreter and the lines above
         argv, env=env, capture_output=True, text=True, check=True
     )

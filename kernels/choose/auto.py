@@ -12,6 +12,7 @@ from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
 from einbench.choose.dispatch import renewed
 from einbench.choose.serving import serve
+from einbench.jit import sharing
 from einbench.kernel import Kernel
 from einbench.lookup import Dispatch, key_into, key_of, look_up
 from einbench.names import unknown
@@ -23,8 +24,9 @@ class Auto:
     """``auto.softmax_vjp(probs, cotangent)`` calls the fastest checked kernel for its arguments.
 
     A signature that was never seen is answered from remembered choices, and measured where there
-    are none; every later call of it is a look-up. Threads and machine are read once: call
-    `refresh` when they have changed. Safe to use from many threads.
+    are none; every later call of it is a look-up. While kernels are compiled beside the program the
+    best of those that are ready, and that pass the check, answers. Threads and machine are read
+    once: call `refresh` when they have changed. Safe to use from many threads.
     """
 
     def __init__(self) -> None:
@@ -113,7 +115,7 @@ class Auto:
         memory = check_out(op, bound, out)
         key = key_into(op, bound.arrays, bound.options, out)
         first: list[Any] = []
-        call = dispatch.find(key, None, self._written, op, bound, memory, first)
+        call = dispatch.find(*key, self._written, op, bound, memory, first)
         if not first:
             call(*bound.arrays, memory)
         return op.named(out) if isinstance(memory, tuple) else out
@@ -166,3 +168,4 @@ auto = Auto()
 """The one of this process."""
 
 listeners.append(auto._drop)
+sharing.on_change.append(auto.refresh)

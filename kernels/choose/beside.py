@@ -98,9 +98,10 @@ def _work() -> None:
             with contextlib.suppress(ImportError):  # as above
                 import_numba()
         else:
-            while _TODO:
-                _compile(_TODO[0])
-                del _TODO[0]
+            while form := next(iter(_TODO), None):
+                _compile(form)
+                with contextlib.suppress(ValueError):
+                    _TODO.remove(form)
         background.wait()
         with _LOCK.lock:
             answered = _ANSWERED[:]

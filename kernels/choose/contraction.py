@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from einbench.choose.environment import Environment, Threads, machine, threads
 from einbench.choose.signature import Signature
 from einbench.choose.wisdom import wisdom
-from einbench.einsum import rule
+from einbench.einsum import rates, rule
 from einbench.einsum.kernels import KERNELS, MEASURED
 from einbench.einsum.language import parse
 from einbench.einsum.named import as_letters, is_named
@@ -26,9 +26,15 @@ if TYPE_CHECKING:
     from einbench.operation import Operation
 
 
-def here() -> Environment:
-    """What decides how fast and how right kernels of expressions are: their code, the machine."""
-    return Environment(_code(), tuple((name, "") for name in KERNELS), machine())
+def here(text: str = "", dtype: str = "") -> Environment:
+    """What decides how fast and how right kernels of an expression are: their code, the machine.
+
+    Of three operands and more also the paces of the dtype, by which orders of pairs are named.
+    """
+    paces = rates.used().get(dtype, {}) if text.count(",") > 1 else {}
+    said = " ".join(f"{kind}: {paces[kind]:.6g}" for kind in sorted(paces))
+    code = importlib.util.source_hash(f"{_code()} {said}".encode()).hex() if said else _code()
+    return Environment(code, tuple((name, "") for name in KERNELS), machine())
 
 
 def signature(task: Task, threads: Threads) -> Signature:
@@ -56,7 +62,8 @@ def recalled(task: Task) -> str | None:
     """The kernel that the book of a task's canonical form says, if made here and with this code."""
     if wisdom().off:
         return None
-    environment, requested = here(), signature(task, threads())
+    environment = here(task.contraction.text, task.dtype.name)
+    requested = signature(task, threads())
     for choice in wisdom().book(task.contraction.text).of(environment):
         if choice.signature == requested and choice.kernel in KERNELS:
             return choice.kernel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 #: one measurement at a time: two at once would disturb each other
 _MEASURING = ForkedLock()
-#: what `_right_here` found, of so many at most
-_RIGHT: dict[tuple[Kernel, Environment, Signature], bool] = {}
-_MOST_RIGHT = 4096
+#: what `_why_wrong_here` found, of so many at most
+_WRONG: dict[tuple[Kernel, Environment, Signature], str] = {}
+_MOST_LOOKED_AT = 4096
+#: what a kernel raises that refuses its arrays
+_REFUSALS = ("ValueError: ", "IndexError: ")
 
 
 class NoKernelLeft(ValueError):  # noqa: N818 - what is the matter, as users read it
@@ -145,8 +147,8 @@ class _Asked(NamedTuple):
     def passes(self, kernel: Kernel) -> bool:
         return _passes(self.op, kernel, self.here, self.requested, self.memory)
 
-    def right(self, kernel: Kernel) -> bool:
-        return _right_here(kernel, self.bound, self.here, self.requested)
+    def why_wrong(self, kernel: Kernel) -> str:
+        return _why_wrong_here(kernel, self.bound, self.here, self.requested)
 
 
 def _said(op: Operation, requested: Signature) -> str:
@@ -173,23 +175,47 @@ def _meanwhile(asked: _Asked, report: Progress) -> Decision | None:
         return None
     ready = [method for method, _ in here.candidates if method not in late]
     passed = memory.book(op.name).passed(here, requested.dtype)
-    found = _estimated(asked, [m for m in ready if m in passed] or ready, report)
+    # what was timed at this size, here and with this code, has been looked at there
+    timed = known.evidence.times if known and isinstance(known.evidence, Remembered) else {}
+    right = [method for method in ready if method in passed and method in timed]
+    usable = right or [method for method in ready if method in passed] or ready
+    found = _estimated(asked, usable, report, right)
     if found is not None:
         beside.begin(op, needed)
     return found
 
 
-def _estimated(asked: _Asked, usable: list[str], report: Progress) -> Decision | None:
-    """The kernel that is expected to be the fastest of those that pass the check."""
+def _estimated(
+    asked: _Asked, usable: list[str], report: Progress, right: Collection[str] = ()
+) -> Decision | None:
+    """The kernel that is expected to be the fastest of those that pass the check.
+
+    At this size too: of ``right`` it is known.
+
+    Raises:
+        ValueError: several refuse these arrays.
+    """
     from einbench.choose.estimate import estimate
 
+    refused = []
     while usable:
         guess = estimate(asked.op, asked.requested, asked.here, asked.memory, usable)
         report(0.0, f"checking {guess.kernel.method}")
-        if asked.passes(guess.kernel) and asked.right(guess.kernel):
-            return Decision(guess.kernel, asked.requested, estimate=guess)
+        if asked.passes(guess.kernel):
+            why = "" if guess.kernel.method in right else asked.why_wrong(guess.kernel)
+            if not why:
+                return Decision(guess.kernel, asked.requested, estimate=guess)
+            refused.append(why)
         usable.remove(guess.kernel.method)
+    if len(refused) > 1:
+        _raise_refused(refused)
     return None
+
+
+def _raise_refused(reasons: Collection[str]) -> None:
+    """Raise where all are refusals: what every kernel refuses is the caller's error."""
+    if reasons and all(why.startswith(_REFUSALS) for why in reasons):
+        raise ValueError(min(reasons, key=len).partition(": ")[2])
 
 
 def _from_memory(asked: _Asked, between: bool) -> Decision | None:
@@ -200,7 +226,7 @@ def _from_memory(asked: _Asked, between: bool) -> Decision | None:
     if not (found.checked or asked.passes(found.kernel)):
         return None
     timed_here = found.checked and found.exact
-    if not (timed_here or asked.right(found.kernel)):
+    if not timed_here and asked.why_wrong(found.kernel):
         return None
     return Decision(found.kernel, requested, recalled=found)
 
@@ -228,18 +254,21 @@ def _passes(
         return verdict.passed
 
 
-def _right_here(kernel: Kernel, bound: Bound, here: Environment, requested: Signature) -> bool:
-    """Whether a kernel that was not timed at this size is right there; looked at once a process."""
+def _why_wrong_here(kernel: Kernel, bound: Bound, here: Environment, requested: Signature) -> str:
+    """What is wrong at this size with a kernel not timed there; looked at once a process."""
     key = (kernel, here, requested)
-    if key not in _RIGHT:
+    if key not in _WRONG:
         from einbench.choose.first_use import why_wrong
 
         with _MEASURING.lock:
             problem = Problem.of(kernel.operation, bound.arrays, bound.options)
-            if len(_RIGHT) > _MOST_RIGHT:
-                _RIGHT.clear()
-            _RIGHT[key] = not why_wrong(kernel, problem)
-    return _RIGHT[key]
+            if len(_WRONG) > _MOST_LOOKED_AT:
+                _WRONG.clear()
+            found = why_wrong(kernel, problem)
+        if found.startswith(_REFUSALS):
+            return found  # other numbers in such arrays may be taken
+        _WRONG[key] = found
+    return _WRONG[key]
 
 
 def _measure(
@@ -266,10 +295,10 @@ def _measure(
         disturbed = 0
     choice = remembered(here, part, rigor, measured.records, disturbed)
     if choice is None:
-        # what every kernel refuses is the caller's error, as it is where a kernel was chosen before
-        said = {r.reason for r in measured.records if r.status not in ("unavailable", "skipped")}
-        if said and all(reason.startswith(("ValueError: ", "IndexError: ")) for reason in said):
-            raise ValueError(min(said, key=len).partition(": ")[2])
+        # as it is where a kernel was chosen before
+        _raise_refused({
+            r.reason for r in measured.records if r.status not in ("unavailable", "skipped")
+        })  # fmt: skip
         reasons = "; ".join(f"{r.kernel}: {r.reason}" for r in measured.records)
         raise NoKernelLeft(f"{op.name}: no kernel is left to choose from ({reasons})")
     # what kernels take for infinity and NaN says nothing of the numbers that others will have

@@ -21,6 +21,7 @@ from einbench.host import threading_layer
 from einbench.host.cpu import cpu_model
 from einbench.host.libraries import library
 from einbench.host.locks import ForkedLock
+from einbench.jit import sharing
 
 if TYPE_CHECKING:
     from einbench.kernel import Kernel
@@ -99,7 +100,8 @@ def machine() -> Machine:
     implementation, version = sys.implementation.name, sys.version_info
     return Machine(
         cpu=_known_cpu(),
-        blas=_blas_name(),
+        # kernels have other times beside BLAS where it has no threads of its own
+        blas=_blas_name() + (" on shared threads" if sharing.shared() else ""),
         python=f"{implementation} {version.major}.{version.minor}.{version.micro}",
         numpy=np.__version__,
         numba=_numba_version(),
@@ -141,6 +143,9 @@ def refresh() -> None:
     _bundled_openblas.cache_clear()
     for listener in on_refresh:
         listener()
+
+
+sharing.on_change.append(refresh)
 
 
 def _known_cpu() -> str | None:

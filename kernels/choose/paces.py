@@ -36,8 +36,8 @@ _FILE = "paces"
 DTYPES = ("float32", "float64")
 #: seconds of timing of a probe, and calls at least
 _PROBE_S, _CALLS = 0.006, 3
-#: a pace beyond this was measured in disturbance, or of something else
-_MOST = 16.0
+#: a pace beyond this was measured while BLAS waited for a core, say, and is left out
+_MOST = 8.0
 Sizes = dict[str, int]
 #: kind, kernel, expression and sizes; of several probes of a kind their geometric mean counts
 _PROBES: tuple[tuple[str, str, str, Sizes], ...] = (
@@ -79,7 +79,7 @@ def measure(dtypes: Iterable[str] = DTYPES, *, compiled: bool = False, again: bo
         return
     known = {} if again else rates.used()
     more = ("loops",) if compiled else ()
-    missing = [d for d in dtypes if d in DTYPES and not known.get(d, {}).keys() >= {"large", *more}]
+    missing = [d for d in dtypes if d in DTYPES and not known.get(d, {}).keys() >= {"pass", *more}]
     if not missing:
         return
     rates.use({})  # what is expected on a common core
@@ -131,7 +131,7 @@ on_refresh.append(_kept.cache_clear)
 
 
 def _measured(name: str, compiled: bool) -> dict[str, float]:
-    """Kind -> pace, of a dtype."""
+    """Kind -> pace, of a dtype; loops only where they may be compiled."""
     dtype = np.dtype(name)
     found: dict[str, list[float]] = {}
     for kind, kernel, text, sizes in (*_PROBES, *(_COMPILED_PROBES if compiled else ())):
@@ -149,7 +149,7 @@ def _measured(name: str, compiled: bool) -> dict[str, float]:
     found["copied"] = [_copied_pace(dtype)]
     found["pass"] = [_pass_pace(dtype)]
     means = {kind: math.exp(sum(map(math.log, each)) / len(each)) for kind, each in found.items()}
-    return {kind: min(max(mean, 1 / _MOST), _MOST) for kind, mean in means.items()}
+    return {kind: mean for kind, mean in means.items() if _is_pace(kind, mean)}
 
 
 def _probe(task: Task, kernel: str) -> tuple[Run, float]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from einbench.choose import contraction
+from einbench.choose import contraction, paces
 from einbench.choose.book import Remembered
 from einbench.choose.environment import Environment, differences, environment
 from einbench.choose.kept import held
@@ -68,9 +68,12 @@ def shown(memory: Wisdom, requested: Iterable[str]) -> Shown:
         if op is None:
             foreign[name] = len(choices)
             continue
-        here = [] if name in operations else [contraction.here()]
+        here: list[Environment] = []
+        if name not in operations:
+            paces.use_kept()
+            here = [contraction.here(name, dtype) for dtype in ("", *paces.DTYPES)]
         # that of an operation takes milliseconds to find out, and there may be thousands
-        if not here or any(choice.environment != here[0] for choice in choices):
+        if not here or any(choice.environment not in here for choice in choices):
             here.append(environment(op))
         kept += [Kept(name, c, _changed(c, here)) for c in choices]
     return Shown(

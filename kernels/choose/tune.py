@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import numpy.typing as npt
 
-from einbench.choose import environment
+from einbench.choose import environment, paces
 from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, NoKernelLeft, decide
 from einbench.choose.environment import Threads
 from einbench.choose.recall import recall
 from einbench.choose.usual import refuse_unknown_axes, signature_of, usual, with_inputs
 from einbench.choose.wisdom import wisdom
+from einbench.einsum.expression import text_of
 from einbench.names import check_dtype, unknown
 from einbench.operation import Operation
 from einbench.problem import Problem
@@ -100,6 +101,7 @@ def tune(
     report = progress or (lambda part, label: None)
     with environment.limited(threads):
         now = environment.threads()
+        _measure_paces(problems, again=again)
         todo = sum(again or exactly(requested, rigor, now) is None for requested in problems)
         done = 0
         for requested in problems:
@@ -113,6 +115,13 @@ def tune(
             yield _tuned(requested, rigor, now, again, clock)
             done += 1
         report(1.0, "done")
+
+
+def _measure_paces(problems: Iterable[Problem], *, again: bool) -> None:
+    """What steps of three operands and more take here, by which their orders are found."""
+    dtypes = {p.dtype.name for p in problems if text_of(p.operation).count(",") > 1}
+    if dtypes:
+        paces.measure(sorted(dtypes), compiled=True, again=again)
 
 
 def remembered(requested: Problem, rigor: str, threads: Threads) -> Decision | None:

@@ -99,7 +99,8 @@ def measured(
         for name, at in ranking.summaries.items()
     }  # fmt: skip
     return Remembered(
-        contraction.here(), contraction.signature(task, threads()), RIGOR,
+        contraction.here(task.contraction.text, task.dtype.name),
+        contraction.signature(task, threads()), RIGOR,
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
         winner, ranking.ties or (winner,), times, left_out,
     )  # fmt: skip

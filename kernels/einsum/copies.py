@@ -15,6 +15,8 @@ from einbench.einsum.task import in_order
 #: how far a product is from the least cycles where copies of its operands are looked at, and how
 #: often it must read each
 _FAR, _OFTEN = 1.2, 8
+#: cycles of reading a vector that another thread has written
+_AWAY = 8.0
 
 
 def product(
@@ -28,6 +30,8 @@ def product(
     output = indices[step.c]
     products = prod(sizes[i] for i in {*output, *(i for n in operands for i in indices[n])})
     elements = {n: prod(sizes[i] for i in indices[n]) for n in operands}
+    # what other threads have copied comes from the caches of their cores
+    away = _AWAY * item / VECTOR_BYTES * (1 - 1 / rates.threads())
     least = products * item / VECTOR_BYTES / rates.threads()
     if best[0].cycles < _FAR * least or products < _OFTEN * max(elements.values()):
         return best, shared
@@ -43,7 +47,7 @@ def product(
         choices.append(made)
     for copies in itertools.product(*choices):
         taken = [each for each in copies if each is not None]
-        before = [copying for *_, copying in taken]
+        before = [replace(job, cycles=job.cycles + away * elements[n]) for n, _, _, job in taken]
         if sum(job.cycles for job in before) >= sum(job.cycles for job in best):
             continue
         here, new = dict(places), step

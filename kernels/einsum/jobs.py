@@ -18,16 +18,20 @@ from einbench.einsum.task import in_order
 VECTOR_BYTES = 64
 #: bytes that the steps of one piece leave to the next ones, at most
 _SCRATCH_BYTES = 1 << 18
-#: cycles below which one thread does all, and pieces that more are divided into at least
-_SERIAL, _PIECES = 30_000, 8
-#: lengths of pieces are multiples of one of these, where they are so many times as long
-_WHOLE, _TIMES = (48, 8), 4
+#: cycles below which one thread does all, and how many pieces more are divided into at least
+_SERIAL, _PIECES = 30_000, (8, 4, 2)
+#: how much longer pieces take as the threads that have them are delayed, of the whole
+_DELAY = 0.4
+#: lengths of pieces are multiples of one of these, where they are so many times as long, and where
+#: no thread has so many times as many items as it would have otherwise
+_WHOLE, _TIMES, _UNEVEN = (48, 8, 1), 4, 1.03
 #: cycles of beginning a job that threads share
 _BEGIN = 7_000
 #: cycles of reading a vector from memory that all cores share, where a core's own is smaller
 _READ, _OWN_BYTES = 4.0, 1 << 18
-#: cycles of writing an element of a line that another thread writes to
-_SHARED_LINE = 8.0
+#: cycles of writing an element of a line that another thread writes to, and of writing a row
+#: that another thread goes on with
+_SHARED_LINE, _BORDER = 8.0, 60.0
 #: an index that no array has
 _NONE = -2
 
@@ -88,17 +92,35 @@ def together(
     length = max(1, min(items, _SCRATCH_BYTES // item // each)) if each else items
     job = _of_length(steps, index, length, places, indices, sizes, item, part)
     if job.cycles > _SERIAL:
-        pieces = max(_PIECES, -(-items // length))
-        shorter = -(-items // pieces)
-        for whole in _WHOLE:
-            if shorter >= _TIMES * whole:
-                shorter = -(-shorter // whole) * whole
-                break
-        job = _of_length(steps, index, min(shorter, length), places, indices, sizes, item, part)
-        if job.items > job.length:
-            threads = min(rates.threads(), -(-job.items // job.length))
-            job = replace(job, cycles=job.cycles / threads + _BEGIN)
+        found: list[Job] = []
+        # sums of pieces are rounded alike however many threads there are
+        choices = _PIECES[:1] if part else _PIECES
+        for pieces in dict.fromkeys(max(few, -(-items // length)) for few in choices):
+            shorter = -(-items // pieces) if part else _evenly(items, pieces)
+            shorter = min(shorter, length)
+            one = _of_length(steps, index, shorter, places, indices, sizes, item, part)
+            if shorter < items:
+                # threads that are delayed leave more to others where pieces are short
+                delay = 1 + _DELAY * (shorter / items - 1 / max(_PIECES))
+                cycles = one.cycles * _most(items, shorter) / items * delay + _BEGIN
+                one = replace(one, cycles=cycles)
+            found.append(one)
+        job = min(found, key=lambda each: each.cycles)
     return job
+
+
+def _evenly(items: int, pieces: int) -> int:
+    """Items of so many pieces: whole vectors of them, if that leaves no thread with many more."""
+    shorter = -(-items // pieces)
+    lengths = [-(-shorter // n) * n for n in _WHOLE if n == 1 or shorter >= _TIMES * n]
+    least = min(_most(items, each) for each in lengths)
+    return next(each for each in lengths if _most(items, each) <= _UNEVEN * least)
+
+
+def _most(items: int, length: int) -> int:
+    """Items that the thread with the most of them has."""
+    pieces = -(-items // length)
+    return min(items, -(-pieces // min(rates.threads(), pieces)) * length)
 
 
 def _of_length(
@@ -126,8 +148,12 @@ def _of_length(
                 cycles += elements * _READ / lanes
         # two threads that write to one line wait for each other
         stride = abs(places[step.c].strides.get(index, 0))
-        if not places[step.c].own and 0 < stride * length < 4 * lanes and length < items:
-            cycles += _SHARED_LINE * prod(here[i] for i in places[step.c].strides)
+        if not places[step.c].own and stride > 0 and length < items:
+            written = places[step.c].strides
+            if stride * length < 4 * lanes:
+                cycles += _SHARED_LINE * prod(here[i] for i in written)
+            # lines that are fetched ahead at the end of a row are those of another piece
+            cycles += _BORDER * prod(here[i] for i in written if abs(written[i]) > stride)
     whole = cycles * items / length
     return Job(whole, items, length, scratch, tuple(rows), own, places)
 

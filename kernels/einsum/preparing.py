@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from einbench.einsum import machine, rows, tile
+from einbench.einsum import fetching, machine, rows, terms, tile
 from einbench.host import background
 from einbench.host.forking import import_numba
 from einbench.host.locks import ForkedLock
@@ -24,8 +24,9 @@ from einbench.jit import pool
 
 #: in this order, callees first
 _FUNCTIONS = (
-    tile.down, tile.move, tile.product, rows.sums, machine.one_step, machine.one_piece,
-    machine.execute,
+    terms.few_terms, terms.multiply_rows, tile.down, tile.move, tile.pack, fetching.fetch,
+    tile.product_of_few, tile.product, rows.dot_rows, rows.sums, machine.one_step,
+    machine.one_piece, machine.execute,
 )  # fmt: skip
 #: seconds that a first call waits for the machine: as long as loading its code takes
 PATIENCE_S = 0.5

@@ -13,11 +13,16 @@ from math import prod
 
 from einbench.einsum.machine import COPY, MOST_LOOPS, PRODUCT, SUMS
 from einbench.einsum.task import Refusal
+from einbench.einsum.terms import MOST_TERMS
+from einbench.einsum.tile import FAR
 
 Strides = Mapping[int, int]
 Inner = tuple[int | None, int | None, int | None]
-#: cycles of a call of a step's kernel, and of an element that is gathered or scattered
-_CALL, _ELEMENT = 40.0, 1.5
+#: cycles of a call of a step's kernel, of an element that is gathered or scattered, and of one of
+#: a square that is transposed in registers
+_CALL, _ELEMENT, _TURNED = 40.0, 1.5, 0.6
+#: cycles of a vector of a row that lies far from the next
+_APART = 4.0
 
 
 @dataclass(frozen=True)
@@ -109,24 +114,35 @@ def _made(
     deep = step is None or (a.get(step, 0) == 1 and b.get(step, 0) == 1)
     vectors = -(-j // lanes)
     if kind == PRODUCT:
-        panels = -(-j // (3 * lanes))
+        panels, halves = -(-j // (3 * lanes)), -(-2 * j // lanes) / 2
         blocks = [(i // 8, 8), *((1, height) for height in (4, 2, 1) if i & height)]
         cycles = 2.0 * i * vectors
         for count, height in blocks:
             # a block of few rows waits for its sums
-            cycles += count * (p * max(4.0 * panels, height * vectors) + 15 * panels)
+            cycles += count * (p * max(4.0 * panels, height * halves) + 15 * panels)
+        if p <= MOST_TERMS and ones[2]:
+            cycles = 20 + 4.0 * i + i * vectors * (1 + max(2, p))
         if not ones[1]:
-            cycles += p * j * (_ELEMENT if step is None or b.get(step, 0) != 1 else 0.4)
+            turned = step is not None and b[step] == 1 and min(p, j) >= lanes
+            cycles += p * j * (_TURNED if turned else _ELEMENT)
+        elif step is not None and b[step] >= FAR:
+            cycles += p * vectors * _APART
         if not ones[2]:
-            cycles += 2 * i * j * _ELEMENT
+            turned = row is not None and c[row] == 1 and min(i, j) >= lanes
+            cycles += i * j * (1.5 if turned else 2 * _ELEMENT)
     elif kind == COPY:
-        squares = row is not None and a.get(row, 0) == 1 and ones[2]
-        each = 2 * vectors if ones[0] and ones[2] else j * (0.4 if squares else _ELEMENT)
+        turned = row is not None and a.get(row, 0) == 1 and ones[2] and min(i, j) >= lanes
+        each = 2 * vectors if ones[0] and ones[2] else j * (_TURNED if turned else _ELEMENT)
         cycles = i * (5 + each)
     elif column is not None and ones[0] and ones[2] and (ones[1] or b.get(column, 0) == 0):
-        cycles = i * (5 + 5 * -(-vectors // 4) + p * max(4.0, 1.5 * vectors) + vectors)
+        if p == 1:
+            cycles = i * (10 + 3.0 * vectors)
+        else:
+            cycles = i * (5 + 5 * -(-vectors // 4) + p * max(4.0, 1.5 * vectors) + vectors)
     elif deep:
-        cycles = i * j * (20 + 1.5 * -(-p // lanes))
+        # rows that are multiplied with the same one are read together
+        together = column is not None and b.get(column, 0) == 0 and j >= 4
+        cycles = i * j * ((8 if together else 20) + (1.0 if together else 1.5) * -(-p // lanes))
     else:
         cycles = i * j * (6 + 1.5 * p)
     return Roles(kind, inner, tuple(order), swapped, calls * (_CALL + cycles))

@@ -1,6 +1,6 @@
 """Sums of products of two rows on one thread, in vector registers; the last vector is masked.
 
-    C[j] = sum_p A[p, j] B[p, j],  or B[p];   c = sum_p A[p] B[p]
+    C[j] = sum_p A[p, j] B[p, j],  or B[p];   C[i] = sum_p A[i, p] B[p]
 
 LLVM finishes a loop whose count is no multiple of four vectors one element at a time, and here
 rows are short: of thirty elements none would be in vectors.
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from einbench.einsum.terms import multiply_rows
 from einbench.jit.bodies import Intrinsic
 from einbench.jit.gemm.block import merge
 from einbench.jit.linked import Pointer, at, linked, number
 from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
-from einbench.jit.simd.registers import lanes
+from einbench.jit.simd.registers import lanes, vector_bytes
 
 #: vectors of a row that are summed at once
 _VECTORS = 4
@@ -93,57 +94,119 @@ def _row(
             emit.store_some(value, where, mask)
 
 
-def _build_dot() -> Any:
+def _together() -> int:
+    """Rows whose products with one other are summed at once; half of the registers hold sums."""
+    return 4 if vector_bytes() == 64 else 2
+
+
+def _build_together() -> Any:
+    from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic
 
-    def dot(typing: Any, a: Any, b: Any, count: Any) -> Any:
+    def rows_of(typing: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return ir.Constant(ir.IntType(64), _together())
+
+        return types.int64(), generate
+
+    return intrinsic(rows_of)
+
+
+def _build_dots() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def dots(
+        typing: Any, rows: Any, a: Any, a_row: Any, b: Any, count: Any, c: Any, c_row: Any, add: Any
+    ) -> Any:
+        i = types.int64
+
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             emit = Emitter(builder, a.dtype.bitwidth)
-            a_base, b_base, count = arguments
-            every = _VECTORS * emit.lanes
-            rounds = builder.udiv(count, emit.number(every))
+            rows, *rest = arguments
+            for height in (1, _together()):
+                with builder.if_then(builder.icmp_signed("==", rows, emit.number(height))):
+                    _dots(emit, height, *rest)
+            return context.get_dummy_value()
 
-            def step(n: Any, sums: list[Any]) -> list[Any]:
-                begin = builder.mul(n, emit.number(every))
-                found = []
-                for j, value in enumerate(sums):
-                    place = [builder.add(begin, emit.number(j * emit.lanes))]
-                    x, y = (emit.load(builder.gep(base, place)) for base in (a_base, b_base))
-                    found.append(emit.add_product(x, y, value))
-                return found
+        return types.void(i, a, i, b, i, c, i, i), generate
 
-            sums = emit.fold(rounds, [emit.zero] * _VECTORS, step)
-            while len(sums) > 1:
-                sums = [builder.fadd(x, y) for x, y in zip(sums[::2], sums[1::2], strict=True)]
-            done = builder.mul(rounds, emit.number(every))
-            left = builder.sub(count, done)
-            more = builder.udiv(
-                builder.add(left, emit.number(emit.lanes - 1)), emit.number(emit.lanes)
-            )
+    return intrinsic(dots)
 
-            def rest(n: Any, sums: list[Any]) -> list[Any]:
-                begin = builder.add(done, builder.mul(n, emit.number(emit.lanes)))
-                size = emit.least_index(builder.sub(count, begin), emit.number(emit.lanes))
-                mask = emit.first(size)
-                x, y = (
-                    emit.load_some(builder.gep(base, [begin]), mask) for base in (a_base, b_base)
-                )
-                return [emit.add_product(x, y, sums[0])]
 
-            (total,) = emit.fold(more, sums, rest)
-            return builder.extract_element(emit.sum_lanes([total]), emit.small(0))
+def _dots(
+    emit: Emitter, rows: int, a: Any, a_row: Any, b: Any, count: Any, c: Any, c_row: Any, add: Any
+) -> None:
+    """The sums of a row do not depend on how many rows there are."""
+    builder = emit.builder
+    bases = [emit.after(a, a_row, r) for r in range(rows)]
+    every = _VECTORS * emit.lanes
+    rounds = builder.udiv(count, emit.number(every))
 
-        return a.dtype(a, b, types.int64), generate
+    def step(n: Any, sums: list[Any]) -> list[Any]:
+        begin = builder.mul(n, emit.number(every))
+        places = [[builder.add(begin, emit.number(j * emit.lanes))] for j in range(_VECTORS)]
+        there = [emit.load(builder.gep(b, place)) for place in places]
+        return [
+            emit.add_product(emit.load(builder.gep(base, place)), y, sums[r * _VECTORS + j])
+            for r, base in enumerate(bases)
+            for j, (place, y) in enumerate(zip(places, there, strict=True))
+        ]
 
-    return intrinsic(dot)
+    sums = emit.fold(rounds, [emit.zero] * (rows * _VECTORS), step)
+    while len(sums) > rows:
+        sums = [builder.fadd(x, y) for x, y in zip(sums[::2], sums[1::2], strict=True)]
+    done = builder.mul(rounds, emit.number(every))
+    left = builder.sub(count, done)
+    more = builder.udiv(builder.add(left, emit.number(emit.lanes - 1)), emit.number(emit.lanes))
+
+    def rest(n: Any, sums: list[Any]) -> list[Any]:
+        begin = builder.add(done, builder.mul(n, emit.number(emit.lanes)))
+        size = emit.least_index(builder.sub(count, begin), emit.number(emit.lanes))
+        mask = emit.first(size)
+        y = emit.load_some(builder.gep(b, [begin]), mask)
+        return [
+            emit.add_product(emit.load_some(builder.gep(base, [begin]), mask), y, value)
+            for base, value in zip(bases, sums, strict=True)
+        ]
+
+    total = emit.sum_lanes(emit.fold(more, sums, rest))
+    wheres = [emit.after(c, c_row, r) for r in range(rows)]
+    found = [builder.extract_element(total, emit.small(r)) for r in range(rows)]
+    with builder.if_else(builder.icmp_signed("!=", add, emit.number(0))) as (adding, otherwise):
+        with adding:
+            for value, where in zip(found, wheres, strict=True):
+                before = builder.load(where)
+                before.align = emit.align
+                builder.store(builder.fadd(before, value), where).align = emit.align
+        with otherwise:
+            for value, where in zip(found, wheres, strict=True):
+                builder.store(value, where).align = emit.align
 
 
 #: ``part_of_row(columns, count, ...)``: up to four vectors of a row; ``repeated`` is 1 where B has
 #: one element for all columns; pointers
 part_of_row = Intrinsic(_build_part_of_row, __file__, also=emitter.SOURCES)
-#: ``dot(a, b, count)``: of two rows; pointers
-dot = Intrinsic(_build_dot, __file__, also=emitter.SOURCES)
+#: ``together()``: of how many rows `dots` takes at once the products with one other
+together = Intrinsic(_build_together, __file__)
+#: ``dots(rows, ...)``: products of so many rows of A, or of one, with b, summed; pointers
+dots = Intrinsic(_build_dots, __file__, also=emitter.SOURCES)
+
+
+@linked()
+def dot_rows(
+    rows: int, count: int, a: Pointer, a_row: int, b: Pointer, b_row: int, c: Pointer, c_row: int,
+    add: int,
+) -> None:  # fmt: skip
+    """C[i] = sum_p A[i, p] B[i, p], or that added; ``b_row`` is 0 where B has one row for all."""
+    high = together()
+    i = 0
+    while i < rows:
+        several = high if b_row == 0 and rows - i >= high else 1
+        dots(several, at(a, i * a_row), a_row, at(b, i * b_row), count, at(c, i * c_row), c_row,
+             add)  # fmt: skip
+        i += several
 
 
 @linked()
@@ -153,10 +216,15 @@ def sums(
 ) -> None:  # fmt: skip
     """C[i, j] = sum_p A[i, j, p] B[i, j, p], or that added."""
     by_rows = c_col == 1 and a_col == 1 and 0 <= b_col <= 1
-    by_dots = a_step == 1 and b_step == 1
     part = 4 * lanes(a) if by_rows else 1
+    if by_rows and count == 1:
+        multiply_rows(rows, columns, a, a_row, b, b_row, b_col, c, c_row, 1 if add != 0 else 0)
+        return
     for i in range(rows):
         x, y, z = at(a, i * a_row), at(b, i * b_row), at(c, i * c_row)
+        if not by_rows and a_step == 1 and b_step == 1:
+            dot_rows(columns, count, x, a_col, y, b_col, z, c_col, add)
+            continue
         for j in range(0, columns, part):
             u, v = at(x, j * a_col), at(y, j * b_col)
             if by_rows:
@@ -164,9 +232,6 @@ def sums(
                 part_of_row(here, count, u, a_step, v, b_step, 1 - b_col, at(z, j), add)
                 continue
             total = z[j * c_col] if add != 0 else number(a, 0)
-            if by_dots:
-                total += dot(u, v, count)
-            else:
-                for p in range(count):
-                    total += u[p * a_step] * v[p * b_step]
+            for p in range(count):
+                total += u[p * a_step] * v[p * b_step]
             z[j * c_col] = total

@@ -4,7 +4,8 @@
 
 Columns are taken in panels of up to three vectors, of which the last is masked: nothing is padded
 or copied where rows of B and C are contiguous. Elsewhere a panel of B is packed, and columns of C
-are scattered from a block that is computed apart.
+are scattered from a block that is computed apart. Where sums are short, rows go along several
+panels before the next rows begin: C is written along its rows, and A is read once for them all.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from einbench.einsum.fetching import fetch
+from einbench.einsum.terms import MOST_TERMS, few_terms
 from einbench.jit.bodies import Intrinsic, helper
 from einbench.jit.gemm.block import ROWS, VECTORS, highest, merge
 from einbench.jit.gemm.transposing import move as move_vectors
 from einbench.jit.gemm.transposing import transpose
-from einbench.jit.linked import Pointer, at, linked, number
+from einbench.jit.linked import Pointer, at, linked
 from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import lanes
@@ -26,9 +29,11 @@ DEPTH, MOST_DEPTH = 256, 384
 #: rows that are computed apart where columns of C are scattered
 _APART = 64
 #: a panel is packed for so many rows where its own lie so many elements apart
-_PACKED_ROWS, _FAR = 24, 256
-#: elements between rows from which on the next panel is brought to the cache beforehand
+_PACKED_ROWS, FAR = 24, 256
+#: elements between rows from which on the next panels are brought to the cache beforehand
 _FOREIGN = 8192
+#: products of a sum that takes less time than its result takes to be stored
+_SHORT = 8
 
 
 def _build_block() -> Any:
@@ -44,16 +49,24 @@ def _build_block() -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             emit = Emitter(builder, c.dtype.bitwidth)
             rows, columns, *rest = arguments
-            vectors = builder.udiv(
-                builder.add(columns, emit.number(emit.lanes - 1)), emit.number(emit.lanes)
+            # of a vector with half its lanes or fewer to do, half is computed: processors that
+            # take two cycles for a whole one take one for that
+            part = Emitter(builder, c.dtype.bitwidth, 2) if emit.lanes > 2 else emit
+            halves = builder.udiv(
+                builder.add(columns, emit.number(part.lanes - 1)), emit.number(part.lanes)
             )
+            before = builder.udiv(builder.sub(columns, emit.number(1)), emit.number(emit.lanes))
+            left = builder.sub(columns, builder.mul(before, emit.number(emit.lanes)))
+            masks = {each.lanes: each.first_kept(left) for each in (emit, part)}
             done = builder.append_basic_block("done")
-            choice = builder.switch(builder.add(builder.shl(rows, emit.number(2)), vectors), done)
-            for height, width in itertools.product(ROWS, range(1, VECTORS + 1)):
+            choice = builder.switch(builder.add(builder.shl(rows, emit.number(3)), halves), done)
+            whole = emit.lanes // part.lanes
+            for height, wide in itertools.product(ROWS, range(1, VECTORS * whole + 1)):
                 here = builder.append_basic_block("block")
-                choice.add_case(emit.number(4 * height + width), here)
+                choice.add_case(emit.number(8 * height + wide), here)
                 builder.position_at_end(here)
-                _block(emit, (height, width), columns, *rest)
+                vectors = [emit] * (wide // whole) + [part] * (wide % whole)
+                _block(vectors, height, masks[vectors[-1].lanes], *rest)
                 builder.branch(done)
             builder.position_at_end(done)
             return context.get_dummy_value()
@@ -64,19 +77,17 @@ def _build_block() -> Any:
 
 
 def _block(
-    emit: Emitter, shape: tuple[int, int], columns: Any, a: Any, a_row: Any, a_step: Any,
+    vectors: list[Emitter], height: int, mask: Any, a: Any, a_row: Any, a_step: Any,
     b: Any, b_step: Any, c: Any, c_row: Any, count: Any, add: Any,
 ) -> None:  # fmt: skip
     """The sums of one block are phi nodes, which LLVM keeps in registers."""
+    emit, last, width = vectors[0], vectors[-1], len(vectors)
     builder = emit.builder
-    height, width = shape
-    full = emit.number((width - 1) * emit.lanes)
-    mask = emit.first(builder.sub(columns, full))
     places = [(i, j) for i in range(height) for j in range(width)]
 
     def load(base: Any, j: int) -> Any:
         where = builder.gep(base, [emit.number(j * emit.lanes)])
-        return emit.load(where) if j < width - 1 else emit.load_some(where, mask)
+        return emit.load(where) if j < width - 1 else last.load_some(where, mask)
 
     fresh = builder.block
     adding, begun = builder.append_basic_block("adding"), builder.append_basic_block("begun")
@@ -86,7 +97,7 @@ def _block(
     there = [load(emit.after(c, c_row, i), j) for i, j in places]
     builder.branch(begun)
     builder.position_at_end(begun)
-    first = merge(emit, [emit.zero] * len(places), fresh, there, adding)
+    first = merge(emit, [vectors[j].zero for _, j in places], fresh, there, adding)
     builder.branch(loop)
     builder.position_at_end(loop)
 
@@ -101,7 +112,11 @@ def _block(
     added = []
     for i in range(height):
         factor = emit.everywhere(emit.after(a_here, a_row, i))
-        added += [emit.add_product(factor, row[j], sums[i * width + j]) for j in range(width)]
+        for j, each in enumerate(vectors):
+            same = factor
+            if each.lanes < emit.lanes:
+                same = each.shuffle(factor, factor, list(range(each.lanes)))
+            added.append(each.add_product(same, row[j], sums[i * width + j]))
     following = builder.add(step, emit.number(1))
     for value, then in (
         (step, following),
@@ -117,55 +132,41 @@ def _block(
         if j < width - 1:
             emit.store(value, where)
         else:
-            emit.store_some(value, where, mask)
+            last.store_some(value, where, mask)
 
 
-def _build_prefetch() -> Any:
-    from llvmlite import ir
-    from numba import types
-    from numba.extending import intrinsic
-
-    def prefetch(typing: Any, a: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            emit = Emitter(builder, a.dtype.bitwidth)
-            address = builder.bitcast(arguments[0], ir.IntType(8).as_pointer())
-            how = [emit.small(0), emit.small(3), emit.small(1)]
-            emit.call("llvm.prefetch.p0", ir.VoidType(), [address, *how])
-            return context.get_dummy_value()
-
-        return types.void(a), generate
-
-    return intrinsic(prefetch)
-
-
-#: ``prefetch(a)``: have the line of an element brought to the first-level cache; a pointer
-prefetch = Intrinsic(_build_prefetch, __file__, also=emitter.SOURCES)
 #: ``block(rows, columns, ...)``: one block of 1, 2, 4 or 8 rows and up to three vectors; pointers
 block = Intrinsic(_build_block, __file__, also=emitter.SOURCES)
-
-
-@linked()
-def down(
-    rows: int, columns: int, a: Pointer, a_row: int, a_step: int, b: Pointer, b_step: int,
-    c: Pointer, c_row: int, count: int, add: int,
-) -> None:  # fmt: skip
-    """All rows of a panel, in blocks as high as fit."""
-    height = highest()
-    row = 0
-    while row < rows:
-        while height > rows - row:
-            height //= 2
-        block(
-            height, columns, at(a, row * a_row), a_row, a_step, b, b_step,
-            at(c, row * c_row), c_row, count, add,
-        )  # fmt: skip
-        row += height
 
 
 @helper()
 def panel_columns(like: Pointer) -> int:
     """Columns of a whole panel."""
     return 3 * lanes(like)
+
+
+@linked()
+def down(
+    rows: int, columns: int, tall: int, a: Pointer, a_row: int, a_step: int,
+    b: Pointer, b_step: int, beside: int, c: Pointer, c_row: int, count: int, add: int,
+) -> None:  # fmt: skip
+    """Panels that begin ``beside`` elements of B from each other, in blocks as high as fit: so many
+    rows of all panels, then the following ones.
+    """
+    wide, first = panel_columns(a), 0
+    while first < rows:
+        end = min(rows, first + tall)
+        for j in range(0, columns, wide):
+            height, row = highest(), first
+            while row < end:
+                while height > end - row:
+                    height //= 2
+                block(
+                    height, min(wide, columns - j), at(a, row * a_row), a_row, a_step,
+                    at(b, j // wide * beside), b_step, at(c, row * c_row + j), c_row, count, add,
+                )  # fmt: skip
+                row += height
+        first = end
 
 
 @helper()
@@ -183,15 +184,13 @@ def move(
     size = lanes(a)
     if c_row < c_col:
         rows, columns, a_row, a_col, c_row, c_col = columns, rows, a_col, a_row, c_col, c_row
-    if add == 0 and a_row == 1 and c_col == 1:
-        # squares, then what is left beside and below them
-        high, wide = rows // size * size, columns // size * size
-        for j in range(0, wide, size):
-            for i in range(0, high, size):
-                transpose(at(a, i + j * a_col), a_col, at(c, i * c_row + j), c_row)
-        for i in range(rows):
-            for j in range(wide if i < high else 0, columns):
-                c[i * c_row + j] = a[i + j * a_col]
+    if add == 0 and a_row == 1 and c_col == 1 and rows >= size and columns >= size:
+        # squares, of which the last ones begin before those next to them end
+        for j in range(0, columns, size):
+            col = min(j, columns - size)
+            for i in range(0, rows, size):
+                row = min(i, rows - size)
+                transpose(at(a, row + col * a_col), a_col, at(c, row * c_row + col), c_row)
         return
     for i in range(rows):
         x, z = at(a, i * a_row), at(c, i * c_row)
@@ -201,10 +200,39 @@ def move(
                 move_vectors(at(x, v * size), at(z, v * size), min(3, whole - v))
             for j in range(whole * size, columns):
                 z[j] = x[j]
+        elif add == 0:
+            for j in range(columns):
+                z[j * c_col] = x[j * a_col]
         else:
             for j in range(columns):
-                before = z[j * c_col] if add != 0 else number(c, 0)
-                z[j * c_col] = before + x[j * a_col]
+                z[j * c_col] += x[j * a_col]
+
+
+@linked()
+def pack(
+    depth: int, width: int, b: Pointer, b_step: int, b_col: int, work: Pointer
+) -> None:  # fmt: skip
+    """Panels of B behind each other, their rows whole panels long."""
+    wide = panel_columns(b)
+    for j in range(0, width, wide):
+        across = min(wide, width - j)
+        move(depth, across, at(b, j * b_col), b_step, b_col, at(work, j * depth), wide, 1, 0)
+
+
+@linked()
+def product_of_few(
+    rows: int, columns: int, count: int, a: Pointer, a_row: int, a_step: int,
+    b: Pointer, b_step: int, b_col: int, c: Pointer, c_row: int, work: Pointer,
+) -> None:  # fmt: skip
+    """C = A B of up to `MOST_TERMS` products a sum, columns of C contiguous."""
+    strip = MOST_DEPTH // count * panel_columns(a)
+    for first in range(0, columns, strip):
+        width = min(strip, columns - first)
+        here, row = at(b, first * b_col), b_step
+        if b_col != 1:
+            move(count, width, here, b_step, b_col, work, strip, 1, 0)
+            here, row = work, strip
+        few_terms(rows, width, count, a, a_row, a_step, here, row, at(c, first), c_row)
 
 
 @linked()
@@ -214,32 +242,40 @@ def product(
     work: Pointer,
 ) -> None:  # fmt: skip
     """C = A B, or that added; ``work`` has `work_elements`."""
-    size, wide = lanes(a), panel_columns(a)
+    scattered = c_col != 1 and columns > 1
+    if count <= MOST_TERMS and not scattered and add == 0:
+        product_of_few(rows, columns, count, a, a_row, a_step, b, b_step, b_col, c, c_row, work)
+        return
+    wide = panel_columns(a)
     apart = at(work, MOST_DEPTH * wide)
-    for first in range(0, columns, wide):
-        width = min(wide, columns - first)
+    strip, tall = wide, rows
+    if count <= _SHORT and not scattered:
+        strip, tall = MOST_DEPTH // count * wide, highest()
+    for first in range(0, columns, strip):
+        width = min(strip, columns - first)
         p = 0
         while p < count:
             # a short rest is summed together with what is before it
             depth = DEPTH if count - p > MOST_DEPTH else count - p
             more = 1 if add != 0 or p > 0 else 0
-            left, panel, row = at(a, p * a_step), at(b, p * b_step + first * b_col), b_step
-            if b_col == 1 and b_step >= _FOREIGN and first + wide < columns:
+            left, panel = at(a, p * a_step), at(b, p * b_step + first * b_col)
+            row, beside = b_step, wide
+            if b_col == 1 and b_step >= _FOREIGN:
                 # rows of the next panel lie too far apart to be foreseen
-                for q in range(depth):
-                    for j in range(wide, min(2 * wide, columns - first), size):
-                        prefetch(at(panel, q * b_step + j))
-            if b_col != 1 or (rows >= _PACKED_ROWS and b_step >= _FAR):
-                move(depth, width, panel, b_step, b_col, work, wide, 1, 0)
-                panel, row = work, wide
-            if c_col == 1 or width == 1:
+                fetch(depth, strip, min(strip + width, columns - first), panel, b_step)
+            if b_col != 1 or (rows >= _PACKED_ROWS and b_step >= FAR):
+                pack(depth, width, panel, b_step, b_col, work)
+                panel, row, beside = work, wide, wide * depth
+            if not scattered:
                 here = at(c, first * c_col)
-                down(rows, width, left, a_row, a_step, panel, row, here, c_row, depth, more)
+                down(rows, width, tall, left, a_row, a_step, panel, row, beside, here, c_row,
+                     depth, more)  # fmt: skip
             else:
                 for i in range(0, rows, _APART):
                     high = min(_APART, rows - i)
                     own = at(left, i * a_row)
-                    down(high, width, own, a_row, a_step, panel, row, apart, wide, depth, 0)
+                    down(high, width, high, own, a_row, a_step, panel, row, beside, apart, wide,
+                         depth, 0)  # fmt: skip
                     there = at(c, i * c_row + first * c_col)
                     move(high, width, apart, wide, 1, there, c_row, c_col, more)
             p += depth

@@ -17,6 +17,7 @@ import os
 import pickle
 import sys
 import time
+from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
 
@@ -31,7 +32,7 @@ IMPORTED_S = time.time()
 _KEPT_S = 60 * 24 * 3600.0
 _SUFFIX = ".code"
 #: of what a file holds
-_FORM = 4
+_FORM = 5
 _DIGEST_BYTES = 32
 #: functions that code may call without numba's libraries: LLVM's, the linked ones of this package,
 #: and those that are added as threads are launched, which is done before such code is loaded
@@ -92,8 +93,8 @@ class CodeCache:
         path = ""
         try:
             path = self._path(signature, context.codegen())
-            alone, parts = pickle.loads(_read(path))  # noqa: S301 - as numba does with its own
-            if alone:
+            called, parts = pickle.loads(_read(path))  # noqa: S301 - as numba does with its own
+            if called is not None and _are_there(called):
                 _say_where_memory_is()
             else:
                 context.refresh()
@@ -115,7 +116,7 @@ class CodeCache:
         path = ""
         try:
             path = self._path(signature, result.codegen)
-            payload = dumps((_stands_alone(result.library), _without_libraries(result._reduce())))
+            payload = dumps((_called(result.library), _without_libraries(result._reduce())))
             write_whole(path, _digest(path, payload) + payload)
             _remove_unused(self.cache_path)
         except Exception as problem:  # a constant that cannot be pickled raises anything too
@@ -142,21 +143,28 @@ class CodeCache:
         return os.path.join(self.cache_path, name + _SUFFIX)  # noqa: PTH118 - as above
 
 
-def _stands_alone(library: Any) -> bool:
-    """Whether code calls nothing that numba adds to the linker as it imports its libraries.
+def _called(library: Any) -> list[str] | None:
+    """What code calls of the process; None where it calls what numba adds to the linker as it
+    imports its libraries.
 
     All of them are imported in a third of a second, SciPy with them: code that calls memory, the
     interpreter, threads and this package alone is loaded without.
     """
     from numba import _helperlib
 
-    process = ctypes.CDLL(None) if os.name == "posix" else None
     helpers: Any = _helperlib
     known = {*_memory_symbols(), *_THREADS, *(f"numba_{n}" for n in helpers.c_helpers)}
-    return all(
-        name in known or name.startswith(_OWN) or (process is not None and hasattr(process, name))
-        for name in (f.name for f in library._final_module.functions if f.is_declaration)
-    )
+    declared = (f.name for f in library._final_module.functions if f.is_declaration)
+    called = [name for name in declared if name not in known and not name.startswith(_OWN)]
+    return called if _are_there(called) else None
+
+
+def _are_there(names: Sequence[str]) -> bool:
+    """Whether the interpreter, or a library that is loaded with it, has all of these."""
+    if os.name != "posix":
+        return not names
+    process = ctypes.CDLL(None)
+    return all(hasattr(process, name) for name in names)
 
 
 def _memory_symbols() -> dict[str, int]:

@@ -114,33 +114,44 @@ def _avoid_core(state: Words, core: int) -> None:
     state[word] = before
 
 
+@helper()
+def share_out(function: int, given: int, total: int, piece: int, threads: int) -> bool:
+    """All pieces, by so many threads with the caller; False and nothing where the pool is at work.
+
+    A worker that comes late finds its share untouched or claimed by another: as many pieces as
+    there are threads may wait for each other, for each gets a thread.
+    """
+    state = shared()
+    if exchange(state, OWNED, 1) != 0:
+        return False
+    pieces = (total + piece - 1) // piece
+    state[JOB], state[JOB + 1], state[JOB + 2] = function, given, total
+    state[JOB + 3], state[JOB + 4] = piece, threads
+    for share in range(threads):
+        state[SHARES + share * LINE] = share * pieces // threads
+    add(state, GATE, -CLOSED)
+    add(state, TICKET, 1)
+    if read(state, ASLEEP) > 0:
+        _avoid_core(state, own_core())
+        lock(state)
+        wake(state)
+        unlock(state)
+    _claim_pieces(state, 0)
+    add(state, GATE, CLOSED)
+    waited = 0
+    while read(state, GATE) != CLOSED:
+        pause()
+        waited += 1
+        if waited % _YIELD_EVERY == 0:
+            yield_core(state)
+    exchange(state, OWNED, 0)
+    return True
+
+
 def _run(function: int, given: int, total: int, piece: int) -> None:
     """All pieces, with the workers that spin; ``function(first, count, given)`` is one piece."""
-    state = shared()
-    pieces = (total + piece - 1) // piece
-    threads = min(num_threads(), pieces)
-    if threads > 1 and exchange(state, OWNED, 1) == 0:
-        state[JOB], state[JOB + 1], state[JOB + 2] = function, given, total
-        state[JOB + 3], state[JOB + 4] = piece, threads
-        for share in range(threads):
-            state[SHARES + share * LINE] = share * pieces // threads
-        add(state, GATE, -CLOSED)
-        add(state, TICKET, 1)
-        if read(state, ASLEEP) > 0:
-            _avoid_core(state, own_core())
-            lock(state)
-            wake(state)
-            unlock(state)
-        _claim_pieces(state, 0)
-        add(state, GATE, CLOSED)
-        waited = 0
-        while read(state, GATE) != CLOSED:
-            pause()
-            waited += 1
-            if waited % _YIELD_EVERY == 0:
-                yield_core(state)
-        exchange(state, OWNED, 0)
-    else:
+    threads = min(num_threads(), (total + piece - 1) // piece)
+    if threads <= 1 or not share_out(function, given, total, piece, threads):
         for first in range(0, total, piece):
             call(function, first, min(piece, total - first), given)
 
@@ -213,8 +224,8 @@ def _address() -> int:
     return -(-_MEMORY.ctypes.data // 64) * 64
 
 
-def start() -> None:
-    """Start as many threads as numba has, and give the linker the code of a job.
+def start(least: int = 1) -> None:
+    """Start as many threads as numba has, or ``least``, and give the linker the code of a job.
 
     Without POSIX threads the pool has none, and a caller does all pieces itself.
     """
@@ -225,6 +236,8 @@ def start() -> None:
             _say_how_many()
         if not _THREADS and _known_to_linker():
             _begin()
+        if os.name == "posix":
+            _grow(least)
 
 
 def threads() -> frozenset[threading.Thread]:
@@ -243,34 +256,41 @@ def _begin() -> None:
     library = ctypes.CDLL(None)
     library.pthread_mutex_init(ctypes.byref(words, 8 * MUTEX), None)
     library.pthread_cond_init(ctypes.byref(words, 8 * CONDITION), None)
-    _, serve = _known_to_linker()
-    most = min(numba.config.NUMBA_NUM_THREADS, MOST)  # type: ignore[attr-defined]  # set at run time
-    words[END + 1] = most
     words[KEPT_OFF] = -1
     for core in os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ():
         if core < MOST_CORES:
             mask = words[CORES + core // 64] | 1 << core % 64
             words[CORES + core // 64] = mask
-    for number in range(1, most):
+    _grow(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set at run time
+
+
+def _grow(threads: int) -> None:
+    """Let there be so many, with the caller of a job; there are never fewer than before."""
+    words = (ctypes.c_int64 * SHARES).from_address(_address())
+    _, serve = _known_to_linker()
+    for number in range(1 + len(_THREADS), min(threads, MOST)):
         thread = threading.Thread(
             target=serve, args=(number,), name=f"einbench-{number}", daemon=True
         )
         thread.start()
         words[NUMBERS + number] = thread.native_id or 0
         _THREADS.append(thread)
+    words[END + 1] = 1 + len(_THREADS)
 
 
 def _renew() -> None:
     """In a forked child no thread exists but the one that forked."""
     if _THREADS:
+        before = 1 + len(_THREADS)
         _THREADS.clear()
         _begin()
+        _grow(before)
 
 
-def _end() -> None:
-    """End the threads before the code that they run is unloaded."""
+def end() -> None:
+    """End the threads before the code that they run is unloaded; callers then work alone."""
     words = (ctypes.c_int64 * SHARES).from_address(_address())
-    words[END] = 1
+    words[END], words[END + 1] = 1, 1
     if _THREADS:
         library = ctypes.CDLL(None)
         for name, place in (
@@ -286,6 +306,6 @@ def _end() -> None:
     _THREADS.clear()
 
 
-atexit.register(_end)
+atexit.register(end)
 with contextlib.suppress(AttributeError):  # where there is no fork
     os.register_at_fork(after_in_child=_renew)

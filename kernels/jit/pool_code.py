@@ -47,7 +47,7 @@ def _intrinsic(build: Any) -> Intrinsic:
     return Intrinsic(build, __file__)
 
 
-def _words(part: str) -> Intrinsic:
+def words_of(part: str) -> Intrinsic:
     """Memory behind a symbol, as a pointer to int64."""
 
     def build() -> Any:
@@ -107,7 +107,7 @@ def _build_call() -> Any:
     return intrinsic(call)
 
 
-def _posix(name: str, *places: int) -> Intrinsic:
+def posix(name: str, *places: int) -> Intrinsic:
     """A function of POSIX threads, called with these places of the state."""
 
     def build() -> Any:
@@ -174,16 +174,16 @@ def _build_restrict() -> Any:
     return intrinsic(restrict)
 
 
-shared = _words("state")
+shared = words_of("state")
 #: how many threads are asked for where numba has no layer
-wanted = _words("wanted")
+wanted = words_of("wanted")
 asked_for = _intrinsic(_build_asked_for)
 call = _intrinsic(_build_call)
-lock = _posix("pthread_mutex_lock", MUTEX)
-unlock = _posix("pthread_mutex_unlock", MUTEX)
-wait = _posix("pthread_cond_wait", CONDITION, MUTEX)
-wake = _posix("pthread_cond_broadcast", CONDITION)
-yield_core = _posix("sched_yield")
+lock = posix("pthread_mutex_lock", MUTEX)
+unlock = posix("pthread_mutex_unlock", MUTEX)
+wait = posix("pthread_cond_wait", CONDITION, MUTEX)
+wake = posix("pthread_cond_broadcast", CONDITION)
+yield_core = posix("sched_yield")
 #: ``own_core()``: the number of the core that the caller is on; negative where it is not reported
 own_core = _intrinsic(_build_own_core)
 #: ``restrict(words, number)``: the thread of that number may have the cores of the mask alone

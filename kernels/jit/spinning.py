@@ -23,10 +23,9 @@ from typing import Any
 
 import threadpoolctl
 
-from einbench.jit import pool
+from einbench.host.openblas import TIMEOUT
+from einbench.jit import pool, sharing
 
-#: 2 to the power of this many ticks of the processor's clock, 4 being the least it takes
-TIMEOUT = ("OPENBLAS_THREAD_TIMEOUT", "4")
 #: Python threads that never call BLAS: they wait for answers of workers
 waiting: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
@@ -54,13 +53,14 @@ def settle(interval_s: float = INTERVAL_S) -> float:
 def stop_spinning() -> None:
     """End OpenBLAS's idle threads, where no other thread of this process can be using them."""
     # OpenBLAS does this itself before a fork; a thread in the middle of a product would wait for
-    # ever for the ones that are ended
-    if _no_thread_in_blas():
+    # ever for the ones that are ended. Where threads are shared these sleep, and the next product
+    # would start them anew, to spin
+    if not sharing.shared() and no_thread_in_blas():
         for stop in _stoppers():
             stop()
 
 
-def _no_thread_in_blas() -> bool:
+def no_thread_in_blas() -> bool:
     """Whether no other Python thread could be in a product; the pool's threads never are."""
     return len(set(threading.enumerate()) - pool.threads() - set(waiting)) == 1
 

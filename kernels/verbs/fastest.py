@@ -124,11 +124,10 @@ def _check_and_write(
         return call
 
     key = key_into(op, bound.arrays, bound.options, out)
-    decided = dispatch.decided.get(key)
-    if decided is None:
-        dispatch.find(key, None, lambda: serve(decision, begin)[1])
+    if key[0] in dispatch.decided:
+        dispatch.decided[key[0]](*bound.arrays, memory)
     else:
-        decided(*bound.arrays, memory)
+        dispatch.find(*key, lambda: serve(decision, begin)[1])
     return op.named(out) if isinstance(memory, tuple) else out
 
 

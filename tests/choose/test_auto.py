@@ -129,7 +129,7 @@ def test_no_more_than_so_many_signatures_are_kept(
     bench = start(loop=1e-3)
     monkeypatch.setattr(
         "einbench.choose.auto.decide",
-        lambda op, bound, *rest: type("Decision", (), {"kernel": op["loop"]}),
+        lambda op, bound, *rest, **more: type("Decision", (), {"kernel": op["loop"]}),
     )
     call, x = getattr(auto, bench.op.name), np.ones((MOST_KEYS + 1, 3), "float32")
     for batch in range(1, MOST_KEYS + 2):
@@ -153,7 +153,7 @@ def test_a_rigor_that_is_set_is_asked_for(
 
     real = module.decide
     monkeypatch.setattr(
-        module, "decide", lambda op, bound, threads, rigor: asked.append(rigor)
+        module, "decide", lambda op, bound, threads, rigor, waits: asked.append(rigor)
         or real(op, bound, threads, "measure"),
     )  # fmt: skip
     auto.refresh(rigor)

@@ -59,6 +59,13 @@ CASES = (
     ("ijk,jr,kr->ir", {"i": 50, "j": 51, "k": 52, "r": 5}),
     ("abc,ia,jb,kc->ijk", {"a": 9, "b": 8, "c": 7, "i": 20, "j": 21, "k": 22}),
     ("ni,n,nj->ij", {"n": 9000, "i": 11, "j": 13}),
+    # columns that end within each half of a vector, along several panels
+    *(("ij,kj->ik", {"i": 21, "j": 5, "k": 96 + end}) for end in range(1, 17)),
+    # more panels than are packed at once
+    ("nd,md->nm", {"n": 21, "m": 6200, "d": 3}),
+    ("qr,qi->ir", {"q": 37, "r": 8300, "i": 19}),
+    # rows of A that lie 4096 bytes apart
+    ("bqhd,bkhd->bhqk", {"b": 1, "q": 21, "k": 163, "h": 8, "d": 64}),
 )
 
 
@@ -90,6 +97,19 @@ def test_operands_of_any_strides():
     out = np.full((40, 50), np.nan)
     blocked.blocked(task_of("ij,jk->ik", [a, b], out))([a, b], out)
     np.testing.assert_allclose(out, a @ b)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_rows_that_are_summed_together_have_the_sums_that_each_has_alone(dtype):
+    rng = np.random.default_rng(2)
+    a, b = rng.random((7, 6, 301)).astype(dtype)[:, ::2], rng.random((3, 301)).astype(dtype)
+    sums = []
+    for given in (a, a[6:]):
+        out = np.full(len(given), np.nan, dtype)
+        blocked.blocked(task_of("ibj,bj->i", [given, b], out))([given, b], out)
+        np.testing.assert_allclose(out, np.einsum("ibj,bj->i", given, b), rtol=1e-5)
+        sums.append(out)
+    assert sums[0][6] == sums[1][0]
 
 
 def test_nan_and_infinity_pass_and_lanes_without_elements_add_none():

@@ -259,3 +259,31 @@ def test_nothing_is_written_beside_the_source(tmp_path: Path) -> None:
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
     assert files(tmp_path / "einbench" / "compiled")
+
+
+#: says whether a kernel came from disk, and whether SciPy was imported with it
+LOADING = """
+import sys
+import numpy as np
+import einbench
+from einbench.jit import code_cache
+
+if sys.argv[1:]:
+    code_cache._are_there = lambda names: False
+op = einbench.operation("relu")
+arrays = op.draw(3, "float32", features=5)
+np.testing.assert_array_equal(op["numba"](**arrays), op["loop"](**arrays))
+(form,) = op["numba"].function._forms.values()
+print(sum(form.stats.cache_hits.values()), "numba.np.linalg" in sys.modules)
+"""
+
+
+def test_code_is_loaded_without_what_it_does_not_call(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    for arguments, said in (((), "0 True"), ((), "1 False"), (("other",), "1 True")):
+        done = subprocess.run(
+            [sys.executable, "-c", LOADING, *arguments], env=environment, text=True,
+            capture_output=True, check=True, timeout=240,
+        )  # fmt: skip
+        assert done.stdout.split("\n")[0] == said
+        assert done.stderr == ""

@@ -39,7 +39,7 @@ needs_patience = pytest.mark.skipif(
 @pytest.fixture
 def no_thread_in_blas(monkeypatch: pytest.MonkeyPatch) -> None:
     """No thread of the test runner calls BLAS."""
-    monkeypatch.setattr(spinning, "_no_thread_in_blas", lambda: True)
+    monkeypatch.setattr(spinning, "no_thread_in_blas", lambda: True)
 
 
 @needs_threads

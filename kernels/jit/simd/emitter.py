@@ -17,12 +17,12 @@ SOURCES = (__file__, registers.__file__)
 class Emitter:
     """LLVM's IR builder, with the operations that the blocks are written in."""
 
-    def __init__(self, builder: Any, bits: int) -> None:
+    def __init__(self, builder: Any, bits: int, parts: int = 1) -> None:
         from llvmlite import ir
 
         self.builder = builder
-        #: elements in a vector, and bytes of one
-        self.lanes = 8 * vector_bytes() // bits
+        #: elements in a vector, of which ``parts`` fill a register, and bytes of one
+        self.lanes = 8 * vector_bytes() // bits // parts
         self.align = bits // 8
         self.scalar = ir.FloatType() if self.align == 4 else ir.DoubleType()
         self.vector = ir.VectorType(self.scalar, self.lanes)
@@ -82,6 +82,16 @@ class Emitter:
         picks = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         limit = self.builder.shuffle_vector(one, undefined, picks)
         return self.builder.icmp_signed("<", numbers, limit)
+
+    def first_kept(self, count: Any) -> Any:
+        """The same for a loop: what is compared LLVM would compare anew in every round of it."""
+        from llvmlite import ir
+
+        if vector_bytes() < 64:
+            return self.first(count)  # there a mask is a vector
+        bits = self.builder.sub(self.builder.shl(self.number(1), count), self.number(1))
+        narrow = self.builder.trunc(bits, ir.IntType(self.lanes))
+        return self.builder.bitcast(narrow, ir.VectorType(ir.IntType(1), self.lanes))
 
     def load_some(self, pointer: Any, mask: Any, otherwise: Any = None) -> Any:
         """A masked load; the other lanes are ``otherwise``, zero by default."""
