@@ -143,6 +143,11 @@ def rank_in_context(
     context: the simplest of ties wins, and is not to lose in one what it gains in another.
     """
     ranked = in_context(context, alone, beside)
+    if context != ALONE and ranked:
+        counts = {name: int(np.sum(~np.isnan(times))) for name, times in ranked.items()}
+        # one that was dropped as slow has few samples, whose median says little after BLAS
+        least = max(counts.values()) / 2
+        ranked = {name: times for name, times in ranked.items() if counts[name] >= least}
     ranking = rank(ranked, blocks=blocks, disturbed=disturbed)
     ties = ranking.ties
     if context == PROGRAM and ties:

@@ -167,6 +167,17 @@ def test_the_simplest_of_ties_loses_in_no_context_what_it_gains_in_another(
     assert (found.winner, found.ties) == ("even", ("even", "equal"))
 
 
+def test_a_kernel_that_was_dropped_wins_by_no_few_samples() -> None:
+    kept, dropped = (2.0,) * 10, (1.0, 1.0, *[math.nan] * 8)
+    found = rank_in_context(
+        PROGRAM,
+        {"dropped": dropped, "kept": kept},
+        {AFTER_BLAS: {"dropped": dropped, "kept": kept}},
+    )
+    assert found.winner == "kept"
+    assert set(found.summaries) == {"dropped", "kept"}
+
+
 def test_the_product_takes_about_as_long_as_the_kernel_within_bounds() -> None:
     rate = 1e11
     sides = [beside.side(s, rate) for s in (0.0, 1e-6, 1e-3, 4e-3, 1.0)]
