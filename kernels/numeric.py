@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 
 def check_budget(budget_s: Any) -> float:
@@ -13,7 +14,7 @@ def check_budget(budget_s: Any) -> float:
         TypeError: no number.
         ValueError: not above 0.
     """
-    if isinstance(budget_s, bool) or not isinstance(budget_s, Real):
+    if isinstance(budget_s, bool) or not isinstance(budget_s, int | float | np.number):
         raise TypeError(f"budget_s={budget_s!r}: expected seconds, a number above 0, 0.5 say")
     if not budget_s > 0:
         raise ValueError(f"budget_s={budget_s!r}: expected more than 0 seconds")
@@ -27,7 +28,7 @@ def check_seed(seed: Any) -> int:
         TypeError: no whole number.
         ValueError: below 0.
     """
-    if isinstance(seed, bool) or not isinstance(seed, Integral):
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise TypeError(f"seed={seed!r}: expected a whole number from 0")
     if seed < 0:
         raise ValueError(f"seed={seed!r}: expected a whole number from 0")
@@ -41,8 +42,8 @@ def check_rows(batch: Any) -> int:
         TypeError: no number.
         ValueError: not whole, or below 0.
     """
-    if isinstance(batch, bool) or not isinstance(batch, Real):
+    if isinstance(batch, bool) or not isinstance(batch, int | float | np.number):
         raise TypeError(f"batch {batch!r}: expected a whole number from 0")
-    if not batch >= 0 or batch != int(batch):
+    if not 0 <= batch < float("inf") or batch != int(batch):
         raise ValueError(f"batch {batch!r}: expected a whole number from 0")
     return int(batch)

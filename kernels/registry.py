@@ -117,7 +117,8 @@ def operation(name: str | Operation) -> Operation:
         return _OF_EXPRESSIONS[key]
     if is_expression(key):
         raise ValueError(
-            f"no operation {shortened(name, 80)!r}; an einsum expression needs '->' and its output, 'ij,jk->ik'"
+            f"no operation {shortened(name, 80)!r}; an einsum expression needs '->' and its "
+            "output, 'ij,jk->ik'"
         )
     raise ValueError(unknown("operation", name, _OPERATIONS))
 

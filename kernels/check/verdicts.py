@@ -21,7 +21,7 @@ from einbench.operation import Operation
 from einbench.problem import Problem
 
 #: seconds that one call may take at the requested size; slower kernels are checked at less
-MOST_CALL_S = 0.05
+MOST_CALL_S = 0.2
 
 
 def check_small(

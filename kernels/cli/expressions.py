@@ -113,7 +113,7 @@ def asked(names: Sequence[str], sizes: Mapping[str, int]) -> Asked:
         ValueError: no operation is called so, or none has an axis that a size is given for.
     """
     ops = operations_of(names)
-    rows = list(dict.fromkeys(op.leading for op in ops if op.leading in sizes))
+    rows = list(dict.fromkeys(op.leading for op in ops if op.leading and op.leading in sizes))
     others = {axis: size for axis, size in sizes.items() if axis not in rows}
     if rows:
         _refuse_two_batches(rows[0], ops)

@@ -107,7 +107,7 @@ def share_threads() -> Sharing:
     (``np.linalg.solve``, ``inv``, ``det``) wakes OpenBLAS's own threads as well, about which it
     gives no choice. They then sleep at once, if no other Python thread runs when this is called; in
     wheels with OpenBLAS 0.3.34 or newer only if ``OPENBLAS_THREAD_TIMEOUT=4`` was set before NumPy
-    was imported: else ``solve`` may take twice as long there, and what follows it waits for cores.
+    was imported: else ``solve`` may take two or three times as long, and what follows it waits.
     Remembered choices made with shared threads are kept apart from others.
 
     Returns:

@@ -122,9 +122,9 @@ def test_wrong_use_is_one_line_and_status_2(args, said):
 @pytest.mark.parametrize(
     ("winner", "runtime", "said"),
     [
-        ("blocked", "here", "blocked is instructions of this processor: emitted is numba, 3.0x"),
-        ("blocked_second", "here", "is instructions of this processor: emitted is numba, 3.0x"),
-        ("torch", "torch", "torch is a library's call: emitted is numba, 3.0x its time"),
+        ("blocked", "here", "blocked is instructions of this processor: emitted is numba, 3x"),
+        ("blocked_second", "here", "is instructions of this processor: emitted is numba, 3x"),
+        ("torch", "torch", "torch is a library's call: emitted is numba, 3x its time"),
         ("matmul", "here", "matmul as Python: winner.py"),
     ],
 )

@@ -224,7 +224,7 @@ def test_a_kernel_that_gives_other_bits_after_many_calls_is_wrong(start, plain, 
 
 def test_expressions_are_compared_at_the_sizes_that_were_given(plain, tmp_path, monkeypatch):
     """Head knows them; the commit before, here one that lacks the function, does not."""
-    before = environment(tmp_path / "before", "del expression")
+    before = environment(tmp_path / "before", "_PLACES.pop('expression')")
     base, head = (Revision(n, c * 40, "2026-01-01", n) for n, c in (("b", "a"), ("h", "b")))
     named = "rows.terms,terms->rows"
     settings = Settings(
@@ -237,12 +237,13 @@ def test_expressions_are_compared_at_the_sizes_that_were_given(plain, tmp_path, 
         return gate(None, base, head, settings, Thresholds(9.0, 1.0), tmp_path / "gate")
 
     outcome = judged(plain)
-    assert outcome.status == 0, outcome.problem
+    assert not outcome.problem
+    assert not outcome.of("new", "missing")
     timed = {(f.cell.operation, f.cell.kernel) for f in outcome.of("ok")}
     assert {("bi,bi->b", "einsum"), (named, "matmul")} <= timed
     without = judged(before)
-    assert without.status == 2
-    assert [(f.cell.name, f.status, f.reason) for f in without.findings] == [
+    assert not any(finding.first for finding in without.findings)
+    assert [(f.cell.name, f.status, f.reason) for f in without.of("new")] == [
         (f"{name}[*]", "new", "base knows no expressions: nothing to compare with")
         for name in settings.operations
     ]
