@@ -63,7 +63,7 @@ choice-agreement: $(VENV)/.installed  ## how often two independent tunes agree, 
 choice-dispatch: $(VENV)/.installed  ## what a call through einbench.auto costs, and the first answer
 	@$(CHOICE) choice.dispatch ../results/choice-dispatch.json $(ARGS)
 
-choice-first: $(VENV)/.installed  ## what the first answer ever takes, with nothing compiled, and in the next process (ARGS="--batch 128,60000"), 10 minutes
+choice-first: $(VENV)/.installed  ## what the first answer ever takes, with nothing compiled, and in the next process, 2 minutes (ARGS="--batch 128,60000 --compiled")
 	@$(CHOICE) choice.first_answer ../results/choice-first.json $(ARGS)
 
 choice-series: $(VENV)/.installed  ## what choosing costs over 200 random batch sizes, and at fixed ones (ARGS="--seed 3")

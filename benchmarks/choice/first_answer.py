@@ -42,14 +42,14 @@ first_s = time.perf_counter() - began_s
 found = {"first_s": first_s}
 if compiled:
     from einbench.host import background
+    spent_s = []
     for _ in range(3):
-        # numba is imported, then kernels are compiled, then measured
+        # numba is imported, then kernels are compiled, then the call measures
         background.wait()
         start_s = time.perf_counter()
         function(*arrays)
-        stop_s = time.perf_counter()
-    found["measuring_s"] = stop_s - start_s
-    found["compiled_after_s"] = start_s - began_s
+        spent_s.append((time.perf_counter() - start_s, start_s - began_s))
+    found["measuring_s"], found["compiled_after_s"] = max(spent_s)
     choice = einbench.fastest(name, *arrays)
     found["kernel"], found["origin"] = choice.kernel.method, choice.origin
 found["before_end"] = time.time()

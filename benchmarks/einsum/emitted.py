@@ -101,9 +101,11 @@ def contract_of(source: str) -> Callable[..., Any]:
 def lines(found: Timed) -> Iterator[str]:
     """A row; below it, why one of both has no time."""
     first, second = found.records["winner"], found.records["emitted"]
-    times = [each.median_s for each in (first, second)]
-    shown = ["-" if s is None else seconds_text(s) for s in times]
-    ratio = "-" if None in times else f"{times[1] / times[0]:.2f}x"
+    shown = ["-" if each.median_s is None else seconds_text(each.median_s)
+             for each in (first, second)]  # fmt: skip
+    ratio = "-"
+    if first.median_s is not None and second.median_s is not None:
+        ratio = f"{second.median_s / first.median_s:.2f}x"
     yield (
         f"{found.name:14}{found.winner:16}{shown[0]:>9}  {found.emitted:16}{shown[1]:>9}"
         f"{ratio:>7}  {found.lines:5}"

@@ -304,7 +304,7 @@ def test_a_group_alone_and_every_part_of_it_has_help():
         (["tune", "linear", "--batch", "60_001"], "60,000 images"),
         (["tune", "relu", "--dtype", "float16"], "choose float32 or float64"),
         (["tune", "relu", "--size", "feature=3"], "did you mean features"),
-        (["tune", "relu", "--size", "batch=3"], "--batch"),
+        (["tune", "relu", "--size", "batch=3", "--batch", "4"], "--batch"),
         (["tune", "relu", "--threads", "0"], "from 1"),
         (["tune", "relu", "--threads", "9999"], "expected 1 to"),
         (["tune", "relu", "--rigor", "estimate"], "'measure', 'patient'"),
