@@ -38,11 +38,13 @@ def shortened(text: str, most: int) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
-    """One line for an unknown name, with the nearest known ones."""
+def unknown(kind: str, name: Any, known: Iterable[str], where: str = "") -> str:
+    """One line for an unknown name, with the nearest known ones; for what is no name as well."""
     import difflib  # only a mistake pays for it
 
     known = list(known)
+    if not isinstance(name, str):
+        return f"no {kind} {shortened(repr(name), 80)}{where}; known: {', '.join(known)}"
     name = shortened(name, 80)
     near = difflib.get_close_matches(normalise(name), known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"

@@ -21,6 +21,21 @@ def check_budget(budget_s: Any) -> float:
     return float(budget_s)
 
 
+def check_memory(memory_bytes: Any) -> int:
+    """A whole number of bytes from 0.
+
+    Raises:
+        TypeError: no whole number.
+        ValueError: below 0.
+    """
+    said = f"memory_bytes={memory_bytes!r}: expected a whole number of bytes from 0"
+    if isinstance(memory_bytes, bool) or not isinstance(memory_bytes, int | np.integer):
+        raise TypeError(said)
+    if memory_bytes < 0:
+        raise ValueError(said)
+    return int(memory_bytes)
+
+
 def check_seed(seed: Any) -> int:
     """A whole number from 0.
 

@@ -127,10 +127,13 @@ def as_operations(names: Operation | str | Iterable[Operation | str]) -> list[Op
     """One operation, its name, or several of either, as a list.
 
     Raises:
+        TypeError: neither.
         ValueError: no operation is called so.
     """
     if isinstance(names, Operation | str):
         return [operation(names)]
+    if not isinstance(names, Iterable):
+        raise TypeError(f"expected an operation, its name, or a list of either; got {names!r}")
     return [operation(name) for name in names]
 
 

@@ -32,11 +32,24 @@ CALLS = {
           for value in ("x", None, [[1]])],
         ("compare", {"batches": 1.5}, ValueError, "batch 1.5: expected"),
         ("compare", {"batches": float("inf")}, ValueError, "batch inf: expected"),
+        *[("compare", {"memory_bytes": value}, TypeError, f"memory_bytes={value!r}: expected")
+          for value in ("x", 1.5, True)],
+        ("compare", {"memory_bytes": -1}, ValueError, "memory_bytes=-1: expected"),
+        ("compare", {"layout": 5}, ValueError, "no layout 5; known: C, "),
+        ("compare", {"context": 5}, ValueError, "no context 5; known: program, "),
+        ("compare", {"with_": 5}, TypeError, "with_=5: expected names of libraries"),
+        ("fastest", {"rigor": 5}, ValueError, "no rigor 5; known: "),
         ("race", {"progress": "x"}, TypeError, "progress='x': expected a function"),
     ],
 )  # fmt: skip
-def test_what_is_no_number_is_named(verb, given, kind, said):
+def test_what_is_no_such_thing_is_named(verb, given, kind, said):
     with pytest.raises(kind) as raised:
         CALLS[verb](**given)
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("verb", [einbench.compare, einbench.check])
+def test_what_is_no_operation_is_named(verb):
+    with pytest.raises(TypeError, match="its name, or a list of either; got 5"):
+        verb(5)

@@ -134,7 +134,7 @@ def check_layout(layout: str) -> str:
         ValueError: no layout is called so.
     """
     spelt = {name.lower(): name for name in LAYOUTS}
-    if layout.lower() not in spelt:
+    if not isinstance(layout, str) or layout.lower() not in spelt:
         raise ValueError(unknown("layout", layout, LAYOUTS))
     return spelt[layout.lower()]
 

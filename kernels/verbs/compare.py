@@ -29,7 +29,7 @@ from einbench.measure.workload import (
     workload,
 )
 from einbench.names import check_dtype, unknown
-from einbench.numeric import check_budget, check_rows, check_seed
+from einbench.numeric import check_budget, check_memory, check_rows, check_seed
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.record import Record
@@ -126,12 +126,17 @@ def compare(
     layout = check_layout(layout)
     budget_s = None if budget_s is None else check_budget(budget_s)
     seed = check_seed(seed)
+    memory_bytes = None if memory_bytes is None else check_memory(memory_bytes)
     _refuse_unknown_axes(ops, sizes)
     images = load_images(data)  # type: ignore[arg-type]  # any path
     plans = [_plan(op, d, chosen_batches, images, sizes) for d in chosen_dtypes for op in ops]
     _refuse_too_large(plans, images)
     if isinstance(with_, str):
         with_ = (with_,)
+    if not isinstance(with_, Iterable):
+        raise TypeError(
+            f"with_={with_!r}: expected names of libraries, 'torch' or ('torch', 'jax')"
+        )
     external = ExternalKernels(tuple(with_), isolate, ops)
     settings: dict[str, Any] = {
         "batches": list(chosen_batches), "dtypes": [d.name for d in chosen_dtypes],
