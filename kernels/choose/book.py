@@ -16,6 +16,8 @@ that timed kernels alone wrote neither these nor a context, and chose in the con
 A choice made while other processes used the cores has ``"disturbed": 1``, or more after as many
 such occasions: it is measured again on a later one (`Remembered.due`).
 
+One whose kernel is fastest on fewer threads than it may have has ``"on_threads"``, their number.
+
 Errors are in units of rounding. What does not have exactly this form is damaged, and nothing of
 it is used.
 """
@@ -93,6 +95,8 @@ class Remembered(NamedTuple):
     left_out: Mapping[str, str]
     #: on how many occasions in a row it was made while other processes used the cores
     disturbed: int = 0
+    #: that calls of the kernel have, fewer than the signature's; 0: all of them
+    threads: int = 0
 
     def due(self, now: datetime.datetime) -> bool:
         """Whether it is to be measured again: a minute after it was disturbed, then four, ..."""
@@ -204,6 +208,7 @@ def document(operation: str, book: Book) -> dict[str, Any]:
                 "times": {method: _plain_time(time) for method, time in choice.times.items()},
                 "left_out": dict(choice.left_out),
                 **({"disturbed": choice.disturbed} if choice.disturbed else {}),
+                **({"on_threads": choice.threads} if choice.threads else {}),
             }
             for choice in book.choices
         ],
@@ -307,6 +312,7 @@ def _remembered(found: Any, machines: list[Environment]) -> Remembered:
         times,
         left_out,
         _index(found.get("disturbed", 0)),
+        _index(found.get("on_threads", 0)),
     )
 
 

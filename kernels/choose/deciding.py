@@ -12,6 +12,7 @@ from einbench.arguments import Bound
 from einbench.choose import policy
 from einbench.choose.book import RIGORS, Remembered
 from einbench.choose.environment import Environment, Threads, environment
+from einbench.choose.fewer import on_threads, text, threads_of
 from einbench.choose.recall import Recalled, hint, recall
 from einbench.choose.signature import Signature, signature
 from einbench.choose.telling import Progress, telling
@@ -57,7 +58,8 @@ class Decision(NamedTuple):
     def __repr__(self) -> str:
         sizes = ", ".join(f"{axis} {size}" for axis, size in self.signature.sizes)
         name = f"{self.kernel.operation.name} at {sizes}" if sizes else self.kernel.operation.name
-        return f"{name}, {self.signature.dtype}: {self.kernel.method}, {self.origin}"
+        kernel = text(self.kernel.method, threads_of(self.kernel))
+        return f"{name}, {self.signature.dtype}: {kernel}, {self.origin}"
 
     @property
     def origin(self) -> str:
@@ -188,7 +190,7 @@ def _meanwhile(asked: _Asked, report: Progress) -> Decision | None:
     needed = beside.missing([op[m] for m, _ in here.candidates][::-1], requested)
     late = {form.kernel.method for form in needed}
     if known is not None:
-        needed = [form for form in needed if form.kernel is known.kernel]
+        needed = [form for form in needed if form.kernel.method == known.kernel.method]
         if known.exact:
             needed = [form for form in needed if form.options == requested.options]
     if not needed and (known is not None or not background.busy()):
@@ -340,7 +342,7 @@ def _measure(
     disturbed = 1 + max((c.disturbed for c in book.of(here) if c.signature == part), default=0)
     if not measured.disturbance.disturbs:
         disturbed = 0
-    choice = remembered(here, part, rigor, measured.records, disturbed)
+    choice = remembered(here, part, rigor, measured.records, disturbed, measured.threads)
     if choice is None:
         # as it is where a kernel was chosen before
         _raise_refused({
@@ -352,4 +354,5 @@ def _measure(
     usual = all(np.isfinite(array).all() for array in bound.arrays if array.dtype.kind == "f")
     kept = [choice] if usual else []
     memory.remember(op.name, *kept, passed={(here, requested.dtype): measured.passed})
-    return Decision(op[choice.kernel], requested, measured=measured, hint=old)
+    kernel = on_threads(op[choice.kernel], choice.threads)
+    return Decision(kernel, requested, measured=measured, hint=old)

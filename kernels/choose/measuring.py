@@ -24,6 +24,7 @@ from einbench.choose.beside import missing
 from einbench.choose.book import Remembered, Spread, Time
 from einbench.choose.candidates import First, first_times
 from einbench.choose.environment import Environment
+from einbench.choose.fewer import SHORT_S, fewer, on_threads, text
 from einbench.choose.signature import Signature, layout_name
 from einbench.choose.telling import Progress
 from einbench.host import background
@@ -32,7 +33,7 @@ from einbench.kernel import Kernel
 from einbench.measure.beside import MOST_PAUSED_S, PAUSE_S
 from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
 from einbench.measure.disturbance import QUIET, Disturbance
-from einbench.measure.run import Results, compile_s, run
+from einbench.measure.run import Predictions, Results, compile_s, run
 from einbench.measure.timing import OVERDRAFT, Clock
 from einbench.operation import Operation
 from einbench.problem import Problem
@@ -45,6 +46,8 @@ BUDGETS = {"measure": (0.3, 3, 10), "patient": (5.0, 100, 40)}
 _MOST_S = 0.4
 #: parts of the progress that first calls are, where some kernel is to be compiled and where none is
 _COMPILING, _CALLING = 0.8, 0.2
+#: part of the budget that the winner is timed for on fewer threads
+_FEWER = 0.3
 #: a call as short as this is made whatever the others take
 _CALL_S = 0.02
 #: while other processes use the cores it is measured again, after a pause, if it is short and there
@@ -92,6 +95,8 @@ class Measured:
     disturbance: Disturbance = QUIET
     #: what was timed: the problem, or as many of its first rows as memory allowed
     rows: int | None = None
+    #: that calls of the winner have; 0: all
+    threads: int = 0
 
 
 def measure(
@@ -140,6 +145,7 @@ def measure(
         spent,
         work.disturbance,
         problem.batch,
+        work.threads,
     )
 
 
@@ -187,7 +193,7 @@ class _Work:
         self._found: dict[str, Record] = {}
         self._excluded: set[str] = set()
         self.verdicts: dict[str, Verdict] = {}
-        self.spent, self.disturbance = Spent(), QUIET
+        self.spent, self.disturbance, self.threads = Spent(), QUIET, 0
 
     def measure(self) -> None:
         """Until a kernel has won, or none is left."""
@@ -209,12 +215,47 @@ class _Work:
             results = self._quietest(near)
             self.disturbance = results.disturbance
             self._found |= {record.kernel: record for record in results.records}
-            if any(record.winner for record in results.records):
+            winner = next((record for record in results.records if record.winner), None)
+            if winner is not None:
+                self._try_fewer_threads(winner)
                 break
             # what was expected to be fastest failed at this size
             self.spent.discarded_s += self.spent.timing_s
             self.spent.timing_s = 0.0
             self._excluded |= set(near)
+
+    def _try_fewer_threads(self, winner: Record) -> None:
+        """Time the winner on fewer threads too; its record is that of the number that is fastest.
+
+        On each it is checked at this size as any kernel is: in other numbers it may add in another
+        order.
+        """
+        method = winner.kernel
+        kernel, seconds = self._kernels[method], self._first.times[method]
+        counts = list(fewer(kernel, self._requested.threads.numba))
+        if not counts or (winner.median_s or 0.0) > SHORT_S:
+            return
+        # all of them first: it wins ties
+        ways = {method: 0} | {text(method, count): count for count in counts}
+        kernels = {
+            way: replace(on_threads(kernel, count), method=way) for way, count in ways.items()
+        }
+        verdict = self.verdicts[method]
+        results = self._run(
+            kernels,
+            {way: replace(verdict, kernel=kernels[way]) for way in ways},
+            dict.fromkeys(ways, seconds),
+            0.9,
+            _FEWER,
+        )
+        self.spent.timing_s += results.timing_s
+        best = next((record for record in results.records if record.winner), None)
+        if best is None or not ways[best.kernel]:
+            return
+        self.threads = ways[best.kernel]
+        before_s = winner.median_s or math.nan
+        speedup = best.median_s and winner.speedup and winner.speedup * before_s / best.median_s
+        self._found[method] = replace(best, kernel=method, speedup=speedup, tie=winner.tie)
 
     def _parts(self, kernels: Sequence[Kernel]) -> dict[str, tuple[float, str]]:
         """When each is first called: the part done by then, most of which is compiling, and why."""
@@ -271,7 +312,8 @@ class _Work:
                 self._told(0.5, "waiting: other processes use the cores")
                 self.spent.waiting_s += _PAUSE_S
                 time.sleep(_PAUSE_S)
-            results = self._run(near, 0.5 + 0.1 * number)
+            kernels = {method: self._kernels[method] for method in near}
+            results = self._run(kernels, self.verdicts, self._first.times, 0.5 + 0.1 * number)
             self.spent.discarded_s += results.timing_s
             if quietest is None or _disturbed(results) < _disturbed(quietest):
                 quietest = results
@@ -282,29 +324,32 @@ class _Work:
         self.spent.discarded_s -= quietest.timing_s
         return quietest
 
-    def _run(self, near: Sequence[str], part: float) -> Results:
-        times = self._first.times
-        seconds = [times[m].seconds for m in near if m in times]
+    def _run(
+        self, kernels: Mapping[str, Kernel], verdicts: Mapping[str, Verdict], times: Predictions,
+        part: float, share: float = 1.0,
+    ) -> Results:  # fmt: skip
+        """Check these at this size and time them, in this share of the budget."""
+        seconds = [times[m].seconds for m in kernels if m in times]
         fastest_s, longest_s = min(seconds, default=0.0), max(seconds, default=0.0)
         # alone, after a product that takes as long, and after a pause
         round_s = 3 * sum(seconds)
         if fastest_s <= MOST_PAUSED_S:
             round_s += sum(seconds) + len(seconds) * PAUSE_S
         # of long calls there are as many blocks as rounds
-        whole_s = max(self._budget_s, self._calls * fastest_s)
+        given_s = share * self._budget_s
+        whole_s = max(given_s, self._calls * fastest_s)
         blocks = min(self._blocks, max(1, int(whole_s / max(round_s, 1e-9))))
         # in few blocks the first rounds may take three budgets, and long calls' first is extra
         most_s = (self._most_s - round_s) / (OVERDRAFT if blocks < OVERDRAFT else 1.0)
-        budget_s = min(self._budget_s, max(most_s, 1e-3))
+        budget_s = min(given_s, max(most_s, 1e-3))
         # first times may have been quicker than calls are now: none that is near is left out
         limits = Limits(
             budget_s, max(_CALL_S, PRUNED_RATIO * longest_s), least_calls=self._calls,
             blocks=blocks,
         )  # fmt: skip
         return run(
-            self._problem, self._conditions, self.verdicts, times, roofline=None, limits=limits,
-            clock=self._clock, compiled_s=self._compiled_s,
-            kernels={m: self._kernels[m] for m in near},
+            self._problem, self._conditions, verdicts, times, roofline=None, limits=limits,
+            clock=self._clock, compiled_s=self._compiled_s, kernels=kernels,
             report=lambda label: self._told(part, label),
         )  # fmt: skip
 
@@ -365,6 +410,7 @@ def remembered(
     rigor: str,
     records: Sequence[Record],
     disturbed: int = 0,
+    threads: int = 0,
 ) -> Remembered | None:
     """What is worth remembering of these records; None where no kernel won.
 
@@ -374,6 +420,7 @@ def remembered(
         rigor: how thoroughly.
         records: of every kernel.
         disturbed: on how many occasions in a row it was made while others used the cores.
+        threads: that calls of the winner have; 0: all.
     """
     winner = next((r.kernel for r in records if r.winner), None)
     if winner is None:
@@ -389,6 +436,7 @@ def remembered(
         times,
         {r.kernel: f"{r.status}: {r.reason}"[:300] for r in records if r.status != "ok"},
         disturbed,
+        threads,
     )
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from einbench.choose.between import Between, between
 from einbench.choose.book import RIGORS, Book, Remembered
 from einbench.choose.environment import Environment
+from einbench.choose.fewer import on_threads
 from einbench.choose.signature import Signature
 from einbench.kernel import Kernel
 from einbench.operation import Operation
@@ -61,11 +62,14 @@ def recall(
     ]
     for choice in known:
         if choice.signature == requested and RIGORS.index(choice.rigor) >= RIGORS.index(rigor):
-            return Recalled(op[choice.kernel], choice, choice.kernel in passed)
+            kernel = on_threads(op[choice.kernel], choice.threads)
+            return Recalled(kernel, choice, choice.kernel in passed)
     found = between(known, requested, rigor, runnable)
     if found is None:
         return None
-    return Recalled(op[found.kernel], found, found.kernel in passed)
+    # as many as paid at the size above, if it is the fastest there
+    threads = found.upper.threads if found.upper.kernel == found.kernel else 0
+    return Recalled(on_threads(op[found.kernel], threads), found, found.kernel in passed)
 
 
 def hint(book: Book, environment: Environment, requested: Signature) -> Remembered | None:

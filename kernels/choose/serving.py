@@ -55,7 +55,7 @@ def _next_best(decision: Decision) -> Iterator[Kernel]:
     for _, method in sorted(known):
         kernel = op[method]
         if (
-            kernel is not chosen
+            method != chosen.method
             and kernel.available
             and passes(kernel, decision.signature, write=write)
         ):

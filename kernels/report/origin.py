@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from einbench.choose.between import Between
 from einbench.choose.environment import Machine, differences
+from einbench.choose.fewer import text, threads_of
 from einbench.choose.policy import FROZEN
 from einbench.choose.signature import layout_name
 from einbench.report.grid import listed
@@ -47,6 +48,9 @@ def origin_verdict(decision: Decision) -> str:
 def origin_lines(decision: Decision) -> list[str]:
     """A sentence each on where the choice comes from, ties at other sizes, and other choices."""
     lines: list[str] = []
+    if threads := threads_of(decision.kernel):
+        most = decision.signature.threads.numba
+        lines.append(f"{text(decision.kernel.method, threads)}: faster than on all {most}")
     if decision.measured is not None:
         lines += _measured(decision, decision.measured)
     elif decision.estimate is not None:
