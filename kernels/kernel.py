@@ -14,6 +14,7 @@ from einbench.arguments import Bound, check_out
 from einbench.body import Body, Function, Plain, copy_to
 from einbench.host.libraries import why_missing
 from einbench.lookup import Dispatch, key_into, key_of, look_up
+from einbench.prepared import MOST_PROBLEMS
 
 if TYPE_CHECKING:
     # an operation makes its kernels; a kernel only names the one it belongs to
@@ -128,7 +129,8 @@ class Kernel:
 
     @cached_property
     def _dispatch(self) -> Dispatch:
-        return Dispatch()
+        # what was prepared may be large: no more of it is held than its body holds
+        return Dispatch() if self.body.prepare_s is None else Dispatch(MOST_PROBLEMS)
 
     def _begin(self, arrays: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """A call with arrays of a new kind, or with something else than NumPy arrays."""

@@ -34,7 +34,8 @@ class Dispatch:
     Safe to use from many threads; of two that ask for one new key at once both decide.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_KEYS) -> None:
+        self._most = most
         #: key -> what was decided, for look-ups that save the call of `find`; what is read from one
         #: such dict is written to none but that: after `clear` there is another
         self.decided: dict[Hashable, Any] = {}
@@ -50,7 +51,7 @@ class Dispatch:
             found = decided[key] = decide(*given)
         if short is not None:
             decided.setdefault(short, (key, found))
-        if len(decided) > 2 * MOST_KEYS:
+        if len(decided) > 2 * self._most:
             self.clear()
         return found
 

@@ -25,7 +25,7 @@ import einbench
 
 from .study import Study
 
-SCHEMA = "einbench.first-answer/1"
+SCHEMA = "einbench.choice-first/1"
 #: seconds that are allowed for the first answer, and in the next process
 ALLOWED_S, ALLOWED_NETWORK_S, ALLOWED_NEXT_S = 3.0, 5.0, 0.3
 _NETWORKS = ("mlp_forward", "mlp_gradients", "mlp_sgd_step")

@@ -67,7 +67,7 @@ class Draw:
     @cached_property
     def most(self) -> int:
         """The largest size that all axes may have at once: 64 of four, 16 of six."""
-        return int(_MOST_ENTRIES ** (1 / len(self.operation.axes)) + 1e-9)
+        return int(_MOST_ENTRIES ** (1 / max(1, len(self.operation.axes))) + 1e-9)
 
     def tens(self, rows: int) -> dict[str, int]:
         """Sizes of the axes that are not given, each drawn: from 9 to 40 where there are few."""

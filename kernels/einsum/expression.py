@@ -261,7 +261,7 @@ def _planned(name: str, unroll_from: int, task: Task) -> Run:
             return blocked(task, rank)
         return loops(parallel=name != "numba") if name in _COMPILED else KERNELS[name](task)
     except Refusal:
-        if name not in _COMPILED:
+        if base not in _COMPILED:
             raise
         return loops(parallel=False)
 

@@ -30,13 +30,16 @@ def jit_of(
 ) -> Any:
     """The function compiled when it is first called, and kept on disk where it has a file."""
     import numba
+    from numba.core.compiler_lock import global_compiler_lock
 
-    dispatcher = numba.njit(
-        parallel=parallel,
-        fastmath=set(fastmath) if fastmath else False,
-        error_model="numpy",  # a division by zero is infinity or NaN, as in NumPy
-        nogil=True,
-    )(function)
+    # the first one makes numba's contexts, under a lock of theirs that no fork waits for
+    with global_compiler_lock:
+        dispatcher = numba.njit(
+            parallel=parallel,
+            fastmath=set(fastmath) if fastmath else False,
+            error_model="numpy",  # a division by zero is infinity or NaN, as in NumPy
+            nogil=True,
+        )(function)
     return keep(dispatcher, function, dispatcher.targetoptions)
 
 

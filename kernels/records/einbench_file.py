@@ -23,6 +23,7 @@ _OTHERS = {
     "einbench.tune": "winners, not the times of those that lost",
     "einbench.train": "a training",
     "einbench.dialects": "answers of einsum libraries without times",
+    "einbench.paces": "what steps of einsum take on a machine, not times of kernels",
     "einbench.wisdom": "remembered choices; einbench wisdom import reads it",
     "einbench.choices": "remembered choices",
     "einbench.winners": "winners, not the times they won with; read the files it names",

@@ -80,7 +80,7 @@ def test_a_wrong_kernel_is_rejected():
     ("text", "keywords", "said"),
     [
         ("ij,jk->ik", {"q": 3}, "no axis 'q'; its axes: i, j, k"), ("i...->i", {}, "letters"),
-        ("ij->k", {}, "position 4"), ("ij", {"axes": "words"}, "expected 'letters' or 'named'"),
+        ("ij->k", {}, "position 4"), ("ij", {"axes": "words"}, "expected 'letters', or 'named'"),
     ],
 )  # fmt: skip
 def test_what_is_no_expression_is_refused_in_one_line(text, keywords, said):

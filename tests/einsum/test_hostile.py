@@ -110,7 +110,9 @@ def test_files_that_hold_them_are_read_as_text(text):
     for record in document["records"]:
         record["operation"] = text
     Path("saved.json").write_text(json.dumps(document), encoding="utf-8")
-    assert {row["operation"] for row in read(["saved.json"]).rows} <= {text}
+    # in one line, as a reading is shown
+    shown = " ".join(text.replace("\x00", "\ufffd").split())
+    assert {row["operation"] for row in read(["saved.json"]).rows} <= {shown}
     assert CliRunner().invoke(main, ["fastest", "--from", "saved.json"]).exit_code in (0, 1, 2)
 
 
