@@ -14,12 +14,17 @@ from __future__ import annotations
 
 import datetime
 import math
+
+# here and below: what NumPy, ranking and writing import when it is first used, while no fork waits
+import tempfile  # noqa: F401
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import numpy.ma
+import numpy.random
 
 from einbench.choose import contraction, policy
 from einbench.choose.book import Remembered, Spread, Time

@@ -92,7 +92,8 @@ def _counts(path: str) -> dict[str, int]:
 def _read(path: str) -> str:
     """A file's text; empty where there is none: which there are depends on the version."""
     try:
-        with open(path, encoding="ascii") as file:  # noqa: PTH123 - loads slowly
+        # of ASCII, whose codec is a module that may not have been imported before a fork
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - loads slowly
             return file.read().strip()
     except (OSError, ValueError):
         return ""

@@ -28,7 +28,7 @@ def cpu_model() -> str | None:
 def third_level_bytes() -> int:
     """Bytes of the shared cache; 0 where there is none, or where reading it takes a subprocess."""
     try:
-        with open(_THIRD, encoding="ascii") as size:  # noqa: PTH123 - loads slowly
+        with open(_THIRD, encoding="utf-8") as size:  # noqa: PTH123 - loads slowly
             return int(size.read().strip().removesuffix("K")) * 1024
     except (OSError, ValueError):
         return 0

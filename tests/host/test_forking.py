@@ -141,3 +141,38 @@ def test_a_child_of_a_first_einsum_never_waits_for_an_import(module: str, tmp_pa
         capture_output=True, timeout=120,
     )  # fmt: skip
     assert done.stdout.split() == ["40000.0", "0"], done.stderr
+
+
+#: what is imported in a first einsum while no fork waits for it
+OUTSIDE = """
+import sys, threading
+import numpy as np
+import einbench
+from einbench.host import forking
+
+class Seen:
+    def find_spec(self, name, path=None, target=None):
+        # the compiler's lock is waited for too
+        locks = [each.lock for each in (forking._IMPORTS, forking._COMPILER) if each.lock]
+        # and what has hooks of its own around forks is imported apart
+        if not forking._GOING and not any(lock._is_owned() for lock in locks):
+            print(name)
+
+sys.meta_path.insert(0, Seen())
+a, b = np.ones((100, 3, 3), "f4"), np.ones((200, 200), "f4")
+einbench.einsum("bij,bjk->bik", a, a)
+einbench.einsum("ij,jk,kl->il", b, b, b)
+"""
+
+
+def test_a_first_einsum_imports_while_forks_wait(tmp_path: Path) -> None:
+    environment = {
+        **os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "EINBENCH_WISDOM": str(tmp_path / "wisdom"),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", OUTSIDE], check=False, env=environment, text=True,
+        capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    # whether there is a numba is asked, without importing it
+    assert set(done.stdout.split()) <= {"numba"}
