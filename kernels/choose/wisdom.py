@@ -33,6 +33,8 @@ _MEASURING_TIMEOUT_S = 60.0
 #: files set aside that are kept, the newest ones: a disk that fails damages one after the other
 _DAMAGED_KEPT = 3
 _SUFFIX = ".json"
+#: modules of Python that filelock imports
+_ITS_IMPORTS = ("dataclasses", "decimal", "fcntl", "logging", "secrets")
 #: characters that stand for themselves in the name of a file
 _AS_THEY_ARE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
@@ -276,6 +278,6 @@ def _file_lock(path: str) -> Any:
         OSError: there is none in a process that was forked while filelock was being imported.
     """
     try:
-        return import_apart("filelock").FileLock(path)
+        return import_apart("filelock", *_ITS_IMPORTS).FileLock(path)
     except ImportError as problem:
         raise OSError(f"no lock ({problem})") from None

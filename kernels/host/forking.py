@@ -65,14 +65,22 @@ def importing() -> Iterator[None]:
         yield
 
 
-def import_apart(name: str) -> ModuleType:
+def import_apart(name: str, *others: str) -> ModuleType:
     """A module with hooks of its own around forks, which must not come to be while one waits.
+
+    Args:
+        name: of the module.
+        others: what it imports and more than it: forks wait for these, where there are such.
 
     Raises:
         ImportError: this process was forked while another thread was importing it.
     """
     if name in _HALF:
         raise ImportError(f"this process was forked while another thread was importing {name}")
+    with importing():
+        for other in others:
+            with contextlib.suppress(ImportError):
+                import_module(other)
     _GOING.append(name)
     try:
         return import_module(name)

@@ -155,7 +155,8 @@ class Seen:
         # the compiler's lock is waited for too
         locks = [each.lock for each in (forking._IMPORTS, forking._COMPILER) if each.lock]
         # and what has hooks of its own around forks is imported apart
-        if not forking._GOING and not any(lock._is_owned() for lock in locks):
+        apart = forking._GOING and name.startswith(tuple(forking._GOING))
+        if not apart and not any(lock._is_owned() for lock in locks):
             print(name)
 
 sys.meta_path.insert(0, Seen())
