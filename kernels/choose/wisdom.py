@@ -34,7 +34,7 @@ _MEASURING_TIMEOUT_S = 60.0
 _DAMAGED_KEPT = 3
 _SUFFIX = ".json"
 #: modules of Python that filelock imports
-_ITS_IMPORTS = ("dataclasses", "decimal", "fcntl", "logging", "secrets")
+_ITS_IMPORTS = ("dataclasses", "decimal", "errno", "fcntl", "logging", "pathlib", "secrets")
 #: characters that stand for themselves in the name of a file
 _AS_THEY_ARE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
