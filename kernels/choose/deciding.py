@@ -26,7 +26,7 @@ from einbench.problem import Problem
 
 if TYPE_CHECKING:
     from einbench.choose.estimate import Estimate
-    from einbench.choose.measuring import Measured
+    from einbench.choose.outcome import Measured
 
 #: one measurement at a time: two at once would disturb each other
 _MEASURING = ForkedLock()
@@ -326,7 +326,8 @@ def _measure(
     clock: Callable[[], float],
     progress: Progress,
 ) -> Decision:
-    from einbench.choose.measuring import measure, remembered
+    from einbench.choose.measuring import measure
+    from einbench.choose.outcome import remembered
 
     op, bound, here, requested, rigor, memory = asked
     book = memory.book(op.name)

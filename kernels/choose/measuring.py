@@ -8,11 +8,10 @@ fastest of the others are next.
 
 from __future__ import annotations
 
-import datetime
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,10 +20,9 @@ from einbench.check.layouts import read_only
 from einbench.check.room import fitting_rows, needed_bytes
 from einbench.check.verdicts import check_small
 from einbench.choose.beside import missing
-from einbench.choose.book import Remembered, Spread, Time
 from einbench.choose.candidates import First, first_times
-from einbench.choose.environment import Environment
 from einbench.choose.fewer import SHORT_S, fewer, on_threads, text
+from einbench.choose.outcome import Measured, Spent
 from einbench.choose.signature import Signature, layout_name
 from einbench.choose.telling import Progress
 from einbench.host import background
@@ -32,7 +30,7 @@ from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.measure.beside import MOST_PAUSED_S, PAUSE_S
 from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
-from einbench.measure.disturbance import QUIET, Disturbance
+from einbench.measure.disturbance import QUIET
 from einbench.measure.run import Predictions, Results, compile_s, run
 from einbench.measure.timing import OVERDRAFT, Clock
 from einbench.operation import Operation
@@ -53,50 +51,6 @@ _CALL_S = 0.02
 #: while other processes use the cores it is measured again, after a pause, if it is short and there
 #: is patience: otherwise what was measured serves, and is measured again on a later occasion
 _TRIES, _PAUSE_S, _LONG_S = {"measure": 1, "patient": 4}, 0.5, 2.0
-
-
-@dataclass
-class Spent:
-    """Seconds of a choice, by what they were spent on; together they are all of it."""
-
-    #: first calls
-    first_s: float = 0.0
-    #: the check at this size, and ranking
-    sized_s: float = 0.0
-    #: compiling, wherever it happened
-    compile_s: float = 0.0
-    #: the check on small draws
-    check_s: float = 0.0
-    #: timing whose samples the ranks are made from
-    timing_s: float = 0.0
-    #: timing that was discarded: other processes used the cores, or a kernel failed
-    discarded_s: float = 0.0
-    #: for other threads and processes of this package, or until others might be done
-    waiting_s: float = 0.0
-    #: reading and writing what is remembered
-    memory_s: float = 0.0
-
-    @property
-    def whole_s(self) -> float:
-        """All of it."""
-        return sum(getattr(self, each.name) for each in fields(self))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The outcome for every kernel, and how long measuring took."""
-
-    #: one for each kernel of the operation
-    records: list[Record]
-    #: method -> error in units of rounding, of those that passed the check on small draws
-    passed: dict[str, float]
-    spent: Spent = field(default_factory=Spent)
-    #: what kept kernels from the cores while they were timed
-    disturbance: Disturbance = QUIET
-    #: what was timed: the problem, or as many of its first rows as memory allowed
-    rows: int | None = None
-    #: that calls of the winner have; 0: all
-    threads: int = 0
 
 
 def measure(
@@ -402,57 +356,6 @@ def check_one(kernel: Kernel, dtype: str) -> Verdict:
     """The verdict on one kernel, on small hostile draws."""
     (verdict,) = check_small(kernel.operation, [kernel], np.dtype(dtype), seed=0)
     return verdict
-
-
-def remembered(
-    environment: Environment,
-    requested: Signature,
-    rigor: str,
-    records: Sequence[Record],
-    disturbed: int = 0,
-    threads: int = 0,
-) -> Remembered | None:
-    """What is worth remembering of these records; None where no kernel won.
-
-    Args:
-        environment: where it was made.
-        requested: what for.
-        rigor: how thoroughly.
-        records: of every kernel.
-        disturbed: on how many occasions in a row it was made while others used the cores.
-        threads: that calls of the winner have; 0: all.
-    """
-    winner = next((r.kernel for r in records if r.winner), None)
-    if winner is None:
-        return None
-    times = {r.kernel: time for r in records if (time := _time(r)) is not None}
-    return Remembered(
-        environment,
-        requested,
-        rigor,
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
-        winner,
-        tuple(r.kernel for r in records if r.tie) or (winner,),
-        times,
-        {r.kernel: f"{r.status}: {r.reason}"[:300] for r in records if r.status != "ok"},
-        disturbed,
-        threads,
-    )
-
-
-def _time(record: Record) -> Time | None:
-    alone = _spread(record.median_s, record.low_s, record.high_s)
-    return alone and Time(
-        *alone, record.samples, record.error or 0.0,
-        _spread(record.after_blas_s, record.after_blas_low_s, record.after_blas_high_s),
-        _spread(record.after_pause_s, record.after_pause_low_s, record.after_pause_high_s),
-    )  # fmt: skip
-
-
-def _spread(median_s: float | None, low_s: float | None, high_s: float | None) -> Spread | None:
-    if not median_s or low_s is None or high_s is None:
-        return None
-    return Spread(median_s, min(low_s, median_s), max(high_s, median_s))
 
 
 def _compiled_s(op: Operation) -> dict[str, float]:

@@ -243,7 +243,7 @@ def _report(choices: list[Choice], target: Target, settings: dict[str, Any]) -> 
 
 def _together(documents: list[dict[str, Any]]) -> dict[str, Any]:
     """One document of several operations: a choice each, and all their records."""
-    own = ("operation", "kernel", "origin", "rigor", "date")
+    own = ("operation", "kernel", "on_threads", "origin", "rigor", "date")
     shared = {key: value for key, value in documents[0].items() if key not in own}
     return {
         **shared,
@@ -255,6 +255,7 @@ def _together(documents: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _document(choice: Choice, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     from einbench.choose.book import Remembered
+    from einbench.choose.fewer import threads_of
     from einbench.verbs.comparison import Comparison
 
     decision = choice.decision
@@ -270,6 +271,7 @@ def _document(choice: Choice, facts: dict[str, Any], settings: dict[str, Any]) -
         "settings": plain["settings"],
         "operation": choice.kernel.operation.name,
         "kernel": choice.kernel.method,
+        "on_threads": threads_of(choice.kernel) or None,
         "origin": choice.origin,
         "rigor": rigor,
         "records": plain["records"],

@@ -146,6 +146,8 @@ def _document(done: Sequence[Tuned], settings: dict[str, Any]) -> dict[str, Any]
 
 
 def _row(tuned: Tuned) -> dict[str, Any]:
+    from einbench.choose.fewer import threads_of
+
     problem, decision = tuned.problem, tuned.decision
     kernel, tie, median_s = _won(tuned)
     return {
@@ -154,6 +156,7 @@ def _row(tuned: Tuned) -> dict[str, Any]:
         "dtype": problem.dtype.name,
         "threads": decision and decision.signature.threads._asdict(),
         "kernel": kernel,
+        "on_threads": decision and (threads_of(decision.kernel) or None),
         "tie": list(tie),
         "median_s": median_s,
         "origin": tuned.origin,
@@ -175,6 +178,7 @@ def _won(tuned: Tuned) -> tuple[str | None, tuple[str, ...], float | None]:
 
 def _show(done: Sequence[Tuned], out: Console) -> None:
     """The winners over ranges of batches, operation by operation."""
+    from einbench.choose.fewer import threads_of
     from einbench.report.ranges import Won, range_lines, ranges_text
     from einbench.report.terminal import print_line
 
@@ -183,7 +187,8 @@ def _show(done: Sequence[Tuned], out: Console) -> None:
     for tuned in done:
         name = tuned.problem.operation.name + f" {tuned.problem.dtype.name}" * several
         kernel, tie, _ = _won(tuned)
-        together.setdefault(name, []).append(Won(tuned.problem.batch, kernel or "", tie))
+        threads = threads_of(tuned.decision.kernel) if tuned.decision else 0
+        together.setdefault(name, []).append(Won(tuned.problem.batch, kernel or "", tie, threads))
     rows = [(name, ranges_text(won)) for name, won in together.items()]
     for line in range_lines(rows, out.width):
         print_line(out, line)

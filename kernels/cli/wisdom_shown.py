@@ -71,6 +71,7 @@ def _row(kept: Kept) -> dict[str, Any]:
         "rigor": choice.rigor,
         "date": choice.date,
         "kernel": choice.kernel,
+        "on_threads": choice.threads or None,
         "tie": list(choice.tie),
         "median_s": choice.times[choice.kernel].median_s,
         "changed": list(kept.changed),
@@ -105,7 +106,8 @@ def _rows(group: list[Kept]) -> list[tuple[str, str]]:
         signature, choice = kept.choice.signature, kept.choice
         op = operation_of(kept.operation)
         leading = "" if op is None else op.leading or ""
-        won = Won(dict(signature.sizes).get(leading), choice.kernel, choice.tie)
+        batch = dict(signature.sizes).get(leading)
+        won = Won(batch, choice.kernel, choice.tie, choice.threads)
         together.setdefault((kept.operation, _unusual(kept.operation, signature)), []).append(won)
     for (name, unusual), choices in together.items():
         in_order = sorted(choices, key=lambda won: won.batch or 0)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from einbench.choose.deciding import Decision
     from einbench.choose.environment import Environment
     from einbench.choose.estimate import Estimate
-    from einbench.choose.measuring import Measured
+    from einbench.choose.outcome import Measured
     from einbench.choose.signature import Signature
     from einbench.operation import Operation
     from einbench.record import Record

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from einbench.choose.between import MOST_APART
+from einbench.choose.fewer import text as text_of
 from einbench.report.columns import Line
 from einbench.report.grid import Batch, listed
 
@@ -23,6 +24,8 @@ class Won(NamedTuple):
     batch: Batch
     kernel: str
     tie: tuple[str, ...] = ()
+    #: that its calls have; 0: all
+    threads: int = 0
 
 
 def ranges_text(choices: Iterable[Won]) -> str:
@@ -32,7 +35,7 @@ def ranges_text(choices: Iterable[Won]) -> str:
     """
     parts: list[str] = []
     for won in _together(choices):
-        kernel = won[0].kernel
+        kernel = text_of(won[0].kernel, won[0].threads)
         place = _place([each.batch for each in won])
         text = f"{place}{kernel or 'no kernel'}{_ties(won)}"
         parts.append(f"batch {text}" if place and not parts else text)
@@ -45,7 +48,8 @@ def _together(choices: Iterable[Won]) -> Iterator[list[Won]]:
     for won in choices:
         last = run[-1] if run else won
         near = (won.batch or 0) <= MOST_APART * max(last.batch or 0, 1)
-        if run and not (near and won.kernel == last.kernel):
+        same = (won.kernel, won.threads) == (last.kernel, last.threads)
+        if run and not (near and same):
             yield run
             run = []
         run.append(won)

@@ -11,7 +11,7 @@ import pytest
 from choose_support import Bench, Held, doubling
 
 from einbench import registry
-from einbench.choose import environment, measuring
+from einbench.choose import environment, outcome
 from einbench.choose.auto import Auto
 from einbench.choose.environment import Threads
 from einbench.choose.wisdom import wisdom
@@ -61,7 +61,7 @@ def test_a_kernel_removed_while_another_thread_decides_is_not_called_again(
     start: Start, auto: Auto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = start(loop=1e-3)
-    real = measuring.remembered
+    real = outcome.remembered
 
     def late(*args: Any) -> Any:
         found = real(*args)
@@ -70,7 +70,7 @@ def test_a_kernel_removed_while_another_thread_decides_is_not_called_again(
             bench.op.remove("doomed")
         return found
 
-    monkeypatch.setattr(measuring, "remembered", late)
+    monkeypatch.setattr(outcome, "remembered", late)
     bench.kernel("doomed", 1e-3)
     bench.op.remove("loop")
     function = getattr(auto, bench.op.name)

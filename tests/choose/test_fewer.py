@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import einbench
 from einbench.choose import fewer as module
@@ -16,6 +18,7 @@ from einbench.choose.environment import Threads
 from einbench.choose.evidence import records
 from einbench.choose.fewer import fewer, on_threads, text, threads_of
 from einbench.choose.wisdom import wisdom
+from einbench.cli import main
 from einbench.host.threading_layer import Count
 from einbench.verbs.fastest import Choice
 
@@ -85,6 +88,18 @@ def test_the_number_that_is_fastest_is_chosen_remembered_and_used(pooled: Any, u
     assert used.now == 8
     (choice,) = wisdom().book(bench.op.name).choices
     assert choice.threads == 2
+
+
+def test_what_is_remembered_says_the_number(pooled: Any) -> None:
+    bench = pooled(lambda threads: {8: 4e-5, 4: 3e-5, 2: 2e-5, 1: 6e-5}[threads])
+    bench.decide(threads=EIGHT)
+    done = CliRunner().invoke(main, ["wisdom", "show", bench.op.name, "--json", "-"])
+    assert done.exit_code == 0, done.output
+    (choice,) = json.loads(done.stdout)["choices"]
+    assert (choice["kernel"], choice["on_threads"]) == ("pool", 2)
+    assert "pool on 2 threads" in CliRunner().invoke(main, ["wisdom", "show"]).output.replace(
+        "\u00a0", " "
+    )
 
 
 @pytest.mark.parametrize(

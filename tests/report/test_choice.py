@@ -13,7 +13,7 @@ from einbench.choose.book import Remembered, Time
 from einbench.choose.deciding import Decision
 from einbench.choose.environment import Threads, environment
 from einbench.choose.estimate import Estimate
-from einbench.choose.measuring import Measured, Spent
+from einbench.choose.outcome import Measured, Spent
 from einbench.choose.recall import Recalled
 from einbench.choose.signature import Signature
 from einbench.report.choice import explain_choice
@@ -191,6 +191,10 @@ def test_a_choice_prints_itself():
         ([Won(1, "a"), Won(4, "a"), Won(16, "b")], "batch 1 to 4: a; 16: b"),
         ([Won(1, "a"), Won(4, "b"), Won(16, "a")], "batch 1: a; 4: b; 16: a"),
         ([Won(1, "a", ("a", "b")), Won(4, "a", ("a", "b"))], "batch 1 to 4: a (= b)"),
+        (
+            [Won(1, "a", threads=2), Won(4, "a", threads=2), Won(8, "a")],
+            "batch 1 to 4: a on 2 threads; 8: a",
+        ),
         ([Won(1, "a", ("a", "b")), Won(4, "a", ("a",))], "batch 1 to 4: a (= b at 1)"),
         (
             [Won(4**n, "a", ("a", "b") if n in (0, 2, 3) else ("a",)) for n in range(5)],
