@@ -15,6 +15,7 @@ from einbench.cli.gate import gate
 from einbench.cli.listing import list_operations
 from einbench.cli.machine import machine
 from einbench.cli.outcome import OneLine
+from einbench.cli.report import report
 from einbench.cli.train import train
 from einbench.cli.tune import tune
 from einbench.cli.wisdom import wisdom
@@ -57,7 +58,7 @@ def main(context: click.Context, plugins: bool) -> None:
 
 
 for command in (
-    compare, check, einsum, dialects, export, fastest, train, tune, wisdom, gate, list_operations,
+    compare, check, einsum, dialects, export, report, fastest, train, tune, wisdom, gate, list_operations,
     machine,
 ):  # fmt: skip
     main.add_command(command)

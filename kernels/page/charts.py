@@ -1,0 +1,305 @@
+"""The charts of a page, made by Altair once, for any rows.
+
+A chart names its data and has ``@kernels`` and the like where lists of names and colours go:
+`filled` puts them in here, and the page's script does there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from einbench.report.vega import Spec, altair, seconds_axis
+
+#: rows with a number in each of these make a chart
+NEEDS = {
+    "time": "t", "error": "error", "rate": "rate", "memory": "peak_bytes",
+    "process": "process_peak_bytes", "cost": "paid",
+}  # fmt: skip
+TITLES = {
+    "time": "Time of a call",
+    "error": "Error",
+    "rate": "Arithmetic a second",
+    "memory": "Memory of temporaries",
+    "process": "Peak memory of the process",
+    "cost": "Calls until compiling is paid back",
+}
+
+
+def filled(spec: Any, lists: Mapping[str, Sequence[Any]]) -> Any:
+    """The chart with lists in place of ``["@name"]``."""
+    if isinstance(spec, dict):
+        return {name: filled(value, lists) for name, value in spec.items()}
+    if isinstance(spec, list):
+        if len(spec) == 1 and isinstance(spec[0], str) and spec[0].startswith("@"):
+            return [*lists[spec[0][1:]]]
+        return [filled(value, lists) for value in spec]
+    return spec
+
+
+def charts() -> dict[str, Spec]:
+    """Every chart by its name, of data called ``rows``, and ``crossings`` beside them."""
+    alt = altair()
+    made: dict[str, Callable[[Any], Any]] = {
+        "time": _time, "error": _error, "rate": _rate, "memory": _memory, "process": _process,
+        "cost": _cost, "map": _map, "roofline": _roofline, "race": _race,
+        "expressions": _expressions, "commits": _commits,
+    }  # fmt: skip
+    specs = {name: make(alt).to_dict() for name, make in made.items()}
+    for spec in specs.values():
+        spec.pop("config", None)
+        spec.pop("$schema", None)
+    return specs
+
+
+def _lines(alt: Any, y: str, title: str, **axis: Any) -> Any:
+    """A line a kernel against the batch, both axes logarithmic."""
+    legend = alt.Legend(title=None, orient="bottom", columns=3, symbolSize=90)
+    return (
+        alt.Chart(alt.NamedData("rows"))
+        .transform_filter(f"isValid(datum.{y}) && datum.{y} > 0")
+        .encode(
+            x=alt.X(
+                "x:Q", scale=alt.Scale(type="log", nice=False, padding=12),
+                title="batch, rows of a call",
+                axis=alt.Axis(format="~s", tickCount=6, grid=False),
+            ),
+            y=alt.Y(
+                f"{y}:Q", scale=alt.Scale(type="log", nice=False, padding=8), title=title,
+                axis=alt.Axis(tickCount=5, **axis),
+            ),
+            color=alt.Color(
+                "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@colours"]), legend=legend
+            ),
+            tooltip=[
+                "kernel:N", alt.Tooltip("x:Q", title="batch", format=","),
+                alt.Tooltip(f"{y}:Q", title=title, format=".3~s"),
+            ],
+        )
+    )  # fmt: skip
+
+
+def _marks(alt: Any, base: Any) -> list[Any]:
+    """Dashes and shapes beside the colours."""
+    dashed = alt.StrokeDash(
+        "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@dashes"]), legend=None
+    )
+    shaped = alt.Shape(
+        "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@shapes"]), title=None
+    )
+    return [
+        base.mark_line(strokeWidth=2).encode(strokeDash=dashed),
+        base.mark_point(filled=True, size=60, opacity=1).encode(shape=shaped),
+    ]
+
+
+def _note(base: Any, alt: Any, y: str, text: str, where: str = "max") -> Any:
+    """Words at one end of a line that is no kernel's."""
+    return (
+        alt.Chart(alt.NamedData("rows"))
+        .transform_filter(f"isValid(datum.{y}) && datum.{y} > 0")
+        .transform_aggregate(x=f"{where}(x)", y=f"{where}({y})")
+        .mark_text(align="right" if where == "max" else "left", dy=12, fontSize=11)
+        .encode(x="x:Q", y="y:Q", text=alt.value(text))
+    )
+
+
+def _limit(alt: Any, y: str) -> Any:
+    """A line that holds for all kernels: its value at each batch."""
+    return (
+        alt.Chart(alt.NamedData("rows"))
+        .transform_filter(f"isValid(datum.{y}) && datum.{y} > 0")
+        .transform_aggregate(y=f"median({y})", groupby=["x"])
+        .mark_line(strokeWidth=3, strokeDash=[1, 3], strokeCap="round", point={"size": 20})
+        .encode(x="x:Q", y="y:Q", color=alt.value("#8A8A8A"))
+    )
+
+
+def _time(alt: Any) -> Any:
+    base = _lines(alt, "t", "time of a call", labelExpr=seconds_axis())
+    band = base.mark_area(opacity=0.16).encode(
+        y=alt.Y("lo:Q"), y2="hi:Q", color=alt.Color("kernel:N")
+    )
+    bar = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(y=alt.Y("lo:Q"), y2="hi:Q")
+    known = "isValid(datum.lo) && isValid(datum.hi)"
+    changes = alt.Chart(alt.NamedData("crossings")).encode(x="x:Q")
+    return alt.layer(
+        band.transform_filter(known),
+        bar.transform_filter(known),
+        _limit(alt, "floor_s"),
+        _note(base, alt, "floor_s", "roofline: nothing is faster"),
+        *_marks(alt, base),
+        changes.mark_rule(strokeDash=[2, 2]),
+        changes.mark_text(align="left", dx=4, baseline="top", fontWeight="bold").encode(
+            text=alt.Text("word:N"), y=alt.value(2)
+        ),
+        width="container",
+        height=320,
+    )
+
+
+def _error(alt: Any) -> Any:
+    base = _lines(alt, "error", "error, units of rounding", format="~g")
+    return alt.layer(
+        _limit(alt, "bound"), _note(base, alt, "bound", "limit"), *_marks(alt, base),
+        width="container", height=240,
+    )  # fmt: skip
+
+
+def _rate(alt: Any) -> Any:
+    base = _lines(alt, "rate", "10⁹ operations a second", format="~g")
+    return alt.layer(
+        _limit(alt, "ceiling"), _note(base, alt, "ceiling", "roofline, measured"),
+        *_marks(alt, base), width="container", height=240,
+    )  # fmt: skip
+
+
+def _memory(alt: Any) -> Any:
+    return alt.layer(
+        *_marks(alt, _lines(alt, "peak_bytes", "bytes of temporaries", format="~s")),
+        width="container", height=240,
+    )  # fmt: skip
+
+
+def _process(alt: Any) -> Any:
+    return alt.layer(
+        *_marks(alt, _lines(alt, "process_peak_bytes", "bytes of the process", format="~s")),
+        width="container", height=240,
+    )  # fmt: skip
+
+
+def _cost(alt: Any) -> Any:
+    return alt.layer(
+        *_marks(alt, _lines(alt, "paid", "calls until paid back", format="~s")),
+        width="container", height=240,
+    )  # fmt: skip
+
+
+def _map(alt: Any) -> Any:
+    base = alt.Chart(alt.NamedData("rows")).encode(
+        x=alt.X(
+            "batch:O", title="batch, rows of a call", scale=alt.Scale(paddingInner=0.04),
+            axis=alt.Axis(orient="top", labelAngle=0, labelExpr="format(datum.value, ',')"),
+        ),
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=240)),
+    )  # fmt: skip
+    cell = base.mark_rect(cornerRadius=3).encode(
+        color=alt.Color(
+            "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@colours"]), legend=None
+        )
+    )
+    ink = alt.Color("ink:N", scale=None)
+    return alt.layer(
+        cell,
+        base.mark_text(dy=-6, fontWeight="bold", fontSize=12).encode(text="kernel:N", color=ink),
+        base.mark_text(dy=9, fontSize=11).encode(text="word:N", color=ink),
+        width=alt.Step(124),
+        height=alt.Step(36),
+    )
+
+
+def _roofline(alt: Any) -> Any:
+    x = alt.X(
+        "intensity:Q", scale=alt.Scale(type="log"), title="operations a byte of traffic",
+        axis=alt.Axis(format="~g", tickCount=6),
+    )  # fmt: skip
+    base = alt.Chart(alt.NamedData("rows"))
+    roof = base.mark_line(color="#8A8A8A", strokeWidth=3, strokeDash=[1, 3]).encode(
+        x=x, y="ceiling:Q", detail="dtype:N"
+    )
+    points = base.mark_point(filled=True, size=80, opacity=0.9).encode(
+        x=x,
+        y=alt.Y("rate:Q", scale=alt.Scale(type="log"), title="10⁹ operations a second"),
+        color=alt.Color(
+            "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@colours"]),
+            legend=alt.Legend(title=None, orient="bottom", columns=3),
+        ),
+        shape=alt.Shape(
+            "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@shapes"]), title=None
+        ),
+        tooltip=["operation:N", "kernel:N", "batch:Q", alt.Tooltip("rate:Q", format=".3~s")],
+    )  # fmt: skip
+    return alt.layer(roof, points, width="container", height=320)
+
+
+def _race(alt: Any) -> Any:
+    y = alt.Y(
+        "library:N", scale=alt.Scale(domain=["@libraries"]), title=None,
+        axis=alt.Axis(labelFontSize=13, labelLimit=200),
+    )  # fmt: skip
+    x = alt.X(
+        "ratio:Q", scale=alt.Scale(type="log", domainMin=1),
+        title="times as long as the best (1: it is the best)",
+        axis=alt.Axis(format="~g", tickCount=6, labelExpr="datum.label + 'x'"),
+    )  # fmt: skip
+    base = alt.Chart(alt.NamedData("rows")).encode(y=y)
+    means = alt.Chart(alt.NamedData("means")).encode(y=y)
+    return alt.layer(
+        base.mark_tick(thickness=2, opacity=0.45, color=COLOUR).encode(
+            x=x, tooltip=["library:N", "name:N", "expression:N", "ratio:Q"]
+        ),
+        means.mark_point(filled=True, shape="diamond", size=150, opacity=1, color="#D55E00").encode(
+            x=alt.X("ratio:Q", scale=alt.Scale(type="log"))
+        ),
+        means.mark_text(align="left", dy=-14, dx=-5, fontSize=11).encode(
+            x="ratio:Q", text="word:N"
+        ),
+        width="container",
+        height=alt.Step(46),
+    )
+
+
+def _expressions(alt: Any) -> Any:
+    base = alt.Chart(alt.NamedData("rows")).encode(
+        x=alt.X(
+            "library:N", scale=alt.Scale(domain=["@libraries"]), title=None,
+            axis=alt.Axis(orient="top", labelAngle=-40),
+        ),
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=200)),
+        tooltip=["name:N", "expression:N", "library:N", "status:N", "ratio:Q", "reason:N"],
+    )  # fmt: skip
+    return alt.layer(
+        base.mark_rect().encode(
+            color=alt.Color(
+                "ratio:Q", legend=None,
+                scale=alt.Scale(type="log", domain=[1, 30], clamp=True, scheme="blues"),
+            )
+        ),
+        base.mark_text(fontSize=11).encode(
+            text="word:N", color=alt.Color("ink:N", scale=None)
+        ),
+        width="container",
+        height=alt.Step(20),
+    ).resolve_scale(color="independent")  # fmt: skip
+
+
+def _commits(alt: Any) -> Any:
+    sizes = alt.Color(
+        "size:N", sort=None, scale=alt.Scale(range=["@colours"]),
+        legend=alt.Legend(title="batch", orient="bottom", columns=4),
+    )  # fmt: skip
+    base = alt.Chart(alt.NamedData("rows")).encode(
+        x=alt.X("commit:N", sort=None, title="commit, oldest first", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y(
+            "s:Q", scale=alt.Scale(type="log", nice=False, padding=14), title="best kernel's time",
+            axis=alt.Axis(labelExpr=seconds_axis(), tickCount=4),
+        ),
+        tooltip=["commit:N", "date:N", "kernel:N", "batch:Q", alt.Tooltip("s:Q", format=".3~s")],
+    )  # fmt: skip
+    worse = base.transform_filter("datum.regressed")
+    return alt.layer(
+        base.mark_line(strokeWidth=2).encode(
+            color=sizes,
+            strokeDash=alt.StrokeDash(
+                "size:N", sort=None, legend=None, scale=alt.Scale(range=["@dashes"])
+            ),
+        ),
+        base.mark_point(filled=True, size=60, opacity=1).encode(color=sizes),
+        worse.mark_point(shape="triangle-up", size=260, strokeWidth=2.5, color="#D55E00"),
+        worse.mark_text(dy=-16, fontWeight="bold", color="#D55E00").encode(text="word:N"),
+        width="container",
+        height=220,
+    )
+
+
+COLOUR = "#0072B2"
