@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from einbench.report.vega import Spec, altair, seconds_axis
+from einbench.report.vega import COLOURS, Spec, altair, seconds_axis
 
 #: rows with a number in each of these make a chart
 NEEDS = {
@@ -52,9 +52,19 @@ def charts() -> dict[str, Spec]:
     return specs
 
 
+def _powers(alt: Any) -> dict[str, Any]:
+    """Lines of a grid at powers of ten only."""
+    near = "abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) < 1e-6"
+    return {"gridOpacity": alt.condition(near, alt.value(1), alt.value(0)), "tickCount": 5}
+
+
+def _legend(alt: Any) -> Any:
+    return alt.Legend(title=None, orient="bottom", columns=3, symbolSize=90, symbolOpacity=1, symbolStrokeWidth=0)
+
+
 def _lines(alt: Any, y: str, title: str, **axis: Any) -> Any:
     """A line a kernel against the batch, both axes logarithmic."""
-    legend = alt.Legend(title=None, orient="bottom", columns=3, symbolSize=90)
+    legend = _legend(alt)
     return (
         alt.Chart(alt.NamedData("rows"))
         .transform_filter(f"isValid(datum.{y}) && datum.{y} > 0")
@@ -65,8 +75,8 @@ def _lines(alt: Any, y: str, title: str, **axis: Any) -> Any:
                 axis=alt.Axis(format="~s", tickCount=6, grid=False),
             ),
             y=alt.Y(
-                f"{y}:Q", scale=alt.Scale(type="log", nice=False, padding=8), title=title,
-                axis=alt.Axis(tickCount=5, **axis),
+                f"{y}:Q", scale=alt.Scale(type="log", nice=False, padding=20), title=title,
+                axis=alt.Axis(**_powers(alt), **axis),
             ),
             color=alt.Color(
                 "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@colours"]), legend=legend
@@ -82,7 +92,7 @@ def _lines(alt: Any, y: str, title: str, **axis: Any) -> Any:
 def _marks(alt: Any, base: Any) -> list[Any]:
     """Dashes and shapes beside the colours."""
     dashed = alt.StrokeDash(
-        "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@dashes"]), legend=None
+        "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@dashes"]), title=None
     )
     shaped = alt.Shape(
         "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@shapes"]), title=None
@@ -95,11 +105,12 @@ def _marks(alt: Any, base: Any) -> list[Any]:
 
 def _note(base: Any, alt: Any, y: str, text: str, where: str = "max") -> Any:
     """Words at one end of a line that is no kernel's."""
+    place = {"align": "right", "dy": -9} if where == "max" else {"align": "left", "dx": 9, "dy": 9}
     return (
         alt.Chart(alt.NamedData("rows"))
         .transform_filter(f"isValid(datum.{y}) && datum.{y} > 0")
         .transform_aggregate(x=f"{where}(x)", y=f"{where}({y})")
-        .mark_text(align="right" if where == "max" else "left", dy=12, fontSize=11)
+        .mark_text(**place, fontSize=11)
         .encode(x="x:Q", y="y:Q", text=alt.value(text))
     )
 
@@ -118,7 +129,7 @@ def _limit(alt: Any, y: str) -> Any:
 def _time(alt: Any) -> Any:
     base = _lines(alt, "t", "time of a call", labelExpr=seconds_axis())
     band = base.mark_area(opacity=0.16).encode(
-        y=alt.Y("lo:Q"), y2="hi:Q", color=alt.Color("kernel:N")
+        y=alt.Y("lo:Q"), y2="hi:Q"
     )
     bar = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(y=alt.Y("lo:Q"), y2="hi:Q")
     known = "isValid(datum.lo) && isValid(datum.hi)"
@@ -127,7 +138,7 @@ def _time(alt: Any) -> Any:
         band.transform_filter(known),
         bar.transform_filter(known),
         _limit(alt, "floor_s"),
-        _note(base, alt, "floor_s", "roofline: nothing is faster"),
+        _note(base, alt, "floor_s", "roofline: nothing is faster", "min"),
         *_marks(alt, base),
         changes.mark_rule(strokeDash=[2, 2]),
         changes.mark_text(align="left", dx=4, baseline="top", fontWeight="bold").encode(
@@ -191,17 +202,18 @@ def _map(alt: Any) -> Any:
     ink = alt.Color("ink:N", scale=None)
     return alt.layer(
         cell,
-        base.mark_text(dy=-6, fontWeight="bold", fontSize=12).encode(text="kernel:N", color=ink),
-        base.mark_text(dy=9, fontSize=11).encode(text="word:N", color=ink),
+        base.mark_text(dy=-12, fontWeight="bold", fontSize=12).encode(text="kernel:N", color=ink),
+        base.mark_text(dy=2, fontSize=11).encode(text="word:N", color=ink),
+        base.mark_text(dy=15, fontSize=11).encode(text="ties:N", color=ink),
         width=alt.Step(124),
-        height=alt.Step(36),
+        height=alt.Step(50),
     )
 
 
 def _roofline(alt: Any) -> Any:
     x = alt.X(
         "intensity:Q", scale=alt.Scale(type="log"), title="operations a byte of traffic",
-        axis=alt.Axis(format="~g", tickCount=6),
+        axis=alt.Axis(**_powers(alt), format="~g"),
     )  # fmt: skip
     base = alt.Chart(alt.NamedData("rows"))
     roof = base.mark_line(color="#8A8A8A", strokeWidth=3, strokeDash=[1, 3]).encode(
@@ -209,10 +221,13 @@ def _roofline(alt: Any) -> Any:
     )
     points = base.mark_point(filled=True, size=80, opacity=0.9).encode(
         x=x,
-        y=alt.Y("rate:Q", scale=alt.Scale(type="log"), title="10⁹ operations a second"),
+        y=alt.Y(
+            "rate:Q", scale=alt.Scale(type="log"), title="10⁹ operations a second",
+            axis=alt.Axis(**_powers(alt), format="~g"),
+        ),
         color=alt.Color(
             "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@colours"]),
-            legend=alt.Legend(title=None, orient="bottom", columns=3),
+            legend=_legend(alt),
         ),
         shape=alt.Shape(
             "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@shapes"]), title=None
@@ -229,23 +244,22 @@ def _race(alt: Any) -> Any:
     )  # fmt: skip
     x = alt.X(
         "ratio:Q", scale=alt.Scale(type="log", domainMin=1),
-        title="times as long as the best (1: it is the best)",
-        axis=alt.Axis(format="~g", tickCount=6, labelExpr="datum.label + 'x'"),
+        title="times as long as the best library",
+        axis=alt.Axis(**_powers(alt), format="~g", labelExpr="datum.label ? format(datum.value, ',') + 'x' : ''"),
     )  # fmt: skip
     base = alt.Chart(alt.NamedData("rows")).encode(y=y)
     means = alt.Chart(alt.NamedData("means")).encode(y=y)
     return alt.layer(
-        base.mark_tick(thickness=2, opacity=0.45, color=COLOUR).encode(
+        base.mark_tick(thickness=2, opacity=0.7, size=16, color=COLOURS[1]).encode(
             x=x, tooltip=["library:N", "name:N", "expression:N", "ratio:Q"]
         ),
         means.mark_point(filled=True, shape="diamond", size=150, opacity=1, color="#D55E00").encode(
             x=alt.X("ratio:Q", scale=alt.Scale(type="log"))
         ),
-        means.mark_text(align="left", dy=-14, dx=-5, fontSize=11).encode(
+        means.mark_text(align="left", dy=-15, dx=-5, fontSize=11).encode(
             x="ratio:Q", text="word:N"
         ),
         width="container",
-        height=alt.Step(46),
     )
 
 
@@ -269,20 +283,19 @@ def _expressions(alt: Any) -> Any:
             text="word:N", color=alt.Color("ink:N", scale=None)
         ),
         width="container",
-        height=alt.Step(20),
     ).resolve_scale(color="independent")  # fmt: skip
 
 
 def _commits(alt: Any) -> Any:
     sizes = alt.Color(
-        "size:N", sort=None, scale=alt.Scale(range=["@colours"]),
-        legend=alt.Legend(title="batch", orient="bottom", columns=4),
+        "size:N", sort=None, scale=alt.Scale(range=["@colours"]), title="batch",
+        legend=alt.Legend(orient="bottom", columns=4),
     )  # fmt: skip
     base = alt.Chart(alt.NamedData("rows")).encode(
         x=alt.X("commit:N", sort=None, title="commit, oldest first", axis=alt.Axis(labelAngle=0)),
         y=alt.Y(
             "s:Q", scale=alt.Scale(type="log", nice=False, padding=14), title="best kernel's time",
-            axis=alt.Axis(labelExpr=seconds_axis(), tickCount=4),
+            axis=alt.Axis(**_powers(alt), labelExpr=seconds_axis()),
         ),
         tooltip=["commit:N", "date:N", "kernel:N", "batch:Q", alt.Tooltip("s:Q", format=".3~s")],
     )  # fmt: skip
@@ -291,7 +304,8 @@ def _commits(alt: Any) -> Any:
         base.mark_line(strokeWidth=2).encode(
             color=sizes,
             strokeDash=alt.StrokeDash(
-                "size:N", sort=None, legend=None, scale=alt.Scale(range=["@dashes"])
+                "size:N", sort=None, title="batch", scale=alt.Scale(range=["@dashes"]),
+                legend=alt.Legend(orient="bottom", columns=4),
             ),
         ),
         base.mark_point(filled=True, size=60, opacity=1).encode(color=sizes),
@@ -301,5 +315,3 @@ def _commits(alt: Any) -> Any:
         height=220,
     )
 
-
-COLOUR = "#0072B2"

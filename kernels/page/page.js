@@ -23,7 +23,9 @@
     return kept.get("at");
   };
   const address = (at) => "#" + new URLSearchParams({ ...chosen(), ...(at ? { at } : {}) });
-  const context = () => chosen().context ?? page.contexts[0];
+  const asked = () => chosen().context ?? page.contexts[0];
+  // what a table was not timed in, it is shown as it was ranked
+  const contextOf = (table) => page.tables[table].includes(asked()) ? asked() : page.tables[table][0];
 
   const TIMES = {
     program: (r) => [r.program_s],
@@ -36,7 +38,7 @@
   const rowsOf = (table) =>
     page.facts.filter((fact) => fact.table === table).map((fact) => {
       const row = { ...records[fact.i], ...fact };
-      const [t, lo, hi] = row.status === "ok" ? TIMES[context()](row) : [];
+      const [t, lo, hi] = row.status === "ok" ? TIMES[contextOf(table)](row) : [];
       return { ...row, t, lo, hi };
     }).filter((row) => kept(row, chosen()));
 
@@ -53,7 +55,7 @@
     return {
       font: page.font, background: "transparent", view: { stroke: null }, aria: false,
       axis: { labelColor: text, titleColor: text, gridColor: line, domainColor: "#888", tickColor: "#888" },
-      legend: { labelColor: text, titleColor: text, symbolStrokeWidth: 2, labelLimit: 150 },
+      legend: { labelColor: text, titleColor: text, labelLimit: 220 },
       text: { color: text }, rule: { color: text },
     };
   };
@@ -64,12 +66,12 @@
     const number = Number(table);
     const rows = rowsOf(number).filter((row) => row[page.needs[chart]] > 0);
     const crossings = chosen().kernel || chosen().family ? []
-      : page.crossings.filter((each) => each.table === number && each.context === context());
+      : page.crossings.filter((each) => each.table === number && each.context === contextOf(number));
     return { rows, crossings, lists: lists(new Set(rows.map((row) => row.kernel))) };
   };
   const draw = async (figure) => {
     const plot = figure.querySelector(".plot");
-    const { lists: known, ...data } = dataOf(figure);
+    const { lists: known, height, ...data } = dataOf(figure);
     figure.view?.finalize();
     figure.view = null;
     if (!data.rows.length) {
@@ -77,22 +79,33 @@
       return;
     }
     const spec = { ...filled(figure.dataset.chart, known), datasets: data };
-    if (figure.dataset.chart === "time") delete spec.datasets.lists;
+    if (height) spec.height = height;
     const drawn = await vegaEmbed(plot, spec, {
-      ast: true, renderer: "svg", actions: false, config: theme(), defaultStyle: false,
-      tooltip: { theme: dark.matches ? "dark" : "light" },
+      ast: true, renderer: "svg", actions: false, config: theme(), defaultStyle: false, logLevel: 1,
+      tooltip: { disableDefaultStyle: true },
     });
     figure.view = drawn;
     figure.dataset.drawn = "true";
   };
+  // one after the other, so that the page answers between them
+  const waiting = new Set();
+  const drawWaiting = async () => {
+    for (const figure of waiting) {
+      await new Promise((next) => setTimeout(next));
+      await draw(figure);
+      waiting.delete(figure);
+    }
+  };
   const seen = new IntersectionObserver((entries) => {
+    const idle = waiting.size === 0;
     for (const { isIntersecting, target } of entries) {
       if (isIntersecting) {
         seen.unobserve(target);
-        draw(target);
+        waiting.add(target);
       }
     }
-  }, { rootMargin: "400px" });
+    if (idle) drawWaiting();
+  }, { rootMargin: "200px" });
   const watch = () => {
     for (const figure of all("figure[data-chart]")) {
       delete figure.dataset.drawn;
@@ -123,7 +136,7 @@
     const filters = chosen();
     const fits = (data) => ["dtype", "layout", "threads"].every((n) => !filters[n] || data[n] === filters[n]);
     for (const part of all("[data-dtype]")) part.hidden = !fits(part.dataset);
-    for (const part of all("[data-context]")) part.hidden = part.dataset.context !== context();
+    for (const part of all("[data-context]")) part.hidden = part.dataset.context !== asked();
     for (const cell of all("td[data-kernel]")) cell.classList.toggle("other", !kept(cell.dataset, filters));
     const left = all(".operation").filter((part) => !part.hidden).length;
     document.getElementById("left").textContent = `${left} of ${all(".operation").length} tables shown`;
@@ -201,5 +214,5 @@
   const at = read();
   apply();
   go(at);
-  document.documentElement.dataset.ready = "true";
+  document.documentElement.dataset.ready = performance.now();
 })();

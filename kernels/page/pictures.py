@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from einbench.names import unknown
+from einbench.names import shortened, unknown
 from einbench.page import charts as drawn
 from einbench.page import commits, race, rows, words
 from einbench.page.sources import Material
@@ -56,15 +57,18 @@ def charts(known: Material, found: Sequence[Table]) -> dict[str, Any]:
     specs = drawn.charts()
     made: dict[str, Any] = {}
 
-    def ready(kind: str, lists: Any, title: str, **data: Any) -> Spec:
-        spec = with_data(drawn.filled(specs[kind], {**styles.lists, **lists}), data)
+    def ready(kind: str, lists: Any, title: str, height: int = 0, **data: Any) -> Spec:
+        spec = with_data(drawn.filled(specs[kind], {**styles.lists(), **lists}), data)
         width = {} if isinstance(spec.get("width"), dict) else {"width": _WIDTH}
-        return {**spec, **width, "title": title, "padding": 12}
+        tall = {"height": height} if height else {}
+        return {**spec, **width, **tall, "title": textwrap.wrap(title, 90), "padding": 12}
 
     if found:
         made["map"] = lambda: ready("map", {}, words.summary(found), rows=map_rows(found, styles))
         if roof := roofline_rows(found, facts, known):
-            made["roofline"] = lambda: ready("roofline", {}, "The fastest kernels", rows=roof)
+            made["roofline"] = lambda: ready(
+                "roofline", styles.lists(row["kernel"] for row in roof), "The fastest kernels", rows=roof
+            )
     for number, table in enumerate(found):
         own = [
             rows.full(fact, known.rows[fact["i"]], table.contexts[0])
@@ -75,17 +79,17 @@ def charts(known: Material, found: Sequence[Table]) -> dict[str, Any]:
             kept = [row for row in own if (row.get(column) or 0) > 0]
             if kept:
                 made[f"{kind}:{table.name}"] = lambda t=table, n=number, k=kind, r=kept: ready(
-                    k, _of(styles, r), f"{drawn.TITLES[k]}: {t.facts['operation']}, {t.setting}",
+                    k, styles.lists(row["kernel"] for row in r), f"{drawn.TITLES[k]}: {t.facts['operation']}, {t.setting}",
                     rows=r, crossings=_changes(found, n) if k == "time" else [],
                 )  # fmt: skip
     for number, each in enumerate(race.races(known.races)):
         suffix = f"-{number + 1}" if number else ""
         named = {"libraries": [mean["library"] for mean in each.means]}
         made[f"race{suffix}"] = lambda e=each, n=named: ready(
-            "race", n, f"einsum: {e.title}", rows=[r for r in e.rows if r["ratio"]], means=e.means
+            "race", n, f"einsum: {e.title}", e.race_height, rows=[r for r in e.rows if r["ratio"]], means=e.means
         )
         made[f"expressions{suffix}"] = lambda e=each: ready(
-            "expressions", {"libraries": e.libraries}, f"einsum: {e.title}", rows=e.rows
+            "expressions", {"libraries": e.libraries}, f"einsum: {e.title}", e.height, rows=e.rows
         )
     looks = {"colours": list(COLOURS), "dashes": [list(each) for each in DASHES]}
     for line in commits.histories(known.rows):
@@ -104,20 +108,13 @@ def map_rows(found: Sequence[Table], styles: Styles) -> list[dict[str, Any]]:
             if cell.winner is None:
                 continue
             kernel = cell.winner["kernel"]
-            tie = f" = {', '.join(cell.ties)}" if cell.ties else ""
             told.append({
                 "name": table.name, "batch": batch if batch is not None else batch_text(batch),
-                "kernel": kernel, "word": f"{words.cell_text(cell)}{tie}"[:22],
+                "kernel": kernel, "word": words.cell_text(cell),
+                "ties": f"= {shortened(', '.join(cell.ties), 16)}" if cell.ties else "",
                 "ink": ink(styles.colour(kernel)),
             })  # fmt: skip
     return told
-
-
-def _of(styles: Styles, kept: Sequence[rows.Fact]) -> dict[str, list[Any]]:
-    """Colours and marks of the kernels that are in these rows."""
-    there = {row["kernel"] for row in kept}
-    places = [n for n, kernel in enumerate(styles.kernels) if kernel in there]
-    return {name: [values[n] for n in places] for name, values in styles.lists.items()}
 
 
 def _changes(found: Sequence[Table], number: int) -> list[rows.Fact]:

@@ -24,6 +24,8 @@ _SHOWN = {
 #: word of a cell without a time
 _WORDS = {"refuses": "refuses", "rejected": "WRONG", "failed": "FAILED", "unavailable": "-"}
 _DARK_FROM = 6.0
+#: pixels of a line
+_LIBRARY, _EXPRESSION = 46, 20
 
 
 class Race(NamedTuple):
@@ -35,6 +37,16 @@ class Race(NamedTuple):
     rows: list[dict[str, Any]]
     means: list[dict[str, Any]]
     sentence: str
+
+    @property
+    def race_height(self) -> int:
+        """Of the chart of libraries, in pixels."""
+        return _LIBRARY * len(self.means)
+
+    @property
+    def height(self) -> int:
+        """Of the chart of expressions."""
+        return _EXPRESSION * len({row["name"] for row in self.rows})
 
 
 def races(documents: list[Document]) -> list[Race]:

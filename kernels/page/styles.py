@@ -22,12 +22,13 @@ class Styles:
         known = [name for name, _ in common.most_common() if name in asked]
         self.kernels = [*known, *(name for name in asked if name not in common)]
 
-    @property
-    def lists(self) -> dict[str, list[Any]]:
-        """What goes into charts, each as long as ``kernels``."""
-        each = [looks(number) for number in range(len(self.kernels))]
+    def lists(self, among: Iterable[str] | None = None) -> dict[str, list[Any]]:
+        """What goes into charts, each as long as ``kernels``; of some of them, where given."""
+        there = set(self.kernels if among is None else among)
+        places = [number for number, name in enumerate(self.kernels) if name in there]
+        each = [looks(number) for number in places]
         return {
-            "kernels": self.kernels,
+            "kernels": [self.kernels[number] for number in places],
             "colours": [colour for colour, _, _ in each],
             "dashes": [list(dashes) for _, dashes, _ in each],
             "shapes": [shape for _, _, shape in each],

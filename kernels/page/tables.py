@@ -20,7 +20,7 @@ from einbench.report.grid import Batch, setting_text
 
 #: as a person reads it
 CONTEXT_WORDS = {
-    PROGRAM: "in a program (the mean of the other three)",
+    PROGRAM: "in a program",
     ALONE: "alone",
     AFTER_BLAS: "after BLAS",
     AFTER_PAUSE: "after a pause",
@@ -61,6 +61,10 @@ class Table:
     def contexts(self) -> tuple[str, ...]:
         """Those that it was timed in."""
         return tuple(self.wins)
+
+    def context(self, wanted: str) -> str:
+        """That one where it was timed in it, else what it was ranked by."""
+        return wanted if wanted in self.wins else self.contexts[0]
 
     @property
     def main(self) -> Mapping[Batch, Cell]:

@@ -59,19 +59,20 @@ def page(
     refuse_without_charts()
     import jinja2
     import vl_convert
+    from markupsafe import Markup
 
     found = tables(known.rows)
     styles = Styles(kernel for table in found for kernel in table.kernels)
     raced = race.races(known.races)
     history = commits.histories(known.rows)
     chart_facts = rows.facts(found, {id(row): n for n, row in enumerate(known.rows)})
-    sets = _sets(found, chart_facts, known, raced, history)
+    sets = _sets(found, chart_facts, known, raced, history, styles)
     contexts = [c for c in CONTEXT_WORDS if any(c in table.contexts for table in found)]
     blobs = {
         "page": _packed({
-            "name": name, "specs": drawn.charts(), "needs": drawn.NEEDS, "styles": styles.lists,
+            "name": name, "specs": drawn.charts(), "needs": drawn.NEEDS, "styles": styles.lists(),
             "facts": chart_facts, "crossings": _worded(rows.crossings(found)), "sets": sets,
-            "font": FONT, "contexts": contexts,
+            "font": FONT, "contexts": contexts, "tables": [table.contexts for table in found],
         }),
         "records": _packed({
             "schema": SCHEMA, "machine": known.machines or None, "columns": NAMES,
@@ -87,7 +88,7 @@ def page(
     scripts = [_closed(vl_convert.javascript_bundle()), _closed(_own("page.js"))]
     html = environment.from_string(_own("page.html")).render(
         policy=_POLICY.format(scripts=" ".join(map(_hash, scripts))),
-        css=environment.from_string("{{ css|safe }}").render(css=_own("page.css")),
+        css=Markup(_own("page.css")),
         title=title,
         lead=[line for line in (words.summary(found), *_leads(raced)) if line]
         or ["No results yet: nothing in these files has a time."],
@@ -97,7 +98,9 @@ def page(
         filters=_filters(found, chart_facts, styles, contexts),
         maps=[_map(found, context, styles, chart_facts, known) for context in contexts],
         roofline="roofline" in sets,
-        operations=[_operation(n, table, chart_facts, known) for n, table in enumerate(found)],
+        operations=[
+            _operation(n, table, chart_facts, known, contexts) for n, table in enumerate(found)
+        ],
         races=[{**each._asdict(), "wrong": _wrong(each)} for each in raced],
         dialects=[_dialects(each.file, each.content) for each in known.dialects],
         histories=[_history(each) for each in history],
@@ -109,8 +112,8 @@ def page(
         version=_version(),
         held=_held(known, name, packed, beside),
         blobs=blobs.items(),
-        bundle=jinja2.utils.markupsafe.Markup(scripts[0]),
-        script=jinja2.utils.markupsafe.Markup(scripts[1]),
+        bundle=Markup(scripts[0]),
+        script=Markup(scripts[1]),
     )
     return Page(html, gzip.compress(_json(samples), 9, mtime=0) if beside else None)
 
@@ -178,19 +181,23 @@ def _sets(
     known: Material,
     raced: Sequence[race.Race],
     history: Sequence[commits.History],
+    styles: Styles,
 ) -> dict[str, Any]:
     """Data of charts that are not of one table."""
     sets: dict[str, Any] = {}
     roof = roofline_rows(found, chart_facts, known)
     if roof:
-        sets["roofline"] = {"rows": roof}
+        sets["roofline"] = {"rows": roof, "lists": styles.lists(row["kernel"] for row in roof)}
     for number, each in enumerate(raced):
         lists = {"libraries": each.libraries}
         sets[f"race-{number}"] = {
             "rows": [row for row in each.rows if row["ratio"]], "means": each.means,
             "lists": {"libraries": [mean["library"] for mean in each.means]},
+            "height": each.race_height,
         }  # fmt: skip
-        sets[f"expressions-{number}"] = {"rows": each.rows, "lists": lists}
+        sets[f"expressions-{number}"] = {
+            "rows": each.rows, "lists": lists, "height": each.height,
+        }  # fmt: skip
     looks = {"colours": list(COLOURS), "dashes": [list(each) for each in DASHES]}
     for number, line in enumerate(history):
         sets[f"commits-{number}"] = {"rows": line.rows, "lists": looks}
@@ -255,17 +262,18 @@ def _map(
     known: Material,
 ) -> dict[str, Any]:
     families = {known.rows[fact["i"]]["kernel"]: fact["family"] for fact in chart_facts}
-    taken = {batch for table in found for batch in table.wins.get(context, {})}
+    taken = {batch for table in found for batch in table.wins[table.context(context)]}
     batches: list[Batch] = sorted(taken, key=lambda b: -1 if b is None else b)
     several = {name for name in _operations(found) if _operations(found).count(name) > 1}
     lines = []
     for number, table in enumerate(found):
-        wins = table.wins.get(context)
-        if not wins:
-            continue
+        own = table.context(context)
+        wins = table.wins[own]
+        parts = [table.setting] if table.facts["operation"] in several else []
+        parts += [f"{CONTEXT_WORDS[own]} only"] if own != context else []
         lines.append({
             **_setting(table), "place": f"t{number}", "name": table.facts["operation"],
-            "setting": table.setting if table.facts["operation"] in several else "",
+            "setting": " · ".join(parts),
             "cells": [
                 _cell(table, wins[b], styles, families) if b in wins else None for b in batches
             ],
@@ -300,7 +308,11 @@ def _setting(table: Table) -> dict[str, str]:
 
 
 def _operation(
-    number: int, table: Table, chart_facts: Sequence[rows.Fact], known: Material
+    number: int,
+    table: Table,
+    chart_facts: Sequence[rows.Fact],
+    known: Material,
+    contexts: Sequence[str],
 ) -> dict[str, Any]:
     own = [
         {**known.rows[fact["i"]], **fact, "t": known.rows[fact["i"]]["median_s"]}
@@ -318,7 +330,7 @@ def _operation(
     return {
         **_setting(table), "number": number, "place": f"t{number}", "name": name,
         "formula": table.formula, "setting": table.setting,
-        "stories": [(context, words.story(table, context)) for context in table.contexts],
+        "stories": [(c, words.story(table, table.context(c))) for c in contexts],
         "remarks": words.remarks(table),
         "charts": [(chart, f"{drawn.TITLES[chart]}, {name}") for chart in has],
     }  # fmt: skip

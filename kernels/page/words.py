@@ -14,7 +14,7 @@ from einbench.page.sources import Material, Run, distinct
 from einbench.page.tables import CONTEXT_WORDS, Crossing, Table
 from einbench.records.choice import Cell, machine_of
 from einbench.records.columns import Row, sequence
-from einbench.report.grid import listed
+from einbench.report.grid import TOO_SLOW, listed
 from einbench.report.provenance import machine_text
 from einbench.report.ranges import Won, ranges_text
 from einbench.report.winners import facts_text
@@ -73,8 +73,13 @@ def remarks(table: Table) -> list[str]:
         f"{kernel} {seconds_text(s)}" for kernel, s in costs(table) if s > _TELLING_S
     ]  # fmt: skip
     lines = [f"Preparing and compiling took, once: {listed(spent)}."] if spent else []
+    slow = distinct(row["kernel"] for row in table.rows if TOO_SLOW.match(row["reason"] or ""))
+    if slow:
+        lines.append(f"Skipped where a call was predicted to take too long: {listed(slow)}.")
     reasons: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
+        if TOO_SLOW.match(row["reason"] or ""):
+            continue
         if row["status"] not in (None, "ok"):
             reason = row["reason"] or "no reason was given"
             reasons.setdefault((row["status"], reason), []).append(row["kernel"])

@@ -12,19 +12,22 @@ from einbench.host.documents import write_whole
 #: a chart in Vega-Lite's language
 Spec = dict[str, Any]
 
-#: colour-blind readers tell them apart (Okabe and Ito, black and yellow replaced); with dashes and
-#: shapes of other cycles, no two of the first lines are alike without colours either
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A8A8A")
+#: colour-blind readers tell them apart (Okabe and Ito, black and yellow replaced by grey and olive,
+#: which white and dark pages both show); with dashes and shapes of other cycles, lines differ
+#: without colours as well
+COLOURS = (
+    "#8A8A8A", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933",
+)  # fmt: skip
 DASHES: tuple[tuple[int, ...], ...] = ((1, 0), (8, 3), (2, 3), (10, 3, 2, 3), (4, 4))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 FORMATS = (".svg", ".png")
-FONT = "system-ui, 'DejaVu Sans', Helvetica, sans-serif"
+FONT = "'Segoe UI', Roboto, 'DejaVu Sans', Helvetica, Arial, sans-serif"
 _CONFIG: Spec = {
     "font": FONT,
     "background": "white",
     "view": {"stroke": None},
     "axis": {"gridColor": "#8884", "domainColor": "#888", "tickColor": "#888"},
-    "legend": {"titleFontSize": 12, "labelFontSize": 12, "symbolStrokeWidth": 2},
+    "legend": {"titleFontSize": 12, "labelFontSize": 12, "labelLimit": 220},
     "title": {"anchor": "start", "fontSize": 13},
 }
 
