@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     "tables go to stderr.",
 )  # fmt: skip
 @click.option("--picture", metavar="PATH.svg", help="Draw the tables to this file as well.")
+@click.option("--plot", metavar="PICTURE", help="Draw time against batch to this .svg or .png.")
+@click.option("--report", metavar="PAGE.html", help="Make a page of it, as einbench report does.")
 @click.option(
     "--with", "libraries", multiple=True, callback=separate, metavar="LIBRARY",
     help=f"Libraries that compete: {', '.join(LIBRARIES)}; several with commas.",
@@ -87,6 +89,8 @@ def compare(
     sizes: dict[str, int],
     json_path: str | None,
     picture: str | None,
+    plot: str | None,
+    report: str | None,
     libraries: tuple[str, ...],
     isolate: bool,
     context: str,
@@ -105,7 +109,7 @@ def compare(
     ops, sizes, rows = asked(operations, sizes)
     batches = batches if rows is None else (rows,)
     target = Target.of(json_path, _default_path())
-    _refuse_impossible(picture)
+    _refuse_impossible(picture, plot, report)
     with bar() as progress:
         comparison = pipeline.compare(
             ops,
@@ -134,18 +138,30 @@ def compare(
     finally:
         # printed even where the disk turned out to be full
         _show(comparison, target)
-    _end(comparison, ops, target, picture)
+    _draw(comparison, target, picture, plot, report)
+    _end(comparison, ops, target)
     if comparison.interrupted:
         return INTERRUPTED
     wrong = any(record.status in WRONG for record in comparison.records)
     return REJECTED if wrong else 0
 
 
-def _refuse_impossible(picture: str | None) -> None:
+def _refuse_impossible(picture: str | None, plot: str | None, report: str | None) -> None:
+    """Before anything is measured, what could not be drawn or written after it."""
     if picture is not None:
         if Path(picture).suffix.lower() != ".svg":
             raise ValueError(f"--picture {picture}: expected a name that ends in .svg")
         refuse_unwritable(Path(picture), "--picture")
+    if plot is None and report is None:
+        return
+    from einbench.report.vega import refuse_format, refuse_without_charts
+
+    refuse_without_charts()
+    if plot is not None:
+        refuse_format(Path(plot), "--plot")
+        refuse_unwritable(Path(plot), "--plot")
+    if report is not None:
+        refuse_unwritable(Path(report), "--report")
 
 
 def _default_path() -> Path:
@@ -159,7 +175,43 @@ def _show(comparison: Comparison, target: Target) -> None:
     show(comparison, console(target.tables))
 
 
-def _end(comparison: Comparison, ops: list[Operation], target: Target, picture: str | None) -> None:
+def _draw(
+    comparison: Comparison,
+    target: Target,
+    picture: str | None,
+    plot: str | None,
+    report: str | None,
+) -> None:
+    """Pictures and the page, each named as it is written."""
+    out = console(target.tables)
+
+    def say(what: str, path: Path) -> None:
+        out.print(f"{what}: {path}", markup=False, soft_wrap=True)
+
+    out.print("")
+    if picture is not None:
+        from einbench.report.terminal import picture as draw
+
+        with naming(Path(picture), "--picture PATH"):
+            say("picture", draw(comparison, picture))
+    if plot is not None:
+        from einbench.page.plots import comparison_spec
+        from einbench.report.vega import write_picture
+
+        with naming(Path(plot), "--plot PATH"):
+            say("chart", write_picture(Path(plot), comparison_spec(comparison.document())))
+    if report is not None:
+        from einbench.page.files import write_page
+        from einbench.page.sources import of_comparison
+
+        saved = "a comparison" if target.path is None else str(target.path)
+        with naming(Path(report), "--report PATH"):
+            known = of_comparison(comparison.document())
+            for path in write_page(known, Path(report), f"einbench report {saved}"):
+                say("page", path)
+
+
+def _end(comparison: Comparison, ops: list[Operation], target: Target) -> None:
     """The last lines: what was cut short, and where everything is."""
     out = console(target.tables)
     kept = "written to stdout" if target.stdout else f"kept in {target.path}"
@@ -167,12 +219,6 @@ def _end(comparison: Comparison, ops: list[Operation], target: Target, picture: 
     def say(text: str, style: str = "") -> None:
         out.print(text, style=style, markup=False, soft_wrap=True)
 
-    say("")
-    if picture is not None:
-        from einbench.report.terminal import picture as draw
-
-        with naming(Path(picture), "--picture PATH"):
-            say(f"picture: {draw(comparison, picture)}")
     if comparison.interrupted:
         measured = len({_cell_of(record) for record in comparison.records})
         count = f"{measured} of {_planned(comparison, ops)} cells"

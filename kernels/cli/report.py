@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 
 import click
 
+from einbench.cli.parameters import verbose_option
 from einbench.cli.streams import console
 from einbench.cli.target import naming, refuse_unwritable
 
@@ -21,7 +23,10 @@ from einbench.cli.target import naming, refuse_unwritable
 )
 @click.argument("paths", nargs=-1, metavar="[FILE]...")
 @click.option(
-    "--out", default=None, metavar="PAGE.html", help="Where to write the page, by default report.html."
+    "--out",
+    default=None,
+    metavar="PAGE.html",
+    help="Where to write the page, by default report.html.",
 )
 @click.option(
     "--chart", metavar="NAME",
@@ -30,8 +35,14 @@ from einbench.cli.target import naming, refuse_unwritable
 )  # fmt: skip
 @click.option("--to", metavar="PICTURE", help="The .svg or .png of that chart.")
 @click.option("--title", default="einbench report", help="Heading of the page.")
+@verbose_option
 def report(
-    paths: tuple[str, ...], out: str | None, chart: str | None, to: str | None, title: str
+    paths: tuple[str, ...],
+    out: str | None,
+    chart: str | None,
+    to: str | None,
+    title: str,
+    verbose: bool,
 ) -> int:
     """Make one self-contained page of saved comparisons, asv results and races of einsum.
 
@@ -53,7 +64,7 @@ def report(
     if to is not None:
         refuse_format(target, option)
     refuse_unwritable(target, option)
-    known = material(paths or ("results",))
+    known = material(paths or ("results",), verbose)
     for warning in known.warnings:
         click.echo(f"einbench: warning: {warning}", err=True)
     if not known.rows and not known.races and not known.dialects:
@@ -62,7 +73,7 @@ def report(
             f"no results in {named}; expected what einbench compare or asv saves: run einbench "
             "compare first, or name its file"
         )
-    say = console(click.get_text_stream("stdout"))
+    say = console(sys.stdout)
     with naming(target, option):
         if chart is not None:
             from einbench.page.pictures import draw

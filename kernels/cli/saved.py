@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from einbench.records.read import Reading
 
 
-#: so many files with one fault are named, each in a line; more of them share one
-_FEW = 3
-
-
 def read_saved(paths: Sequence[str], verbose: bool = False) -> Reading:
     """Rows of files and folders; warnings go to stderr, a line each.
 
@@ -29,20 +25,8 @@ def read_saved(paths: Sequence[str], verbose: bool = False) -> Reading:
     from einbench.records.read import read
 
     reading = read(paths)
-    many = {
-        kind: about
-        for kind, about in reading.kinds.items()
-        if len(about) > _FEW and not verbose
-    }  # fmt: skip
-    folded = {line for about in many.values() for line in about.values()}
-    for warning in reading.warnings:
-        if warning not in folded:
-            click.echo(f"einbench: warning: {warning}", err=True)
-    for kind, about in many.items():
-        some = ", ".join(list(about)[:_FEW])
-        click.echo(
-            f"einbench: warning: {len(about):,} {kind}: {some}, ... (-v names them all)", err=True
-        )
+    for warning in reading.told(verbose):
+        click.echo(f"einbench: warning: {warning}", err=True)
     if not reading.rows:
         raise ValueError(
             f"no times in {', '.join(paths)}; expected asv results, pytest-benchmark JSON or "

@@ -102,7 +102,7 @@ _OF_COMPARING = ("steps", "budget")
     help="Of a family with --compare; one too slow takes fewer steps, and says so.",
 )  # fmt: skip
 @click.option(
-    "--plot", metavar="PATH", help="Draw the curves to this .svg or .png (needs matplotlib)."
+    "--plot", metavar="PATH", help="Draw the curves to this .svg or .png (needs einbench[report])."
 )
 @json_option("all numbers")
 @plugins_option
@@ -165,10 +165,9 @@ def _plot_path(given: str | None) -> Path | None:
     if given is None:
         return None
     path = Path(given)
-    if path.suffix.lower() not in (".svg", ".png"):
-        raise ValueError(f"--plot {given}: expected a name that ends in .svg or .png")
-    from einbench.report.curves import refuse_without_matplotlib
+    from einbench.report.vega import refuse_format, refuse_without_charts
 
-    refuse_without_matplotlib()
+    refuse_format(path, "--plot")
+    refuse_without_charts()
     refuse_unwritable(path, "--plot")
     return path

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from einbench.report.vega import COLOURS, Spec, altair, seconds_axis
+from einbench.report.vega import COLOURS, Spec, altair, powers, seconds_axis
 
 #: rows with a number in each of these make a chart
 NEEDS = {
@@ -43,7 +43,7 @@ def charts() -> dict[str, Spec]:
     made: dict[str, Callable[[Any], Any]] = {
         "time": _time, "error": _error, "rate": _rate, "memory": _memory, "process": _process,
         "cost": _cost, "map": _map, "roofline": _roofline, "race": _race,
-        "expressions": _expressions, "commits": _commits,
+        "expressions": _expressions, "commits": _commits, "choice": _choice,
     }  # fmt: skip
     specs = {name: make(alt).to_dict() for name, make in made.items()}
     for spec in specs.values():
@@ -52,14 +52,10 @@ def charts() -> dict[str, Spec]:
     return specs
 
 
-def _powers(alt: Any) -> dict[str, Any]:
-    """Lines of a grid at powers of ten only."""
-    near = "abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) < 1e-6"
-    return {"gridOpacity": alt.condition(near, alt.value(1), alt.value(0)), "tickCount": 5}
-
-
 def _legend(alt: Any) -> Any:
-    return alt.Legend(title=None, orient="bottom", columns=3, symbolSize=90, symbolOpacity=1, symbolStrokeWidth=0)
+    return alt.Legend(
+        title=None, orient="bottom", columns=3, symbolSize=90, symbolOpacity=1, symbolStrokeWidth=0
+    )
 
 
 def _lines(alt: Any, y: str, title: str, **axis: Any) -> Any:
@@ -76,7 +72,7 @@ def _lines(alt: Any, y: str, title: str, **axis: Any) -> Any:
             ),
             y=alt.Y(
                 f"{y}:Q", scale=alt.Scale(type="log", nice=False, padding=20), title=title,
-                axis=alt.Axis(**_powers(alt), **axis),
+                axis=alt.Axis(**powers(alt), **axis),
             ),
             color=alt.Color(
                 "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@colours"]), legend=legend
@@ -128,9 +124,7 @@ def _limit(alt: Any, y: str) -> Any:
 
 def _time(alt: Any) -> Any:
     base = _lines(alt, "t", "time of a call", labelExpr=seconds_axis())
-    band = base.mark_area(opacity=0.16).encode(
-        y=alt.Y("lo:Q"), y2="hi:Q"
-    )
+    band = base.mark_area(opacity=0.16).encode(y=alt.Y("lo:Q"), y2="hi:Q")
     bar = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(y=alt.Y("lo:Q"), y2="hi:Q")
     known = "isValid(datum.lo) && isValid(datum.hi)"
     changes = alt.Chart(alt.NamedData("crossings")).encode(x="x:Q")
@@ -213,7 +207,7 @@ def _map(alt: Any) -> Any:
 def _roofline(alt: Any) -> Any:
     x = alt.X(
         "intensity:Q", scale=alt.Scale(type="log"), title="operations a byte of traffic",
-        axis=alt.Axis(**_powers(alt), format="~g"),
+        axis=alt.Axis(**powers(alt), format="~g"),
     )  # fmt: skip
     base = alt.Chart(alt.NamedData("rows"))
     roof = base.mark_line(color="#8A8A8A", strokeWidth=3, strokeDash=[1, 3]).encode(
@@ -223,7 +217,7 @@ def _roofline(alt: Any) -> Any:
         x=x,
         y=alt.Y(
             "rate:Q", scale=alt.Scale(type="log"), title="10⁹ operations a second",
-            axis=alt.Axis(**_powers(alt), format="~g"),
+            axis=alt.Axis(**powers(alt), format="~g"),
         ),
         color=alt.Color(
             "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@colours"]),
@@ -245,7 +239,7 @@ def _race(alt: Any) -> Any:
     x = alt.X(
         "ratio:Q", scale=alt.Scale(type="log", domainMin=1),
         title="times as long as the best library",
-        axis=alt.Axis(**_powers(alt), format="~g", labelExpr="datum.label ? format(datum.value, ',') + 'x' : ''"),
+        axis=alt.Axis(**powers(alt), format="~g", labelExpr="datum.label ? format(datum.value, ',') + 'x' : ''"),
     )  # fmt: skip
     base = alt.Chart(alt.NamedData("rows")).encode(y=y)
     means = alt.Chart(alt.NamedData("means")).encode(y=y)
@@ -286,6 +280,29 @@ def _expressions(alt: Any) -> Any:
     ).resolve_scale(color="independent")  # fmt: skip
 
 
+def _choice(alt: Any) -> Any:
+    x = alt.X(
+        "t:Q", title="time of a call",
+        axis=alt.Axis(labelExpr=f"datum.value == 0 ? '0' : {seconds_axis()}", tickCount=5),
+    )  # fmt: skip
+    base = alt.Chart(alt.NamedData("rows")).encode(y=alt.Y("kernel:N", sort=None, title=None))
+    return alt.layer(
+        base.mark_bar().encode(
+            x=x,
+            color=alt.Color(
+                "kernel:N", scale=alt.Scale(domain=["@kernels"], range=["@colours"]), legend=None
+            ),
+        ),
+        base.transform_filter("isValid(datum.lo) && isValid(datum.hi)")
+        .mark_rule(strokeWidth=2)
+        .encode(x="lo:Q", x2="hi:Q"),
+        base.transform_calculate(end="isValid(datum.hi) ? max(datum.hi, datum.t) : datum.t")
+        .mark_text(align="left", dx=5)
+        .encode(x="end:Q", text="word:N"),
+        height=alt.Step(26),
+    )
+
+
 def _commits(alt: Any) -> Any:
     sizes = alt.Color(
         "size:N", sort=None, scale=alt.Scale(range=["@colours"]), title="batch",
@@ -295,7 +312,7 @@ def _commits(alt: Any) -> Any:
         x=alt.X("commit:N", sort=None, title="commit, oldest first", axis=alt.Axis(labelAngle=0)),
         y=alt.Y(
             "s:Q", scale=alt.Scale(type="log", nice=False, padding=14), title="best kernel's time",
-            axis=alt.Axis(**_powers(alt), labelExpr=seconds_axis()),
+            axis=alt.Axis(**powers(alt), labelExpr=seconds_axis()),
         ),
         tooltip=["commit:N", "date:N", "kernel:N", "batch:Q", alt.Tooltip("s:Q", format=".3~s")],
     )  # fmt: skip
@@ -304,7 +321,10 @@ def _commits(alt: Any) -> Any:
         base.mark_line(strokeWidth=2).encode(
             color=sizes,
             strokeDash=alt.StrokeDash(
-                "size:N", sort=None, title="batch", scale=alt.Scale(range=["@dashes"]),
+                "size:N",
+                sort=None,
+                title="batch",
+                scale=alt.Scale(range=["@dashes"]),
                 legend=alt.Legend(orient="bottom", columns=4),
             ),
         ),
@@ -314,4 +334,3 @@ def _commits(alt: Any) -> Any:
         width="container",
         height=220,
     )
-

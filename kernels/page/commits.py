@@ -56,8 +56,10 @@ def histories(rows: Sequence[Row]) -> list[History]:
         points = [p for line in batches.values() if len(line) > 1 for p in line]
         if points:
             row = facts[place]
-            setting = [str(row[name] or "") for name in ("dtype", "layout", "threads")]
-            found.append(History(row["operation"], *setting, sorted(points, key=_moment)))
+            dtype, layout, threads = (str(row[n] or "") for n in ("dtype", "layout", "threads"))
+            found.append(
+                History(row["operation"], dtype, layout, threads, sorted(points, key=_moment))
+            )
     return found
 
 

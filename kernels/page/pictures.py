@@ -13,7 +13,7 @@ from einbench.page import commits, race, rows, words
 from einbench.page.sources import Material
 from einbench.page.styles import Styles, ink
 from einbench.page.tables import Table, tables
-from einbench.page.whole import roofline_rows
+from einbench.page.sets import roofline_rows
 from einbench.report.grid import batch_text
 from einbench.report.vega import COLOURS, DASHES, Spec, with_data, write_picture
 
@@ -67,7 +67,10 @@ def charts(known: Material, found: Sequence[Table]) -> dict[str, Any]:
         made["map"] = lambda: ready("map", {}, words.summary(found), rows=map_rows(found, styles))
         if roof := roofline_rows(found, facts, known):
             made["roofline"] = lambda: ready(
-                "roofline", styles.lists(row["kernel"] for row in roof), "The fastest kernels", rows=roof
+                "roofline",
+                styles.lists(row["kernel"] for row in roof),
+                "The fastest kernels",
+                rows=roof,
             )
     for number, table in enumerate(found):
         own = [
@@ -86,7 +89,12 @@ def charts(known: Material, found: Sequence[Table]) -> dict[str, Any]:
         suffix = f"-{number + 1}" if number else ""
         named = {"libraries": [mean["library"] for mean in each.means]}
         made[f"race{suffix}"] = lambda e=each, n=named: ready(
-            "race", n, f"einsum: {e.title}", e.race_height, rows=[r for r in e.rows if r["ratio"]], means=e.means
+            "race",
+            n,
+            f"einsum: {e.title}",
+            e.race_height,
+            rows=[r for r in e.rows if r["ratio"]],
+            means=e.means,
         )
         made[f"expressions{suffix}"] = lambda e=each: ready(
             "expressions", {"libraries": e.libraries}, f"einsum: {e.title}", e.height, rows=e.rows

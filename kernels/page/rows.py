@@ -1,8 +1,8 @@
 """Numbers of charts: a row of the export, and what only a page says of it.
 
-    floor_s = roofline median_s              no kernel takes less
-    rate = flops / median_s / 1e9            where the file has none and the operation is known
-    paid = (compile_s + prepare_s) / (s_other - s)
+floor_s = roofline median_s              no kernel takes less
+rate = flops / median_s / 1e9            where the file has none and the operation is known
+paid = (compile_s + prepare_s) / (s_other - s)
 """
 
 from __future__ import annotations

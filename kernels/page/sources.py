@@ -53,8 +53,12 @@ class Material:
     samples: dict[int, list[float | None]] = field(default_factory=dict)
 
 
-def material(paths: Sequence[str]) -> Material:
+def material(paths: Sequence[str], verbose: bool = False) -> Material:
     """What files, and the ``*.json`` below folders, hold.
+
+    Args:
+        paths: files and folders.
+        verbose: a warning for each of many files with one fault.
 
     Raises:
         OSError: a path that was named does not exist.
@@ -81,7 +85,8 @@ def material(paths: Sequence[str]) -> Material:
                 others[str(path)] = None
     others |= dict.fromkeys(path for path in paths if Path(path).is_dir())
     reading = read(others)
-    known.rows, known.machines, known.warnings = reading.rows, reading.machines, reading.warnings
+    known.rows, known.machines = reading.rows, reading.machines
+    known.warnings = reading.told(verbose)
     for place, row in enumerate(known.rows):
         taken = samples.get(_key(row))
         if taken:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 from einbench.contexts import AFTER_BLAS, AFTER_PAUSE, ALONE, CONTEXTS, PROGRAM, ranked_s
@@ -75,7 +75,7 @@ class Table:
         """Between neighbouring batches whose winners differ and do not tie, ascending."""
         won = [(b, c) for b, c in self.wins[context].items() if b and c.winner]
         found = []
-        for (lower, one), (upper, other) in zip(won, won[1:], strict=False):
+        for (lower, one), (upper, other) in pairwise(won):
             before, after = _winner(one), _winner(other)
             if before != after and before not in other.ties and after not in one.ties:
                 place = _meeting(context, (lower, one), (upper, other))
@@ -94,7 +94,6 @@ def tables(rows: Sequence[Row]) -> list[Table]:
     names: dict[str, int] = {}
     made = []
     for setting, grouped in found.items():
-        facts = grouped[0].facts
         wins = {
             context: {cell.facts["batch"]: cell for cell in by_context[context].get(setting, ())}
             for context in CONTEXTS

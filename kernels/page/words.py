@@ -93,11 +93,15 @@ def remarks(table: Table) -> list[str]:
 
 def crossing_text(crossing: Crossing) -> str:
     """``numba until about 40 rows, matmul beyond``."""
-    return f"{crossing.before} until about {rounded(crossing.batch):,} rows, {crossing.after} beyond"
+    return (
+        f"{crossing.before} until about {rounded(crossing.batch):,} rows, {crossing.after} beyond"
+    )
 
 
 def rounded(batch: float) -> int:
-    """Two digits: a place between two batches is known no better."""
+    """Two digits: a place between two batches is known no better; the next batch below ten."""
+    if batch < 10:
+        return math.ceil(batch)
     digits = max(0, math.floor(math.log10(batch)) - 1)
     return int(round(batch / 10**digits) * 10**digits)
 
@@ -141,9 +145,7 @@ def provenance(known: Material) -> list[tuple[str, list[tuple[str, str]]]]:
             again = f"asv run -E {shlex.quote(_environment(row))} {row['commit'][:12]}^!"
             facts.append(("command", again))
         found.append((str(file or "an export"), facts))
-    for race in known.races:
-        found.append((race.file, _race_facts(race.content)))
-    return found
+    return [*found, *((race.file, _race_facts(race.content)) for race in known.races)]
 
 
 def run_facts(run: Run) -> list[tuple[str, str]]:
@@ -156,9 +158,8 @@ def run_facts(run: Run) -> list[tuple[str, str]]:
     if caches:
         sizes = [f"{name} {bytes_text(n)}" for name, n in caches.items() if isinstance(n, int)]
         facts.append(("caches", ", ".join(sizes)))
-    facts += [(name, str(m[key])) for key, name in (
-        ("os", "system"), ("numba_threading_layer", "numba's threads"), ("fingerprint", "fingerprint"),
-    ) if m.get(key)]  # fmt: skip
+    named = {"os": "system", "numba_threading_layer": "numba's threads", "fingerprint": "one word"}
+    facts += [(name, str(m[key])) for key, name in named.items() if m.get(key)]
     if run.interrupted:
         facts.append(("interrupted", "before its end"))
     return [(name, value) for name, value in facts if value]

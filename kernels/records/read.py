@@ -17,6 +17,8 @@ from einbench.records.found import Found
 from einbench.records.jsonfile import Foreign, NoTimes, found
 
 _COMPANIONS = ("machine.json", "benchmarks.json")
+#: so many files with one fault are named, each in a line; more of them share one
+_FEW = 3
 
 
 @dataclass
@@ -37,6 +39,22 @@ class Reading:
         self.warnings.append(f"{text(path)}: {problem}{fate}")
         if kind is not None:
             self.kinds.setdefault(kind, {})[text(path) or ""] = self.warnings[-1]
+
+    def told(self, verbose: bool = False) -> list[str]:
+        """The warnings, those of many files with one fault in a line; all of them if verbose."""
+        many = {
+            kind: about
+            for kind, about in self.kinds.items()
+            if len(about) > _FEW and not verbose
+        }  # fmt: skip
+        folded = {line for about in many.values() for line in about.values()}
+        return [
+            *(warning for warning in self.warnings if warning not in folded),
+            *(
+                f"{len(about):,} {kind}: {', '.join(list(about)[:_FEW])}, ... (-v names them all)"
+                for kind, about in many.items()
+            ),
+        ]
 
 
 def read(paths: Iterable[str | os.PathLike[str]]) -> Reading:

@@ -1,178 +1,181 @@
-"""Losses, accuracies and times as a picture, drawn by matplotlib where that is installed."""
+"""Losses, accuracies and times as a picture, drawn by Altair where that is installed."""
 
 from __future__ import annotations
 
-import importlib.util
-import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from einbench.host.documents import write_whole
+from einbench.report.vega import altair, looks, powers, seconds_axis, with_data, write_picture
 from einbench.units import seconds_text
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 Facts = Mapping[str, Any]
+Rows = list[dict[str, Any]]
 
-#: distinguishable for the colour-blind as well (Okabe and Ito); each with dashes of its own, for
-#: curves that are the same lie on each other
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_DASHES = ("solid", (0, (6, 6)), (0, (2, 4)), (0, (8, 3, 2, 3)), (0, (1, 6)))
 #: steps that a smoothed curve is made of
 _POINTS = 200
-
-
-def refuse_without_matplotlib() -> None:
-    """Raise the one line that says what to install.
-
-    Raises:
-        ImportError: matplotlib is not there.
-    """
-    try:
-        found = importlib.util.find_spec("matplotlib") is not None
-    except ValueError:  # in sys.modules, and no module
-        found = False
-    if not found:
-        raise ImportError(
-            "curves are drawn by matplotlib, which is not installed; "
-            "get it with: pip install 'einbench[plot]'"
-        )
+#: of a losses' curve: more of its points than this cannot be seen
+_MOST_POINTS = 2000
+_WIDTH, _HEIGHT = 400, 300
 
 
 def training_picture(
     path: Path, step_losses: Sequence[float], epochs: Sequence[Facts], title: str
 ) -> Path:
     """The loss of every step and epoch to the left, accuracies to the right."""
-    from matplotlib.ticker import MaxNLocator
-
-    figure, (left, right) = _figure(2, title)
-    per_epoch = len(step_losses) / max(len(epochs), 1)
-    steps = (np.arange(len(step_losses)) + 1) / max(per_epoch, 1)
-    left.plot(steps, step_losses, color=_COLOURS[0], alpha=0.25, linewidth=0.6)
-    left.plot(*_smoothed(steps, step_losses), color=_COLOURS[0], label="training, smoothed")
-    number = [epoch["epoch"] for epoch in epochs]
-    _ends(left, number, [e["validation_loss"] for e in epochs], 1, "test set")
-    left.set(xlabel="epoch", ylabel="loss")
-    if step_losses and min(step_losses) > 0:
-        left.set_yscale("log")
-    _ends(right, number, [_percent(e["accuracy"]) for e in epochs], 0, "training, as stepped")
-    _ends(right, number, [_percent(e["validation_accuracy"]) for e in epochs], 1, "test set")
-    right.set(xlabel="epoch", ylabel="accuracy, %")
-    for axes in (left, right):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _legend(axes)
-    return _written(figure, path)
+    alt = altair()
+    per_epoch = max(len(step_losses) / max(len(epochs), 1), 1)
+    steps = [
+        {"epoch": (n + 1) / per_epoch, "value": loss, "of": "training, each step"}
+        for n, loss in _thinned(step_losses)
+    ]
+    smoothed = [
+        {"epoch": place / per_epoch, "value": loss, "of": "training, smoothed"}
+        for place, loss in _smoothed(step_losses)
+    ]
+    scale = "log" if step_losses and min(step_losses) > 0 else "linear"
+    names = ["training, each step", "test set", "training, smoothed"]
+    ends = _ends(epochs, "validation_loss", names[1])
+    losses = alt.layer(
+        _curve(alt, steps, names, "loss", scale).mark_line(opacity=0.4, strokeWidth=0.7),
+        _curve(alt, smoothed, names, "loss", scale).mark_line(),
+        _curve(alt, ends, names, "loss", scale).mark_line(point={"size": 50}),
+    )
+    parts = [
+        *_ends(epochs, "accuracy", "training, as stepped", 100),
+        *_ends(epochs, "validation_accuracy", "test set", 100),
+    ]
+    named = ["training, as stepped", "test set"]
+    accuracies = _curve(alt, parts, named, "accuracy, %", "linear").mark_line(point={"size": 50})
+    return _written(alt, path, [losses, accuracies], title)
 
 
 def families_picture(path: Path, families: Sequence[Facts], limit: float, title: str) -> Path:
     """Losses on each other, how far apart they are (pale where not judged), seconds an epoch."""
+    alt = altair()
     trained = [family for family in families if family["losses"]]
-    figure, (left, middle, right) = _figure(3, title)
-    for number, family in enumerate(trained):
-        steps = np.arange(len(family["losses"])) + 1
-        style: dict[str, Any] = {
-            "color": _COLOURS[number % len(_COLOURS)],
-            "linestyle": _DASHES[number % len(_DASHES)],
-            "label": family["family"],
-        }
-        # few steps are points that can be seen
-        style |= {"marker": "o", "markersize": 4} if len(steps) < 8 else {}
-        left.plot(steps, family["losses"], linewidth=2.5, alpha=0.8, **style)
-        differences = np.array(family["differences"] or [], float)
-        if len(differences):
-            # a logarithm has no place for losses that are equal
-            apart = np.where(differences > 0, differences, np.nan)
-            judged = family["judged_steps"]
-            middle.plot(steps[:judged], apart[:judged], linewidth=1.2, **style)
-            # where rounding explains as much: shown, and not judged
-            middle.plot(steps[judged:], apart[judged:], linewidth=1, **(style | {"alpha": 0.3}))
-    left.set(xlabel="step", ylabel="loss")
-    middle.axhline(limit, color="#888888", linewidth=1)
-    middle.set_yscale("log")
-    middle.annotate(
-        f"limit {limit:.0e}", (0.02, limit), xycoords=("axes fraction", "data"),
-        va="bottom", color="#666666", fontsize=9,
+    names = [str(family["family"]) for family in trained]
+    losses: Rows = []
+    apart: Rows = []
+    for family in trained:
+        for n, loss in _thinned(family["losses"]):
+            losses.append({"step": n + 1, "value": loss, "of": family["family"]})
+        # a logarithm has no place for losses that are equal
+        for n, difference in _thinned(family["differences"] or []):
+            if difference > 0:
+                # where rounding explains as much: shown, and not judged
+                judged = n < family["judged_steps"]
+                row = {"step": n + 1, "value": difference, "of": family["family"]}
+                apart.append({**row, "judged": judged})
+    first = names[0] if names else "the first"
+    bars = [
+        {"of": f["family"], "value": f["epoch_s"], "word": seconds_text(f["epoch_s"])}
+        for f in trained
+    ]
+    few = {"size": 40} if all(len(family["losses"]) < 8 for family in trained) else False
+    left = _line(alt, losses, names, "loss", "linear").mark_line(point=few)
+    middle = alt.layer(
+        _line(alt, apart, names, f"relative difference to {first}", "log")
+        .mark_line(strokeWidth=1.3, point=few)
+        .encode(opacity=alt.condition("datum.judged", alt.value(1), alt.value(0.3))),
+        alt.Chart(alt.Data(values=[{"value": limit, "word": f"limit {limit:.0e}"}]))
+        .mark_rule(color="#666")
+        .encode(y="value:Q"),
+        alt.Chart(alt.Data(values=[{"value": limit, "word": f"limit {limit:.0e}"}]))
+        .mark_text(align="left", dy=-7, color="#555")
+        .encode(y="value:Q", x=alt.value(6), text="word:N"),
+    )
+    return _written(alt, path, [left, middle, _bars(alt, bars, names)], title)
+
+
+def _bars(alt: Any, rows: Rows, names: Sequence[str]) -> Any:
+    base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("of:N", sort=None, title=None))
+    seconds = alt.X(
+        "value:Q", title="time of an epoch", scale=alt.Scale(zero=True),
+        axis=alt.Axis(labelExpr=f"datum.value == 0 ? '0' : {seconds_axis()}", tickCount=4),
     )  # fmt: skip
-    lowest, highest = middle.get_ylim()
-    middle.set_ylim(lowest, max(highest, 10 * limit))
-    first = trained[0]["family"] if trained else "the first"
-    middle.set(xlabel="step", ylabel=f"relative difference to {first}")
-    _bars(right, trained)
-    _legend(left)
-    return _written(figure, path)
+    return alt.layer(
+        base.mark_bar().encode(x=seconds, color=_colour(alt, names)),
+        base.mark_text(align="left", dx=4).encode(x="value:Q", text="word:N"),
+    )
 
 
-def _bars(axes: Axes, trained: Sequence[Facts]) -> None:
-    names = [family["family"] for family in trained]
-    seconds = [family["epoch_s"] for family in trained]
-    colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(names))]
-    bars = axes.barh(names, seconds, color=colours)
-    axes.bar_label(bars, [seconds_text(s) for s in seconds], padding=4)
-    axes.invert_yaxis()
-    axes.set_xscale("log")
-    axes.set(xlabel="seconds an epoch")
-    if seconds:
-        # space for the text beside the longest bar
-        span = max(seconds) / min(seconds)
-        axes.set_xlim(min(seconds) / 3, max(seconds) * 3 * span**0.25)
+def _curve(alt: Any, rows: Rows, names: Sequence[str], y: str, scale: str) -> Any:
+    """Against epochs, colours and dashes by what it is of."""
+    return _line(alt, rows, names, y, scale, "epoch")
 
 
-def _figure(panels: int, title: str) -> tuple[Figure, Sequence[Axes]]:
-    from matplotlib.figure import Figure
+def _line(
+    alt: Any,
+    rows: Rows,
+    names: Sequence[str],
+    y: str,
+    scale: str,
+    x: str = "step",
+) -> Any:
+    dashes = [list(looks(n)[1]) for n in range(len(names))]
+    dash = alt.Scale(domain=[*names], range=dashes)
+    grid = powers(alt) if scale == "log" else {}
+    return alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X(
+            f"{x}:Q", title=x,
+            axis=alt.Axis(grid=False, labelExpr="datum.value % 1 ? '' : format(datum.value, ',')"),
+        ),
+        y=alt.Y(
+            "value:Q", title=y, axis=alt.Axis(format="~g", **grid),
+            scale=alt.Scale(type=scale, zero=False),
+        ),
+        color=_colour(alt, names),
+        strokeDash=alt.StrokeDash("of:N", scale=dash, title=None),
+    )  # fmt: skip
 
-    figure = Figure(figsize=(5 * panels, 4.2), layout="constrained")
-    figure.suptitle(title, fontsize=11)
-    axes = [figure.add_subplot(1, panels, number + 1) for number in range(panels)]
-    for each in axes:
-        each.grid(alpha=0.25)
-        each.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+
+def _colour(alt: Any, names: Sequence[str]) -> Any:
+    # grey, the first of them, is hard to see where a curve is thin
+    colours = [looks(n + 1)[0] for n in range(len(names))]
+    return alt.Color(
+        "of:N", scale=alt.Scale(domain=[*names], range=colours),
+        legend=alt.Legend(title=None, orient="bottom", columns=3, symbolOpacity=1),
+    )  # fmt: skip
 
 
-def _ends(
-    axes: Axes, epochs: Sequence[int], values: Sequence[float | None], colour: int, label: str
-) -> None:
-    """A point at the end of every epoch; nothing where there are none."""
-    known = [(n, value) for n, value in zip(epochs, values, strict=True) if value is not None]
-    if known:
-        axes.plot(*zip(*known, strict=True), color=_COLOURS[colour], marker="o", label=label)
+def _ends(epochs: Sequence[Facts], column: str, of: str, factor: float = 1) -> Rows:
+    """A point at the end of every epoch; nothing where there is none."""
+    return [
+        {"epoch": each["epoch"], "value": factor * each[column], "of": of}
+        for each in epochs
+        if each[column] is not None
+    ]
 
 
-def _smoothed(
-    steps: npt.NDArray[Any], losses: Sequence[float]
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _thinned(values: Sequence[float]) -> list[tuple[int, float]]:
+    """(place, value) of values that are finite, evenly fewer where they are many."""
+    apart = max(1, math.ceil(len(values) / _MOST_POINTS))
+    return [
+        (n, float(value))
+        for n, value in enumerate(values)
+        if n % apart == 0 and value is not None and math.isfinite(value)
+    ]
+
+
+def _smoothed(losses: Sequence[float]) -> list[tuple[float, float]]:
     """Means of neighbouring steps, as many of them as a picture can show."""
     parts = max(1, min(_POINTS, len(losses) // 10))
+    places = np.array_split(np.arange(len(losses)) + 1.0, parts)
     values = np.array_split(np.asarray(losses, float), parts)
-    places = np.array_split(steps, parts)
-    middles = np.array([place.mean() for place in places if len(place)])
-    return middles, np.array([value.mean() for value in values if len(value)])
+    means = [
+        (float(p.mean()), float(v.mean())) for p, v in zip(places, values, strict=True) if len(p)
+    ]
+    return [(place, mean) for place, mean in means if math.isfinite(mean)]
 
 
-def _legend(axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False)
-
-
-def _percent(part: float | None) -> float | None:
-    return None if part is None else 100 * part
-
-
-def _written(figure: Figure, path: Path) -> Path:
+def _written(alt: Any, path: Path, panels: Sequence[Any], title: str) -> Path:
     """The whole picture or none."""
-    import matplotlib as mpl
-
-    picture = io.BytesIO()
-    kind = path.suffix.lower().removeprefix(".")
-    # without a date and random identifiers the same numbers give the same file
-    with mpl.rc_context({"svg.hashsalt": "einbench"}):
-        metadata = {"Date": None} if kind == "svg" else {}
-        figure.savefig(picture, format=kind, dpi=150, metadata=metadata)
-    write_whole(path, picture.getvalue())
-    return path
+    sized = [panel.properties(width=_WIDTH, height=_HEIGHT) for panel in panels]
+    whole = alt.hconcat(*sized, title=title).resolve_scale(
+        color="independent", strokeDash="independent"
+    )
+    return write_picture(path, with_data({**whole.to_dict(), "padding": 12}, {}))

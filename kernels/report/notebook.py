@@ -32,6 +32,8 @@ _TABLE = "border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nu
 _CELL = "text-align:right;padding:.25em .9em;border-top:1px solid #8886;vertical-align:top"
 _LEFT = _CELL.replace("right", "left", 1)
 _SMALL = "font-size:85%;opacity:.7"
+#: of the fastest kernel's bar; that of one twice as slow is half as long
+_BAR_EM = 5.0
 
 
 def as_html(comparison: Compared) -> str:
@@ -56,11 +58,18 @@ def choice_html(decision: Decision, records: Sequence[Record]) -> str:
         f'<div style="{_SMALL}">{sentences}</div>',
     ]
     rows = []
+    times = {record.kernel: record.median_s or record.predicted_s for record in records}
+    best = min(
+        (s for k, s in times.items() if s and any(k == c[1] for c in found.candidates)),
+        default=None,
+    )
     for mark, kernel, *numbers in found.candidates:
         name = f'<span style="color:{_GREEN}">{escape(mark)}</span> {escape(kernel)}'
         told = [*numbers, *([found.beside.get(kernel, "")] if found.beside else [])]
         cells = "".join(f'<td style="{_CELL}">{escape(text)}</td>' for text in told)
-        rows.append(f'<td style="{_LEFT}">{name}</td>{cells}')
+        own = times.get(kernel)
+        bar = _bar(best / own if best and own else None)
+        rows.append(f'<td style="{_LEFT}">{name}</td>{cells}<td style="{_LEFT}">{bar}</td>')
     if rows:
         body = "".join(f"<tr>{row}</tr>\n" for row in rows)
         parts.append(f'<table style="{_TABLE}"><tbody>{body}</tbody></table>')
@@ -88,7 +97,31 @@ def _record(block: Block, kernel: str, batch: Batch) -> str:
     cell = block.cell(kernel, batch)
     record = block.records.get((kernel, batch))
     hint = escape(spread_text(record)) if record is not None else ""
-    return f'<td style="{_CELL}" title="{hint}">{_cell(cell, block.baseline)}</td>'
+    shown = _cell(cell, block.baseline) + _bar(_part(block, record, batch))
+    return f'<td style="{_CELL}" title="{hint}">{shown}</td>'
+
+
+def _part(block: Block, record: Record | None, batch: Batch) -> float | None:
+    """The best time of the batch over the kernel's own."""
+    times = [
+        s
+        for kernel in block.kernels
+        if (s := _time(block.records.get((kernel, batch)))) is not None
+    ]
+    own = _time(record)
+    return None if own is None else min(times) / own
+
+
+def _time(record: Record | None) -> float | None:
+    return record.median_s or None if record is not None and record.status == "ok" else None
+
+
+def _bar(part: float | None) -> str:
+    """How fast it is beside the fastest, as a length; nothing where there is no time."""
+    if part is None:
+        return ""
+    length = f"width:{max(_BAR_EM * part, 0.1):.2f}em"
+    return f'<div style="height:.35em;margin:.15em 0 0 auto;background:{_GREEN};{length}"></div>'
 
 
 def _cell(cell: Cell, baseline: str) -> str:

@@ -81,6 +81,12 @@ def seconds_axis(name: str = "datum.value") -> str:
     )
 
 
+def powers(alt: Any) -> dict[str, Any]:
+    """Of a logarithmic axis: lines of the grid at powers of ten only."""
+    near = "abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) < 1e-6"
+    return {"gridOpacity": alt.condition(near, alt.value(1), alt.value(0)), "tickCount": 5}
+
+
 def looks(number: int) -> tuple[str, tuple[int, ...], str]:
     """Colour, dashes and shape of the line of that number."""
     return (
@@ -93,7 +99,11 @@ def looks(number: int) -> tuple[str, tuple[int, ...], str]:
 def with_data(spec: Mapping[str, Any], data: Mapping[str, Sequence[Any]]) -> Spec:
     """The chart with the rows that it names, and colours for white paper."""
     config = {**_CONFIG, **spec.get("config", {})}
-    return {**spec, "config": config, "datasets": {name: [*rows] for name, rows in data.items()}}
+    return {
+        **spec,
+        "config": config,
+        "datasets": {**spec.get("datasets", {}), **{name: [*rows] for name, rows in data.items()}},
+    }
 
 
 def write_picture(path: Path, spec: Mapping[str, Any]) -> Path:

@@ -65,6 +65,28 @@ class Comparison:
 
         return as_pandas(comparison_rows(self.document()))
 
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Time against batch, an operation below the other: a chart that a notebook shows.
+
+        Args:
+            path: of a picture to write as well, .svg or .png, whole or not at all.
+
+        Returns:
+            Altair's chart.
+
+        Raises:
+            ValueError: no kernel was timed, or the path ends otherwise.
+            ImportError: Altair or vl-convert is not installed; the message says how to get it.
+        """
+        from einbench.page.plots import as_chart, comparison_spec
+        from einbench.report.vega import refuse_format, write_picture
+
+        spec = comparison_spec(self.document())
+        if path is not None:
+            refuse_format(Path(path), "path")
+            write_picture(Path(path), spec)
+        return as_chart(spec)
+
     def __repr__(self) -> str:
         """In a line; `print` has the tables, and a notebook shows them."""
         names = ", ".join(dict.fromkeys(record.operation for record in self.records)) or "none"

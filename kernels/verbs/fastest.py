@@ -76,6 +76,19 @@ class Choice:
         """In a line; `print` has the candidates, and a notebook shows them."""
         return f"<Choice {self.decision!r}; print it for the candidates>"
 
+    def plot(self) -> Any:
+        """Times of the candidates as bars: Altair's chart, which a notebook shows.
+
+        Raises:
+            ValueError: no candidate has a time, measured or predicted.
+            ImportError: Altair or vl-convert is not installed; the message says how to get it.
+        """
+        from einbench.page.plots import as_chart, choice_spec
+        from einbench.report.choice import explained_choice
+
+        title = explained_choice(self.decision, self.records).verdict
+        return as_chart(choice_spec(self.records, title))
+
     def _repr_html_(self) -> str:
         from einbench.report.notebook import choice_html
 
