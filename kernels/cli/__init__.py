@@ -58,8 +58,8 @@ def main(context: click.Context, plugins: bool) -> None:
 
 
 for command in (
-    compare, check, einsum, dialects, export, report, fastest, train, tune, wisdom, gate, list_operations,
-    machine,
+    compare, check, einsum, dialects, export, report, fastest, train, tune, wisdom, gate,
+    list_operations, machine,
 ):  # fmt: skip
     main.add_command(command)
 

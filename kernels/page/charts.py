@@ -239,7 +239,10 @@ def _race(alt: Any) -> Any:
     x = alt.X(
         "ratio:Q", scale=alt.Scale(type="log", domainMin=1),
         title="times as long as the best library",
-        axis=alt.Axis(**powers(alt), format="~g", labelExpr="datum.label ? format(datum.value, ',') + 'x' : ''"),
+        axis=alt.Axis(
+            **powers(alt), format="~g",
+            labelExpr="datum.label ? format(datum.value, ',') + 'x' : ''",
+        ),
     )  # fmt: skip
     base = alt.Chart(alt.NamedData("rows")).encode(y=y)
     means = alt.Chart(alt.NamedData("means")).encode(y=y)

@@ -21,15 +21,12 @@ def parts(
     known: Material,
     history: Sequence[commits.History],
 ) -> list[tuple[str, str]]:
+    """Where links at the top lead: (place, name)."""
     parts = [("map", "Map"), ("operations", "Operations")] if found else []
     parts += [("expressions", "Expressions")] if raced else []
     parts += [("dialects", "Dialects")] if known.dialects else []
     parts += [("commits", "Over commits")] if history else []
     return [*parts, ("origin", "Machine and commands"), ("downloads", "Downloads")]
-
-
-def _worded(crossings: list[rows.Fact]) -> list[rows.Fact]:
-    return [{**c, "word": f"{c['after']} from {words.rounded(c['x']):,}"} for c in crossings]
 
 
 def filters(
@@ -38,6 +35,8 @@ def filters(
     styles: Styles,
     contexts: Sequence[str],
 ) -> list[dict[str, Any]]:
+    """Choices that narrow the page, those that it has values for."""
+
     def option(name: str, label: str, values: Sequence[Any], every: bool = True) -> dict[str, Any]:
         words_of = CONTEXT_WORDS if name == "context" else {}
         options = [(str(value), words_of.get(value, str(value))) for value in values]
@@ -60,6 +59,7 @@ def map_table(
     chart_facts: Sequence[rows.Fact],
     known: Material,
 ) -> dict[str, Any]:
+    """Operations by batches: the winner of each cell in a context."""
     families = {known.rows[fact["i"]]["kernel"]: fact["family"] for fact in chart_facts}
     taken = {batch for table in found for batch in table.wins[table.context(context)]}
     batches: list[Batch] = sorted(taken, key=lambda b: -1 if b is None else b)
@@ -111,6 +111,7 @@ def operation(
     known: Material,
     contexts: Sequence[str],
 ) -> dict[str, Any]:
+    """A table in words, and the charts that it has numbers for."""
     own = [
         {**known.rows[fact["i"]], **fact, "t": known.rows[fact["i"]]["median_s"]}
         for fact in chart_facts
@@ -143,6 +144,7 @@ def wrong(each: race.Race) -> list[str]:
 
 
 def dialects(file: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Behaviours by libraries, as `einbench dialects` judged them."""
     columns = [mapping(plain(each, 9)) for each in sequence(document.get("libraries"))]
     asked = [column for column in columns if mapping(column.get("behaviours"))]
     names = list(dict.fromkeys(name for column in asked for name in column["behaviours"]))
@@ -163,6 +165,7 @@ def dialects(file: str, document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def history(each: commits.History) -> dict[str, Any]:
+    """An operation over commits: what its chart is called and filtered by."""
     worse = len(each.regressed)
     marked = f", {worse} slower" if worse else ""
     return {"label": f"{each.operation}{marked}", "dtype": each.dtype, "layout": each.layout,

@@ -84,6 +84,8 @@
       ast: true, renderer: "svg", actions: false, config: theme(), defaultStyle: false, logLevel: 1,
       tooltip: { disableDefaultStyle: true },
     });
+    // the figure's own words stand for it: hundreds of marks one by one tell a reader nothing
+    plot.querySelector("svg").setAttribute("aria-hidden", "true");
     figure.view = drawn;
     figure.dataset.drawn = "true";
   };

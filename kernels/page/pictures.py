@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from einbench.names import shortened, unknown
 from einbench.page import charts as drawn
 from einbench.page import commits, race, rows, words
+from einbench.page.sets import roofline_rows
 from einbench.page.sources import Material
 from einbench.page.styles import Styles, ink
-from einbench.page.tables import Table, tables
-from einbench.page.sets import roofline_rows
+from einbench.page.tables import CONTEXT_WORDS, Table, tables
 from einbench.report.grid import batch_text
 from einbench.report.vega import COLOURS, DASHES, Spec, with_data, write_picture
 
@@ -50,62 +51,92 @@ def chart(known: Material, name: str) -> Spec:
     return made[wanted]()
 
 
-def charts(known: Material, found: Sequence[Table]) -> dict[str, Any]:
+def charts(known: Material, found: Sequence[Table]) -> dict[str, Callable[[], Spec]]:
     """Every chart by its name, each made when it is called."""
-    styles = Styles(kernel for table in found for kernel in table.kernels)
-    facts = rows.facts(found, {id(row): n for n, row in enumerate(known.rows)})
-    specs = drawn.charts()
-    made: dict[str, Any] = {}
+    drawing = _Drawing(known, found)
+    made: dict[str, Callable[[], Spec]] = {}
+    if found:
+        made["map"] = drawing.map
+        if drawing.roof:
+            made["roofline"] = drawing.roofline
+    for number, table in enumerate(found):
+        for kind in drawing.kinds(number):
+            made[f"{kind}:{table.name}"] = partial(drawing.lines, kind, number)
+    for number, each in enumerate(race.races(known.races)):
+        suffix = f"-{number + 1}" if number else ""
+        made[f"race{suffix}"] = partial(drawing.race, each)
+        made[f"expressions{suffix}"] = partial(drawing.expressions, each)
+    for line in commits.histories(known.rows):
+        made.setdefault(f"commits:{line.operation}", partial(drawing.commits, line))
+    return made
 
-    def ready(kind: str, lists: Any, title: str, height: int = 0, **data: Any) -> Spec:
-        spec = with_data(drawn.filled(specs[kind], {**styles.lists(), **lists}), data)
+
+class _Drawing:
+    """Charts filled with rows and colours."""
+
+    def __init__(self, known: Material, found: Sequence[Table]) -> None:
+        self.found = found
+        self.styles = Styles(kernel for table in found for kernel in table.kernels)
+        self._specs = drawn.charts()
+        facts = rows.facts(found, {id(row): n for n, row in enumerate(known.rows)})
+        self.roof = roofline_rows(found, facts, known)
+        self._rows: dict[int, list[rows.Fact]] = {}
+        for fact in facts:
+            context = found[fact["table"]].contexts[0]
+            row = rows.full(fact, known.rows[fact["i"]], context)
+            self._rows.setdefault(fact["table"], []).append(row)
+
+    def kinds(self, number: int) -> list[str]:
+        """Those that a table has numbers for."""
+        return [
+            kind
+            for kind, column in drawn.NEEDS.items()
+            if any((row.get(column) or 0) > 0 for row in self._rows.get(number, ()))
+        ]
+
+    def map(self) -> Spec:
+        rows_of = map_rows(self.found, self.styles)
+        return self._filled("map", {}, words.summary(self.found), rows=rows_of)
+
+    def roofline(self) -> Spec:
+        lists = self.styles.lists(row["kernel"] for row in self.roof)
+        title = "The fastest kernels on the measured roofline"
+        return self._filled("roofline", lists, title, rows=self.roof)
+
+    def lines(self, kind: str, number: int) -> Spec:
+        table, column = self.found[number], drawn.NEEDS[kind]
+        kept = [row for row in self._rows[number] if (row.get(column) or 0) > 0]
+        main = table.contexts[0]
+        changes = [
+            each
+            for each in rows.crossings(self.found)
+            if kind == "time" and each["table"] == number and each["context"] == main
+        ]
+        called = f", {CONTEXT_WORDS[main]}" if kind == "time" else ""
+        title = f"{drawn.TITLES[kind]}{called}: {table.facts['operation']}, {table.setting}"
+        lists = self.styles.lists(row["kernel"] for row in kept)
+        return self._filled(kind, lists, title, rows=kept, crossings=changes)
+
+    def race(self, each: race.Race) -> Spec:
+        lists = {"libraries": [mean["library"] for mean in each.means]}
+        timed = [row for row in each.rows if row["ratio"]]
+        title = f"einsum, {each.title}: a tick is one, the diamond their geometric mean"
+        return self._filled("race", lists, title, each.race_height, rows=timed, means=each.means)
+
+    def expressions(self, each: race.Race) -> Spec:
+        lists = {"libraries": each.libraries}
+        title = f"einsum, {each.title}: times as long as the best library"
+        return self._filled("expressions", lists, title, each.height, rows=each.rows)
+
+    def commits(self, line: commits.History) -> Spec:
+        lists = {"colours": list(COLOURS), "dashes": [list(each) for each in DASHES]}
+        return self._filled("commits", lists, f"{line.operation} over commits", rows=line.rows)
+
+    def _filled(self, kind: str, lists: Any, title: str, height: int = 0, **data: Any) -> Spec:
+        spec = with_data(drawn.filled(self._specs[kind], {**self.styles.lists(), **lists}), data)
         width = {} if isinstance(spec.get("width"), dict) else {"width": _WIDTH}
         tall = {"height": height} if height else {}
         return {**spec, **width, **tall, "title": textwrap.wrap(title, 90), "padding": 12}
-
-    if found:
-        made["map"] = lambda: ready("map", {}, words.summary(found), rows=map_rows(found, styles))
-        if roof := roofline_rows(found, facts, known):
-            made["roofline"] = lambda: ready(
-                "roofline",
-                styles.lists(row["kernel"] for row in roof),
-                "The fastest kernels",
-                rows=roof,
-            )
-    for number, table in enumerate(found):
-        own = [
-            rows.full(fact, known.rows[fact["i"]], table.contexts[0])
-            for fact in facts
-            if fact["table"] == number
-        ]
-        for kind, column in drawn.NEEDS.items():
-            kept = [row for row in own if (row.get(column) or 0) > 0]
-            if kept:
-                made[f"{kind}:{table.name}"] = lambda t=table, n=number, k=kind, r=kept: ready(
-                    k, styles.lists(row["kernel"] for row in r), f"{drawn.TITLES[k]}: {t.facts['operation']}, {t.setting}",
-                    rows=r, crossings=_changes(found, n) if k == "time" else [],
-                )  # fmt: skip
-    for number, each in enumerate(race.races(known.races)):
-        suffix = f"-{number + 1}" if number else ""
-        named = {"libraries": [mean["library"] for mean in each.means]}
-        made[f"race{suffix}"] = lambda e=each, n=named: ready(
-            "race",
-            n,
-            f"einsum: {e.title}",
-            e.race_height,
-            rows=[r for r in e.rows if r["ratio"]],
-            means=e.means,
-        )
-        made[f"expressions{suffix}"] = lambda e=each: ready(
-            "expressions", {"libraries": e.libraries}, f"einsum: {e.title}", e.height, rows=e.rows
-        )
-    looks = {"colours": list(COLOURS), "dashes": [list(each) for each in DASHES]}
-    for line in commits.histories(known.rows):
-        made.setdefault(
-            f"commits:{line.operation}",
-            lambda h=line: ready("commits", looks, f"{h.operation} over commits", rows=h.rows),
-        )
-    return made
 
 
 def map_rows(found: Sequence[Table], styles: Styles) -> list[dict[str, Any]]:
@@ -123,12 +154,3 @@ def map_rows(found: Sequence[Table], styles: Styles) -> list[dict[str, Any]]:
                 "ink": ink(styles.colour(kernel)),
             })  # fmt: skip
     return told
-
-
-def _changes(found: Sequence[Table], number: int) -> list[rows.Fact]:
-    main = found[number].contexts[0]
-    return [
-        {**each, "word": f"{each['after']} from {words.rounded(each['x']):,}"}
-        for each in rows.crossings(found)
-        if each["table"] == number and each["context"] == main
-    ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from einbench.contexts import PROGRAM
-from einbench.page.tables import Table, times_of
+from einbench.page.tables import Table, rounded, times_of
 from einbench.records.columns import Row
 
 Fact = dict[str, Any]
@@ -45,7 +45,12 @@ def facts(tables: Sequence[Table], places: Mapping[int, int]) -> list[Fact]:
 def crossings(tables: Sequence[Table]) -> list[Fact]:
     """One for each change of the winner, in each context."""
     return [
-        {"table": number, "context": context, "x": each.batch, "after": each.after}
+        {
+            "table": number,
+            "context": context,
+            "x": each.batch,
+            "word": f"{each.after} from {rounded(each.batch):,}",
+        }
         for number, table in enumerate(tables)
         for context in table.contexts
         for each in table.crossings(context)

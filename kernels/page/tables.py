@@ -122,6 +122,14 @@ def times_of(row: Row, context: str) -> tuple[float | None, float | None, float 
     return median, low, high
 
 
+def rounded(batch: float) -> int:
+    """Two digits: a place between two batches is known no better; the next batch below ten."""
+    if batch < 10:
+        return math.ceil(batch)
+    digits = max(0, math.floor(math.log10(batch)) - 1)
+    return int(round(batch / 10**digits) * 10**digits)
+
+
 def _ranked(grouped: Sequence[Cell]) -> dict[str, dict[Batch, Cell]]:
     """The run's own ranking, under its context."""
     own = [cell for cell in grouped if cell.winner and cell.winner["winner"]]

@@ -11,7 +11,8 @@ import datetime
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -55,7 +56,6 @@ def page(known: Material, name: str, command: str, title: str = "einbench report
     """
     refuse_without_charts()
     import jinja2
-    import vl_convert
     from markupsafe import Markup
 
     found = tables(known.rows)
@@ -68,7 +68,7 @@ def page(known: Material, name: str, command: str, title: str = "einbench report
     blobs = {
         "page": _packed({
             "name": name, "specs": drawn.charts(), "needs": drawn.NEEDS, "styles": styles.lists(),
-            "facts": chart_facts, "crossings": _worded(rows.crossings(found)), "sets": sets,
+            "facts": chart_facts, "crossings": rows.crossings(found), "sets": sets,
             "font": FONT, "contexts": contexts, "tables": [table.contexts for table in found],
         }),
         "records": _packed({
@@ -82,10 +82,10 @@ def page(known: Material, name: str, command: str, title: str = "einbench report
     if packed and not beside:
         blobs["samples"] = packed
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
-    scripts = [_closed(vl_convert.javascript_bundle()), _closed(_own("page.js"))]
+    scripts = [_bundle(), _closed(_own("page.js"))]
     html = environment.from_string(_own("page.html")).render(
         policy=_POLICY.format(scripts=" ".join(map(_hash, scripts))),
-        css=Markup(_own("page.css")),  # noqa: S704 - our own files
+        css=Markup(_own("page.css")),  # noqa: S704
         title=title,
         lead=[line for line in (words.summary(found), *_leads(raced)) if line]
         or ["No results yet: nothing in these files has a time."],
@@ -93,10 +93,13 @@ def page(known: Material, name: str, command: str, title: str = "einbench report
         warnings=known.warnings,
         parts=contents.parts(found, raced, known, history),
         filters=contents.filters(found, chart_facts, styles, contexts),
-        maps=[contents.map_table(found, context, styles, chart_facts, known) for context in contexts],
+        maps=[
+            contents.map_table(found, context, styles, chart_facts, known) for context in contexts
+        ],
         roofline="roofline" in sets,
         operations=[
-            contents.operation(n, table, chart_facts, known, contexts) for n, table in enumerate(found)
+            contents.operation(n, table, chart_facts, known, contexts)
+            for n, table in enumerate(found)
         ],
         races=[{**each._asdict(), "wrong": contents.wrong(each)} for each in raced],
         dialects=[contents.dialects(each.file, each.content) for each in known.dialects],
@@ -109,10 +112,18 @@ def page(known: Material, name: str, command: str, title: str = "einbench report
         version=_version(),
         held=_held(known, name, packed, beside),
         blobs=blobs.items(),
-        bundle=Markup(scripts[0]),  # noqa: S704 - a library's
-        script=Markup(scripts[1]),  # noqa: S704 - our own
+        bundle=Markup(scripts[0]),  # noqa: S704
+        script=Markup(scripts[1]),  # noqa: S704
     )
     return Page(html, gzip.compress(_json(samples), 9, mtime=0) if beside else None)
+
+
+@cache
+def _bundle() -> str:
+    """vega-embed, with Vega-Lite and Vega: seconds to put together, and the same for every page."""
+    import vl_convert
+
+    return _closed(vl_convert.javascript_bundle())
 
 
 def _own(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 from einbench.page.commits import History
 from einbench.page.rows import costs
 from einbench.page.sources import Material, Run, distinct
-from einbench.page.tables import CONTEXT_WORDS, Crossing, Table
+from einbench.page.tables import CONTEXT_WORDS, Crossing, Table, rounded
 from einbench.records.choice import Cell, machine_of
 from einbench.records.columns import Row, sequence
 from einbench.report.grid import TOO_SLOW, listed
@@ -37,9 +36,13 @@ def summary(tables: Sequence[Table]) -> str:
         each.append(f"{len(most) - _FEW} other kernels in {sum(n for _, n in most[_FEW:])}")
     operations = len({table.facts["operation"] for table in tables})
     said = (
-        f"Of {len(cells)} cells ({operations} operation{'s' * (operations != 1)}, each at its "
+        f"In the one cell there is the fastest kernel is {most[0][0]}."
+        if len(cells) == 1
+        else f"Of {len(cells)} cells ({operations} operation{'s' * (operations != 1)}, each at its "
         f"batches) the fastest kernel is {listed(each)}."
     )
+    if len(cells) == 1:
+        return said
     speedups = sorted(cell.speedup for cell in cells if cell.speedup)
     if speedups:
         middle = speedups[len(speedups) // 2]
@@ -96,14 +99,6 @@ def crossing_text(crossing: Crossing) -> str:
     return (
         f"{crossing.before} until about {rounded(crossing.batch):,} rows, {crossing.after} beyond"
     )
-
-
-def rounded(batch: float) -> int:
-    """Two digits: a place between two batches is known no better; the next batch below ten."""
-    if batch < 10:
-        return math.ceil(batch)
-    digits = max(0, math.floor(math.log10(batch)) - 1)
-    return int(round(batch / 10**digits) * 10**digits)
 
 
 def cell_text(cell: Cell) -> str:
