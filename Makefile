@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers report report-test einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -158,9 +158,18 @@ format: $(VENV)/.lint  ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-picture: $(VENV)/.installed  ## draw the README's table anew
-	$(BIN)/einbench compare --operation softmax_jacobian --budget 20 \
-		--json results/readme-table.json --picture results/readme-table.svg
+picture: $(VENV)/.report  ## draw the README's chart anew, from what is saved
+	$(BIN)/einbench report results/readme-table.json --chart time:softmax_jacobian --to results/readme-chart.svg
+
+# everything on it is saved under results/, and no time is taken
+report: $(VENV)/.report  ## the page of the reference machine, results/report.html (ARGS="--out page.html")
+	$(BIN)/einbench report results/reference results/readme-table.json results/einsum-race-float32.json \
+		results/einsum-race-float64.json results/einsum-race-more-float32.json \
+		results/einsum-race-more-float64.json results/dialects.json \
+		--title "einbench on the reference machine" --out results/report.html $(ARGS)
+
+report-test: $(VENV)/.browser  ## pages opened in headless Chromium, skipped where there is none, 3 minutes
+	EINBENCH_BROWSER=1 $(BIN)/python -m pytest tests/page/test_browser.py $(ARGS)
 
 clean:  ## remove everything made here but results
 	rm -rf $(VENV) .gate .choice .peers .asv .benchmarks build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -190,6 +199,16 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt $(SOURCES)
 
 $(VENV)/.test: $(VENV)/.installed
 	@$(INSTALL) '.[test]'
+	@touch $@
+
+$(VENV)/.report: $(VENV)/.installed
+	@$(INSTALL) '.[report]'
+	@touch $@
+
+# of axe's package the script alone: what it needs beside it is a driver of other browsers
+$(VENV)/.browser: $(VENV)/.test
+	@$(INSTALL) '.[browser]'
+	@$(INSTALL) --no-deps axe-playwright-python
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.installed

@@ -68,7 +68,7 @@ def _race(document: Document, race: Mapping[str, Any]) -> Race:
     order = [mean["library"] for mean in means]
     rest = list(dict.fromkeys(r["library"] for r in rows if r["library"] not in order))
     dtype = text(race.get("dtype")) or ""
-    title = f"{dtype}, {asked} expressions".strip(", ")
+    title = ", ".join(filter(None, (dtype, text(race.get("set")), f"{asked} expressions")))
     return Race(title, document.file, [*order, *rest], rows, means, _sentence(means, asked))
 
 
@@ -121,13 +121,16 @@ def _means(rows: list[dict[str, Any]], asked: int) -> list[dict[str, Any]]:
 def _sentence(means: list[dict[str, Any]], asked: int) -> str:
     if not means:
         return ""
-    first = means[0]
+    most = max(mean["timed"] for mean in means)
+    # one that computes less is not said to be ahead
+    whole = [mean for mean in means if mean["timed"] == most]
+    first = whole[0]
     said = (
         f"{first['library']} takes {first['ratio']:.3g} times as long as the best library of each "
         f"expression (geometric mean of {first['timed']} of {asked})"
     )
-    if len(means) > 1:
-        said += f"; next comes {means[1]['library']} with {means[1]['ratio']:.3g}"
+    if len(whole) > 1:
+        said += f"; next comes {whole[1]['library']} with {whole[1]['ratio']:.3g}"
     return f"{said}. A mean counts only what a library computes."
 
 

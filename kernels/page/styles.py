@@ -19,16 +19,19 @@ class Styles:
 
         asked = list(dict.fromkeys(kernels))
         common = Counter(kernel.method for op in operations.values() for kernel in op)
-        known = [name for name, _ in common.most_common() if name in asked]
-        self.kernels = [*known, *(name for name in asked if name not in common)]
+        known = [name for name, _ in common.most_common()]
+        # the same on every page, whatever else is on it
+        order = [*known, *(name for name in asked if name not in common)]
+        self._places = {name: number for number, name in enumerate(order) if name in asked}
+        self.kernels = list(self._places)
 
     def lists(self, among: Iterable[str] | None = None) -> dict[str, list[Any]]:
         """What goes into charts, each as long as ``kernels``; of some of them, where given."""
         there = set(self.kernels if among is None else among)
-        places = [number for number, name in enumerate(self.kernels) if name in there]
-        each = [looks(number) for number in places]
+        chosen = [name for name in self.kernels if name in there]
+        each = [looks(self._places[name]) for name in chosen]
         return {
-            "kernels": [self.kernels[number] for number in places],
+            "kernels": chosen,
             "colours": [colour for colour, _, _ in each],
             "dashes": [list(dashes) for _, dashes, _ in each],
             "shapes": [shape for _, _, shape in each],
@@ -36,7 +39,7 @@ class Styles:
 
     def colour(self, kernel: str) -> str:
         """Of a kernel; grey for one that is not there."""
-        return looks(self.kernels.index(kernel))[0] if kernel in self.kernels else _GREY
+        return looks(self._places[kernel])[0] if kernel in self._places else _GREY
 
 
 def ink(colour: str) -> str:

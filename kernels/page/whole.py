@@ -155,7 +155,8 @@ def _version() -> str:
 
 
 def _leads(raced: Sequence[race.Race]) -> list[str]:
-    return [f"{each.title}: {each.sentence}" for each in raced]
+    # the rest stands with their charts
+    return [f"einsum, {each.title}: {each.sentence}" for each in raced[:1]]
 
 
 def _machines(known: Material) -> list[str]:

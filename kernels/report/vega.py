@@ -88,9 +88,9 @@ def powers(alt: Any) -> dict[str, Any]:
 
 
 def looks(number: int) -> tuple[str, tuple[int, ...], str]:
-    """Colour, dashes and shape of the line of that number."""
+    """Colour, dashes and shape of the line of that number; grey is the first one's alone."""
     return (
-        COLOURS[number % len(COLOURS)],
+        COLOURS[1 + (number - 1) % (len(COLOURS) - 1)] if number else COLOURS[0],
         DASHES[number % len(DASHES)],
         SHAPES[number % len(SHAPES)],
     )

@@ -189,12 +189,12 @@ def test_a_training_that_fails_spares_the_file_that_was_there():
     assert "they are in einbench-train.npz" in done.stderr
 
 
-def test_a_missing_matplotlib_is_reported_before_anything_is_trained(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+def test_a_missing_library_of_charts_is_reported_before_anything_is_trained(monkeypatch):
+    monkeypatch.setitem(sys.modules, "altair", None)
     done = train(*QUICK, "--plot", "a.svg")
     assert done.exit_code == 2
     assert done.stdout == ""
-    assert "pip install 'einbench[plot]'" in done.stderr
+    assert "pip install 'einbench[report]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
