@@ -135,8 +135,14 @@ def _time(alt: Any) -> Any:
         _note(base, alt, "floor_s", "roofline: nothing is faster", "min"),
         *_marks(alt, base),
         changes.mark_rule(strokeDash=[2, 2]),
-        changes.mark_text(align="left", dx=4, baseline="top", fontWeight="bold").encode(
-            text=alt.Text("word:N"), y=alt.value(2)
+        *(
+            changes.transform_filter(where)
+            .mark_text(align=side, dx=apart, baseline="top", fontWeight="bold")
+            .encode(text="word:N", y=alt.value(2))
+            for where, side, apart in (
+                ("!datum.late", "left", 4),
+                ("datum.late", "right", -4),
+            )
         ),
         width="container",
         height=320,

@@ -10,7 +10,8 @@ from typing import Any
 
 from einbench.names import shortened, unknown
 from einbench.page import charts as drawn
-from einbench.page import commits, race, rows, words
+from einbench.page import commits, rows, words
+from einbench.page import race as races
 from einbench.page.sets import roofline_rows
 from einbench.page.sources import Material
 from einbench.page.styles import Styles, ink
@@ -62,7 +63,7 @@ def charts(known: Material, found: Sequence[Table]) -> dict[str, Callable[[], Sp
     for number, table in enumerate(found):
         for kind in drawing.kinds(number):
             made[f"{kind}:{table.name}"] = partial(drawing.lines, kind, number)
-    for number, each in enumerate(race.races(known.races)):
+    for number, each in enumerate(races.races(known.races)):
         suffix = f"-{number + 1}" if number else ""
         made[f"race{suffix}"] = partial(drawing.race, each)
         made[f"expressions{suffix}"] = partial(drawing.expressions, each)
@@ -117,13 +118,13 @@ class _Drawing:
         lists = self.styles.lists(row["kernel"] for row in kept)
         return self._filled(kind, lists, title, rows=kept, crossings=changes)
 
-    def race(self, each: race.Race) -> Spec:
+    def race(self, each: races.Race) -> Spec:
         lists = {"libraries": [mean["library"] for mean in each.means]}
         timed = [row for row in each.rows if row["ratio"]]
         title = f"einsum, {each.title}: a tick is one, the diamond their geometric mean"
         return self._filled("race", lists, title, each.race_height, rows=timed, means=each.means)
 
-    def expressions(self, each: race.Race) -> Spec:
+    def expressions(self, each: races.Race) -> Spec:
         lists = {"libraries": each.libraries}
         title = f"einsum, {each.title}: times as long as the best library"
         return self._filled("expressions", lists, title, each.height, rows=each.rows)

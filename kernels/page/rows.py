@@ -7,6 +7,7 @@ paid = (compile_s + prepare_s) / (s_other - s)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,7 @@ def crossings(tables: Sequence[Table]) -> list[Fact]:
             "context": context,
             "x": each.batch,
             "word": f"{each.after} from {rounded(each.batch):,}",
+            "late": _late(table, each.batch),
         }
         for number, table in enumerate(tables)
         for context in table.contexts
@@ -61,6 +63,12 @@ def full(fact: Fact, row: Row, context: str) -> Fact:
     """A row as charts take it, as ``page.js`` makes it too."""
     time, low, high = times_of(row, context)
     return {**row, **fact, "t": time, "lo": low, "hi": high}
+
+
+def _late(table: Table, batch: float) -> bool:
+    """Whether it is to the right on a logarithmic axis, where words beside it go to the left."""
+    known = [b for b in table.batches if b]
+    return math.log(batch / min(known)) > 0.6 * math.log(max(known) / min(known))
 
 
 def _derived(row: Row) -> Fact:

@@ -9,6 +9,7 @@ from einbench.page import commits, race, rows
 from einbench.page.sources import Material
 from einbench.page.styles import Styles
 from einbench.page.tables import Table
+from einbench.records.columns import Row
 from einbench.report.vega import COLOURS, DASHES
 
 
@@ -45,24 +46,20 @@ def roofline_rows(
     found: Sequence[Table], chart_facts: Sequence[rows.Fact], known: Material
 ) -> list[rows.Fact]:
     """The winners whose arithmetic and traffic are known."""
-    winners = {id(cell.winner) for table in found for cell in table.main.values() if cell.winner}
-    names = {id(known.rows[fact["i"]]): known.rows[fact["i"]] for fact in chart_facts}
-    wanted = {
-        (row["operation"], row["kernel"], row["batch"], row["dtype"], row["layout"])
-        for place, row in names.items()
-        if place in winners
-    } or {
-        (w["operation"], w["kernel"], w["batch"], w["dtype"], w["layout"])
-        for table in found for cell in table.main.values() if (w := cell.winner)
-    }  # fmt: skip
+    wanted = {_place(cell.winner) for table in found for cell in table.main.values() if cell.winner}
     told = []
     for fact in chart_facts:
         row = known.rows[fact["i"]]
-        place = (row["operation"], row["kernel"], row["batch"], row["dtype"], row["layout"])
-        if place in wanted and fact.get("intensity") and fact.get("ceiling"):
+        if _place(row) in wanted and fact.get("intensity") and fact.get("ceiling"):
             told.append({
                 "operation": row["operation"], "kernel": row["kernel"], "batch": row["batch"],
                 "dtype": row["dtype"], "rate": fact["rate"], "ceiling": fact["ceiling"],
                 "intensity": fact["intensity"],
             })  # fmt: skip
     return told
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    """What a row is of: rankings in a context are made of copies."""
+    names = ("file", "operation", "kernel", "batch", "dtype", "layout", "threads")
+    return tuple(row[name] for name in names)

@@ -59,10 +59,8 @@ def choice_html(decision: Decision, records: Sequence[Record]) -> str:
     ]
     rows = []
     times = {record.kernel: record.median_s or record.predicted_s for record in records}
-    best = min(
-        (s for k, s in times.items() if s and any(k == c[1] for c in found.candidates)),
-        default=None,
-    )
+    shown = {candidate[1] for candidate in found.candidates}
+    best = min((s for kernel, s in times.items() if s and kernel in shown), default=None)
     for mark, kernel, *numbers in found.candidates:
         name = f'<span style="color:{_GREEN}">{escape(mark)}</span> {escape(kernel)}'
         told = [*numbers, *([found.beside.get(kernel, "")] if found.beside else [])]

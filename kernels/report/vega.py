@@ -12,11 +12,12 @@ from einbench.host.documents import write_whole
 #: a chart in Vega-Lite's language
 Spec = dict[str, Any]
 
-#: colour-blind readers tell them apart (Okabe and Ito, black and yellow replaced by grey and olive,
-#: which white and dark pages both show); with dashes and shapes of other cycles, lines differ
-#: without colours as well
+#: colour-blind readers tell the first apart (Okabe and Ito, black and yellow replaced by grey and
+#: olive, which white and dark pages both show; then violet and brown); dashes and shapes, in cycles
+#: of other lengths, tell lines apart without colours
 COLOURS = (
     "#8A8A8A", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933",
+    "#8E6BBF", "#A0694B",
 )  # fmt: skip
 DASHES: tuple[tuple[int, ...], ...] = ((1, 0), (8, 3), (2, 3), (10, 3, 2, 3), (4, 4))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")

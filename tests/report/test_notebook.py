@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 import einbench
 from einbench.operation import Operation
+from einbench.record import Record
 
 HOSTILE = "<script>alert('&')</script>"
 
@@ -109,3 +111,27 @@ def test_what_is_shown_of_many_objects_fits_a_screen() -> None:
     )
     assert len(repr(einbench.operations)) < 1000
     assert repr(einbench.check("relu")[1]).startswith("<Verdict relu[ufunc]: passed, error 0 of")
+
+
+def widths(page: str) -> list[float]:
+    return [float(width) for width in re.findall(r"height:\.35em[^\"]*width:([\d.]+)em", page)]
+
+
+def test_bars_are_as_long_as_kernels_are_fast() -> None:
+    def record(kernel: str, s: float | None, status: Any = "ok") -> Record:
+        return Record(
+            operation="relu", kernel=kernel, sizes={"batch": 1}, options={}, dtype="float32",
+            layout="C", threads=2, status=status, median_s=s,
+        )  # fmt: skip
+
+    records = [record("fast", 1e-6), record("half", 2e-6), record("wrong", None, "rejected")]
+    fast, half = widths(einbench.Comparison(records, {})._repr_html_())
+    assert fast == pytest.approx(2 * half)
+
+
+def test_a_choices_candidates_have_bars_and_the_fastest_the_longest() -> None:
+    choice = einbench.fastest("relu", np.ones((9, 4), np.float32), budget_s=0.05)
+    lengths = widths(choice._repr_html_())
+    timed = [record for record in choice.records if record.median_s]
+    assert len(lengths) == len(timed) > 1
+    assert lengths == sorted(lengths, reverse=True)
