@@ -12,6 +12,8 @@ from einbench.cli.parameters import verbose_option
 from einbench.cli.streams import console
 from einbench.cli.target import naming, refuse_unwritable
 
+_TITLE = "einbench report"
+
 
 @click.command(
     epilog="\b\nExamples:\n"
@@ -34,7 +36,7 @@ from einbench.cli.target import naming, refuse_unwritable
     "is of, time:softmax say.",
 )  # fmt: skip
 @click.option("--to", metavar="PICTURE", help="The .svg or .png of that chart.")
-@click.option("--title", default="einbench report", help="Heading of the page.")
+@click.option("--title", default=_TITLE, help="Heading of the page.")
 @verbose_option
 def report(
     paths: tuple[str, ...],
@@ -80,8 +82,14 @@ def report(
 
             say.print(f"picture: {draw(known, chart, target)}", markup=False, soft_wrap=True)
         else:
-            words = shlex.join(["einbench", "report", *paths])
+            words = _command(paths, out, title)
             for path in write_page(known, target, words, title):
                 size = f"{path.stat().st_size / 1e6:.1f} MB"
                 say.print(f"page: {path} ({size})", markup=False, soft_wrap=True)
     return 0
+
+
+def _command(paths: tuple[str, ...], out: str | None, title: str) -> str:
+    """What makes the page again."""
+    more = ["--title", title] if title != _TITLE else []
+    return shlex.join(["einbench", "report", *paths, *more, *(["--out", out] if out else [])])

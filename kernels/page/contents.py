@@ -150,7 +150,7 @@ def dialects(file: str, document: Mapping[str, Any]) -> dict[str, Any]:
     names = list(dict.fromkeys(name for column in asked for name in column["behaviours"]))
     return {
         "file": file,
-        "libraries": [f"{text(c.get('shown'))} {text(c.get('version')) or ''}" for c in asked],
+        "libraries": [(text(c.get("shown")), text(c.get("version")) or "") for c in asked],
         "rows": [
             (
                 name,

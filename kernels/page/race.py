@@ -23,7 +23,8 @@ _SHOWN = {
 }
 #: word of a cell without a time
 _WORDS = {"refuses": "refuses", "rejected": "WRONG", "failed": "FAILED", "unavailable": "-"}
-_DARK_FROM = 6.0
+#: from here on a cell is dark blue, and its text white
+_DARK_FROM = 12.0
 #: pixels of a line
 _LIBRARY, _EXPRESSION = 46, 20
 
@@ -86,7 +87,7 @@ def _expression(each: Mapping[str, Any]) -> list[dict[str, Any]]:
         if status == "ok" and seconds is None:
             continue
         ratio = seconds / best if seconds and best and status == "ok" else None
-        word = f"{ratio:.3g}" if ratio else _WORDS.get(status, status)
+        word = _ratio_text(ratio) if ratio else _WORDS.get(status, status)
         wrong = status in ("rejected", "failed")
         dark = ratio is not None and ratio > _DARK_FROM
         found.append({
@@ -108,9 +109,11 @@ def _means(rows: list[dict[str, Any]], asked: int) -> list[dict[str, Any]]:
         mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
         refused = sum(row["status"] == "refuses" for row in own)
         wrong = sum(row["status"] in ("rejected", "failed") for row in own)
-        parts = [f"{mean:.3g}x in the mean"]
+        others = len(own) - len(ratios) - refused - wrong
+        parts = [f"{_ratio_text(mean)}x in the mean"]
         parts += [f"refuses {refused} of {asked}"] if refused else []
         parts += [f"WRONG in {wrong}"] if wrong else []
+        parts += [f"not timed in {others}"] if others else []
         found.append({
             "library": library, "ratio": mean, "word": " · ".join(parts), "refused": refused,
             "wrong": wrong, "timed": len(ratios),
@@ -132,6 +135,10 @@ def _sentence(means: list[dict[str, Any]], asked: int) -> str:
     if len(whole) > 1:
         said += f"; next comes {whole[1]['library']} with {whole[1]['ratio']:.3g}"
     return f"{said}. A mean counts only what a library computes."
+
+
+def _ratio_text(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 
 def _quartile(facts: Mapping[str, Any]) -> float | None:

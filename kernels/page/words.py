@@ -153,7 +153,11 @@ def run_facts(run: Run) -> list[tuple[str, str]]:
     if caches:
         sizes = [f"{name} {bytes_text(n)}" for name, n in caches.items() if isinstance(n, int)]
         facts.append(("caches", ", ".join(sizes)))
-    named = {"os": "system", "numba_threading_layer": "numba's threads", "fingerprint": "one word"}
+    named = {
+        "os": "system",
+        "numba_threading_layer": "numba's threads",
+        "fingerprint": "fingerprint",
+    }
     facts += [(name, str(m[key])) for key, name in named.items() if m.get(key)]
     if run.interrupted:
         facts.append(("interrupted", "before its end"))
@@ -174,6 +178,9 @@ def command(run: Run) -> str:
         value = s.get(name)
         if value is not None and value != usual:
             words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+    if isinstance(memory := s.get("memory_bytes"), int):
+        words += ["--memory", f"{memory / 1e9:g}"]
+    words += ["--isolate"] if s.get("isolate") is True else []
     if isinstance(sizes := s.get("sizes"), dict) and sizes:
         words += ["--size", ",".join(f"{axis}={n}" for axis, n in sizes.items())]
     if isinstance(run.machine.get("threads"), int):

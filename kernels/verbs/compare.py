@@ -143,7 +143,7 @@ def compare(
         "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,
         "data": images.source, "operations": [op.name for op in ops], "context": context,
     }  # fmt: skip
-    settings |= external.settings()
+    settings |= _beyond_defaults(sizes, memory_bytes) | external.settings()
     records: list[Record] = []
     interrupted = False
     report = progress or (lambda part, label: None)
@@ -178,6 +178,12 @@ def compare(
         report(1.0, "interrupted" if interrupted else "done")
         facts = {**machine(), "threads": used, **_throttling(before)}
     return Comparison(records, facts, settings, time.perf_counter() - start_s, interrupted)
+
+
+def _beyond_defaults(sizes: Mapping[str, int], memory_bytes: int | None) -> dict[str, Any]:
+    """What was requested where nothing need be, so that the document can tell its command."""
+    named: dict[str, Any] = {"sizes": dict(sizes)} if sizes else {}
+    return named if memory_bytes is None else {**named, "memory_bytes": memory_bytes}
 
 
 def _throttling(before: cgroup.Throttled | None) -> dict[str, Any]:
