@@ -13,7 +13,7 @@ from einbench.report.vega import COLOURS, Spec, altair, powers, seconds_axis
 
 #: rows with a number in each of these make a chart
 NEEDS = {
-    "time": "t", "error": "error", "rate": "rate", "memory": "peak_bytes",
+    "time": "t", "error": "units", "rate": "rate", "memory": "peak_bytes",
     "process": "process_peak_bytes", "cost": "paid",
 }  # fmt: skip
 TITLES = {
@@ -24,6 +24,10 @@ TITLES = {
     "process": "Peak memory of the process",
     "cost": "Calls until compiling is paid back",
 }
+
+
+#: an error below it is drawn there: a logarithm has no place for 0
+LEAST_ERROR = 0.01
 
 
 def filled(spec: Any, lists: Mapping[str, Sequence[Any]]) -> Any:
@@ -150,7 +154,8 @@ def _time(alt: Any) -> Any:
 
 
 def _error(alt: Any) -> Any:
-    base = _lines(alt, "error", "error, units of rounding", format="~g")
+    least = f"datum.value <= {LEAST_ERROR} ? '≤ {LEAST_ERROR}' : datum.label"
+    base = _lines(alt, "units", "error, units of rounding", format="~g", labelExpr=least)
     return alt.layer(
         _limit(alt, "bound"), _note(base, alt, "bound", "limit"), *_marks(alt, base),
         width="container", height=240,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from einbench.contexts import PROGRAM
+from einbench.page.charts import LEAST_ERROR
 from einbench.page.tables import Table, rounded, times_of
 from einbench.records.columns import Row
 
@@ -80,6 +81,7 @@ def _derived(row: Row) -> Fact:
     rate = row["gflops_per_s"] or (known.get("flops", 0.0) / time / 1e9) or None
     moved = row["gbytes_per_s"] or (known.get("bytes", 0.0) / time / 1e9) or None
     return {
+        "units": None if row["error"] is None else max(row["error"], LEAST_ERROR),
         "floor_s": part * time if part else None,
         "rate": rate,
         "ceiling": rate / part if rate and part else None,

@@ -242,6 +242,54 @@ def test_a_chart_is_saved_as_a_picture(browser: Browser, whole: Path, kind: str)
     assert path.read_bytes().startswith(b"<svg" if kind == "svg" else b"\x89PNG")
 
 
+ODD = {
+    "one record": [made.document([made.record("softmax", "loop", 1, 1e-6)])],
+    "one size": [made.document([made.record("softmax", "loop", 1, 1e-6, leading=None)])],
+    "no error and no roofline": [made.document([
+        made.record("relu", "loop", b, 1e-6, error=0.0, roofline=None, gflops_per_s=0.0)
+        for b in (1, 10)
+    ])],
+    "all skipped": [made.document([
+        made.record("softmax", "slow", 1, None, status="skipped", reason="no time for it")
+    ])],
+    "only alone": [made.document([
+        made.record("softmax", k, b, s * b, context="alone", after_blas_s=None, after_pause_s=None)
+        for k, s in (("loop", 1e-6), ("numba", 2e-6)) for b in (1, 10)
+    ])],
+    "no comparison": [made.race(), made.dialects()],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_page_with_little_on_it_opens_and_draws_what_it_has(
+    browser: Browser, tmp_path: Path, name: str
+) -> None:
+    for number, each in enumerate(ODD[name]):
+        made.saved(tmp_path, f"{number}.json", each)
+    known = material([str(tmp_path)])
+    path = write_page(known, tmp_path / "page.html", "einbench report")[0]
+    browser.open(path)
+    browser.draw_all()
+    assert browser.said()[0] == []
+    charts = browser.run(
+        "return [...document.querySelectorAll('figure')].map(f => [f.dataset.chart, "
+        "f.querySelectorAll('.plot svg .mark-symbol path, .plot svg .mark-rect path').length])"
+    )
+    assert all(count for _, count in charts)
+    kinds = {kind for kind, _ in charts}
+    assert (
+        kinds
+        == {
+            "one record": {"time", "error", "rate", "memory", "roofline"},
+            "one size": {"time", "error", "rate", "memory", "roofline"},
+            "no error and no roofline": {"time", "error", "memory"},
+            "all skipped": set(),
+            "only alone": {"time", "error", "rate", "memory", "roofline"},
+            "no comparison": {"race", "expressions"},
+        }[name]
+    )
+
+
 def test_five_thousand_records_are_below_six_megabytes_and_open(
     browser: Browser, tmp_path: Path, record_property: Any
 ) -> None:
