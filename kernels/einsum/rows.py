@@ -1,6 +1,6 @@
 """Sums of products of two rows on one thread, in vector registers; the last vector is masked.
 
-    C[j] = sum_p A[p, j] B[p, j],  or B[p];   C[i] = sum_p A[i, p] B[p]
+    C[j] = sum_p A[p, j] B[p, j],  or B[p];   C[i] = sum_p A[i, p] B[p],  or B
 
 LLVM finishes a loop whose count is no multiple of four vectors one element at a time, and here
 rows are short: of thirty elements none would be in vectors.
@@ -8,6 +8,7 @@ rows are short: of thirty elements none would be in vectors.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from einbench.einsum.terms import multiply_rows
@@ -118,36 +119,42 @@ def _build_dots() -> Any:
     from numba.extending import intrinsic
 
     def dots(
-        typing: Any, rows: Any, a: Any, a_row: Any, b: Any, count: Any, c: Any, c_row: Any, add: Any
-    ) -> Any:
+        typing: Any, rows: Any, repeated: Any, a: Any, a_row: Any, b: Any, count: Any, c: Any,
+        c_row: Any, add: Any,
+    ) -> Any:  # fmt: skip
         i = types.int64
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             emit = Emitter(builder, a.dtype.bitwidth)
-            rows, *rest = arguments
-            for height in (1, _together()):
-                with builder.if_then(builder.icmp_signed("==", rows, emit.number(height))):
-                    _dots(emit, height, *rest)
+            rows, repeated, *rest = arguments
+            case = builder.or_(builder.shl(rows, emit.number(1)), repeated)
+            for height, one in itertools.product((1, _together()), (0, 1)):
+                with builder.if_then(
+                    builder.icmp_signed("==", case, emit.number(2 * height + one))
+                ):
+                    _dots(emit, height, one, *rest)
             return context.get_dummy_value()
 
-        return types.void(i, a, i, b, i, c, i, i), generate
+        return types.void(i, i, a, i, b, i, c, i, i), generate
 
     return intrinsic(dots)
 
 
 def _dots(
-    emit: Emitter, rows: int, a: Any, a_row: Any, b: Any, count: Any, c: Any, c_row: Any, add: Any
-) -> None:
+    emit: Emitter, rows: int, repeated: int, a: Any, a_row: Any, b: Any, count: Any, c: Any,
+    c_row: Any, add: Any,
+) -> None:  # fmt: skip
     """The sums of a row do not depend on how many rows there are."""
     builder = emit.builder
     bases = [emit.after(a, a_row, r) for r in range(rows)]
     every = _VECTORS * emit.lanes
+    factor = emit.everywhere(b) if repeated else None
     rounds = builder.udiv(count, emit.number(every))
 
     def step(n: Any, sums: list[Any]) -> list[Any]:
         begin = builder.mul(n, emit.number(every))
         places = [[builder.add(begin, emit.number(j * emit.lanes))] for j in range(_VECTORS)]
-        there = [emit.load(builder.gep(b, place)) for place in places]
+        there = [factor or emit.load(builder.gep(b, place)) for place in places]
         return [
             emit.add_product(emit.load(builder.gep(base, place)), y, sums[r * _VECTORS + j])
             for r, base in enumerate(bases)
@@ -165,7 +172,7 @@ def _dots(
         begin = builder.add(done, builder.mul(n, emit.number(emit.lanes)))
         size = emit.least_index(builder.sub(count, begin), emit.number(emit.lanes))
         mask = emit.first(size)
-        y = emit.load_some(builder.gep(b, [begin]), mask)
+        y = factor or emit.load_some(builder.gep(b, [begin]), mask)
         return [
             emit.add_product(emit.load_some(builder.gep(base, [begin]), mask), y, value)
             for base, value in zip(bases, sums, strict=True)
@@ -190,22 +197,25 @@ def _dots(
 part_of_row = Intrinsic(_build_part_of_row, __file__, also=emitter.SOURCES)
 #: ``together()``: of how many rows `dots` takes at once the products with one other
 together = Intrinsic(_build_together, __file__)
-#: ``dots(rows, ...)``: products of so many rows of A, or of one, with b, summed; pointers
+#: ``dots(rows, repeated, ...)``: products of so many rows of A, or of one, with b, summed;
+#: ``repeated`` is 1 where b is one element for all; pointers
 dots = Intrinsic(_build_dots, __file__, also=emitter.SOURCES)
 
 
 @linked()
 def dot_rows(
-    rows: int, count: int, a: Pointer, a_row: int, b: Pointer, b_row: int, c: Pointer, c_row: int,
-    add: int,
+    rows: int, count: int, a: Pointer, a_row: int, b: Pointer, b_row: int, b_step: int,
+    c: Pointer, c_row: int, add: int,
 ) -> None:  # fmt: skip
-    """C[i] = sum_p A[i, p] B[i, p], or that added; ``b_row`` is 0 where B has one row for all."""
+    """C[i] = sum_p A[i, p] B[i, p], or that added; ``b_row`` is 0 where B has one row for all, and
+    ``b_step`` where a row of it is one element.
+    """
     high = together()
     i = 0
     while i < rows:
         several = high if b_row == 0 and rows - i >= high else 1
-        dots(several, at(a, i * a_row), a_row, at(b, i * b_row), count, at(c, i * c_row), c_row,
-             add)  # fmt: skip
+        dots(several, 1 - b_step, at(a, i * a_row), a_row, at(b, i * b_row), count,
+             at(c, i * c_row), c_row, add)  # fmt: skip
         i += several
 
 
@@ -222,8 +232,8 @@ def sums(
         return
     for i in range(rows):
         x, y, z = at(a, i * a_row), at(b, i * b_row), at(c, i * c_row)
-        if not by_rows and a_step == 1 and b_step == 1:
-            dot_rows(columns, count, x, a_col, y, b_col, z, c_col, add)
+        if not by_rows and a_step == 1 and 0 <= b_step <= 1:
+            dot_rows(columns, count, x, a_col, y, b_col, b_step, z, c_col, add)
             continue
         for j in range(0, columns, part):
             u, v = at(x, j * a_col), at(y, j * b_col)
