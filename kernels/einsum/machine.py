@@ -25,7 +25,6 @@ from einbench.jit.linked import (
     elements_to_line,
     fresh,
     linked,
-    number,
     pointer,
 )
 
@@ -64,10 +63,6 @@ def one_step(
     a = at(pointer(work, addresses, table[s + 1]), first * table[s + 16])
     b = at(pointer(work, addresses, table[s + 2]), first * table[s + 17])
     c = at(pointer(work, addresses, table[s + 3]), first * table[s + 18] + part * table[s + 19])
-    if kind == TOTALS:
-        # products with one; all strides of B are 0
-        work[0] = number(work, 1)
-        b = work
     places = np.zeros(MOST_LOOPS, np.int64)
     for _ in range(total):
         add = table[s + 4]
@@ -79,11 +74,11 @@ def one_step(
                 sizes[0], sizes[1], sizes[2], a, table[s + 8], table[s + 10],
                 b, table[s + 13], table[s + 12], c, table[s + 14], table[s + 15], add, work,
             )  # fmt: skip
-        elif kind == SUMS or kind == TOTALS:
+        elif kind != COPY:
             sums(
                 sizes[0], sizes[1], sizes[2], a, table[s + 8], table[s + 9], table[s + 10],
                 b, table[s + 11], table[s + 12], table[s + 13],
-                c, table[s + 14], table[s + 15], add,
+                c, table[s + 14], table[s + 15], add, 1 if kind == TOTALS else 0,
             )  # fmt: skip
         else:
             move(
