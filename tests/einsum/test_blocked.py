@@ -10,7 +10,7 @@ import pytest
 
 import einbench
 from einbench.choose.environment import limited
-from einbench.einsum import blocked, kernels, machine, program, rule
+from einbench.einsum import blocked, kernels, machine, preparing, program, rates, rule
 from einbench.einsum.language import parse
 from einbench.einsum.plans import plan
 from einbench.einsum.shapes import bind
@@ -277,6 +277,28 @@ def test_paths_and_stacks_go_to_the_machine():
         task("ij->", "f8", i=1000, j=1000),
     ):  # fmt: skip
         assert rule.choose(each)[0] == "blocked"
+
+
+@pytest.fixture
+def unlike_expected():
+    """BLAS on small matrices faster than on a common core, and the machine slower."""
+    slow = {"narrow": 0.43, "short": 0.45, "stack": 0.14, "machine": 1.6, "pass": 0.75}
+    rates.use(dict.fromkeys(("float32", "float64"), slow))
+    yield
+    rates.use({})
+
+
+@pytest.mark.usefixtures("unlike_expected")
+def test_the_machine_is_tried_where_estimates_do_not_say_that_it_is_far():
+    for dtype in ("f4", "f8"):
+        preparing.preparing(np.dtype(dtype)).wait(None)
+    tucker = {"a": 20, "b": 20, "c": 20, "i": 60, "j": 60, "k": 60}
+    each = task("abc,ia,jb,kc->ijk", "f8", **tucker)
+    assert rule.choose(each)[0] == "path"
+    expected = rule.costs(each)
+    assert 1 < expected["blocked"] / expected["path"] < 2.5
+    far = task("nij,njk,nlk->nil", "f8", n=50_000, i=3, j=3, k=3, l=3)
+    assert "blocked" not in rule.costs(far)
 
 
 def test_a_program_ends_while_the_machine_is_compiled(tmp_path):
