@@ -51,7 +51,7 @@ def load(path: str | os.PathLike[str], most_bytes: int | None = None) -> Any:
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write to a temporary name beside the target and move it into place; text as UTF-8.
 
-    Folders are made.
+    Folders are made. A device or a pipe is written to, and never replaced by a file.
 
     Raises:
         OSError: the folder cannot be made or written to, or the disk is full; what was there
@@ -59,12 +59,17 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     """
     import tempfile
 
+    whole = content.encode() if isinstance(content, str) else content
+    if _special(path):
+        with open(path, "wb", buffering=0) as device:  # noqa: PTH123 - pathlib loads slowly
+            device.write(whole)
+        return
     folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - pathlib loads slowly
     os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as above
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(whole)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # noqa: PTH101 - as above; mkstemp's only their owner reads
@@ -76,6 +81,15 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
             # of the requested file, which the error of a full disk does not name
             raise OSError(problem.errno, problem.strerror, os.fspath(path)) from problem
         raise
+
+
+def _special(path: str | os.PathLike[str]) -> bool:
+    """Whether it is there, and neither a file nor a folder."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - as below
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def write_new(path: str | os.PathLike[str], content: str | bytes) -> str:

@@ -22,7 +22,7 @@ from einbench.page.sets import sets as sets_of
 from einbench.page.sources import Material
 from einbench.page.styles import Styles
 from einbench.page.tables import CONTEXT_WORDS, tables
-from einbench.records.columns import NAMES
+from einbench.records.columns import NAMES, sequence
 from einbench.records.write import SCHEMA
 from einbench.report.vega import FONT, refuse_without_charts
 
@@ -87,8 +87,7 @@ def page(known: Material, name: str, command: str, title: str = "einbench report
         policy=_POLICY.format(scripts=" ".join(map(_hash, scripts))),
         css=Markup(_own("page.css")),  # noqa: S704
         title=title,
-        lead=[line for line in (words.summary(found), *_leads(raced)) if line]
-        or ["No results yet: nothing in these files has a time."],
+        lead=_leads(words.summary(found), raced, known),
         machines=_machines(known),
         warnings=known.warnings,
         parts=contents.parts(found, raced, known, history),
@@ -154,9 +153,19 @@ def _version() -> str:
     return einbench.__version__
 
 
-def _leads(raced: Sequence[race.Race]) -> list[str]:
-    # the rest stands with their charts
-    return [f"einsum, {each.title}: {each.sentence}" for each in raced[:1]]
+def _leads(summary: str, raced: Sequence[race.Race], known: Material) -> list[str]:
+    """The first sentences: what a reader in a hurry takes away."""
+    lines = [summary] if summary else []
+    # the other races stand with their charts
+    lines += [f"einsum, {each.title}: {each.sentence}" for each in raced[:1]]
+    asked = max(
+        (len(sequence(each.content.get("libraries"))) for each in known.dialects), default=0
+    )
+    if asked and not lines:
+        lines.append(
+            f"What {asked} einsum libraries accept and return is in the table of dialects."
+        )
+    return lines or ["No results yet: nothing in these files has a time."]
 
 
 def _machines(known: Material) -> list[str]:

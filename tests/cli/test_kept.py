@@ -105,6 +105,10 @@ def test_where_every_disk_is_full_the_numbers_are_on_stderr(monkeypatch):
     [
         (["compare"], "--json"),
         (["compare"], "--picture"),
+        (["compare"], "--plot"),
+        (["compare"], "--report"),
+        (["report", "."], "--out"),
+        (["report", ".", "--chart", "map"], "--to"),
         (["check"], "--json"),
         (["fastest", "relu"], "--json"),
         (["tune"], "--json"),
@@ -116,7 +120,13 @@ def test_where_every_disk_is_full_the_numbers_are_on_stderr(monkeypatch):
     ],
 )
 def test_a_folder_that_is_not_there_is_refused_and_not_made(args, option, tmp_path):
-    ending = {"--picture": "svg", "--save": "npz", "--output": "csv"}.get(option, "json")
+    ending = {
+        "--picture": "svg",
+        "--plot": "svg",
+        "--to": "svg",
+        "--save": "npz",
+        "--output": "csv",
+    }.get(option, "json")
     name = f"mistyped/deep/x.{ending}"
     finished = invoke(*args, *filter(None, [option]), name)
     assert finished.exit_code == 2

@@ -184,6 +184,24 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize(
+    ("args", "option"),
+    [(["--out", "/dev/full"], "--out"), (["--chart", "map", "--to", "full.svg"], "--to")],
+)
+def test_a_full_disk_is_one_line_and_its_device_stays_one(
+    args: list[str], option: str, tmp_path: Path
+) -> None:
+    made.saved(tmp_path, "a.json", made.document(made.crossing()))
+    Path("full.svg").symlink_to("/dev/full")
+    done = report("a.json", *args)
+    assert done.exit_code == 2
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(f"No space left on device; choose another file with {option}")
+    assert Path("/dev/full").is_char_device()
+    assert Path("full.svg").is_symlink()
+
+
 def test_one_record_is_a_page(tmp_path: Path) -> None:
     made.saved(tmp_path, "a.json", made.document([made.record("softmax", "loop", 1, 1e-6)]))
     _, tags = page("a.json")
@@ -237,7 +255,7 @@ def test_a_damaged_file_among_good_ones_is_named_on_stderr_and_on_the_page(tmp_p
 def test_dialects_are_a_table(tmp_path: Path) -> None:
     made.saved(tmp_path, "a.json", made.dialects())
     _, tags = page("a.json")
-    for word in ("behaviour 1", "torch 2", "differs", "refuses"):
+    for word in ("behaviour 1", "torch", "differs", "refuses", "What 2 einsum libraries accept"):
         assert word in tags.text
 
 
