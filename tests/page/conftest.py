@@ -25,14 +25,26 @@ _ARGUMENTS = (
 )  # fmt: skip
 
 
+def chromium() -> str | None:
+    """The program, as Debian, Ubuntu and Google call it."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+def left_out() -> str:
+    """Why no page is opened here; empty where it is, or must be."""
+    if os.environ.get(REQUIRED):
+        return ""
+    return missing() if os.environ.get(ASKED) else f"make report-test opens pages ({ASKED}=1)"
+
+
 def missing() -> str:
     """What there is not, empty where the browser can be started."""
     for module in ("selenium", "axe_playwright_python", "altair", "vl_convert"):
         if importlib.util.find_spec(module) is None:
             return f"{module} is not installed: make report-test installs it"
-    for program in ("chromium", "chromedriver"):
-        if shutil.which(program) is None:
-            return f"{program} is not there: apt-get install chromium chromium-driver"
+    if chromium() is None or shutil.which("chromedriver") is None:
+        return "there is no Chromium or no driver: apt-get install chromium chromium-driver"
     return ""
 
 
@@ -109,17 +121,15 @@ class Browser:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The browser of all these tests; skipped with a reason where there is none."""
-    if not os.environ.get(ASKED) and not os.environ.get(REQUIRED):
-        pytest.skip(f"make report-test opens pages in a browser ({ASKED}=1)")
+    """The browser of all these tests."""
     if reason := missing():
-        (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(reason)
+        pytest.fail(reason)
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     downloads = tmp_path_factory.mktemp("downloads")
     options = webdriver.ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
+    options.binary_location = str(chromium())
     for argument in (*_ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

@@ -15,7 +15,10 @@ from einbench.page.files import write_page
 from einbench.page.sources import material
 
 from . import made
-from .conftest import Browser
+from .conftest import Browser, left_out
+
+if reason := left_out():
+    pytest.skip(reason, allow_module_level=True)
 
 CONTEXTS = ("program", "alone", "after_blas", "after_pause")
 
