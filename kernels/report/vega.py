@@ -20,7 +20,7 @@ COLOURS = (
     "#8E6BBF", "#A0694B",
 )  # fmt: skip
 DASHES: tuple[tuple[int, ...], ...] = ((1, 0), (8, 3), (2, 3), (10, 3, 2, 3), (4, 4))
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left")
 FORMATS = (".svg", ".png")
 FONT = "'Segoe UI', Roboto, 'DejaVu Sans', Helvetica, Arial, sans-serif"
 _CONFIG: Spec = {

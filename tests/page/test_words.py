@@ -108,3 +108,10 @@ def test_the_text_in_a_cell_has_contrast_enough_on_every_colour() -> None:
     for colour in COLOURS:
         low, high = sorted((light(colour), light(ink(colour))))
         assert (high + 0.05) / (low + 0.05) >= 4.5, colour
+
+
+def test_the_first_sixty_kernels_each_look_their_own_way() -> None:
+    from einbench.report.vega import looks
+
+    seen = [(colour, shape) for colour, _, shape in map(looks, range(60))]
+    assert len(set(seen)) == 60
