@@ -221,11 +221,9 @@ def _roofline(alt: Any) -> Any:
         axis=alt.Axis(**powers(alt), format="~g"),
     )  # fmt: skip
     base = alt.Chart(alt.NamedData("rows"))
-    # the measured one differs with the size of the traffic: the highest at each place
-    roof = (
-        base.transform_aggregate(ceiling="max(ceiling)", groupby=["intensity", "dtype"])
-        .mark_line(color="#8A8A8A", strokeWidth=3, strokeDash=[1, 3])
-        .encode(x=x, y="ceiling:Q", detail="dtype:N")
+    # what was measured differs with the size of the traffic: each point has a roof of its own
+    roof = base.mark_tick(orient="horizontal", color="#8A8A8A", thickness=2, size=14).encode(
+        x=x, y="ceiling:Q"
     )
     points = base.mark_point(filled=True, size=80, opacity=0.9).encode(
         x=x,

@@ -101,7 +101,7 @@ class _Drawing:
 
     def roofline(self) -> Spec:
         lists = self.styles.lists(row["kernel"] for row in self.roof)
-        title = "The fastest kernels on the measured roofline"
+        title = "The fastest kernels, and the measured roofline of each (grey)"
         return self._filled("roofline", lists, title, rows=self.roof)
 
     def lines(self, kind: str, number: int) -> Spec:
