@@ -37,6 +37,8 @@ INTERVAL_S = 0.002
 _IDLE = 0.2
 #: successive intervals without any: on a busy machine a spinning thread may wait for its core
 _INTERVALS = 3
+#: whether threads ran on after the last wait
+_RAN_ON: list[bool] = []
 
 
 def settle(interval_s: float = INTERVAL_S) -> float:
@@ -47,7 +49,13 @@ def settle(interval_s: float = INTERVAL_S) -> float:
         before_s = time.process_time()
         time.sleep(interval_s)
         still = still + 1 if time.process_time() - before_s < _IDLE * interval_s else 0
+    _RAN_ON[:] = [True] * (still < _INTERVALS)
     return time.process_time()
+
+
+def settled() -> bool:
+    """Whether no thread of this process ran any more when `settle` last returned."""
+    return not _RAN_ON
 
 
 def stop_spinning() -> None:
