@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import IO, Any
 
 from einbench.libraries.runtime import Runtime
@@ -23,20 +24,21 @@ class Template:
     """The process that workers of one library are forked of; ``close`` ends it and them."""
 
     def __init__(self, library: Runtime, threads: int) -> None:
+        self._made = environment(library, threads), Path.cwd()
         self._arguments = [library.name, str(threads), *["plugins"] * bool(loaded_here)]
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - a module of our own
                 [sys.executable, "-P", "-m", "einbench.measure.template", str(theirs.fileno())],
-                env=environment(library, threads), pass_fds=[theirs.fileno()],
+                env=self._made[0], pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip
 
-    @property
-    def alive(self) -> bool:
-        """Whether it can be asked for another worker."""
-        return self._process.poll() is None
+    def serves(self, library: Runtime, threads: int) -> bool:
+        """Whether it runs, in what is this process's environment and folder now."""
+        now = environment(library, threads), Path.cwd()
+        return self._process.poll() is None and self._made == now
 
     def fork(self) -> Forked:
         """A new worker.

@@ -18,11 +18,15 @@ class Log:
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
         self._kept = b""
-        #: written so far
+        #: written since it was last begun
         self.bytes = 0
         self._reader = threading.Thread(target=self._read, daemon=True)
         waiting.add(self._reader)
         self._reader.start()
+
+    def begin(self) -> None:
+        """Forget what was written: another kernel's."""
+        self._kept, self.bytes = b"", 0
 
     def close(self, wait_s: float) -> None:
         """Wait for the end of the pipe, which another process may hold open, for so long."""

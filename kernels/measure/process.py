@@ -117,14 +117,14 @@ class Process:
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - it is a pipe
         self._busy = True
-        before = self._log.bytes
+        self._log.begin()
         # where the process has ended, reading its answer raises
         with contextlib.suppress(BrokenPipeError, ValueError):
             stdin.write(json.dumps({"do": do, **fields}).encode() + b"\n")
             stdin.flush()
         reply = self._answer(f"to {do}", self._timeout_s)
-        if (printed := self._log.bytes - before) > _MOST_OUTPUT_BYTES:
-            self._spoil(f"prints {bytes_text(printed)} (asked to {do})")
+        if self._log.bytes > _MOST_OUTPUT_BYTES:
+            self._spoil(f"prints {bytes_text(self._log.bytes)} (asked to {do})")
         return reply
 
     @property
@@ -135,11 +135,11 @@ class Process:
     def close(self) -> None:
         """Close its stdin and wait; kill it if it is busy or does not exit."""
         process = self._process
+        if self._busy or self._spoiled:
+            self._kill()
         with contextlib.suppress(BrokenPipeError):
             if process.stdin is not None:
                 process.stdin.close()
-        if self._busy or self._spoiled:
-            self._kill()
         try:
             process.wait(_EXIT_S)
         except subprocess.TimeoutExpired:

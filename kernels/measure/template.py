@@ -8,7 +8,6 @@ kernel, so that a fork of it is as good as a new process.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import json
@@ -17,26 +16,37 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
 
 from einbench.measure import worker
 
 #: prctl(2): a signal for this process when its parent ends, and becoming the parent of orphans
 _PDEATHSIG, _CHILD_SUBREAPER = 1, 36
+#: of processes that start others as they are ended
+_GENERATIONS = 20
 _POLL_S = 0.005
 
 
 def serve(channel: socket.socket) -> None:
     """Answer requests until the parent has closed its end."""
+    workers: set[int] = set()
     while True:
         message, pipes, _, _ = socket.recv_fds(channel, 1 << 16, 3)
         if not message:
             return
         request = json.loads(message)
         if request["do"] == "fork":
-            answer = {"pid": _forked(channel, pipes, request["arguments"])}
+            pid = _forked(channel, pipes, request["arguments"])
+            workers.add(pid)
+            answer: dict[str, Any] = {"pid": pid}
         else:
-            answer = {"status": _status(request["pid"], request["timeout_s"])}
+            pid = request["pid"]
+            answer = {"status": _status(pid, request["timeout_s"])}
+            if answer["status"] is not None:
+                workers.discard(pid)
+                _end_orphans(workers)
         channel.sendall(json.dumps(answer).encode())
 
 
@@ -47,7 +57,8 @@ def _forked(channel: socket.socket, pipes: Sequence[int], arguments: Sequence[st
         try:
             channel.close()
             os.setsid()
-            _tie_to_parent()
+            _prctl(_PDEATHSIG, signal.SIGKILL)
+            _prctl(_CHILD_SUBREAPER, 1)  # orphans are seen as its children
             for number, pipe in enumerate(pipes):
                 os.dup2(pipe, number)
                 os.close(pipe)
@@ -61,23 +72,32 @@ def _forked(channel: socket.socket, pipes: Sequence[int], arguments: Sequence[st
     return pid
 
 
-def _tie_to_parent() -> None:
-    """End with this process, and take over children that lose their parent: they are seen then."""
-    prctl = ctypes.CDLL(None).prctl
-    prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _status(pid: int, timeout_s: float | None) -> int | None:
-    """Of a worker that has ended, whose process group ends then; None where it goes on."""
+    """Of a worker that has ended; None where it goes on."""
     end_s = time.monotonic() + (1e9 if timeout_s is None else timeout_s)
-    while not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
         if time.monotonic() > end_s:
             return None
         time.sleep(_POLL_S)
-    with contextlib.suppress(OSError):
-        os.killpg(pid, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _end_orphans(workers: Collection[int]) -> None:
+    """End what a worker has left, and what that has in turn."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    for _ in range(_GENERATIONS if children.exists() else 0):
+        left = set(map(int, children.read_text().split())) - set(workers)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        if not left:
+            return
 
 
 def _import_all() -> None:
@@ -97,6 +117,7 @@ def _import_all() -> None:
 def main(arguments: Sequence[str]) -> None:
     """Import, and serve the socket of that number."""
     channel = socket.socket(fileno=int(arguments[0]))
+    _prctl(_CHILD_SUBREAPER, 1)
     _import_all()
     gc.freeze()  # what a worker collects is its own
     serve(channel)

@@ -86,7 +86,7 @@ class Workers:
         if library is not NUMPY or not forked.AVAILABLE:
             timeout_s = TIMEOUT_S if self._timeout_s is None else self._timeout_s
             return Process(spawned(library, self.threads), timeout_s)
-        if self._template is not None and not self._template.alive:
+        if self._template is not None and not self._template.serves(library, self.threads):
             self._template.close()
             self._template = None
         if self._template is None:
