@@ -23,7 +23,12 @@ import numpy as np
 from einbench.host.denormals import are_flushed
 from einbench.names import shortened
 
-_SIGNALS = [int(number) for number in signal.valid_signals()]
+#: a handler of these changes what others' calls do; reading all takes long
+_SIGNALS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGSEGV", "SIGFPE", "SIGALRM", "SIGCHLD", "SIGPIPE")
+    if hasattr(signal, name)
+]
 #: in a reason, as much of a value or of a list of names as tells
 _SAID = 60
 
@@ -34,25 +39,29 @@ class State:
     def __init__(self) -> None:
         self._pools: list[Any] = []
         self._changes: dict[str, None] = {}
-        self.find_pools()
+        self._known: dict[str, Any] = {}
+        self.accept()
 
-    def find_pools(self) -> None:
-        """Know the thread pools of libraries that have been loaded by now."""
+    def accept(self) -> None:
+        """All is as it is to be: what was imported by now may have changed it, and has pools."""
         from threadpoolctl import ThreadpoolController
 
         self._pools = ThreadpoolController().lib_controllers
+        self._known = self._now()
 
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Note what is other after the block than before it."""
-        before = self._now()
+        # between calls nothing else changes
+        before = self._known | {what: read() for what, read in _AROUND.items()}
         try:
             yield
         finally:
-            after = self._now()
+            after = self._now() | {what: read() for what, read in _AROUND.items()}
             for what, earlier in before.items():
                 if what in after and after[what] != earlier:
                     self.note(f"changes {what}{_detail(earlier, after[what])}")
+            self._known = after
             if _has_children():
                 self.note("leaves a child process")
 
@@ -104,15 +113,17 @@ def _printing() -> str:
     return repr(np.get_printoptions())
 
 
-#: what -> how it is read, in microseconds
-_READ: Mapping[str, Callable[[], Any]] = {
+#: what -> how it is read, in microseconds; what is set around every call, and what is not
+_AROUND: Mapping[str, Callable[[], Any]] = {
     "NumPy's error state (np.seterr)": np.geterr,
+    "which warnings are shown (warnings.filters)": lambda: list(warnings.filters),
+}
+_READ: Mapping[str, Callable[[], Any]] = {
     "how NumPy prints (np.set_printoptions)": _printing,
     "whether denormal numbers are flushed to zero": are_flushed,
     "which numbers random draws next": random.getstate,
     "the locale": lambda: locale.setlocale(locale.LC_ALL),
     "the working directory": _directory,
-    "which warnings are shown (warnings.filters)": lambda: list(warnings.filters),
     "the environment": _environment,
     "the cores it runs on": _cores,
     "where modules are found (sys.path)": lambda: list(sys.path),

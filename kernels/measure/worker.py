@@ -70,7 +70,7 @@ class Worker:
         self._encoder.forget()
         made = unpickled(pickle) if names is None else found(names)
         if self._state is not None:
-            self._state.find_pools()
+            self._state.accept()
         if made is not None:
             self._kernels[kernel] = made
         return {"found": made is not None}
