@@ -15,6 +15,7 @@ import datetime
 import json
 import math
 import random
+import resource
 import statistics
 import sys
 import time
@@ -60,16 +61,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", type=Path, help="where to keep the document")
     parser.add_argument("--rounds", type=int, default=120, help="of each cell")
     parser.add_argument("--blocks", type=int, default=12, help="placements of each cell's inputs")
+    parser.add_argument("--threads", type=int, help="by default all; 1 where others use the cores")
     parser.add_argument("--comparisons", type=int, default=5, help="with isolation, and without")
     asked = parser.parse_args(arguments)
-    with limit_threads() as threads, Workers(threads) as pool:
+    with limit_threads(asked.threads) as threads, Workers(threads) as pool:
         start_s = _start_s(pool)
         cells = [_cell(pool, cell, asked.rounds, asked.blocks) for cell in _CELLS]
     mean = math.exp(statistics.mean(math.log(cell["ratio"]) for cell in cells))
     print(f"\nof measured times: {mean:.4f}, geometric mean of {len(cells)} (at most {MOST_RATIO})")
-    beside = _comparisons(asked.comparisons, start_s["template_s"])
+    beside = _comparisons(asked.comparisons, threads, start_s)
     print(
-        f"of a comparison: {beside['kernel_s']:.3f} s a kernel (at most {MOST_S}), beside "
+        f"of a comparison: {beside['kernel_s']:.3f} s a kernel (at most {MOST_S}), of which "
+        f"{beside['processor_s']:.3f} s of processor time;\nbeside them "
         f"{start_s['template_s']:.2f} s once, of imports\n"
         f"a process in place of one that died: {start_s['fork_s']:.3f} s"
     )
@@ -91,6 +94,20 @@ def _start_s(pool: Workers) -> dict[str, float]:
         times_s.append(time.perf_counter() - began_s)
         process.close()
     return {"template_s": times_s[0], "fork_s": statistics.median(times_s[1:])}
+
+
+def _processor_s() -> float:
+    """Of this process and of those that have ended."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _template_processor_s(threads: int) -> float:
+    """Of imports and one worker that does nothing."""
+    before_s = _processor_s()
+    with Workers(threads) as pool:
+        pool._start(NUMPY).close()
+    return _processor_s() - before_s
 
 
 def _cell(pool: Workers, cell: tuple[str, str, int], rounds: int, blocks: int) -> dict[str, Any]:
@@ -142,23 +159,26 @@ def _interval(ratios: Sequence[float], rng: np.random.Generator) -> tuple[float,
     return float(low), float(high)
 
 
-def _comparisons(count: int, template_s: float) -> dict[str, Any]:
+def _comparisons(count: int, threads: int, start_s: dict[str, float]) -> dict[str, Any]:
     """Seconds that a comparison takes longer with isolation, divided by its kernels."""
-    took_s: dict[bool, list[float]] = {False: [], True: []}
+    took_s: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     kernels = 0
     for _ in range(count + 1):
         for isolate in random.sample([False, True], 2):
-            began_s = time.perf_counter()
+            began_s = time.perf_counter(), _processor_s()
             comparison = einbench.compare(
-                _COMPARED, 128, budget_s=1.0, isolate=isolate, context="alone"
+                _COMPARED, 128, threads=threads, budget_s=1.0, isolate=isolate, context="alone"
             )
-            took_s[isolate].append(time.perf_counter() - began_s)
+            ended_s = time.perf_counter(), _processor_s()
+            took_s[isolate].append((ended_s[0] - began_s[0], ended_s[1] - began_s[1]))
             kernels = sum(record.status != "unavailable" for record in comparison.records)
     # the first may compile
-    typical_s = {isolate: statistics.median(times_s[1:]) for isolate, times_s in took_s.items()}
-    longer_s = typical_s[True] - typical_s[False] - template_s
+    wall_s, processor_s = (
+        np.median(np.array(took_s[True][1:]) - np.array(took_s[False][1:]), axis=0)
+        - (start_s["template_s"], _template_processor_s(threads))
+    ) / kernels
     return {
-        "kernel_s": longer_s / kernels, "kernels": kernels,
+        "kernel_s": float(wall_s), "processor_s": float(processor_s), "kernels": kernels,
         "with_s": took_s[True][1:], "without_s": took_s[False][1:],
     }  # fmt: skip
 

@@ -284,7 +284,7 @@ def main(arguments: Sequence[str]) -> None:
             load_plugins()
         library = runtime(name)
         library.start(int(threads))
-        return Worker(library, limit_memory() if library is NUMPY else None)
+        return Worker(library, limit_memory())
 
     serve(start)
 
