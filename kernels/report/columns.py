@@ -31,8 +31,8 @@ _SHAPES: tuple[tuple[tuple[tuple[str, ...], ...], int], ...] = (
 _WIDE = 120
 _GAP = 2
 
-_WORD_STYLES = {
-    **dict.fromkeys(WRONG, "bold white on red"),
+_WORD_STYLES: dict[str, str] = {
+    **dict.fromkeys(map(str, WRONG), "bold white on red"),
     "refuses": "yellow",
     "unchecked": "yellow",
     "skipped": "dim",

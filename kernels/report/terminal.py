@@ -31,7 +31,9 @@ PIPE_WIDTH = 100
 NARROWEST = 40
 _PICTURE_WIDTH = 110
 
-_NOTE_STYLES = {**dict.fromkeys(WRONG, "bold white on red"), "tie": "green"}
+_NOTE_STYLES: dict[str, str] = {
+    **dict.fromkeys(map(str, WRONG), "bold white on red"), "tie": "green"
+}  # fmt: skip
 
 
 def as_text(comparison: Compared, width: int | None = None) -> str:

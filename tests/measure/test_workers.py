@@ -19,6 +19,7 @@ import einbench
 from einbench.check.layouts import LAYOUTS, as_layout
 from einbench.check.verdicts import check_small
 from einbench.measure.locked import locked
+from einbench.measure.predict import predict
 from einbench.measure.process import WorkerEnded
 from einbench.measure.remote import in_workers, remote
 from einbench.measure.shared import Arena, fill, flagged, places
@@ -26,6 +27,7 @@ from einbench.measure.transfer import Refused
 from einbench.measure.turns import Turn
 from einbench.measure.workers import Workers
 from einbench.operation import Operation
+from einbench.problem import Problem
 
 SHARED = Path("/dev/shm")  # noqa: S108 - where Linux keeps it
 
@@ -346,3 +348,11 @@ def test_neither_process_nor_memory_is_left_behind(tmp_path, end, send):
     if send != signal.SIGKILL:
         assert "leaked" not in errors
         assert "resource_tracker" not in errors
+
+
+def test_a_call_in_a_worker_is_predicted_on_its_own_clock(workers):
+    kernel = isolated(workers, lambda x: 2 * x)
+    problem = Problem.at(kernel.operation, 10_000, np.float64, {"columns": 3}).draw(0)
+    here_s = iter(range(0, 10_000_000, 1_000))
+    found = predict(kernel, problem, 1e9, clock=lambda: float(next(here_s)))
+    assert 0 < found.measured_s < 1_000
