@@ -37,7 +37,7 @@ from einbench.measure.turns import LocalTurn
 from einbench.measure.workers import Workers
 from einbench.problem import Problem
 
-SCHEMA = "einbench.isolation/1"
+SCHEMA = "einbench.bounds-isolation/1"
 #: what isolation may cost: of a time, and seconds a kernel
 MOST_RATIO, MOST_S = 1.02, 0.3
 #: interpreted, compiled, on BLAS's threads and on numba's; calls from microseconds to milliseconds
