@@ -106,6 +106,7 @@ def _import_all() -> None:
     from einbench.host.libraries import why_missing
 
     load()
+    import numpy.random  # noqa: F401
     import threadpoolctl  # noqa: F401
 
     if not why_missing(("numba",)):
