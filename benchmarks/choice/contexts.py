@@ -213,7 +213,8 @@ def table(found: Mapping[str, Any]) -> list[str]:
             for name, row in found.items()
             if name != "possible"
         ),
-        f"\nOne kernel is within 1.10 in all contexts in {100 * found.get('possible', 0):.1f} % of cells.",
+        f"\nOne kernel is within 1.10 in all contexts in {100 * found.get('possible', 0):.1f} % "
+        "of cells.",
     ]
 
 

@@ -191,9 +191,10 @@ def interleave(
     - A call that is a `Turn` is timed in its own process; until round 7 only its timed calls count
       against the budget.
     - With ``beside``, a single call of the kernel in each of these contexts follows its sample in
-      every round, those after BLAS when all have had theirs, unless the kernel is slow and beyond twice the best's time alone, and from round
-      4 on of kernels within twice the best's time in ``context`` only. What precedes such a call is
-      not timed, and counts against the budget. Turns are timed alone.
+      every round, those after BLAS when all have had theirs, unless the kernel is slow and beyond
+      twice the best's time alone, and from round 4 on of kernels within twice the best's time in
+      ``context`` only. What precedes such a call is not timed, and counts against the budget. Turns
+      are timed alone.
 
     So every kernel has at least one sample, one that is not slow three, and no cell takes longer
     than the warm-up, three budgets and one slow call each. The budget begins after the warm-up,
@@ -283,13 +284,7 @@ def interleave(
             guaranteed = rounds < min(FIRST_ROUNDS, least_rounds)
             active = [name for name in active if guaranteed and candidates[name].call_s <= share_s]
 
-    outputs: dict[str, object] = {}
-    for name, candidate in list(candidates.items()):
-        try:
-            outputs[name] = candidate.last()
-        except (Exception, SystemExit) as problem:
-            failures[name] = said_of(problem)
-            del candidates[name]
+    outputs = _outputs(candidates, failures)
     return Timing(
         samples={
             name: _whole(candidate.samples_s, rounds) for name, candidate in candidates.items()
@@ -308,6 +303,18 @@ def interleave(
             for context in preceding
         },
     )
+
+
+def _outputs(candidates: dict[str, _Candidate], failures: dict[str, str]) -> dict[str, object]:
+    """What is kept of the last outputs; a kernel that raises now is moved to the failures."""
+    outputs: dict[str, object] = {}
+    for name, candidate in list(candidates.items()):
+        try:
+            outputs[name] = candidate.last()
+        except (Exception, SystemExit) as problem:
+            failures[name] = said_of(problem)
+            del candidates[name]
+    return outputs
 
 
 def _preceding(
