@@ -26,6 +26,10 @@ from einbench.units import ratio_text, seconds_text
 _CALL_S, _SHORT_S = 0.02, 0.002
 #: so often, and a kernel is not left out before its time has been taken as often again
 _CALLS, _MORE_CALLS = 3, 4
+#: of calls too long to be made here, what takes so many times as long as the fastest is left out:
+#: checking and timing one takes five calls and the truth of large arrays, and where they are long
+#: neither threads nor caches change their order
+_LONG_RATIO = 2.5
 
 
 class First(NamedTuple):
@@ -40,7 +44,7 @@ class First(NamedTuple):
     def near(self, excluded: Iterable[str] = ()) -> list[str]:
         """Those that may be the fastest, and those of which it is not known."""
         times = {m: at.seconds for m, at in self.times.items() if m not in excluded}
-        limit_s = PRUNED_RATIO * min(times.values(), default=0.0)
+        limit_s = _far_s(min(times.values(), default=0.0))
         near = [method for method, seconds in times.items() if seconds <= limit_s]
         return [*near, *(method for method in self.odd if method not in excluded)]
 
@@ -88,14 +92,19 @@ def first_times(
     for kernel in kernels:
         seen = times.get(kernel.method)
         # one call while BLAS waited for a core may take a hundred times what others do
-        if seen is not None and seen.seconds > PRUNED_RATIO * fastest_s and seen.part == 1.0:
+        if seen is not None and seen.seconds > _far_s(fastest_s) and seen.part == 1.0:
             part = private.problem
             if part.batch is not None:
                 part = part.first_rows(seen.measured_batch)
-            enough_s = PRUNED_RATIO * fastest_s
+            enough_s = _far_s(fastest_s)
             times[kernel.method] = _least(bound(kernel, part), seen, _MORE_CALLS, enough_s, clock)
             private.changed()
     return First(times, left_out, tuple(dict.fromkeys(odd)))
+
+
+def _far_s(fastest_s: float) -> float:
+    """Seconds of a call beyond which a kernel is not near the fastest."""
+    return (_LONG_RATIO if fastest_s > _CALL_S else PRUNED_RATIO) * fastest_s
 
 
 def _least(
