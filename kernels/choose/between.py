@@ -94,18 +94,14 @@ def beyond(
     sizes = _sizes(requested)
     if 0 in sizes:
         return None
-    beside = [
-        (axis[0], choice)
-        for choice in _comparable(choices, requested, rigor)
-        if len(axis := [n for n, m in enumerate(_of(choice)) if m != sizes[n]]) == 1
-    ]
-    for axis in range(len(sizes)):
-        along = sorted((c for n, c in beside if n == axis), key=_volume)
+    same = _comparable(choices, requested, rigor)
+    for place in range(len(sizes)):
+        along = sorted((c for c in same if _differing(_of(c), sizes) == [place]), key=_volume)
         for larger in (False, True):
             # from the nearest on
-            side = [c for c in along if (_of(c)[axis] > sizes[axis]) == larger]
+            side = [c for c in along if (_of(c)[place] > sizes[place]) == larger]
             side = side if larger else side[::-1]
-            far = next((c for c in side[1:] if _reaches(side[0], c, sizes[axis], axis)), None)
+            far = next((c for c in side[1:] if _reaches(side[0], c, sizes[place], place)), None)
             if len(side) != len(along) or far is None:
                 continue
             lower, upper = (side[0], far) if larger else (far, side[0])
@@ -116,9 +112,13 @@ def beyond(
     return None
 
 
-def _reaches(near: Remembered, far: Remembered, size: int, axis: int) -> bool:
+def _differing(one: tuple[int, ...], other: tuple[int, ...]) -> list[int]:
+    return [n for n, (m, k) in enumerate(zip(one, other, strict=True)) if m != k]
+
+
+def _reaches(near: Remembered, far: Remembered, size: int, place: int) -> bool:
     """Whether a size lies beyond the nearest by no more than that beyond the other, in times."""
-    at, behind = _of(near)[axis], _of(far)[axis]
+    at, behind = _of(near)[place], _of(far)[place]
     step = max(size, at) / min(size, at)
     return step <= min(MOST_BEYOND, max(at, behind) / min(at, behind))
 
