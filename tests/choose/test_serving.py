@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from choose_support import Bench
 
 import einbench
 import einbench.choose.recall as recalling
 from einbench.choose.book import Remembered
+from einbench.choose.first_use import why_wrong
+from einbench.choose.serving import serve
 from einbench.choose.wisdom import wisdom
 from einbench.host import warned
+from einbench.problem import Problem
 
 X = np.ones((4, 3), np.float32)
 
@@ -91,6 +95,41 @@ def test_where_all_raise_the_chosen_ones_error_is_told(broken: Any) -> None:
     broken.raised |= {m: MemoryError(f"of {m}") for m in ("quick", "middle", "slow")}
     with pytest.raises(MemoryError, match="of quick"):
         broken.auto(X)
+
+
+def test_of_what_nothing_is_known_the_last_registered_serves_next() -> None:
+    bench = Bench()
+    for method in ("loop", "einsum", "simd", "broken"):
+        bench.kernel(method, 1e-6)
+    decision = bench.decide(8, "estimate")
+    assert (decision.origin, decision.kernel.method) == ("estimated", "broken")
+
+    def first(kernel: Any) -> str:
+        if kernel.method == "broken":
+            raise TypeError("No matching definition")
+        return str(kernel.method)
+
+    with pytest.warns(RuntimeWarning, match="and simd serves"):
+        assert serve(decision, first)[1] == "simd"
+
+
+@pytest.mark.parametrize(("wrong_row", "reason"), [(0, "wrong"), (99, "wrong"), (50, "")])
+def test_where_a_truth_takes_long_no_call_of_the_look_is_as_large(
+    wrong_row: int, reason: str
+) -> None:
+    bench = Bench(independent=(), flops=lambda sizes: 1e8 * sizes["batch"])
+
+    def nearly(inputs: Any) -> Any:
+        outputs = 2 * inputs
+        outputs[inputs[:, 0] == wrong_row] = 7
+        return outputs
+
+    bench.kernel("nearly", 1e-6, nearly)
+    rows = np.arange(100, dtype=np.float32)[:, None] + np.zeros(3, np.float32)
+    problem = Problem.of(bench.op, (rows,), {})
+    assert why_wrong(bench.op["nearly"], problem).startswith(reason)
+    assert bench.log
+    assert all(3e8 * batch <= 1.5e9 for _, batch in bench.log)
 
 
 def test_what_a_healthy_process_remembers_stays(broken: Any) -> None:
