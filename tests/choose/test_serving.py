@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -179,3 +182,12 @@ def test_labels_that_all_kernels_refuse_are_told_in_one_line_at_the_first_call_t
         with pytest.raises(ValueError, match=r"^labels must lie in \[0, classes\)") as refused:
             auto.cross_entropy(logits, np.full(41, 11))
         assert "no kernel" not in str(refused.value)
+
+
+def test_looking_at_a_kernel_imports_nothing_of_workers_and_libraries() -> None:
+    code = "import sys, einbench.choose.first_use; print([*sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = ast.literal_eval(done.stdout)
+    assert "einbench.measure.look" in imported
+    for name in ("einbench.measure.remote", "einbench.libraries", "multiprocessing", "socket"):
+        assert name not in imported
