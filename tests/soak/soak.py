@@ -56,9 +56,10 @@ class Run:
         return bool(self.wrong) or time.monotonic() >= self.end_s
 
     def loop(self, work: Callable[[Run, np.random.Generator], None], seed: int) -> None:
-        """Repeat work until the time is over; what it raises is wrong."""
+        """Work once, and again until the time is over; what it raises is wrong."""
         rng = np.random.default_rng(seed)
         try:
+            work(self, rng)
             while not self.over:
                 work(self, rng)
         except Exception as problem:
@@ -143,7 +144,7 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     first = Run(0)
     for number, work in enumerate((choose, compare, train)):  # what is started once is started
-        work(first, np.random.default_rng(number))
+        first.loop(work, number)
     before = held()
     run = Run(asked.seconds)
     works = [choose] * CHOOSING_THREADS + [compare, train]
