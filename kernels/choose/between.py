@@ -174,7 +174,7 @@ def _interpolated(lower: Remembered, upper: Remembered, requested: Signature) ->
     ))  # fmt: skip
     part = (wanted - first) / (last - first) if last > first else 0.0
     # below both, no less than in proportion to the size
-    least = min(wanted / first, 1.0)
+    least = wanted / first if wanted < first else 0.0
     return {
         method: max(
             (1 - part) * time.median_s + part * upper.times[method].median_s,
