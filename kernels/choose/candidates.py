@@ -6,6 +6,7 @@ a first time says nothing of whether it is right.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from einbench.units import ratio_text, seconds_text
 
 #: a call that is expected to be as short is made at the full size, and again if it is shorter
 _CALL_S, _SHORT_S = 0.02, 0.002
+#: seconds of a call that may have waited for a core: as others' time slices last
+_MOST_WAITED_S = 0.1
 #: so often, and a kernel is not left out before its time has been taken as often again
 _CALLS, _MORE_CALLS = 3, 4
 #: of calls too long to be made here, what takes so many times as long as the fastest is left out:
@@ -110,15 +113,19 @@ def _far_s(fastest_s: float) -> float:
 def _least(
     call: Callable[[], object], seen: Prediction, calls: int, enough_s: float, clock: Clock
 ) -> Prediction:
-    """The least of what was seen and of more calls, which end where that is enough, or long."""
+    """The least of what was seen and of more calls, which end where that is enough, or long.
+
+    A call that waited for a core longer than it had one says little of how long it is.
+    """
     spent_s = 0.0
     for _ in range(calls):
         with np.errstate(all="ignore"):
-            began_s = clock()
+            began_s, used_s = clock(), time.process_time()
             call()
-            took_s = clock() - began_s
+            took_s, used_s = clock() - began_s, time.process_time() - used_s
         seen = replace(seen, measured_s=min(seen.measured_s, took_s))
-        spent_s += took_s
+        waited = clock is time.perf_counter and used_s < took_s / 2 < _MOST_WAITED_S
+        spent_s += 0.0 if waited else took_s
         if seen.seconds <= enough_s or spent_s > _CALL_S:
             break
     return seen
