@@ -23,8 +23,8 @@ from einbench.measure.calls import bound, collecting
 from einbench.measure.conditions import Conditions, Limits
 from einbench.measure.memory import peak_extra_bytes
 from einbench.measure.predict import Prediction, predict
-from einbench.measure.remote import remote
 from einbench.measure.timing import Clock
+from einbench.measure.where import remote
 from einbench.problem import Problem
 from einbench.record import Status
 from einbench.units import seconds_text

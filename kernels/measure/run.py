@@ -21,7 +21,7 @@ from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, keep, timed_case
 from einbench.check.truth import Case
 from einbench.check.unchanged import PrivateCopy, differing
-from einbench.contexts import ALONE
+from einbench.contexts import ALONE, PROGRAM
 from einbench.host import background
 from einbench.kernel import Kernel
 from einbench.measure.admit import (
@@ -33,7 +33,7 @@ from einbench.measure.admit import (
     failure,
     judge,
 )
-from einbench.measure.beside import PRECEDING
+from einbench.measure.beside import PRECEDING, Preceding
 from einbench.measure.blocks import interleave_in_blocks
 from einbench.measure.calls import bare, bound, into, or_raising, outputs_memory
 from einbench.measure.conditions import Conditions, Limits
@@ -264,10 +264,20 @@ def _time(
             least_calls=limits.least_calls,
             clock=clock,
             keep=partial(keep, case),
-            beside=PRECEDING,
+            beside=_asked(conditions),
             context=conditions.context,
             brief=conditions.bare,
         )
+
+
+def _asked(conditions: Conditions) -> Mapping[str, Preceding]:
+    """Contexts beside alone: all where they are shown or ranked by, else the one of a choice.
+
+    Calls in others would take nine parts of ten of the time that its rounds have.
+    """
+    if not conditions.bare or conditions.context == PROGRAM:
+        return PRECEDING
+    return {at: make for at, make in PRECEDING.items() if at == conditions.context}
 
 
 def _medians(problem: Problem, ranking: Ranking) -> dict[str, Prediction]:
