@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: with more than so many keys all of them are decided anew
 MOST_KEYS = 4096
+#: bits of an array's ``flags.num``, as NumPy's C interface has them: C order, and memory of its own
+_CONTIGUOUS, _OWNED = 1, 4
 #: what looking up a key raises that was never decided, or of something that is no array
 _MISSES = (KeyError, AttributeError, TypeError, ValueError)
 
@@ -76,7 +78,7 @@ def key_into(
     held = (out,) if op.result_type is None else out
     parts: list[Any] = [type(out)]
     for each in held:
-        parts += [type(each), each.shape, each.dtype, each.flags.carray]
+        parts += [type(each), each.shape, each.dtype, each.flags.num]
     return (*key_of(op, arrays, options), *parts), (arrays[0].shape,)
 
 
@@ -126,11 +128,23 @@ def look_up(
         for a, short in zip(arrays, _short(op), strict=True)
     ]
     shapes[0] = f"{own}shape"
+    parts = [
+        (f"{own}type({a}), {shape}, {a}.dtype", f"{a}.strides")
+        for a, shape in zip(arrays, shapes, strict=True)
+    ]
     key = [
         *op.options,
         *(
-            f"{own}type({a}), {shape}, {a}.dtype, {a}.flags.c_contiguous or {a}.strides"
-            for a, shape in zip(arrays, shapes, strict=True)
+            f"{part}, {a}.flags.c_contiguous or {strides}"
+            for a, (part, strides) in zip(arrays, parts, strict=True)
+        ),
+    ]
+    # 1 is equal to True, and the same numbers say whether an array owns its memory
+    key_into = [
+        *op.options,
+        *(
+            f"{part}, ({own}held{n} := {arrays[n]}.flags.num) & {_CONTIGUOUS} or {strides}"
+            for n, (part, strides) in enumerate(parts)
         ),
     ]
     defaults = [f"{name}={choices[0]!r}" for name, choices in op.options.items()]
@@ -143,7 +157,7 @@ def look_up(
     result = f"{own}new({own}result_type, {call})" if op.result_type else call
     options = ", ".join(f"{name!r}: {name}" for name in op.options)
     source = f"""
-def dispatch({", ".join(parameters)}):{_writing(op, own, arrays, key) if written else ""}
+def dispatch({", ".join(parameters)}):{_writing(op, own, arrays, key_into) if written else ""}
     try:
         {own}shape = {arrays[0]}.shape
         {own}key = ({", ".join(key)})
@@ -163,7 +177,7 @@ def dispatch({", ".join(parameters)}):{_writing(op, own, arrays, key) if written
     scope: dict[str, Any] = {
         "dispatch": dispatch, "MISSES": _MISSES, "otherwise": otherwise, "into": into,
         "type": type, "len": len, "new": tuple.__new__, "result_type": op.result_type,
-        "share": np.may_share_memory, "apart": apart, "id": id,
+        "share": np.may_share_memory, "apart": apart,
     }  # fmt: skip
     scope = {own + name: value for name, value in scope.items()}
     exec(source, scope)  # noqa: S102 - made of names that the registry has checked
@@ -179,26 +193,35 @@ def _writing(op: Operation, own: str, arrays: Sequence[str], key: Sequence[str])
     given = ", ".join(arrays)
     several = op.result_type is not None
     outs = [f"{own}out{n}" for n in range(len(op.outputs))] if several else ["out"]
-    flags = [f"{own}flags{n}" for n in range(len(outs))]
-    unpack = f"{', '.join(outs)}, = out; " if several else ""
-    unpack += "; ".join(f"{f} = {o}.flags" for f, o in zip(flags, outs, strict=True))
+    unpack = f"{', '.join(outs)}, = out" if several else "pass"
     parts = [
-        f"{own}type({o}), {o}.shape, {o}.dtype, {f}.carray"
-        for f, o in zip(flags, outs, strict=True)
+        f"{own}type({o}), {o}.shape, {o}.dtype, ({own}flags{n} := {o}.flags.num)"
+        for n, o in enumerate(outs)
     ]
     if several:
-        every = [*(f"{f}.owndata" for f in flags), *(f"{a}.flags.owndata" for a in arrays)]
-        alone = ", ".join(f"{own}id({each})" for each in (*arrays, *outs))
+        every = [f"{own}flags{n}" for n in range(len(outs))]
+        every += [f"{own}held{n}" for n in range(len(arrays))]
+        # two with different numbers of axes are not one array
+        ndims = [len(each.names) for each in op.inputs.values()]
+        ndims += [len(axes.split()) for axes in op.outputs.values()]
+        named = list(zip([*arrays, *outs], ndims, strict=True))
+        distinct = [
+            f"{one} is not {other}"
+            for n, (other, ndim) in enumerate(named)
+            if n >= len(arrays)
+            for one, of in named[:n]
+            if of == ndim
+        ]
         holds = (
-            f"{' and '.join(every)} and {own}len({{{alone}}}) == {len(arrays) + len(outs)}"
+            f"{' & '.join([*every, str(_OWNED)])} and {' and '.join(distinct) or 'True'}"
             f" or {own}apart(({given},), ({', '.join(outs)},))"
         )
         memory, result = f"({', '.join(outs)},)", f"{own}new({own}result_type, out)"
     else:
         holds = " and ".join(
-            f"({own}flags0.owndata and {a}.flags.owndata and {a} is not out"
+            f"({own}flags0 & {own}held{n} & {_OWNED} and {a} is not out"
             f" or not {own}share({a}, out))"
-            for a in arrays
+            for n, a in enumerate(arrays)
         )
         memory, result = "out", "out"
     return f"""

@@ -120,3 +120,41 @@ def test_widening_doubles_the_digits_and_leaves_labels_alone():
     assert wide.widen(np.zeros(2, np.float32)).dtype == np.float64
     assert wide.widen(np.zeros(2, np.float64)).dtype == np.longdouble
     assert wide.widen(np.zeros(2, np.uint8)).dtype == np.uint8
+
+
+class Recorded(np.ndarray):
+    """An array whose products are noted by what they take."""
+
+    taken: list[int] = []  # noqa: RUF012 - one list for all of them
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **more):
+        if ufunc is np.matmul:
+            self.taken.append(inputs[0].shape[0] * inputs[0].shape[1] * inputs[1].shape[1])
+        arrays = [np.asarray(each) for each in inputs]
+        into = {"out": tuple(np.asarray(each) for each in out)} if out else {}
+        found = getattr(ufunc, method)(*arrays, **into, **more)
+        return out[0] if out else found.view(Recorded)
+
+
+@pytest.mark.parametrize("shape", [(80, 784, 128), (128, 80, 784), (3, 20_000, 10), (200, 300, 37)])
+def test_products_of_milliseconds_are_made_of_parts_that_wake_no_thread(shape):
+    rows, terms, columns = shape
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=(rows, terms)), rng.normal(size=(terms, columns))
+    Recorded.taken.clear()
+    found = wide.matmul(a.view(Recorded), b.view(Recorded))
+    assert sum(Recorded.taken) == rows * terms * columns
+    assert max(Recorded.taken) <= 1 << 18
+    scale = np.abs(a) @ np.abs(b)
+    assert (np.abs(np.asarray(found) - a @ b) <= 1e-15 * np.sqrt(terms) * scale).all()
+
+
+@pytest.mark.parametrize("shape", [(2000, 784, 128), (2, 3, 4), (0, 3, 4), (3, 0, 4), (3, 4, 0)])
+def test_large_and_small_products_are_made_at_once(shape):
+    rows, terms, columns = shape
+    Recorded.taken.clear()
+    found = wide.matmul(
+        np.ones((rows, terms)).view(Recorded), np.ones((terms, columns)).view(Recorded)
+    )
+    assert Recorded.taken == [rows * terms * columns]
+    np.testing.assert_array_equal(found, np.full((rows, columns), terms))

@@ -12,7 +12,7 @@ from einbench.host.machine import machine
 
 
 class Study:
-    """Rows by name in a JSON document with schema, date and machine."""
+    """Rows by name in a JSON document with schema, date and machine; those of another go."""
 
     def __init__(self, path: str, schema: str) -> None:
         self._path = Path(path)
@@ -20,7 +20,8 @@ class Study:
         self._schema = schema
         self.summary: dict[str, Any] = {}
         if self._path.exists():
-            self.rows = json.loads(self._path.read_text(encoding="utf-8"))["rows"]
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            self.rows = found["rows"] if found["schema"] == schema else {}
 
     def keep(self, name: str, row: dict[str, Any]) -> None:
         """One more row, on disk when this returns."""

@@ -6,6 +6,7 @@ independent axes, or the first and the last rows as problems of their own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -59,31 +60,43 @@ def exact_case(
     return Case(problem, replace(exact_truth(Problem.of(op, part, options)), kept=kept))
 
 
-def timed_case(problem: Problem, seed: int, *, tied: bool = False, kernels: int = 1) -> Case:
+def timed_case(
+    problem: Problem,
+    seed: int,
+    *,
+    tied: bool = False,
+    kernels: int = 1,
+    most_flops: float = math.inf,
+) -> Case:
     """The truth for the timed inputs: all of it, a slice along independent axes, or nothing.
 
     The slice is drawn anew for every problem and always holds the first and the last index. There
-    is nothing where no slice is possible and all would take too much memory: see `part_cases`.
+    is nothing where no slice is possible and all would take too much memory, or more operations
+    than ``most_flops``: see `part_cases`.
 
     Args:
         problem: with its inputs.
         seed: of the slice.
         tied: whether values are constant, tied or few, where another limit holds.
         kernels: how many have a part of their output kept at a time.
+        most_flops: of the whole truth.
     """
     independent = _independent(problem.operation, problem.options)
     kept = _choose(problem, independent, np.random.default_rng([seed, 13]), kernels)
-    if not kept and _judged_rows(problem, truth_bytes(problem)) < problem.rows:
+    if not kept and _judged_rows(problem, truth_bytes(problem), most_flops) < problem.rows:
         return Case(problem, Truth((), (), problem.dtype, np.inf))
     return Case(problem, truth(problem, tied=tied, kept=kept))
 
 
-def part_cases(case: Case) -> Iterator[Case]:
-    """Where `timed_case` has no truth: one of all rows, or of the first ones and the last ones."""
+def part_cases(case: Case, most_flops: float = math.inf) -> Iterator[Case]:
+    """Where `timed_case` has no truth: one of all rows, or of the first ones and the last ones.
+
+    Together they take no more operations than ``most_flops``.
+    """
     problem = case.problem
     if case.truth.outputs:
         return
-    rows = _judged_rows(problem, part_truth_bytes(problem))
+    rows = _judged_rows(problem, part_truth_bytes(problem), most_flops / 2)
     if rows >= problem.rows:
         yield Case(problem, truth(problem))
         return
@@ -98,15 +111,18 @@ def _independent(op: Operation, options: Mapping[str, str]) -> Sequence[str]:
     return op.independent
 
 
-def _judged_rows(problem: Problem, most_bytes: int, *, exact: bool = False) -> int:
-    """Rows whose truth takes no more memory, with the inputs where they are made for it (exact).
+def _judged_rows(
+    problem: Problem, most_bytes: int, most_flops: float = math.inf, *, exact: bool = False
+) -> int:
+    """Rows whose truth takes no more, its memory with the inputs made for it where it is exact.
 
     All rows where there is no axis of them.
     """
     op, rows = problem.operation, problem.rows
     while op.leading is not None and rows > 1:
         part = problem.sized({op.leading: rows})
-        if wide_bytes(part, exact=exact) + exact * part.input_bytes <= most_bytes:
+        small = wide_bytes(part, exact=exact) + exact * part.input_bytes <= most_bytes
+        if small and _truth_flops(part) <= most_flops:
             break
         rows //= 2
     return rows
@@ -189,8 +205,7 @@ def _choose(
     """Indices along independent axes, of which the truth is quick (if ``slow``) and small."""
     if not independent:
         return {}
-    # the scale of a whole network costs about as much as three references
-    cost = problem.operation.flops(problem.sizes) * 3
+    cost = _truth_flops(problem)
     shrink = _AFFORDABLE_FLOPS[problem.dtype.name] / max(cost, 1.0) if slow else 1.0
     while shrink > 1e-12:
         part = _part(problem, independent, min(shrink, 1.0))
@@ -207,6 +222,11 @@ def _choose(
         inner = rng.integers(1, max(size - 1, 2), max(count - 2, 0))
         kept[axis] = np.unique(np.concatenate([[0, size - 1], inner]) % size).astype(np.intp)
     return kept
+
+
+def _truth_flops(problem: Problem) -> float:
+    """The scale of a whole network costs about as much as three references."""
+    return 3.0 * problem.operation.flops(problem.sizes)
 
 
 def _part(problem: Problem, independent: Sequence[str], shrink: float) -> dict[str, int]:

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from einbench.arguments import Bound, check_out
-from einbench.choose import environment
+from einbench.choose import allowance, environment
 from einbench.choose.book import RIGORS
-from einbench.choose.deciding import Decision, decide
-from einbench.choose.dispatch import renewed
+from einbench.choose.deciding import Decision, decide, may_measure
+from einbench.choose.dispatch import empty, renewed
 from einbench.choose.serving import serve
 from einbench.jit import sharing
 from einbench.kernel import Kernel
@@ -25,7 +25,9 @@ class Auto:
 
     A signature that was never seen is answered from remembered choices, and measured where there
     are none; every later call of it is a look-up. While kernels are compiled beside the program the
-    best of those that are ready, and that pass the check, answers. `einbench.choosing` and
+    best of those that are ready, and that pass the check, answers. Of an operation that comes with
+    ever new sizes what is measured beyond 1.5 s may take a tenth of the program's time; until there
+    is more an estimate from remembered times answers. `einbench.choosing` and
     ``EINBENCH_CHOICE`` say in which context it is to be the fastest, and whether anything is
     measured: options of operations are all that a call takes. Threads and machine are read once:
     call `refresh` when they have changed. Safe to use from many threads.
@@ -68,6 +70,7 @@ class Auto:
             raise ValueError(unknown("rigor", rigor, RIGORS))
         self._rigor = rigor or self._rigor
         self._threads = None
+        allowance.forget()
         environment.refresh()
         for dispatch in tuple(self._dispatchers.values()):
             dispatch.clear()
@@ -141,9 +144,10 @@ class Auto:
             call = kernel.entry(bound.arrays, bound.options)
             return call, call(*bound.arrays)
 
-        _, (call, result) = serve(self._decision(op, bound), begin)
+        decision = self._decision(op, bound)
+        _, (call, result) = serve(decision, begin)
         first.append(result)
-        return call
+        return self._for_now(op, decision, call)
 
     def _written(
         self, op: Operation, bound: Bound, memory: Any, first: list[Any]
@@ -155,9 +159,24 @@ class Auto:
             call(*bound.arrays, memory)
             return call
 
-        _, call = serve(self._decision(op, bound), begin)
+        decision = self._decision(op, bound)
+        _, call = serve(decision, begin)
         first.append(memory)
-        return call
+        return self._for_now(op, decision, call)
+
+    def _for_now(
+        self, op: Operation, decision: Decision, call: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        """The call; one that was estimated to save time has its operation decided anew later."""
+        if decision.estimate is None or self._rigor == "estimate" or may_measure(op):
+            return call
+
+        def until_allowed(*arrays: Any) -> Any:
+            if may_measure(op):
+                empty(op)
+            return call(*arrays)
+
+        return until_allowed
 
     def _decision(self, op: Operation, bound: Bound) -> Decision:
         threads = self._threads

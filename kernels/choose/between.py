@@ -8,6 +8,10 @@ the one with the least interpolated time of those that were timed at all of them
 within a factor of 16, or if it leads by half of its time.
 
 So the answer was checked at a size that is not smaller, as well as at one that is not larger.
+
+Just beyond what is remembered along one axis, up to four times the nearest size or a quarter of it,
+the kernel answers that wins or ties there, and at every remembered size back to one that lies as
+far behind: what holds over so wide a range is expected to hold over as wide a one beyond.
 """
 
 from __future__ import annotations
@@ -25,16 +29,20 @@ MOST_APART = 256
 #: interpolated times of different winners say which is the faster where sizes are as near, or
 #: where the next one takes so many times as long: the number of threads changes between two sizes
 CLOSE, _LEAD = 16, 1.5
+#: the nearest size is so many times as large or as small, at most
+MOST_BEYOND = 4
 
 
 class Between(NamedTuple):
-    """A kernel for a size that was not measured, from the sizes around it."""
+    """A kernel for a size that was not measured, from two of the sizes around it or beside it."""
 
     kernel: str
     lower: Remembered
     upper: Remembered
     #: seconds per call of every kernel that both measured, interpolated
     predicted_s: dict[str, float]
+    #: both are smaller, or both larger
+    beyond: bool = False
 
 
 def between(
@@ -51,14 +59,7 @@ def between(
         rigor: neighbours that were chosen less thoroughly do not count.
         usable: kernels that may be chosen, simplest first.
     """
-    least = RIGORS.index(rigor)
-    same = [
-        choice
-        for choice in choices
-        if choice.signature.kind == requested.kind
-        and RIGORS.index(choice.rigor) >= least
-        and 0 not in _of(choice)
-    ]
+    same = _comparable(choices, requested, rigor)
     sizes = _sizes(requested)
     below = [c for c in same if all(m <= n for m, n in zip(_of(c), sizes, strict=True))]
     above = [c for c in same if all(m >= n for m, n in zip(_of(c), sizes, strict=True))]
@@ -68,14 +69,9 @@ def between(
     low, high = _of(lower), _of(upper)
     if any(not 0 < m <= n <= MOST_APART * m for m, n in zip(low, high, strict=True)):
         return None
-    inside = [
-        choice
-        for choice in same
-        if all(m <= k <= n for m, k, n in zip(low, _of(choice), high, strict=True))
-    ]
+    inside = _inside(same, lower, upper)
     predicted_s = _interpolated(lower, upper, requested)
-    agreed = set.intersection(*(set(choice.tie) for choice in inside))
-    kernel = next((method for method in usable if method in agreed), None)
+    kernel = _agreed(inside, usable)
     if kernel is None:
         timed = set.intersection(*(_timed(c, c in (lower, upper)) for c in inside))
         near = all(n <= CLOSE * m for m, n in zip(low, high, strict=True))
@@ -83,6 +79,79 @@ def between(
     if kernel is None:
         return None
     return Between(kernel, lower, upper, predicted_s)
+
+
+def beyond(
+    choices: Iterable[Remembered],
+    requested: Signature,
+    rigor: str,
+    usable: Sequence[str],
+) -> Between | None:
+    """The kernel for a signature just beyond the remembered ones; None where they do not agree.
+
+    Args: as `between`.
+    """
+    sizes = _sizes(requested)
+    if 0 in sizes:
+        return None
+    same = _comparable(choices, requested, rigor)
+    for place in range(len(sizes)):
+        along = sorted((c for c in same if _differing(_of(c), sizes) == [place]), key=_volume)
+        for larger in (False, True):
+            # from the nearest on
+            side = [c for c in along if (_of(c)[place] > sizes[place]) == larger]
+            side = side if larger else side[::-1]
+            far = next((c for c in side[1:] if _reaches(side[0], c, sizes[place], place)), None)
+            if len(side) != len(along) or far is None:
+                continue
+            lower, upper = (side[0], far) if larger else (far, side[0])
+            kernel = _agreed(_inside(along, lower, upper), usable)
+            if kernel is not None:
+                predicted_s = _interpolated(lower, upper, requested)
+                return Between(kernel, lower, upper, predicted_s, beyond=True)
+    return None
+
+
+def _differing(one: tuple[int, ...], other: tuple[int, ...]) -> list[int]:
+    return [n for n, (m, k) in enumerate(zip(one, other, strict=True)) if m != k]
+
+
+def _reaches(near: Remembered, far: Remembered, size: int, place: int) -> bool:
+    """Whether a size lies beyond the nearest by no more than that beyond the other, in times."""
+    at, behind = _of(near)[place], _of(far)[place]
+    step = max(size, at) / min(size, at)
+    return step <= min(MOST_BEYOND, max(at, behind) / min(at, behind))
+
+
+def _comparable(
+    choices: Iterable[Remembered], requested: Signature, rigor: str
+) -> list[Remembered]:
+    """Of the same kind of call, as thorough, and of a size that anything is computed at."""
+    least = RIGORS.index(rigor)
+    return [
+        choice
+        for choice in choices
+        if choice.signature.kind == requested.kind
+        and RIGORS.index(choice.rigor) >= least
+        and 0 not in _of(choice)
+    ]
+
+
+def _inside(
+    choices: Iterable[Remembered], lower: Remembered, upper: Remembered
+) -> list[Remembered]:
+    low, high = _of(lower), _of(upper)
+    return [
+        choice
+        for choice in choices
+        if all(m <= k <= n for m, k, n in zip(low, _of(choice), high, strict=True))
+    ]
+
+
+def _agreed(choices: Sequence[Remembered], usable: Sequence[str]) -> str | None:
+    """The simplest kernel that wins or ties at all of these."""
+    agreed = set.intersection(*(set(choice.tie) for choice in choices))
+    return next((method for method in usable if method in agreed), None)
 
 
 def _timed(choice: Remembered, end: bool) -> set[str]:
@@ -104,8 +173,13 @@ def _interpolated(lower: Remembered, upper: Remembered, requested: Signature) ->
         lower.signature, upper.signature, requested
     ))  # fmt: skip
     part = (wanted - first) / (last - first) if last > first else 0.0
+    # below both, no less than in proportion to the size
+    least = wanted / first if wanted < first else 0.0
     return {
-        method: (1 - part) * time.median_s + part * upper.times[method].median_s
+        method: max(
+            (1 - part) * time.median_s + part * upper.times[method].median_s,
+            least * time.median_s,
+        )
         for method, time in lower.times.items()
         if method in upper.times
     }

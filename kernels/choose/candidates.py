@@ -6,6 +6,7 @@ a first time says nothing of whether it is right.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -24,8 +25,14 @@ from einbench.units import ratio_text, seconds_text
 
 #: a call that is expected to be as short is made at the full size, and again if it is shorter
 _CALL_S, _SHORT_S = 0.02, 0.002
+#: seconds of a call that may have waited for a core: as others' time slices last
+_MOST_WAITED_S = 0.1
 #: so often, and a kernel is not left out before its time has been taken as often again
 _CALLS, _MORE_CALLS = 3, 4
+#: of calls too long to be made here, what takes so many times as long as the fastest is left out:
+#: checking and timing one takes five calls and the truth of large arrays, and where they are long
+#: neither threads nor caches change their order
+_LONG_RATIO = 2.5
 
 
 class First(NamedTuple):
@@ -40,7 +47,7 @@ class First(NamedTuple):
     def near(self, excluded: Iterable[str] = ()) -> list[str]:
         """Those that may be the fastest, and those of which it is not known."""
         times = {m: at.seconds for m, at in self.times.items() if m not in excluded}
-        limit_s = PRUNED_RATIO * min(times.values(), default=0.0)
+        limit_s = _far_s(min(times.values(), default=0.0))
         near = [method for method, seconds in times.items() if seconds <= limit_s]
         return [*near, *(method for method in self.odd if method not in excluded)]
 
@@ -88,28 +95,37 @@ def first_times(
     for kernel in kernels:
         seen = times.get(kernel.method)
         # one call while BLAS waited for a core may take a hundred times what others do
-        if seen is not None and seen.seconds > PRUNED_RATIO * fastest_s and seen.part == 1.0:
+        if seen is not None and seen.seconds > _far_s(fastest_s) and seen.part == 1.0:
             part = private.problem
             if part.batch is not None:
                 part = part.first_rows(seen.measured_batch)
-            enough_s = PRUNED_RATIO * fastest_s
+            enough_s = _far_s(fastest_s)
             times[kernel.method] = _least(bound(kernel, part), seen, _MORE_CALLS, enough_s, clock)
             private.changed()
     return First(times, left_out, tuple(dict.fromkeys(odd)))
 
 
+def _far_s(fastest_s: float) -> float:
+    """Seconds of a call beyond which a kernel is not near the fastest."""
+    return (_LONG_RATIO if fastest_s > _CALL_S else PRUNED_RATIO) * fastest_s
+
+
 def _least(
     call: Callable[[], object], seen: Prediction, calls: int, enough_s: float, clock: Clock
 ) -> Prediction:
-    """The least of what was seen and of more calls, which end where that is enough, or long."""
+    """The least of what was seen and of more calls, which end where that is enough, or long.
+
+    A call that waited for a core longer than it had one says little of how long it is.
+    """
     spent_s = 0.0
     for _ in range(calls):
         with np.errstate(all="ignore"):
-            began_s = clock()
+            began_s, used_s = clock(), time.process_time()
             call()
-            took_s = clock() - began_s
+            took_s, used_s = clock() - began_s, time.process_time() - used_s
         seen = replace(seen, measured_s=min(seen.measured_s, took_s))
-        spent_s += took_s
+        waited = clock is time.perf_counter and used_s < took_s / 2 < _MOST_WAITED_S
+        spent_s += 0.0 if waited else took_s
         if seen.seconds <= enough_s or spent_s > _CALL_S:
             break
     return seen

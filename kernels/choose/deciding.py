@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from einbench.arguments import Bound
-from einbench.choose import policy
+from einbench.choose import allowance, policy
 from einbench.choose.book import RIGORS, Remembered
 from einbench.choose.environment import Environment, Threads, environment
 from einbench.choose.fewer import on_threads, text, threads_of
@@ -33,6 +33,8 @@ _MEASURING = ForkedLock()
 #: what `_why_wrong_here` found, of so many at most
 _WRONG: dict[tuple[Kernel, Environment, Signature], str] = {}
 _MOST_LOOKED_AT = 4096
+#: seconds of measuring one operation's sizes beyond which a call that does not wait asks for more
+_FREE_S = 1.5
 #: what a kernel raises that refuses its arrays
 _REFUSALS = ("ValueError: ", "IndexError: ")
 
@@ -98,8 +100,9 @@ def decide(
         between: whether sizes around this one may answer.
         context: that it is to be the fastest in; None takes what `choosing` says.
         choice: ``on``, ``frozen`` or ``off``; None takes what `choosing` or the environment says.
-        waits: for kernels that are not compiled yet; else the best of those that are ready, and
-            that pass the check, answers while the others are compiled beside the program.
+        waits: for kernels that are not compiled yet, and however much was measured already; else
+            the best of those that are ready, and that pass the check, answers while the others are
+            compiled beside the program, and where measuring takes more than `may_measure` allows.
         clock: the only source of time while measuring, in seconds.
         progress: called while measuring, with the part done and what is being done.
 
@@ -136,7 +139,7 @@ def decide(
             return found
         if not again and (found := _from_memory(asked, between)):
             return found
-        if rigor == "estimate":
+        if rigor == "estimate" or not (waits or again or may_measure(op)):
             found = _estimated(asked, [method for method, _ in here.candidates], report)
             if found is None:
                 raise NoKernelLeft(f"{op.name}: no kernel passes the check")
@@ -148,12 +151,18 @@ def decide(
             # another thread or process may have measured it while this one waited
             if not again and (found := _from_memory(asked, between)):
                 return found
-            decision = _measure(asked, budget_s, clock, report)
+            with allowance.spending(op.name):
+                decision = _measure(asked, budget_s, clock, report)
     if decision.measured is not None:
         spent = decision.measured.spent
         spent.waiting_s += waited_s
         spent.memory_s = max(0.0, clock() - began_s - spent.whole_s)
     return decision
+
+
+def may_measure(op: Operation) -> bool:
+    """Whether a call that came with arguments of a new kind may have them measured."""
+    return allowance.allows(op.name, _FREE_S)
 
 
 class _Asked(NamedTuple):

@@ -9,7 +9,7 @@ import datetime
 import time
 from typing import NamedTuple
 
-from einbench.choose.between import Between, between
+from einbench.choose.between import Between, between, beyond
 from einbench.choose.book import RIGORS, Book, Remembered
 from einbench.choose.environment import Environment
 from einbench.choose.fewer import on_threads
@@ -64,11 +64,16 @@ def recall(
         if choice.signature == requested and RIGORS.index(choice.rigor) >= RIGORS.index(rigor):
             kernel = on_threads(op[choice.kernel], choice.threads)
             return Recalled(kernel, choice, choice.kernel in passed)
-    found = between(known, requested, rigor, runnable)
+    found = between(known, requested, rigor, runnable) or beyond(known, requested, rigor, runnable)
     if found is None:
         return None
-    # as many as paid at the size above, if it is the fastest there
-    threads = found.upper.threads if found.upper.kernel == found.kernel else 0
+    # as many as paid at the size above, or at the nearest, if it is the fastest there
+    at = (
+        found.lower
+        if found.beyond and requested.sizes < found.lower.signature.sizes
+        else found.upper
+    )
+    threads = at.threads if at.kernel == found.kernel else 0
     return Recalled(on_threads(op[found.kernel], threads), found, found.kernel in passed)
 
 

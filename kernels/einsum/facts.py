@@ -157,7 +157,8 @@ def _pair(
     x = matrices(a, x, stack, rows, summed)
     y = matrices(b, y, stack, summed, columns)
     multiply: Callable[[Array, Array], Array] = np.matmul
-    if x.dtype.char == "g" and len(x) and x.shape[1] * x.shape[2] * y.shape[2] > _SMALL:
+    large = x.dtype.char == "g" and x.shape[1] * x.shape[2] * y.shape[2] > _SMALL
+    if len(x) and (large or (len(x) == 1 and x.dtype == y.dtype == np.float64)):
         multiply = _one_by_one
     result = multiply(x, y)
     indices = (*stack, *rows, *columns)

@@ -42,7 +42,7 @@ def _reference(inputs: Array, weights: Array, bias: Array) -> Array:
 
 
 def _scale(outputs: Array, inputs: Array, weights: Array, bias: Array) -> Array:
-    return np.abs(inputs) @ np.abs(weights).T + np.abs(bias)
+    return wide.product(np.abs(inputs), np.abs(weights).T) + np.abs(bias)
 
 
 def _exact(

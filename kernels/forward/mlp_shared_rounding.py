@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from einbench import wide
 from einbench.forward.softmax_shared import softmax_rows, softmax_scale
 
 Array = npt.NDArray[Any]
@@ -45,15 +46,15 @@ def magnitudes(rows: Array, weights: Array) -> Array:
     result = np.empty((rows.shape[0], weights.shape[0]))
     for start in range(0, rows.shape[0], _ROWS):
         block = slice(start, start + _ROWS)
-        np.matmul(np.abs(rows[block]), positive, out=result[block])
+        result[block] = wide.product(np.abs(rows[block]), positive)
     return result
 
 
 def _layer(rows: Array, carried: Array | None, weights: Array, bias: Array) -> tuple[Array, Array]:
-    values = rows @ weights.T + bias
+    values = wide.product(rows, weights.T) + bias
     error = np.sqrt(weights.shape[1]) * (magnitudes(rows, weights) + np.abs(bias))
     if carried is not None:
-        error += np.sqrt(np.square(carried) @ np.square(weights).T)
+        error += np.sqrt(wide.product(np.square(carried), np.square(weights).T))
     return values, error
 
 

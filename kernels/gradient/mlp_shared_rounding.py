@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench import wide
 from einbench.forward.mlp_shared_rounding import forward_rounding
 
 Array = npt.NDArray[Any]
@@ -56,15 +57,15 @@ def _block_sums(
     o1, o2, _, d3 = forward.values
     d3[np.arange(len(labels)), labels] -= 1
     e3 = forward.probs + np.abs(d3)
-    g2 = d3 @ w3
+    g2 = wide.product(d3, w3)
     e2 = _carried_back(d3, e3, w3, o2, g2, forward.ambiguous2, eps)
     d2 = np.where(o2 <= 0, 0, g2)
-    g1 = d2 @ w2
+    g1 = wide.product(d2, w2)
     e1 = _carried_back(d2, e2, w2, o1, g1, forward.ambiguous1, eps)
     d1 = np.where(o1 <= 0, 0, g1)
     u3 = np.full_like(d3, _least(eps))
-    u2 = np.where(o2 > 0, _least(eps) + u3 @ np.abs(w3), 0)
-    u1 = np.where(o1 > 0, _least(eps) + u2 @ np.abs(w2), 0)
+    u2 = np.where(o2 > 0, _least(eps) + wide.product(u3, np.abs(w3)), 0)
+    u1 = np.where(o1 > 0, _least(eps) + wide.product(u2, np.abs(w2)), 0)
     sums = []
     for d, u, e, o, eo in (
         (d1, u1, e1, inputs, None),
@@ -75,14 +76,14 @@ def _block_sums(
         if eo is not None:
             carried = np.hypot(carried, _root_of_squares(d, eo))
         rounded = np.abs(d) + u
-        sums.append((rounded.T @ np.abs(o), carried))
+        sums.append((wide.product(rounded.T, np.abs(o)), carried))
         sums.append((rounded.sum(axis=0), _root_of_squares(e, np.ones((len(e), 1)))[:, 0]))
     return forward.y3, sums
 
 
 def _root_of_squares(a: Array, b: Array) -> Array:
     """sqrt((a^2)^T b^2); where squares are too small to be numbers, as of 1e-200, |a|^T |b|."""
-    found = np.sqrt(np.square(a).T @ np.square(b))
+    found = np.sqrt(wide.product(np.square(a).T, np.square(b)))
     if (small := found < _SQUARED).any():
         found[small] = (np.abs(a).T @ np.abs(b))[small]
     return np.asarray(found)
@@ -98,5 +99,5 @@ def _carried_back(
     d: Array, e: Array, weights: Array, o: Array, g: Array, ambiguous: Array, eps: float
 ) -> Array:
     carried = _root_of_squares(e.T, weights)
-    rounded = np.sqrt(weights.shape[0]) * (np.abs(d) @ np.abs(weights))
+    rounded = np.sqrt(weights.shape[0]) * wide.product(np.abs(d), np.abs(weights))
     return np.where(o > 0, carried + rounded, 0) + np.where(ambiguous, np.abs(g) / eps, 0)

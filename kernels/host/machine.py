@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import metadata, util
 from numbers import Integral
@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 import threadpoolctl
 
-from einbench.host import cgroup, threading_layer
+from einbench.host import cgroup, openblas, threading_layer
 from einbench.host.cores import usable_threads
 from einbench.host.cpu import cpu_model, sysctl
 from einbench.host.libraries import library
@@ -163,6 +163,13 @@ def _kernels_own(path: str) -> bool:
     return own is not None and Path(path).resolve() == Path(own).resolve()
 
 
+def _whose_threads(found: Mapping[str, Any]) -> str | None:
+    if found.get("filepath") in openblas.LENT:
+        return openblas.SHARED
+    layer: str | None = found.get("threading_layer")
+    return layer
+
+
 def blas_libraries() -> list[dict[str, Any]]:
     """NumPy's BLAS, as this process has loaded it; what it was built with where that is unknown.
 
@@ -181,7 +188,7 @@ def blas_libraries() -> list[dict[str, Any]]:
             {
                 "vendor": found["internal_api"],
                 "version": found.get("version"),
-                "threading_layer": found.get("threading_layer"),
+                "threading_layer": _whose_threads(found),
                 "num_threads": found.get("num_threads"),
                 "architecture": found.get("architecture"),
             }

@@ -24,6 +24,11 @@ TIMEOUT = ("OPENBLAS_THREAD_TIMEOUT", "4")
 _RESTART = ("openblas_read_env", "blas_thread_shutdown_")
 
 
+#: paths of those whose jobs a function given here does, and what that is called
+SHARED = "threads shared with einbench"
+LENT: set[str] = set()
+
+
 class OpenBlas(NamedTuple):
     """One that is loaded, and can be given threads."""
 
@@ -40,6 +45,7 @@ class OpenBlas(NamedTuple):
         setter = _function(ctypes.CDLL(self.path), _SETTERS)
         setter.argtypes, setter.restype = [ctypes.c_void_p], None
         setter(callback)
+        (LENT.add if callback else LENT.discard)(self.path)
 
     def given(self) -> int | None:
         """The address that it calls, 0 for none; None where it does not say."""

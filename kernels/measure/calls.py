@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from einbench.host.memory import for_result
 from einbench.kernel import Kernel
-from einbench.measure.remote import remote
 from einbench.measure.turns import LocalTurn
+from einbench.measure.where import remote
 from einbench.problem import Problem
 
 Array = npt.NDArray[Any]

@@ -20,7 +20,7 @@ from einbench.check.unchanged import PrivateCopy
 from einbench.kernel import Kernel
 from einbench.measure.admit import Outcome, failure
 from einbench.measure.calls import bound
-from einbench.measure.remote import remote
+from einbench.measure.where import remote
 from einbench.problem import Problem
 from einbench.units import one_line
 

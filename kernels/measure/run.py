@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, keep, timed_case
 from einbench.check.truth import Case
 from einbench.check.unchanged import PrivateCopy, differing
-from einbench.contexts import ALONE
+from einbench.contexts import ALONE, PROGRAM
 from einbench.host import background
 from einbench.kernel import Kernel
 from einbench.measure.admit import (
@@ -33,7 +33,7 @@ from einbench.measure.admit import (
     failure,
     judge,
 )
-from einbench.measure.beside import PRECEDING
+from einbench.measure.beside import PRECEDING, Preceding
 from einbench.measure.blocks import interleave_in_blocks
 from einbench.measure.calls import bare, bound, into, or_raising, outputs_memory
 from einbench.measure.conditions import Conditions, Limits
@@ -47,7 +47,7 @@ from einbench.measure.remote import remote
 from einbench.measure.roofline import Roofline
 from einbench.measure.timing import Call, Clock, Timing
 from einbench.problem import Problem
-from einbench.record import Record
+from einbench.record import Record, Status
 
 Predictions = Mapping[str, Prediction]
 
@@ -264,10 +264,20 @@ def _time(
             least_calls=limits.least_calls,
             clock=clock,
             keep=partial(keep, case),
-            beside=PRECEDING,
+            beside=_asked(conditions),
             context=conditions.context,
             brief=conditions.bare,
         )
+
+
+def _asked(conditions: Conditions) -> Mapping[str, Preceding]:
+    """Contexts beside alone: all where they are shown or ranked by, else the one of a choice.
+
+    Calls in others would take nine parts of ten of the time that its rounds have.
+    """
+    if not conditions.bare or conditions.context == PROGRAM:
+        return PRECEDING
+    return {at: make for at, make in PRECEDING.items() if at == conditions.context}
 
 
 def _medians(problem: Problem, ranking: Ranking) -> dict[str, Prediction]:
@@ -297,6 +307,9 @@ def _record(
     admission, answered = found.admissions[method], found.answers.get(method)
     outcome = answered.outcome if answered else admission.outcome
     outcome = found.timed.outcomes.get(method, outcome)
+    body = remote(kernel)
+    if body is not None and body.fate is not None and outcome.status != "unavailable":
+        outcome = Outcome(cast("Status", body.fate.status), str(body.fate))
     compiling_s = compile_s(kernel)
     record = Record(
         operation=op.name,
@@ -315,6 +328,7 @@ def _record(
         peak_bytes=answered.peak_bytes if answered else None,
         compile_s=None if compiling_s is None else compiling_s - compiled_s.get(method, 0.0),
         prepare_s=kernel.body.prepare_s,
+        cores=body.cores if body is not None else None,
         runtime=kernel.runtime,
         predicted_s=admission.expected.seconds if admission.expected else None,
     )

@@ -9,14 +9,14 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 
 import numpy as np
 
 from einbench.blame import said_of
-from einbench.contexts import ALONE, ranked_s
+from einbench.contexts import AFTER_BLAS, ALONE, ranked_s
 from einbench.jit.spinning import stop_spinning
 from einbench.measure.beside import Preceding
 from einbench.measure.turns import Turn
@@ -113,6 +113,7 @@ class _Candidate:
 
     def sample(self, share_s: float, clock: Clock) -> None:
         """One more sample, after one untimed call unless a call is slow."""
+        self.beside_cost_s = 0.0
         if self.turn is not None:
             self.samples_s.append(self.timed(self.calls, clock, self.call_s <= share_s))
             return
@@ -122,13 +123,17 @@ class _Candidate:
             self.call()
         self.samples_s.append(self.timed(self.calls, clock))
 
-    def sample_beside(self, preceding: Mapping[str, Call], most_s: float, clock: Clock) -> None:
-        """A call in every other context, unless it is long; BLAS is left awake after the last."""
+    def sample_beside(
+        self, preceding: Mapping[str, Call], most_s: float, clock: Clock, *, warm: bool
+    ) -> None:
+        """A call in each of these contexts, unless it is long; before ``warm`` ones one untimed."""
         if not self.contends or self.call_s > most_s:
             return
         began_s = clock()
         for context, precede in preceding.items():
             self.output = None
+            if warm:
+                self.call()
             precede()
             took_s = self.timed(1, clock)
             times_s = self.beside_s.setdefault(context, [])
@@ -136,7 +141,7 @@ class _Candidate:
             times_s += repeat(math.nan, len(self.samples_s) - 1 - len(times_s))
             times_s.append(took_s)
             self.fastest_s[context] = min(took_s, self.fastest_s.get(context, math.inf))
-        self.beside_cost_s = clock() - began_s
+        self.beside_cost_s += clock() - began_s
 
     def ranked_s(self, context: str) -> float:
         """What the fastest calls so far would rank it by."""
@@ -186,9 +191,10 @@ def interleave(
     - A call that is a `Turn` is timed in its own process; until round 7 only its timed calls count
       against the budget.
     - With ``beside``, a single call of the kernel in each of these contexts follows its sample in
-      every round, unless the kernel is slow and beyond twice the best's time alone, and from round
-      4 on of kernels within twice the best's time in ``context`` only. What precedes such a call is
-      not timed, and counts against the budget. Turns are timed alone.
+      every round, those after BLAS when all have had theirs, unless the kernel is slow and beyond
+      twice the best's time alone, and from round 4 on of kernels within twice the best's time in
+      ``context`` only. What precedes such a call is not timed, and counts against the budget. Turns
+      are timed alone.
 
     So every kernel has at least one sample, one that is not slow three, and no cell takes longer
     than the warm-up, three budgets and one slow call each. The budget begins after the warm-up,
@@ -244,19 +250,23 @@ def interleave(
     rounds = 0
     active = list(candidates)
     while active and rounds < most_rounds:
-        for place in rng.permutation(len(active)):
-            name = active[place]
-            candidate = candidates[name]
-            called_s, free = clock(), not rounds and candidate.call_s > share_s
+        free = {name for name in active if not rounds and candidates[name].call_s > share_s}
+        for name, contexts in _steps(active, preceding, rng):
+            if (candidate := candidates.get(name)) is None:
+                continue
+            awake, called_s = AFTER_BLAS in contexts, clock()
             try:
-                candidate.sample(share_s, clock)
-                candidate.sample_beside(preceding, max(share_s, LOSING_RATIO * best_s), clock)
+                if not awake:
+                    candidate.sample(share_s, clock)
+                    all_overhead_s += candidate.overhead_s
+                most_s = max(share_s, LOSING_RATIO * best_s)
+                warm = awake and candidate.call_s <= share_s
+                candidate.sample_beside(contexts, most_s, clock, warm=warm)
             except (Exception, SystemExit) as problem:
                 failures[name] = said_of(problem)
                 del candidates[name]
-            overhead_s = candidate.overhead_s if rounds < least_rounds else 0.0
-            free_s += (clock() - called_s) if free else overhead_s
-            all_overhead_s += candidate.overhead_s
+            overhead_s = candidate.overhead_s if rounds < least_rounds and not awake else 0.0
+            free_s += (clock() - called_s) if name in free else overhead_s
         rounds += 1
         active = [name for name in active if name in candidates]
         # calls may be shorter than was foreseen
@@ -274,13 +284,7 @@ def interleave(
             guaranteed = rounds < min(FIRST_ROUNDS, least_rounds)
             active = [name for name in active if guaranteed and candidates[name].call_s <= share_s]
 
-    outputs: dict[str, object] = {}
-    for name, candidate in list(candidates.items()):
-        try:
-            outputs[name] = candidate.last()
-        except (Exception, SystemExit) as problem:
-            failures[name] = said_of(problem)
-            del candidates[name]
+    outputs = _outputs(candidates, failures)
     return Timing(
         samples={
             name: _whole(candidate.samples_s, rounds) for name, candidate in candidates.items()
@@ -301,6 +305,18 @@ def interleave(
     )
 
 
+def _outputs(candidates: dict[str, _Candidate], failures: dict[str, str]) -> dict[str, object]:
+    """What is kept of the last outputs; a kernel that raises now is moved to the failures."""
+    outputs: dict[str, object] = {}
+    for name, candidate in list(candidates.items()):
+        try:
+            outputs[name] = candidate.last()
+        except (Exception, SystemExit) as problem:
+            failures[name] = said_of(problem)
+            del candidates[name]
+    return outputs
+
+
 def _preceding(
     beside: Mapping[str, Preceding], candidates: Mapping[str, _Candidate], best_s: float
 ) -> dict[str, Call]:
@@ -308,6 +324,22 @@ def _preceding(
     if any(candidate.turn is not None for candidate in candidates.values()):
         return {}
     return {at: made for at, make in beside.items() if (made := make(best_s)) is not None}
+
+
+def _steps(
+    names: list[str], preceding: Mapping[str, Call], rng: np.random.Generator
+) -> Iterator[tuple[str, Mapping[str, Call]]]:
+    """Of a round: each kernel alone and where BLAS sleeps; then each where BLAS is awake.
+
+    Starting BLAS's threads takes as long as many calls, or a time slice where others use the cores:
+    they are started once a round.
+    """
+    quiet = {context: call for context, call in preceding.items() if context != AFTER_BLAS}
+    for place in rng.permutation(len(names)):
+        yield names[place], quiet
+    if AFTER_BLAS in preceding:
+        for place in rng.permutation(len(names)):
+            yield names[place], {AFTER_BLAS: preceding[AFTER_BLAS]}
 
 
 def _whole(samples_s: list[float], rounds: int) -> tuple[float, ...]:

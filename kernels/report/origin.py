@@ -41,7 +41,8 @@ def origin_verdict(decision: Decision) -> str:
     if decision.estimate is not None:
         return f"{name}, a guess"
     if decision.recalled is not None and isinstance(decision.recalled.evidence, Between):
-        return f"{name}, which wins or ties at the sizes around"
+        around = "nearest sizes" if decision.recalled.evidence.beyond else "sizes around"
+        return f"{name}, which wins or ties at the {around}"
     return ""
 
 
@@ -156,8 +157,9 @@ def _estimated(estimate: Estimate, requested: Signature) -> str:
 
 def _between(evidence: Between, requested: Signature) -> list[str]:
     lower, upper = evidence.lower, evidence.upper
+    where = "just beyond" if evidence.beyond else "between"
     lines = [
-        f"between {_place(lower, requested)} and {_place(upper, requested)}; "
+        f"{where} {_place(lower, requested)} and {_place(upper, requested)}; "
         "nothing was timed at this size"
     ]
     lines += [

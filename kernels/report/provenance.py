@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from einbench.host.openblas import SHARED
 from einbench.units import seconds_text
 
 _VENDORS = {
@@ -25,7 +26,10 @@ def machine_text(machine: Mapping[str, Any]) -> str:
         waited = seconds_text(machine.get("throttled_s") or 0.0)
         parts.append(f"throttled {machine['throttled_periods']:,} times ({waited})")
     # SciPy brings a BLAS of its own where it is loaded: which is NumPy's is not recorded
-    libraries = sorted({blas_text(library) for library in machine.get("blas") or []})
+    libraries = sorted({
+        f"{blas_text(library)}{' on shared threads' * (library.get('threading_layer') == SHARED)}"
+        for library in machine.get("blas") or []
+    })  # fmt: skip
     if libraries:
         parts.append(" and ".join(libraries))
     for key, name in (("numpy", "NumPy"), ("numba", "numba"), ("python", "Python")):

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from choose_support import Bench
 
 import einbench
 from einbench.choose import allowance, environment
+from einbench.choose.auto import Auto
 from einbench.dropin import measured
 
 
@@ -102,3 +104,38 @@ def test_einsum_measures_a_size_later_where_it_may_not_now(allowed, measurements
     assert measurements == [(70, 70, 70)]
     (file,) = tmp_path.glob("*.json")
     assert [c["sizes"]["a"] for c in json.loads(file.read_text())["choices"]] == [70]
+
+
+def test_a_size_that_comes_when_too_much_was_measured_is_estimated_for_now(clock):
+    bench = Bench()
+    bench.kernel("loop", 0.0, lambda inputs: np.stack([2 * row for row in inputs]))
+    bench.kernel("quick", 0.0)
+    auto = Auto()
+    function = getattr(auto, bench.op.name)
+
+    def decided(batch: int) -> tuple[str, set[str]]:
+        """Which kernels were called, and which by a second call."""
+        bench.log.clear()
+        function(np.ones((batch, 3), np.float32))
+        measured = len(bench.log) > 20
+        bench.log.clear()
+        function(np.ones((batch, 3), np.float32))
+        return "measured" if measured else "estimated", {method for method, _ in bench.log}
+
+    assert decided(100) == ("measured", {"quick"})
+    spend(clock, bench.op.name, 3.5)
+    assert decided(50_000) == ("estimated", {"quick"})
+    # what is remembered is not forgotten
+    assert decided(100) == ("estimated", {"quick"})
+    clock.now_s += 60.0
+    # the call that finds that there is time is still answered as before
+    function(np.ones((50_000, 3), np.float32))
+    assert decided(50_000) == ("measured", {"quick"})
+
+
+def test_who_asks_for_a_choice_gets_it_measured_however_much_was(clock):
+    bench = Bench()
+    bench.kernel("loop", 0.0)
+    spend(clock, bench.op.name, 3.5)
+    assert einbench.fastest(bench.op, np.ones((10, 3), np.float32)).origin == "measured"
+    assert not allowance.allows(bench.op.name)

@@ -129,7 +129,7 @@ def test_no_more_than_so_many_signatures_are_kept(
     bench = start(loop=1e-3)
     monkeypatch.setattr(
         "einbench.choose.auto.decide",
-        lambda op, bound, *rest, **more: type("Decision", (), {"kernel": op["loop"]}),
+        lambda op, *rest, **more: type("Decision", (), {"kernel": op["loop"], "estimate": None}),
     )
     call, x = getattr(auto, bench.op.name), np.ones((MOST_KEYS + 1, 3), "float32")
     for batch in range(1, MOST_KEYS + 2):

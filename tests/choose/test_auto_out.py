@@ -125,3 +125,34 @@ def test_an_input_of_that_name_is_the_input(auto: Auto) -> None:
         np.testing.assert_array_equal(auto.named_out(x), x)
     finally:
         einbench.registry.forget(op.name)
+
+
+def test_of_several_outputs_none_may_lie_in_another_or_in_an_input(auto: Auto) -> None:
+    op = einbench.operation("mlp_gradients")
+    arrays = list(op.draw(3, features=5, hidden1=4, hidden2=4, classes=4).values())
+    function = auto.mlp_gradients
+    truth = function(*arrays)
+    memory = [np.empty_like(each) for each in truth]
+    whole = np.empty(16, np.float32)
+    by_name = dict(zip(op.outputs, range(6), strict=True))
+    second, third = by_name["dw2"], by_name["dw3"]
+
+    def with_memory(**at: np.ndarray) -> tuple[np.ndarray, ...]:
+        given = list(memory)
+        for name, each in at.items():
+            given[by_name[name]] = each
+        return tuple(given)
+
+    w2 = arrays[list(op.inputs).index("w2")]
+    for _ in range(2):
+        assert function(*arrays, out=tuple(memory))[second] is memory[second]
+        for refused in (
+            with_memory(dw3=memory[second]),
+            with_memory(dw2=w2),
+            with_memory(dw2=whole.reshape(4, 4), db2=whole[:4]),
+        ):
+            with pytest.raises(ValueError, match="memory"):
+                function(*arrays, out=refused)
+        # a view of memory that nothing else is in
+        found = function(*arrays, out=with_memory(dw3=whole.reshape(4, 4)))
+        np.testing.assert_allclose(found[third], truth[third], rtol=1e-5)

@@ -10,7 +10,7 @@ from choose_support import choice, signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from einbench.choose.between import MOST_APART, between
+from einbench.choose.between import MOST_APART, MOST_BEYOND, between, beyond
 from einbench.choose.book import Remembered
 
 USABLE = ("loop", "einsum", "numba")
@@ -160,3 +160,30 @@ def test_what_is_of_another_kind_or_without_rows_changes_nothing(
         choice(batch, "numba", features=features, dtype="float64"),
     ]
     assert between([*known[:place], *others, *known[place:]], asked, "measure", USABLE) == answer
+
+
+def test_seconds_between_two_sizes_may_fall_and_below_both_are_in_proportion_at_least() -> None:
+    known = [choice(8, seconds=2e-3), choice(64, seconds=1e-3)]
+    found = between(known, signature(36), "measure", USABLE)
+    assert found is not None
+    assert found.predicted_s["loop"] == pytest.approx(1.5e-3)
+    known = [choice(8, seconds=1e-3), choice(64, seconds=1e-1)]
+    below = beyond(known, signature(2), "measure", USABLE)
+    assert below is not None
+    assert below.predicted_s["loop"] == pytest.approx(0.25e-3)
+
+
+@given(remembered(), SIZES)
+@settings(max_examples=100)
+def test_beyond_sizes_only_what_wins_or_ties_at_both_answers(
+    known: list[Remembered], batch: int
+) -> None:
+    found = beyond(known, signature(batch), "measure", USABLE)
+    if found is not None:
+        assert all(found.kernel in each.tie for each in (found.lower, found.upper))
+        low, high = plain(found.lower)[0], plain(found.upper)[0]
+        assert batch < low or batch > high
+        near = low if batch < low else high
+        step = max(batch, near) / min(batch, near)
+        assert step <= min(MOST_BEYOND, high / low)
+        assert between(known, signature(batch), "measure", USABLE) is None

@@ -17,11 +17,13 @@ from einbench.choose.tune import exactly, plan, tune
 from einbench.choose.wisdom import wisdom
 from einbench.contexts import AFTER_BLAS, AFTER_PAUSE, ALONE, PROGRAM
 from einbench.measure import run
+from einbench.measure.beside import PRECEDING
 
 
 @pytest.fixture
-def softmax(auto: Any) -> dict[str, Any]:
-    """Small arrays; measuring them is quick."""
+def softmax(auto: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Small arrays, of which measuring is quick, in every context."""
+    monkeypatch.setattr(run, "PRECEDING", PRECEDING)
     return einbench.operation("softmax").draw(batch=4)
 
 
@@ -99,6 +101,19 @@ def test_medians_of_every_context_are_remembered(softmax: dict[str, Any]) -> Non
     assert "after BLAS" in text
     assert "after a pause" in text
     assert "context program" in text
+
+
+@pytest.mark.parametrize(
+    ("context", "timed"),
+    [(ALONE, set()), (AFTER_BLAS, {AFTER_BLAS}), (AFTER_PAUSE, {AFTER_PAUSE})],
+)
+def test_a_choice_for_one_context_spends_its_time_there(
+    context: str, timed: set[str], softmax: dict[str, Any]
+) -> None:
+    choice = einbench.fastest("softmax", context=context, **softmax)
+    winner = next(r for r in choice.records if r.winner)
+    found = {at for at in (AFTER_BLAS, AFTER_PAUSE) if getattr(winner, f"{at}_s") is not None}
+    assert found == timed
 
 
 def test_a_spread_that_is_none_is_damaged(softmax: dict[str, Any]) -> None:

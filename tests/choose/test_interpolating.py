@@ -107,12 +107,58 @@ def test_a_disagreement_between_neighbours_is_not_stepped_over(start: Start) -> 
     assert bench.decide(8, features=5).origin == "measured"
 
 
-@pytest.mark.parametrize("batch", [1, 3, 65, 1000])
-def test_outside_of_what_is_known_it_is_measured(batch: int, start: Start) -> None:
+@pytest.mark.parametrize("batch", [2, 257, 1000])
+def test_far_outside_of_what_is_known_it_is_measured(batch: int, start: Start) -> None:
     bench = start(loop=2e-3, quick=1e-3)
-    bench.decide(4)
+    bench.decide(10)
     bench.decide(64)
     assert bench.decide(batch).origin == "measured"
+
+
+@pytest.mark.parametrize("batch", [3, 9, 65, 256])
+def test_just_outside_the_kernel_of_the_two_nearest_is_looked_at_and_served(
+    batch: int, start: Start
+) -> None:
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(10)
+    bench.decide(64)
+    calls = len(bench.log)
+    decision = bench.decide(batch)
+    assert (decision.origin, decision.kernel.method) == ("interpolated", "quick")
+    assert bench.log[calls:] == [("quick", batch)]
+    predicted = {record.kernel: record.predicted_s for record in records(decision)}
+    assert predicted == pytest.approx({"loop": 2e-3 * batch, "quick": 1e-3 * batch})
+
+
+def test_no_further_outside_than_it_is_known_to_hold(start: Start) -> None:
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(32)
+    bench.decide(64)
+    assert bench.decide(128).origin == "interpolated"
+    assert bench.decide(129).origin == "measured"
+
+
+def test_just_outside_of_sizes_that_disagree_it_is_measured(start: Start) -> None:
+    bench = start(loop=lambda b: 1e-5 * b if b < 30 else 9e-5 * b, quick=3e-5)
+    assert bench.decide(10).kernel.method == "loop"
+    assert bench.decide(64).kernel.method == "quick"
+    assert bench.decide(70).origin == "measured"
+
+
+def test_just_outside_along_another_axis_as_well_it_is_measured(start: Start) -> None:
+    bench = start(loop=2e-3, quick=1e-3)
+    bench.decide(10)
+    bench.decide(64)
+    assert bench.decide(65, features=4).origin == "measured"
+
+
+def test_a_kernel_that_is_wrong_just_outside_is_never_served_there(start: Start) -> None:
+    bench = start(loop=2e-3)
+    bench.kernel("quick", 1e-3, lambda inputs: (2 + (len(inputs) == 143)) * inputs)
+    bench.decide(10)
+    bench.decide(64)
+    decision = bench.decide(143)
+    assert (decision.origin, decision.kernel.method) == ("measured", "loop")
 
 
 @pytest.mark.parametrize(("upper", "origin"), [(256, "interpolated"), (257, "measured")])

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
+from choose_support import Bench
 
 import einbench
 import einbench.choose.recall as recalling
 from einbench.choose.book import Remembered
+from einbench.choose.first_use import why_wrong
+from einbench.choose.serving import serve
 from einbench.choose.wisdom import wisdom
 from einbench.host import warned
+from einbench.problem import Problem
 
 X = np.ones((4, 3), np.float32)
 
@@ -93,6 +100,41 @@ def test_where_all_raise_the_chosen_ones_error_is_told(broken: Any) -> None:
         broken.auto(X)
 
 
+def test_of_what_nothing_is_known_the_last_registered_serves_next() -> None:
+    bench = Bench()
+    for method in ("loop", "einsum", "simd", "broken"):
+        bench.kernel(method, 1e-6)
+    decision = bench.decide(8, "estimate")
+    assert (decision.origin, decision.kernel.method) == ("estimated", "broken")
+
+    def first(kernel: Any) -> str:
+        if kernel.method == "broken":
+            raise TypeError("No matching definition")
+        return str(kernel.method)
+
+    with pytest.warns(RuntimeWarning, match="and simd serves"):
+        assert serve(decision, first)[1] == "simd"
+
+
+@pytest.mark.parametrize(("wrong_row", "reason"), [(0, "wrong"), (99, "wrong"), (50, "")])
+def test_where_a_truth_takes_long_no_call_of_the_look_is_as_large(
+    wrong_row: int, reason: str
+) -> None:
+    bench = Bench(independent=(), flops=lambda sizes: 1e8 * sizes["batch"])
+
+    def nearly(inputs: Any) -> Any:
+        outputs = 2 * inputs
+        outputs[inputs[:, 0] == wrong_row] = 7
+        return outputs
+
+    bench.kernel("nearly", 1e-6, nearly)
+    rows = np.arange(100, dtype=np.float32)[:, None] + np.zeros(3, np.float32)
+    problem = Problem.of(bench.op, (rows,), {})
+    assert why_wrong(bench.op["nearly"], problem).startswith(reason)
+    assert bench.log
+    assert all(3e8 * batch <= 1.5e9 for _, batch in bench.log)
+
+
 def test_what_a_healthy_process_remembers_stays(broken: Any) -> None:
     broken.raised["quick"] = TypeError("No matching definition")
     with pytest.warns(RuntimeWarning):
@@ -140,3 +182,12 @@ def test_labels_that_all_kernels_refuse_are_told_in_one_line_at_the_first_call_t
         with pytest.raises(ValueError, match=r"^labels must lie in \[0, classes\)") as refused:
             auto.cross_entropy(logits, np.full(41, 11))
         assert "no kernel" not in str(refused.value)
+
+
+def test_looking_at_a_kernel_imports_nothing_of_workers_and_libraries() -> None:
+    code = "import sys, einbench.choose.first_use; print([*sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = ast.literal_eval(done.stdout)
+    assert "einbench.measure.look" in imported
+    for name in ("einbench.measure.remote", "einbench.libraries", "multiprocessing", "socket"):
+        assert name not in imported

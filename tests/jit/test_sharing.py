@@ -15,7 +15,9 @@ pytest.importorskip("numba", reason="numba is not installed (pip install numba)"
 import einbench
 from einbench.host import openblas
 from einbench.host.cores import usable_threads
+from einbench.host.machine import machine
 from einbench.jit import blas_jobs, sharing, spinning
+from einbench.report.provenance import machine_text
 
 ABLE = openblas.loaded()[0] if os.name == "posix" else []
 
@@ -458,6 +460,19 @@ def test_one_with_more_threads_than_have_numbers_is_left_alone(
     monkeypatch.setattr(openblas, "loaded", lambda: (small, others))
     with pytest.raises(RuntimeError, match=f"OpenBLAS .* with {found[0].threads} threads"):
         einbench.share_threads()
+
+
+def test_the_machine_says_whose_threads_blas_is_on() -> None:
+    before = machine()
+    with einbench.share_threads():
+        (shared,) = machine()["blas"]
+        assert f"OpenBLAS {shared['version']} on shared threads" in machine_text(machine())
+        fingerprint = machine()["fingerprint"]
+    (own,) = before["blas"]
+    assert shared == {**own, "threading_layer": "threads shared with einbench"}
+    assert machine() == before
+    # the same machine: results of both are compared
+    assert fingerprint == before["fingerprint"]
 
 
 def test_choices_made_with_shared_threads_are_kept_apart() -> None:

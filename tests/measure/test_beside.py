@@ -76,11 +76,17 @@ def test_threads_are_ended_before_a_call_alone_and_awake_after_a_product(
         {"a": program.kernel("a", 1e-3), "b": program.kernel("b", 1e-3)}, most_rounds=5
     )
     rounds = program.log[program.log.index("stop") :]
-    slots = [rounds[start : start + 7] for start in range(0, len(rounds), 7)]
-    assert len(slots) == 2 * result.rounds
+    slots = [rounds[start : start + 16] for start in range(0, len(rounds), 16)]
+    assert len(slots) == result.rounds
     for slot in slots:
-        name = slot[1]
-        assert slot == ["stop", name, name, "pause", name, "blas", name]
+        for first, second in (slot[:5], slot[5:10]), (slot[10:13], slot[13:]):
+            assert {first[-1], second[-1]} == {"a", "b"}
+        for quiet in slot[:5], slot[5:10]:
+            name = quiet[1]
+            assert quiet == ["stop", name, name, "pause", name]
+        # once awake they are left so until all were called
+        for awake in slot[10:13], slot[13:]:
+            assert awake == [awake[0], "blas", awake[0]]
 
 
 def test_each_context_has_a_winner_of_its_own_and_a_program_that_of_the_geometric_mean(
