@@ -173,14 +173,15 @@ def command(run: Run) -> str:
             words += [option, ",".join(each)]
     for name, option, usual in (
         ("layout", "--layout", "C"), ("seed", "--seed", 0), ("budget_s", "--budget", None),
-        ("context", "--context", None),
+        ("context", "--context", None), ("time_limit_s", "--time-limit", None),
     ):  # fmt: skip
         value = s.get(name)
         if value is not None and value != usual:
             words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
     if isinstance(memory := s.get("memory_bytes"), int):
         words += ["--memory", f"{memory / 1e9:g}"]
-    words += ["--isolate"] if s.get("isolate") is True else []
+    if isinstance(isolate := s.get("isolate"), bool):
+        words.append("--isolate" if isolate else "--no-isolate")
     if isinstance(sizes := s.get("sizes"), dict) and sizes:
         words += ["--size", ",".join(f"{axis}={n}" for axis, n in sizes.items())]
     if isinstance(run.machine.get("threads"), int):
