@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: seconds of measuring for each name that are not asked for
-_FREE_S = 2.0
+_FREE_S = 1.5
 #: and the part of the time since the first measurement that all names may take beyond these
 _PART = 0.1
 _STARTED: list[float] = []
@@ -22,14 +22,9 @@ _STARTED: list[float] = []
 _SPENT_S: dict[str, float] = {}
 
 
-def allows(name: str, free_s: float = _FREE_S) -> bool:
-    """Whether something may be measured now of an operation or an expression.
-
-    Args:
-        name: of which.
-        free_s: seconds of measuring that are not asked for.
-    """
-    if _SPENT_S.get(name, 0.0) < free_s:
+def allows(name: str) -> bool:
+    """Whether something may be measured now of an operation or an expression."""
+    if _SPENT_S.get(name, 0.0) < _FREE_S:
         return True
     beyond_s = sum(max(0.0, spent_s - _FREE_S) for spent_s in _SPENT_S.values())
     return beyond_s < _PART * (time.monotonic() - _STARTED[0])

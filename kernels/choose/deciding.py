@@ -33,8 +33,6 @@ _MEASURING = ForkedLock()
 #: what `_why_wrong_here` found, of so many at most
 _WRONG: dict[tuple[Kernel, Environment, Signature], str] = {}
 _MOST_LOOKED_AT = 4096
-#: seconds of measuring one operation's sizes beyond which a call that does not wait asks for more
-_FREE_S = 1.5
 #: what a kernel raises that refuses its arrays
 _REFUSALS = ("ValueError: ", "IndexError: ")
 
@@ -162,7 +160,7 @@ def decide(
 
 def may_measure(op: Operation) -> bool:
     """Whether a call that came with arguments of a new kind may have them measured."""
-    return allowance.allows(op.name, _FREE_S)
+    return allowance.allows(op.name)
 
 
 class _Asked(NamedTuple):

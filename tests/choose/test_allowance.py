@@ -42,16 +42,16 @@ def spend(clock: Clock, name: str, seconds: float) -> None:
 
 
 def test_the_first_seconds_of_each_name_are_free(clock):
-    spend(clock, "ij->i", 1.9)
+    spend(clock, "ij->i", 1.4)
     assert allowance.allows("ij->i")
-    spend(clock, "ij->i", 1.9)
+    spend(clock, "ij->i", 1.4)
     assert not allowance.allows("ij->i")
     assert allowance.allows("ij->j")
 
 
 def test_beyond_them_a_tenth_of_the_time_is_allowed(clock):
-    spend(clock, "ij->i", 4.0)  # two beyond
-    clock.now_s += 15.9
+    spend(clock, "ij->i", 3.5)  # two beyond
+    clock.now_s += 16.4
     assert not allowance.allows("ij->i")
     clock.now_s += 0.2
     assert allowance.allows("ij->i")
