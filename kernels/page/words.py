@@ -174,6 +174,7 @@ def command(run: Run) -> str:
     for name, option, usual in (
         ("layout", "--layout", "C"), ("seed", "--seed", 0), ("budget_s", "--budget", None),
         ("context", "--context", None), ("time_limit_s", "--time-limit", None),
+        ("data", "--data", "MNIST"),
     ):  # fmt: skip
         value = s.get(name)
         if value is not None and value != usual:

@@ -88,12 +88,14 @@ def test_a_commit_that_takes_longer_is_marked_and_noise_is_not(tmp_path: Path) -
 def test_the_command_repeats_what_was_asked(tmp_path: Path) -> None:
     settings = {
         "with": ["torch"], "layout": "F", "context": "alone", "batches": [1, 7], "isolate": True,
-        "time_limit_s": 5.0, "memory_bytes": 2_000_000_000, "sizes": {"classes": 7},
+        "data": "other images", "time_limit_s": 5.0, "memory_bytes": 2_000_000_000,
+        "sizes": {"classes": 7},
     }  # fmt: skip
     known = read(tmp_path, made.document(made.crossing(), **settings))
     assert words.command(known.runs[0]) == (
         "einbench compare softmax --batch 1,7 --dtype float32 --with torch --layout F --budget 2 "
-        "--context alone --time-limit 5 --memory 2 --isolate --size classes=7 --threads 2"
+        "--context alone --time-limit 5 --data 'other images' --memory 2 --isolate "
+        "--size classes=7 --threads 2"
     )
 
 
