@@ -128,7 +128,7 @@ def compare(
                 keep=journal,
                 **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
             )
-        say_resumed(journal, resume, "cell", "cells")
+        say_resumed(journal, "cell", "cells")
         if comparison.interrupted and not comparison.records:
             click.echo(
                 "einbench: interrupted before the first cell was measured; no file was written",

@@ -130,7 +130,7 @@ def einsum(
                 context=context,
                 keep=journal,
             )
-        say_resumed(journal, resume, "cell", "cells")
+        say_resumed(journal, "cell", "cells")
         if comparison.interrupted and not comparison.records:
             click.echo("einbench: interrupted before anything was measured", err=True)
             return INTERRUPTED

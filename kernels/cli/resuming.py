@@ -52,9 +52,9 @@ def keeping(target: Target, resume: bool) -> Iterator[tuple[Journal, Target]]:
             yield journal, target
 
 
-def say_resumed(journal: Journal, resume: bool, one: str, several: str) -> None:
-    """How many were taken over, on stderr."""
-    if resume:
+def say_resumed(journal: Journal, one: str, several: str) -> None:
+    """How many were taken over, on stderr; nothing where that was not asked for."""
+    if journal.resume:
         count = journal.resumed
         kept = f"{count} {one if count == 1 else several} taken over from {journal.path}"
         click.echo(f"einbench: {kept if count else 'nothing is kept: beginning anew'}", err=True)

@@ -18,7 +18,9 @@ from einbench.cli.parameters import (
     separate,
     whole,
 )
+from einbench.cli.resuming import keeping, resume_option
 from einbench.cli.target import Target, refuse_unwritable
+from einbench.cli.train_kept import Kept
 from einbench.cli.train_settings import (
     FAMILIES,
     INITIALS,
@@ -33,7 +35,7 @@ from einbench.cli.warned import in_one_line
 
 #: what a file that is loaded decides, and what --compare does without
 _OF_THE_FILE = ("hidden", "loss", "initial", "dtype")
-_OF_ONE_TRAINING = ("epochs", "target", "save", "load")
+_OF_ONE_TRAINING = ("epochs", "target", "save", "load", "resume")
 _OF_COMPARING = ("steps", "budget")
 
 
@@ -105,6 +107,7 @@ _OF_COMPARING = ("steps", "budget")
     "--plot", metavar="PATH", help="Draw the curves to this .svg or .png (needs matplotlib)."
 )
 @json_option("all numbers")
+@resume_option("epochs")
 @plugins_option
 @click.pass_context
 def train(context: click.Context, /, **given: Any) -> int:
@@ -142,7 +145,9 @@ def train(context: click.Context, /, **given: Any) -> int:
             return train_families(settings, given["steps"], given["budget"], target, plot)
         from einbench.cli.train_once import train_once
 
-        return train_once(settings, given["save"], target, plot)
+        kept = Kept.of(given["save"])
+        with keeping(target, given["resume"]) as (journal, target):
+            return train_once(settings, kept, target, plot, journal)
 
 
 def _refuse_what_goes_unused(context: click.Context, compare: bool, load: str | None) -> None:

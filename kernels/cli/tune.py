@@ -118,7 +118,7 @@ def tune(
                     journal.keep(cell_name(tuned.problem), tuned.reason)
         except KeyboardInterrupt:
             interrupted = True
-        say_resumed(journal, resume, "cell", "cells")
+        say_resumed(journal, "cell", "cells")
         wall_s = time.perf_counter() - began_s
         settings |= {"wall_s": wall_s, "interrupted": interrupted}
         out = console(target.tables)

@@ -107,9 +107,20 @@ def save(
     for name, known in (*names, (header["loss"].get("loss"), tuple(LOSSES))):
         if name not in known:
             raise ValueError(f"{name!r} cannot be saved: load would not know how to make it")
+    pack(path, header, parameters)
+
+
+def pack(
+    path: str | os.PathLike[str], header: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> None:
+    """A header and arrays, to a temporary name that is moved into place.
+
+    Raises:
+        OSError: the file cannot be written; what was there before is there still.
+    """
     content = io.BytesIO()
-    arrays: dict[str, Any] = {_HEADER: np.array(json.dumps(header)), **parameters}
-    np.savez(content, **arrays)
+    packed: dict[str, Any] = {_HEADER: np.array(json.dumps(header)), **arrays}
+    np.savez(content, **packed)
     write_whole(path, content.getvalue())
 
 
@@ -120,12 +131,17 @@ def read(path: str | os.PathLike[str]) -> Saved:
         OSError: the file cannot be read.
         ValueError: it holds no network, or a damaged one.
     """
-    header, arrays = _read(path)
+    header, arrays = unpack(path, SCHEMA)
     return Saved(path, _layers(path, header), _loss(path, header), header.get("dtype"), arrays)
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The header and all arrays."""
+def unpack(path: str | os.PathLike[str], schema: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The header, of this schema, and all arrays.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is none of `pack`, or damaged.
+    """
     with open(path, "rb") as opened:  # noqa: PTH123 - a path may be of any kind
         content = opened.read()
     try:
@@ -151,7 +167,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array
         raise _refused(path, "an npz file without a header; expected one that save wrote")
     if others := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
         raise _refused(path, f"{others[0]} in it is no array; expected a file that save wrote")
-    return _header(path, arrays.pop(_HEADER)), arrays
+    return _header(path, arrays.pop(_HEADER), schema), arrays
 
 
 class _Refused(ValueError):  # noqa: N818 - the file's state, not a mistake of ours
@@ -162,15 +178,15 @@ def _refused(path: str | os.PathLike[str], why: str) -> _Refused:
     return _Refused(f"{os.fspath(path)}: {why}")
 
 
-def _header(path: str | os.PathLike[str], array: Array) -> dict[str, Any]:
+def _header(path: str | os.PathLike[str], array: Array, schema: str) -> dict[str, Any]:
     try:
         header = json.loads(str(array[()])) if array.dtype.kind == "U" and not array.ndim else None
     except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):
         raise _refused(path, "its header is no JSON object; expected a file that save wrote")
-    if header.get("schema") != SCHEMA:
-        raise _refused(path, f"schema {header.get('schema')!r}; expected {SCHEMA!r}")
+    if header.get("schema") != schema:
+        raise _refused(path, f"schema {header.get('schema')!r}; expected {schema!r}")
     return header
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from einbench.host.memory import aligned
 from einbench.network.calls import Calls
+from einbench.network.checkpoint import Checkpoint
 from einbench.network.feed import feed
 from einbench.network.history import History
 from einbench.network.interrupts import between_steps
@@ -113,6 +115,10 @@ class Training:
     rng: np.random.Generator
     on_step: OnStep | None = None
     on_epoch: OnEpoch | None = None
+    #: kept after every epoch
+    checkpoint: Checkpoint | None = None
+    #: what is there already is gone on from
+    resume: bool = False
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
@@ -141,10 +147,18 @@ class Training:
 
     def _run(self) -> None:
         """Epochs until the steps are taken or the target is reached."""
-        plan, history = self.plan, self.history
-        batches = feed(*self.data, plan.batch, plan.order, self.rng)
+        plan = self.plan
         descent = self.optimizer.begin(self.parameters.current)
-        for first in range(1, plan.steps + 1, plan.every):
+        velocities = getattr(descent, "velocities", ())
+        if self.checkpoint is not None and self.resume:
+            self.history = self.checkpoint.read(self.parameters.current, velocities)
+        history = self.history
+        self.kept = _Kept(self.parameters.copies(), history.epochs, history.steps)
+        self._stop_at_target()
+        if history.stopped:
+            return
+        batches = feed(*self.data, plan.batch, plan.order, self.rng, skip=history.steps)
+        for first in range(history.steps + 1, plan.steps + 1, plan.every):
             last = min(first + plan.every - 1, plan.steps)
             loss, accuracy, seconds_s = self._epoch(first, last, batches, descent)
             judged = self._judge(last)
@@ -155,13 +169,31 @@ class Training:
                 history.validation_accuracy.append(judged[1])
             history.loss.append(loss)
             self.kept = _Kept(self.parameters.copies(), history.epochs, last)
-            reached = accuracy if judged is None else judged[1]
-            if plan.target is not None and reached >= plan.target:
-                history.stopped = "target"
+            if self.checkpoint is not None:
+                self._keep(self.checkpoint, velocities)
+            self._stop_at_target()
             if self.on_epoch is not None:
                 self.on_epoch(history)
             if history.stopped:
                 return
+
+    def _keep(self, checkpoint: Checkpoint, velocities: Sequence[Array]) -> None:
+        """A full disk ends no training: the checkpoint before stays."""
+        try:
+            checkpoint.write(self.parameters.current, velocities, self.history)
+        except OSError as problem:
+            warnings.warn(
+                f"einbench's checkpoint: {problem.filename}: {problem.strerror}; training goes on, "
+                "and the last epoch that could be kept is",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _stop_at_target(self) -> None:
+        """Say so where the last epoch reached it."""
+        reached = self.history.validation_accuracy or self.history.accuracy
+        if self.plan.target is not None and reached and reached[-1] >= self.plan.target:
+            self.history.stopped = "target"
 
     def _epoch(
         self, first: int, last: int, batches: Iterator[Data], descent: Steps

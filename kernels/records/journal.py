@@ -57,6 +57,7 @@ class Journal:
         #: cells that were taken over from the run before
         self.resumed = 0
         self._lines: list[str] = []
+        self._others: set[Path] = set()
         #: how many of the lines are on disk, in which file, up to which byte
         self._written = 0
         self._file: tuple[int, int] | None = None
@@ -116,12 +117,15 @@ class Journal:
         self._append()
 
     def finish(self) -> None:
-        """The results are written: this file is not needed any more."""
-        self.path.unlink(missing_ok=True)
+        """The results are written: this file is not needed any more, nor those beside it."""
+        for path in (self.path, *self._others):
+            path.unlink(missing_ok=True)
 
     def beside(self, ending: str) -> Path:
-        """The name of another file of this run."""
-        return self.path.with_name(self.path.name + ending)
+        """The name of another file of this run, which goes when this one goes."""
+        path = self.path.with_name(self.path.name + ending)
+        self._others.add(path)
+        return path
 
     def __enter__(self) -> Journal:
         return self

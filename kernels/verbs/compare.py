@@ -132,7 +132,8 @@ def compare(
         return written_whole(keep, resume, partial(
             compare, names, batches, dtypes, threads, budget_s, layout=layout, seed=seed,
             data=data, memory_bytes=memory_bytes, progress=progress, with_=with_,
-            isolate=isolate, reuse_outputs=reuse_outputs, context=context, **sizes,
+            isolate=isolate, reuse_outputs=reuse_outputs, context=context,
+            **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
         ))  # fmt: skip
     start_s = time.perf_counter()
     check_context(context)
