@@ -29,6 +29,10 @@ machine: $(VENV)/.installed  ## what a number from this machine was taken with
 test: $(VENV)/.test  ## all tests but those against PyTorch and JAX (ARGS="-k softmax")
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
+N ?= 200
+kills: $(VENV)/.test  ## kill -9 at N random moments of compare, tune, train, gate and einsum, then --resume (N=10)
+	@$(BIN)/python tests/kills -n $(N) $(ARGS)
+
 bench-ci: $(VENV)/.bench  ## every kernel on pytest-benchmark's clock, under 5 minutes (ARGS="-k softmax")
 	@mkdir -p results
 	$(BIN)/python -m pytest benchmarks/ci --benchmark-json=results/bench-ci.json $(ARGS)

@@ -135,8 +135,8 @@ def gate(
         )
         return INTERRUPTED
     if resume:
-        kept = f"{outcome.resumed} launches of both commits taken over" if outcome.resumed else ""
-        click.echo(f"einbench: {kept or 'nothing is kept: beginning anew'}", err=True)
+        took = f"{outcome.resumed} launches of each taken over" if outcome.resumed else ""
+        click.echo(f"einbench: {took or 'nothing is kept: beginning anew'}", err=True)
     outcome = dataclasses.replace(outcome, notes=notes, strict=strict)
     try:
         target.write(document(outcome))
