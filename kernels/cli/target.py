@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import sys
 import tempfile
@@ -51,6 +52,8 @@ class Target:
         """
         text = json.dumps(document, indent=1, allow_nan=False)
         try:
+            if self.path is not None and not self.path.parent.is_dir():
+                raise OSError(errno.ENOENT, "its folder is gone")
             if self.stdout:
                 click.echo(text)
             elif self.path is not None and self.new:

@@ -25,6 +25,7 @@ from einbench.records.journal import Journal
 #: no run of these small settings takes as long
 _LIMIT_S = 900.0
 RESULTS = "out.json"
+PROGRAM = (sys.executable, "-m", "einbench.cli")
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Kill:
     problems: list[str] = field(default_factory=list)
 
 
-def start(command, folder, *more, program=(sys.executable, "-m", "einbench.cli")):
+def start(command, folder, *more, program=PROGRAM):
     """The real command in a session of its own, its lines as they come."""
     process = subprocess.Popen(
         [*program, *command.arguments, "--json", RESULTS, *more],
@@ -68,10 +69,10 @@ def start(command, folder, *more, program=(sys.executable, "-m", "einbench.cli")
     return process, lines, listener
 
 
-def whole(command, folder, *more) -> Run:
+def whole(command, folder, *more, program=PROGRAM) -> Run:
     """The command from its beginning to its end."""
     began_s = time.perf_counter()
-    process, lines, listener = start(command, folder, *more)
+    process, lines, listener = start(command, folder, *more, program=program)
     try:
         status = process.wait(_LIMIT_S)
     finally:
@@ -80,7 +81,7 @@ def whole(command, folder, *more) -> Run:
     return Run(lines, status, time.perf_counter() - began_s)
 
 
-def kill(command, folder, reference, seed, program=(sys.executable, "-m", "einbench.cli")) -> Kill:
+def kill(command, folder, reference, seed, program=PROGRAM) -> Kill:
     """Kill it at a moment drawn from the seed; see `Kill.problems`.
 
     Every other moment is drawn from the whole run, and every other is shortly after a cell was
@@ -125,12 +126,12 @@ def kill(command, folder, reference, seed, program=(sys.executable, "-m", "einbe
         elif found.kept < found.measured:
             found.problems.append(f"{found.measured} cells were measured, {found.kept} are kept")
     if not found.problems:
-        _resume(command, folder, keys, found)
+        _resume(command, folder, keys, found, program)
     return found
 
 
-def _resume(command, folder, keys, found) -> None:
-    again = whole(command, folder, "--resume")
+def _resume(command, folder, keys, found, program) -> None:
+    again = whole(command, folder, "--resume", program=program)
     if again.status not in command.statuses:
         found.problems.append(f"--resume ended with {again.status}: {again.lines[-3:]}")
         return
@@ -158,7 +159,9 @@ def damaged(folder: Path) -> list[str]:
     memory = Wisdom(str(folder / "wisdom"))
     for name in held(memory):
         readable(Path(memory.path(name)), lambda name=name: book(load(memory.path(name)), name))
-    plain = [*folder.glob("*.json"), *(folder / ".gate" / "unfinished").glob("*/*.json")]
+    # the gate's folder is a repository, with files of its own
+    results = folder.glob(RESULTS if (folder / ".git").exists() else "*.json")
+    plain = [*results, *(folder / ".gate" / "unfinished").glob("*/*.json")]
     for path in plain:
         readable(path, lambda path=path: load(path))
     for path in folder.glob("*.partial"):
