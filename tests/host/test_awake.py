@@ -15,7 +15,7 @@ from einbench.host import awake
 from einbench.measure.timing import interleave
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no process is stopped there")
-STOPPED_S = 1.0
+STOPPED_S = 0.4
 
 
 def stopped() -> None:
