@@ -190,7 +190,10 @@ sys.exit(main(sys.argv[1:], standalone_mode=False))
     "args",
     [
         (*COMPARE, "--json", "a.json"),
-        ("train", "--samples", "128", "--epochs", "2000", "--json", "a.json"),
+        pytest.param(
+            ("train", "--samples", "128", "--epochs", "2000", "--json", "a.json"),
+            marks=pytest.mark.long,
+        ),
     ],
     ids=lambda args: args[0],
 )  # fmt: skip
