@@ -136,7 +136,7 @@ def gate(
         return INTERRUPTED
     if resume:
         took = f"{outcome.resumed} launches of each taken over" if outcome.resumed else ""
-        click.echo(f"einbench: {took or 'nothing is kept: beginning anew'}", err=True)
+        click.echo(f"einbench: {took or 'nothing was kept: all is measured'}", err=True)
     outcome = dataclasses.replace(outcome, notes=notes, strict=strict)
     try:
         target.write(document(outcome))

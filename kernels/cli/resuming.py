@@ -57,7 +57,7 @@ def say_resumed(journal: Journal, one: str, several: str) -> None:
     if journal.resume:
         count = journal.resumed
         kept = f"{count} {one if count == 1 else several} taken over from {journal.path}"
-        click.echo(f"einbench: {kept if count else 'nothing is kept: beginning anew'}", err=True)
+        click.echo(f"einbench: {kept if count else 'nothing was kept: all is measured'}", err=True)
 
 
 def _beside(target: Target, resume: bool) -> tuple[Journal, Target]:

@@ -1,6 +1,6 @@
 """A training after an epoch, in one npz file, whole: another process goes on from there.
 
-header           JSON: schema, what is trained on what, history
+header           JSON: schema, what is trained on what, and how far it is
 parameters.0     the layers' arrays, in order
 velocities.0     the optimizer's, where it has any
 """
@@ -8,9 +8,9 @@ velocities.0     the optimizer's, where it has any
 from __future__ import annotations
 
 import os
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.network import storage
-from einbench.network.history import History
 
 Array = npt.NDArray[Any]
 SCHEMA = "einbench.training/1"
@@ -34,44 +33,59 @@ class Checkpoint:
 
     def __init__(self, path: str | os.PathLike[str], about: Mapping[str, Any]) -> None:
         self._path, self._about = Path(path), dict(about)
+        self._arrays: dict[str, Array] = {}
 
     def write(
-        self, parameters: Sequence[Array], velocities: Sequence[Array], history: History
+        self, state: Mapping[str, Any], parameters: Sequence[Array], velocities: Sequence[Array]
     ) -> None:
-        """Replace what is there.
+        """Replace what is there; a full disk ends no training: the state before stays."""
+        header = {"schema": SCHEMA, "about": self._about, "state": state}
+        try:
+            storage.pack(self._path, header, _named(parameters, velocities))
+        except OSError as problem:
+            warnings.warn(
+                f"einbench's checkpoint: {self._path}: {problem.strerror}; training goes on, and "
+                "what could be kept last is",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
-        Raises:
-            OSError: it cannot be written; what was there before is there still.
-        """
-        header = {"schema": SCHEMA, "about": self._about, "history": asdict(history)}
-        arrays = {f"parameters.{n}": each for n, each in enumerate(parameters)}
-        arrays |= {f"velocities.{n}": each for n, each in enumerate(velocities)}
-        storage.pack(self._path, header, arrays)
-
-    def read(self, parameters: Sequence[Array], velocities: Sequence[Array]) -> History:
-        """Fill these arrays; gives the history until then, an empty one where there is no file.
+    def state(self) -> dict[str, Any] | None:
+        """As it was written; None where there is no file.
 
         Raises:
             ValueError: the file is damaged, or of another training; what differs first is named.
             OSError: it cannot be read.
         """
         if not self._path.exists():
-            return History()
-        header, arrays = storage.unpack(self._path, SCHEMA)
-        about = header.get("about")
-        about = about if isinstance(about, dict) else {}
+            return None
+        header, self._arrays = storage.unpack(self._path, SCHEMA)
+        about, state = header.get("about"), header.get("state")
+        if not isinstance(about, dict) or not isinstance(state, dict):
+            raise self.damaged()
         for name in (n for n in {**about, **self._about} if about.get(n) != self._about.get(n)):
             raise ValueError(
                 f"{self._path} is of a training with {name} {about.get(name)!r}, and this is "
                 f"{self._about.get(name)!r}; ask for the same, or delete it to begin anew"
             )
-        named = {f"parameters.{n}": each for n, each in enumerate(parameters)}
-        named |= {f"velocities.{n}": each for n, each in enumerate(velocities)}
-        storage.Saved(self._path, [], None, None, arrays).fill(named)  # type: ignore[arg-type]
-        try:
-            return History(**header["history"])
-        except (KeyError, TypeError):
-            raise ValueError(f"{self._path}: damaged; delete it to begin anew") from None
+        return state
+
+    def fill(self, parameters: Sequence[Array], velocities: Sequence[Array]) -> None:
+        """Write the arrays of that state to these.
+
+        Raises:
+            ValueError: they do not fit.
+        """
+        storage.fill(self._path, self._arrays, _named(parameters, velocities))
+
+    def damaged(self) -> ValueError:
+        """The error that says so."""
+        return ValueError(f"{self._path}: damaged; delete it to begin anew")
+
+
+def _named(parameters: Sequence[Array], velocities: Sequence[Array]) -> dict[str, Array]:
+    named = {f"parameters.{n}": each for n, each in enumerate(parameters)}
+    return named | {f"velocities.{n}": each for n, each in enumerate(velocities)}
 
 
 def digest(*arrays: Array) -> str:

@@ -65,23 +65,35 @@ class Saved(NamedTuple):
         Raises:
             ValueError: one is missing, belongs to no layer, or has another shape or dtype.
         """
-        if missing := [name for name in parameters if name not in self.arrays]:
-            raise self.refused(f"the array {missing[0]} is missing; save the network again")
-        if extra := [name for name in self.arrays if name not in parameters]:
-            raise self.refused(f"the array {extra[0]!r} belongs to no layer of its network")
-        for name, mine in parameters.items():
-            theirs = self.arrays[name]
-            if theirs.shape != mine.shape or theirs.dtype != mine.dtype:
-                raise self.refused(
-                    f"the array {name} is {theirs.dtype} {theirs.shape}; expected {mine.dtype} "
-                    f"{mine.shape}"
-                )
-        for name, mine in parameters.items():
-            np.copyto(mine, self.arrays[name])
+        fill(self.path, self.arrays, parameters)
 
     def refused(self, why: str) -> ValueError:
         """The error that names the file."""
         return _refused(self.path, why)
+
+
+def fill(
+    path: str | os.PathLike[str], arrays: Mapping[str, Array], parameters: Mapping[str, Array]
+) -> None:
+    """Write all parameters, after every one of them has been found to fit.
+
+    Raises:
+        ValueError: one is missing, belongs to no layer, or has another shape or dtype.
+    """
+    if missing := [name for name in parameters if name not in arrays]:
+        raise _refused(path, f"the array {missing[0]} is missing; save the network again")
+    if extra := [name for name in arrays if name not in parameters]:
+        raise _refused(path, f"the array {extra[0]!r} belongs to no layer of its network")
+    for name, mine in parameters.items():
+        theirs = arrays[name]
+        if theirs.shape != mine.shape or theirs.dtype != mine.dtype:
+            raise _refused(
+                path,
+                f"the array {name} is {theirs.dtype} {theirs.shape}; expected {mine.dtype} "
+                f"{mine.shape}",
+            )
+    for name, mine in parameters.items():
+        np.copyto(mine, arrays[name])
 
 
 def save(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -150,10 +149,8 @@ class Training:
         plan = self.plan
         descent = self.optimizer.begin(self.parameters.current)
         velocities = getattr(descent, "velocities", ())
-        if self.checkpoint is not None and self.resume:
-            self.history = self.checkpoint.read(self.parameters.current, velocities)
+        self._take_over(velocities)
         history = self.history
-        self.kept = _Kept(self.parameters.copies(), history.epochs, history.steps)
         self._stop_at_target()
         if history.stopped:
             return
@@ -170,24 +167,24 @@ class Training:
             history.loss.append(loss)
             self.kept = _Kept(self.parameters.copies(), history.epochs, last)
             if self.checkpoint is not None:
-                self._keep(self.checkpoint, velocities)
+                self.checkpoint.write(asdict(history), self.parameters.current, velocities)
             self._stop_at_target()
             if self.on_epoch is not None:
                 self.on_epoch(history)
             if history.stopped:
                 return
 
-    def _keep(self, checkpoint: Checkpoint, velocities: Sequence[Array]) -> None:
-        """A full disk ends no training: the checkpoint before stays."""
+    def _take_over(self, velocities: Sequence[Array]) -> None:
+        """What the checkpoint has, where there is one."""
+        state = self.checkpoint.state() if self.checkpoint is not None and self.resume else None
+        if state is None or self.checkpoint is None:
+            return
         try:
-            checkpoint.write(self.parameters.current, velocities, self.history)
-        except OSError as problem:
-            warnings.warn(
-                f"einbench's checkpoint: {problem.filename}: {problem.strerror}; training goes on, "
-                "and the last epoch that could be kept is",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            self.history = History(**state)
+        except TypeError:
+            raise self.checkpoint.damaged() from None
+        self.checkpoint.fill(self.parameters.current, velocities)
+        self.kept = _Kept(self.parameters.copies(), self.history.epochs, self.history.steps)
 
     def _stop_at_target(self) -> None:
         """Say so where the last epoch reached it."""

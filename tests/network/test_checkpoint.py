@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from einbench.network import SGD, Linear, ReLU, Sequential
+from einbench.network.together import train_together
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(50, 6)).astype(np.float32), RNG.integers(0, 3, 50)
@@ -128,3 +129,34 @@ def test_a_full_disk_ends_no_training(tmp_path, monkeypatch):
     monkeypatch.setattr("einbench.network.storage.write_whole", full)
     with pytest.warns(RuntimeWarning, match=r"a\.npz: No space left on device; training goes on"):
         assert trained(made(), tmp_path / "a.npz").epochs == 4
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+@pytest.mark.parametrize("at", [1, 2])
+def test_families_in_turns_go_on_with_the_same_losses(at, momentum, tmp_path):
+    names, path = ["matmul", "einsum"], tmp_path / "a.npz"
+
+    def together(**more):
+        def make(name):
+            return Sequential([Linear(6, 5), ReLU(), Linear(5, 3)], kernels=name)
+
+        return train_together(
+            make, names, X, Y, steps=15, batch=8, optimizer=SGD(0.1, momentum), seed=1, **more
+        )
+
+    def kill(number):
+        if number == at:
+            raise Killed
+
+    whole = together()
+    with pytest.raises(Killed):
+        together(checkpoint=path, on_round=kill)
+    asked = []
+    found = together(checkpoint=path, resume=True, on_round=asked.append)
+    assert asked == list(range(at + 1, 4))
+    assert [family.losses for family in found] == [family.losses for family in whole]
+    assert [len(f.samples_s) for f in found] == [len(f.samples_s) for f in whole]
+    assert {family.status for family in found} == {"ok"}
+    names.reverse()
+    with pytest.raises(ValueError, match="of a training with families"):
+        together(checkpoint=path, resume=True)
