@@ -22,6 +22,7 @@ from einbench.cli.parameters import (
     separate,
     separate_batches,
     threads_option,
+    time_limit_option,
 )
 from einbench.cli.progress import bar
 from einbench.cli.resuming import keeping, resume_option, say_resumed
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     help=f"Libraries that compete: {', '.join(LIBRARIES)}; several with commas.",
 )  # fmt: skip
 @isolate_option
+@time_limit_option
 @context_option
 @resume_option("operations at a batch")
 @plugins_option
@@ -90,7 +92,8 @@ def compare(
     json_path: str | None,
     picture: str | None,
     libraries: tuple[str, ...],
-    isolate: bool,
+    isolate: bool | None,
+    time_limit: float | None,
     context: str,
     resume: bool,
 ) -> int:
@@ -124,6 +127,7 @@ def compare(
                 progress=progress,
                 with_=libraries,
                 isolate=isolate,
+                time_limit_s=time_limit,
                 context=context,
                 keep=journal,
                 **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
