@@ -218,7 +218,8 @@ def test_ctrl_c_once_ends_tidily_and_twice_at_once(args):
         _, told = process.communicate(timeout=50)
     finally:
         process.kill()
-    assert process.returncode == 130
+    # the latter while Python ends, of which a shell says 130 as well
+    assert process.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in told
     assert Path("a.json.partial").exists()
 
