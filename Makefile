@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test test-long soak tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers report report-test einsum-race bounds-memory bounds-beside isolation-cost lint docs format check machine picture clean clone sound
+.PHONY: help compare test test-long soak kills tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers report report-test einsum-race bounds-memory bounds-beside isolation-cost lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,10 @@ SIGNATURES ?= 100000
 soak: $(VENV)/.test  ## comparisons, choices, expressions and trainings at once: is memory flat, nothing leaked, nothing wrong?
 	$(BIN)/python tests/soak/soak.py $(SECONDS)
 	$(BIN)/python tests/soak/signatures.py $(SIGNATURES)
+
+N ?= 200
+kills: $(VENV)/.test  ## kill -9 at N random moments of compare, tune, train, gate and einsum, then --resume (N=10)
+	@$(BIN)/python tests/kills -n $(N) $(ARGS)
 
 bench-ci: $(VENV)/.bench  ## every kernel on pytest-benchmark's clock, under 5 minutes (ARGS="-k softmax")
 	@mkdir -p results

@@ -53,12 +53,17 @@ def recall(
     now = datetime.datetime.now(datetime.UTC)
     passed = book.passed(environment, requested.dtype)
     runnable = [method for method, _ in environment.candidates]
+    # a clock that was ahead when a choice was made does not hold it for longer
+    latest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + _UNCHECKED_S))
     yesterday = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - _UNCHECKED_S))
     known = [
         choice
         for choice in book.of(environment)
         if set(choice.tie) <= set(runnable)
-        and (frozen or ((choice.complete or choice.date > yesterday) and not choice.due(now)))
+        and (
+            frozen
+            or ((choice.complete or yesterday < choice.date < latest) and not choice.due(now))
+        )
     ]
     for choice in known:
         if choice.signature == requested and RIGORS.index(choice.rigor) >= RIGORS.index(rigor):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy.typing as npt
@@ -81,6 +82,7 @@ def tune(
     context: str | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
+    done: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Tuned]:
     """Measure what memory cannot answer exactly with that rigor, and yield cell by cell.
 
@@ -94,6 +96,8 @@ def tune(
         context: that winners are to be the fastest in; None takes what `choosing` says.
         progress: called before every cell that is measured, and at the end.
         clock: the only source of time, in seconds.
+        done: cells that an interrupted run has come to, by `cell_name`: why no kernel could be
+            chosen, empty where one was. They are not measured once more, ``again`` or not.
 
     Raises:
         ValueError: rigor or threads are none.
@@ -104,21 +108,31 @@ def tune(
     with environment.limited(threads):
         now = environment.threads()
         _measure_paces(problems, again=again)
-        todo = sum(
-            again or exactly(requested, rigor, now, context) is None for requested in problems
-        )
-        done = 0
+        new = [requested for requested in problems if cell_name(requested) not in done]
+        todo = sum(again or exactly(requested, rigor, now, context) is None for requested in new)
+        count = 0
         for requested in problems:
+            name = cell_name(requested)
+            if done.get(name):
+                yield Tuned(requested, None, done[name])
+                continue
             # another process may be filling the same memory
-            found = None if again else exactly(requested, rigor, now, context)
+            anew = again and name not in done
+            found = None if anew else exactly(requested, rigor, now, context)
             if found is not None:
                 yield Tuned(requested, found)
                 continue
-            if done < todo:
-                report(done / todo, f"{requested} ({done + 1} of {todo})")
+            if count < todo:
+                report(count / todo, f"{requested} ({count + 1} of {todo})")
             yield _tuned(requested, rigor, now, again, context, clock)
-            done += 1
+            count += 1
         report(1.0, "done")
+
+
+def cell_name(requested: Problem) -> str:
+    """By which a cell is known to a run that goes on."""
+    sizes = " ".join(f"{axis}={size}" for axis, size in requested.sizes.items())
+    return f"{requested.operation.name} {requested.dtype.name} {sizes}"
 
 
 def _measure_paces(problems: Iterable[Problem], *, again: bool) -> None:

@@ -25,6 +25,7 @@ from einbench.cli.parameters import (
     time_limit_option,
 )
 from einbench.cli.progress import bar
+from einbench.cli.resuming import keeping, resume_option, say_resumed
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming, refuse_unwritable
 from einbench.libraries.runtimes import LIBRARIES
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
 @isolate_option
 @time_limit_option
 @context_option
+@resume_option("operations at a batch")
 @plugins_option
 def compare(
     operations: tuple[str, ...],
@@ -97,6 +99,7 @@ def compare(
     isolate: bool | None,
     time_limit: float | None,
     context: str,
+    resume: bool,
 ) -> int:
     """Check all kernels, time those that are right, and say which is fastest.
 
@@ -113,35 +116,39 @@ def compare(
     batches = batches if rows is None else (rows,)
     target = Target.of(json_path, _default_path())
     _refuse_impossible(picture, plot, report)
-    with bar() as progress:
-        comparison = pipeline.compare(
-            ops,
-            batches or pipeline.BATCHES,
-            dtypes or pipeline.DTYPES,
-            threads,
-            budget,
-            layout=layout,
-            seed=seed,
-            data=data,
-            memory_bytes=None if memory is None else int(memory * 1e9),
-            progress=progress,
-            with_=libraries,
-            isolate=isolate,
-            time_limit_s=time_limit,
-            context=context,
-            **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
-        )
-    if comparison.interrupted and not comparison.records:
-        click.echo(
-            "einbench: interrupted before the first cell was measured; no file was written",
-            err=True,
-        )
-        return INTERRUPTED
-    try:
-        target = target.write(comparison.document())
-    finally:
-        # printed even where the disk turned out to be full
-        _show(comparison, target)
+    with keeping(target, resume) as (journal, target):
+        with bar() as progress:
+            comparison = pipeline.compare(
+                ops,
+                batches or pipeline.BATCHES,
+                dtypes or pipeline.DTYPES,
+                threads,
+                budget,
+                layout=layout,
+                seed=seed,
+                data=data,
+                memory_bytes=None if memory is None else int(memory * 1e9),
+                progress=progress,
+                with_=libraries,
+                isolate=isolate,
+                time_limit_s=time_limit,
+                context=context,
+                keep=journal,
+                **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
+            )
+        say_resumed(journal, "cell", "cells")
+        if comparison.interrupted and not comparison.records:
+            click.echo(
+                "einbench: interrupted before the first cell was measured; no file was written",
+                err=True,
+            )
+            return INTERRUPTED
+        try:
+            target = target.write(comparison.document())
+            (journal.end if comparison.interrupted else journal.finish)()
+        finally:
+            # printed even where the disk turned out to be full
+            _show(comparison, target)
     _draw(comparison, target, picture, plot, report)
     _end(comparison, ops, target)
     if comparison.interrupted:
@@ -226,7 +233,7 @@ def _end(comparison: Comparison, ops: list[Operation], target: Target) -> None:
     if comparison.interrupted:
         measured = len({_cell_of(record) for record in comparison.records})
         count = f"{measured} of {_planned(comparison, ops)} cells"
-        say(f"interrupted: {count} were measured and {kept}", "bold yellow")
+        say(f"interrupted: {count} were measured and {kept}; --resume goes on", "bold yellow")
     else:
         say(f"all numbers: {'stdout' if target.stdout else target.path}")
 

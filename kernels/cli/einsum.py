@@ -21,6 +21,7 @@ from einbench.cli.parameters import (
     whole,
 )
 from einbench.cli.progress import bar
+from einbench.cli.resuming import keeping, resume_option, say_resumed
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming, refuse_unwritable
 from einbench.libraries.contestants import CONTESTANTS, check_contestants
@@ -84,6 +85,7 @@ def sizes_of(
     "--json", "json_path", metavar="PATH",
     help="Write all numbers as JSON to this file; - is stdout, and tables go to stderr.",
 )  # fmt: skip
+@resume_option("measurements")
 def einsum(
     expression: str | None,
     sizes: dict[str, int],
@@ -96,6 +98,7 @@ def einsum(
     context: str,
     emitted: str | None,
     json_path: str | None,
+    resume: bool,
 ) -> int:
     """Check every kernel of an einsum EXPRESSION, time those that are right, and rank them.
 
@@ -116,30 +119,34 @@ def einsum(
     if emitted not in (None, "-"):
         refuse_unwritable(Path(str(emitted)), "--emit")
     tables = Target(None, stdout="-" in (emitted, json_path)).tables
-    with bar() as progress:
-        comparison = compare(
-            op,
-            rows or 1,
-            dtypes=dtype,
-            threads=threads,
-            budget_s=budget,
-            seed=seed,
-            progress=progress,
-            with_=libraries,
-            time_limit_s=time_limit,
-            context=context,
-        )
-    if comparison.interrupted and not comparison.records:
-        click.echo("einbench: interrupted before anything was measured", err=True)
-        return INTERRUPTED
-    from einbench.report.terminal import show
+    with keeping(target, resume) as (journal, target):
+        with bar() as progress:
+            comparison = compare(
+                op,
+                rows or 1,
+                dtypes=dtype,
+                threads=threads,
+                budget_s=budget,
+                seed=seed,
+                progress=progress,
+                with_=libraries,
+                time_limit_s=time_limit,
+                context=context,
+                keep=journal,
+            )
+        say_resumed(journal, "cell", "cells")
+        if comparison.interrupted and not comparison.records:
+            click.echo("einbench: interrupted before anything was measured", err=True)
+            return INTERRUPTED
+        from einbench.report.terminal import show
 
-    show(comparison, console(tables))
-    if json_path is not None:
-        target.write(comparison.document())
-    if emitted is not None:
-        shapes = [each.shape(op.all_sizes(rows, {})) for each in op.inputs.values()]
-        _write(letters, shapes, comparison, dtype, emitted, tables)
+        show(comparison, console(tables))
+        if json_path is not None:
+            target.write(comparison.document())
+        if emitted is not None:
+            shapes = [each.shape(op.all_sizes(rows, {})) for each in op.inputs.values()]
+            _write(letters, shapes, comparison, dtype, emitted, tables)
+        (journal.end if comparison.interrupted else journal.finish)()
     if comparison.interrupted:
         return INTERRUPTED
     return REJECTED if any(record.status in WRONG for record in comparison.records) else 0

@@ -18,6 +18,7 @@ from einbench.cli.parameters import (
     whole,
 )
 from einbench.cli.progress import bar
+from einbench.cli.resuming import resume_option
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming, refuse_unwritable
 
@@ -62,6 +63,7 @@ FOLDER = ".gate"
     help="End with 2 where a cell was too noisy to be distinguished from its threshold.",
 )  # fmt: skip
 @json_option("every cell")
+@resume_option("launches")
 @click.option("--summary", metavar="PATH", help="Append the tables as Markdown to this file.")
 def gate(
     base: str,
@@ -75,6 +77,7 @@ def gate(
     strict: bool,
     json_path: str | None,
     summary: str | None,
+    resume: bool,
 ) -> int:
     """Measure commit BASE against commit HEAD, side by side, and name what became slower.
 
@@ -82,7 +85,7 @@ def gate(
     of both take turns. Exit status: 0 no regression, 1 a regression or a wrong kernel, 2 something
     could not be measured. A cell that stays too noisy to be distinguished from its threshold is
     no regression, and said; with --strict it is a 2. Interrupted, the same command goes on where
-    it stopped.
+    it stopped, with --resume or without.
     """
     import filelock
 
@@ -131,11 +134,15 @@ def gate(
             else "interrupted before anything was measured"
         )
         return INTERRUPTED
+    if resume:
+        took = f"{outcome.resumed} launches of each taken over" if outcome.resumed else ""
+        click.echo(f"einbench: {took or 'nothing was kept: all is measured'}", err=True)
     outcome = dataclasses.replace(outcome, notes=notes, strict=strict)
     try:
         target.write(document(outcome))
         if summary is not None:
             _append(Path(summary), markdown(outcome))
+        outcome.forget()
     finally:
         # printed even where the disk turned out to be full
         show(outcome, console(target.tables))

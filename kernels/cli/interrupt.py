@@ -1,18 +1,24 @@
-"""Ctrl-C once stops the work; pressed again it does not stop the keeping of what was done.
+"""Ctrl-C once stops the work and keeps what was done; once more it ends the command at once.
 
-What ends a job, a service or a terminal, SIGTERM or SIGHUP, does the same.
+What was measured is on disk by then, for `--resume`. What ends a job, a service or a terminal,
+SIGTERM or SIGHUP, does the same.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 from einbench.host.early import STOPPING
+
+#: signals that are closer together are one
+_SAME_S = 0.1
 
 #: the signals that stopped this command, one at most
 _came: list[int] = []
@@ -25,37 +31,54 @@ def interrupted_status() -> int:
 
 @contextlib.contextmanager
 def first_only() -> Iterator[None]:
-    """Inside, the first of these signals raises KeyboardInterrupt and later ones are ignored."""
+    """Inside, the first of these signals raises KeyboardInterrupt, and the second ends it all."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's
         return
     _came.clear()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        _handle(signal.SIG_IGN)
         _came.append(number)
+        _handle(_second())
         raise KeyboardInterrupt
 
     before = _handle(stop)
     try:
         yield
     finally:
-        # after an interrupt the process is about to end, and must not be disturbed
+        # after an interrupt the process is about to end, and one more must not show a traceback
         if not _came:
             _restore(before)
 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Inside, such a signal comes too late: the work is done, and being kept."""
+    """Inside, such a signal comes too late: the work is done, and being kept; a second ends it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = _handle(signal.SIG_IGN)
+
+    def late(number: int, frame: FrameType | None) -> None:
+        _handle(_second())
+
+    before = _handle(late if not _came else _second())
     try:
         yield
     finally:
         _restore(before)
+
+
+def _second() -> Callable[[int, FrameType | None], None]:
+    """What handles a signal after the first, which was just now."""
+    first_s = time.monotonic()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        # a terminal and what started this command may both pass on the same key
+        if time.monotonic() - first_s > _SAME_S:
+            os.write(2, b"einbench: ended at once\n")
+            os._exit(128 + number)
+
+    return end
 
 
 def _handle(handler: Any) -> dict[int, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import sys
 import tempfile
@@ -51,6 +52,8 @@ class Target:
         """
         text = json.dumps(document, indent=1, allow_nan=False)
         try:
+            if self.path is not None and not self.path.parent.is_dir():
+                raise OSError(errno.ENOENT, "its folder is gone")
             if self.stdout:
                 click.echo(text)
             elif self.path is not None and self.new:
@@ -124,7 +127,7 @@ def refuse_unwritable(path: Path, option: str, *, made: bool = False) -> None:
     advice = f"choose another file with {option} PATH"
     if path.is_dir():
         raise OSError(f"cannot write {path}: it is a folder; {advice}")
-    if _special(path):
+    if special(path):
         return
     folder = path.parent
     if not made and not folder.exists():
@@ -144,13 +147,13 @@ def refuse_unwritable(path: Path, option: str, *, made: bool = False) -> None:
 def _write(path: Path, text: str) -> None:
     from einbench.host.documents import write_whole
 
-    if _special(path):
+    if special(path):
         path.write_text(text + "\n", encoding="utf-8")
     else:
         write_whole(path, text + "\n")
 
 
-def _special(path: Path) -> bool:
+def special(path: Path) -> bool:
     """A device or a pipe, /dev/null say: written to, never replaced by a file."""
     with contextlib.suppress(OSError):
         return path.exists() and not path.is_file()

@@ -18,7 +18,9 @@ from einbench.cli.parameters import (
     separate,
     whole,
 )
+from einbench.cli.resuming import keeping, resume_option
 from einbench.cli.target import Target, refuse_unwritable
+from einbench.cli.train_kept import Kept
 from einbench.cli.train_settings import (
     FAMILIES,
     INITIALS,
@@ -105,6 +107,7 @@ _OF_COMPARING = ("steps", "budget")
     "--plot", metavar="PATH", help="Draw the curves to this .svg or .png (needs einbench[report])."
 )
 @json_option("all numbers")
+@resume_option("epochs, or rounds of turns with --compare,")
 @plugins_option
 @click.pass_context
 def train(context: click.Context, /, **given: Any) -> int:
@@ -135,14 +138,15 @@ def train(context: click.Context, /, **given: Any) -> int:
     )
     target = Target.of(given["json_path"])
     plot = _plot_path(given["plot"])
-    with in_one_line():
-        if compare:
+    kept = None if compare else Kept.of(given["save"])
+    with in_one_line(), keeping(target, given["resume"]) as (journal, target):
+        if kept is None:
             from einbench.cli.train_compare import train_families
 
-            return train_families(settings, given["steps"], given["budget"], target, plot)
+            return train_families(settings, given["steps"], given["budget"], target, plot, journal)
         from einbench.cli.train_once import train_once
 
-        return train_once(settings, given["save"], target, plot)
+        return train_once(settings, kept, target, plot, journal)
 
 
 def _refuse_what_goes_unused(context: click.Context, compare: bool, load: str | None) -> None:

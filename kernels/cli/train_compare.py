@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from einbench.cli.outcome import INTERRUPTED, REJECTED
 from einbench.cli.progress import bar
+from einbench.cli.resuming import say_resumed
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming
 from einbench.cli.train_settings import Settings
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
 
     from einbench.cli.train_setup import Images
     from einbench.network.agreement import Family
+    from einbench.records.journal import Journal
 
 SCHEMA = "einbench.train/1"
 
 
 def train_families(
-    settings: Settings, steps: int, budget_s: float, target: Target, plot: Path | None
+    settings: Settings,
+    steps: int,
+    budget_s: float,
+    target: Target,
+    plot: Path | None,
+    journal: Journal,
 ) -> int:
     """Train all families in turns, show, keep the numbers; the exit status."""
     from einbench.choose.environment import limited
@@ -41,6 +48,9 @@ def train_families(
     interrupted = False
     with limited(settings.threads):
         shown = images(settings, settings.dtype)
+        given = {"command": "train", "compare": True, "steps": steps, "budget_s": budget_s}
+        kept = journal.begin({**settings.document(), **given})
+        say_resumed(journal, "round", "rounds")
         began_s = time.perf_counter()
         try:
             with bar() as progress:
@@ -49,6 +59,8 @@ def train_families(
                     names, shown.x, shown.y, steps=steps, batch=settings.batch,
                     optimizer=SGD(settings.rate, settings.momentum), seed=settings.seed,
                     budget_s=budget_s, progress=progress, keep=families,
+                    checkpoint=journal.beside(".npz"), resume=bool(kept),
+                    on_round=lambda number: journal.keep(f"round {number}", None),
                 )  # fmt: skip
         except KeyboardInterrupt:
             interrupted = True
@@ -65,6 +77,7 @@ def train_families(
     try:
         if target.path or target.stdout:
             target.write(document)
+        (journal.end if interrupted else journal.finish)()
         if plot is not None:
             from einbench.report.curves import families_picture
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from einbench.cli.interrupt import uninterrupted
 from einbench.cli.outcome import INTERRUPTED
 from einbench.cli.progress import bar, can_draw
+from einbench.cli.resuming import say_resumed
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming
 from einbench.cli.train_kept import Kept
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from einbench.cli.train_setup import Images
     from einbench.network import Diverged, History, Sequential
+    from einbench.records.journal import Journal
 
 SCHEMA = "einbench.train/1"
 
@@ -54,14 +56,15 @@ class Trained:
         return self.history.epochs > 0 and (requested or self.stopped == "interrupted")
 
 
-def train_once(settings: Settings, save: str | None, target: Target, plot: Path | None) -> int:
+def train_once(
+    settings: Settings, kept: Kept, target: Target, plot: Path | None, journal: Journal
+) -> int:
     """Train, show, keep; the exit status."""
     from einbench.choose.environment import limited
     from einbench.cli.train_setup import images, loaded, network, refuse_other_images
     from einbench.names import check_dtype
     from einbench.network.families import Families
 
-    kept = Kept.of(save)
     Families(settings.network_kernels)  # unknown ones are refused before anything is read
     check_dtype(settings.dtype)
     with limited(settings.threads), ExitStack() as finishing:
@@ -75,7 +78,7 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
         out = console(target.tables)
         title = _title(net, shown, settings)
         rows = None if can_draw(out.file) else EpochRows.begun(out, settings.epochs, title)
-        trained = _train(net, shown, settings, finishing, rows)
+        trained = _train(net, shown, settings, finishing, rows, journal)
         keep = trained.worth_keeping(kept.requested)
         if trained.diverged is not None or not kept.requested:
             kept = kept.under_free_name
@@ -84,6 +87,7 @@ def train_once(settings: Settings, save: str | None, target: Target, plot: Path 
     try:
         if target.path or target.stdout:
             target.write(document)
+        (journal.end if trained.stopped == "interrupted" else journal.finish)()
         if plot is not None:
             with naming(plot, "--plot PATH"):
                 _draw(trained, settings, plot)
@@ -125,6 +129,7 @@ def _train(
     settings: Settings,
     finishing: ExitStack,
     rows: EpochRows | None,
+    journal: Journal,
 ) -> Trained:
     """The training; from its end on Ctrl-C comes too late, until ``finishing`` is over."""
     from einbench.network import SGD, Diverged
@@ -132,6 +137,10 @@ def _train(
     optimizer = Timed(SGD(settings.rate, settings.momentum))
     steps = settings.epochs * math.ceil(len(shown.x) / settings.batch)
     diverged = None
+    # as many epochs as may be asked for, and a target that is reached, change no step
+    decided = {k: v for k, v in settings.document().items() if k not in ("epochs", "target")}
+    began = journal.begin({"command": "train", **decided})
+    say_resumed(journal, "epoch", "epochs")
     net.ledger.clear()
     began_s = time.perf_counter()
     with bar() as report:
@@ -139,6 +148,7 @@ def _train(
         report(0.0, "choosing kernels, compiling")
 
         def on_epoch(history: History) -> None:
+            journal.keep(f"epoch {history.epochs}", _finite(history.records[-1]))
             if watch is not None:
                 watch.on_epoch(history)
             if rows is not None:
@@ -151,7 +161,7 @@ def _train(
                 validation=(shown.test_x, shown.test_y), target=settings.target,
                 seed=settings.seed, on_interrupt="return",
                 on_step=watch.on_step if watch else None,
-                on_epoch=on_epoch,
+                on_epoch=on_epoch, checkpoint=journal.beside(".npz"), resume=bool(began),
             )  # fmt: skip
         except Diverged as problem:
             diverged, history = problem, problem.history

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 _CLEAR = "\r\x1b[2K"
 
 
-@dataclass(frozen=True)
+@dataclass
 class EpochRows:
     """Prints a row an epoch; a reader that leaves, or a full disk, stops no training."""
 
     out: Console
     epochs: int
+    printed: int = 0
 
     @classmethod
     def begun(cls, out: Console, epochs: int, title: str) -> EpochRows:
@@ -36,7 +37,7 @@ class EpochRows:
         return cls(out, epochs)
 
     def on_epoch(self, history: History) -> None:
-        """The epoch that has ended."""
+        """The epoch that has ended, and before it those that were taken over."""
         from einbench.report.terminal import print_line
         from einbench.report.training import new_epoch_lines
 
@@ -44,5 +45,7 @@ class EpochRows:
             if can_draw(sys.stderr):  # a bar, and the pipe may end on the same terminal
                 sys.stderr.write(_CLEAR)
                 sys.stderr.flush()
-            for line in new_epoch_lines(history.records[-1], self.epochs, self.out.width):
-                print_line(self.out, line)
+            for record in history.records[self.printed :]:
+                for line in new_epoch_lines(record, self.epochs, self.out.width):
+                    print_line(self.out, line)
+        self.printed = history.epochs

@@ -32,6 +32,17 @@ class Timed:
         return float(self.optimizer.rate)
 
     @property
+    def momentum(self) -> float:
+        """The optimizer's own."""
+        return float(self.optimizer.momentum)
+
+    @property
+    def velocities(self) -> Sequence[Any]:
+        """The optimizer's state."""
+        state: Sequence[Any] = self.descent.velocities
+        return state
+
+    @property
     def plain_rate(self) -> float | None:
         """The optimizer's own; a kernel that performs the whole step is timed by the ledger."""
         rate: float | None = self.descent.plain_rate

@@ -26,6 +26,7 @@ from einbench.cli.parameters import (
     separate_batches,
 )
 from einbench.cli.progress import bar
+from einbench.cli.resuming import keeping, resume_option, say_resumed
 from einbench.cli.streams import console
 from einbench.cli.target import Target
 from einbench.cli.warned import in_one_line
@@ -61,6 +62,7 @@ SCHEMA = "einbench.tune/1"
 @again_option
 @context_option
 @json_option("every cell")
+@resume_option("cells")
 @plugins_option
 def tune(
     operations: tuple[str, ...],
@@ -72,16 +74,17 @@ def tune(
     again: bool,
     context: str,
     json_path: str | None,
+    resume: bool,
 ) -> int:
     """Fill the memory that einbench.fastest and einbench.auto answer from.
 
     Every kernel is checked, timed and ranked at every batch, and the winner remembered. What is
     remembered already is not measured again: after Ctrl-C the same command goes on where it
-    stopped. By default all operations, which takes some minutes.
+    stopped, with --again --resume too. By default all operations, which takes some minutes.
     """
     from einbench.choose.environment import limited
     from einbench.choose.kept import refuse_unwritable
-    from einbench.choose.tune import BATCHES, plan
+    from einbench.choose.tune import BATCHES, cell_name, plan
     from einbench.choose.tune import tune as fill
     from einbench.choose.wisdom import wisdom
 
@@ -95,32 +98,41 @@ def tune(
     names = list(dict.fromkeys(each.operation.name for each in problems))
     memory = wisdom()
     refuse_unwritable(memory, names)
+    settings: dict[str, Any] = {
+        "operations": names, "batches": list(chosen_batches), "dtypes": list(chosen_dtypes),
+        "sizes": sizes, "threads": threads, "rigor": rigor, "again": again,
+        "context": context, "wisdom": memory.folder,
+    }  # fmt: skip
     done: list[Tuned] = []
     began_s = time.perf_counter()
     interrupted = False
-    with in_one_line():
+    with keeping(target, resume) as (journal, target), in_one_line():
+        kept = journal.begin({"command": "tune", **settings})
         try:
             with bar() as progress:
                 for tuned in fill(
-                    problems, rigor, threads, again=again, context=context, progress=progress
-                ):
-                    done.append(tuned)  # noqa: PERF402 - what is there when Ctrl-C comes stays
+                    problems, rigor, threads, again=again, context=context, progress=progress,
+                    done={name: str(reason) for name, reason in kept.items()},
+                ):  # fmt: skip
+                    done.append(tuned)  # what is there when Ctrl-C comes stays
+                    journal.keep(cell_name(tuned.problem), tuned.reason)
         except KeyboardInterrupt:
             interrupted = True
-    wall_s = time.perf_counter() - began_s
-    settings = {
-        "operations": names, "batches": list(chosen_batches), "dtypes": list(chosen_dtypes),
-        "sizes": sizes, "threads": threads, "rigor": rigor, "again": again,
-        "context": context, "wall_s": wall_s, "interrupted": interrupted, "wisdom": memory.folder,
-    }  # fmt: skip
-    out = console(target.tables)
-    try:
-        if (target.path or target.stdout) and (done or not interrupted):
-            target.write(_document(done, settings))
-    finally:
-        # printed even where the disk turned out to be full
-        _show(done, out)
-        _end(done, out, wall_s, memory.folder)
+        say_resumed(journal, "cell", "cells")
+        wall_s = time.perf_counter() - began_s
+        settings |= {"wall_s": wall_s, "interrupted": interrupted}
+        out = console(target.tables)
+        try:
+            if (target.path or target.stdout) and (done or not interrupted):
+                target.write(_document(done, settings))
+            if not interrupted:
+                journal.finish()
+            elif done:
+                journal.end()
+        finally:
+            # printed even where the disk turned out to be full
+            _show(done, out)
+            _end(done, out, wall_s, memory.folder)
     if interrupted:
         _say_how_far(problems, done, out, rigor, threads, context, again)
         return INTERRUPTED
@@ -243,7 +255,10 @@ def _say_how_far(
     from einbench.choose.tune import exactly
 
     if again:
-        text = f"interrupted: {len(done)} of {len(problems)} cells were measured again"
+        text = (
+            f"interrupted: {len(done)} of {len(problems)} cells were measured again; --resume "
+            "goes on"
+        )
     else:
         with limited(threads):
             now = environment.threads()

@@ -88,6 +88,8 @@ class Outcome:
     notes: tuple[str, ...] = ()
     #: a cell too noisy to be distinguished from its threshold is no pass
     strict: bool = False
+    #: called when all this is written down: what was measured is needed no more
+    forget: Callable[[], None] = lambda: None
 
     def of(self, *statuses: str) -> list[Finding]:
         """The findings of these statuses."""
@@ -151,9 +153,8 @@ def gate(
     except ValueError:
         state.finish()
         raise
-    state.finish()
     versions = {"base": inventories[0].versions, "head": inventories[1].versions}
-    return outcome(findings=findings, versions=versions, resumed=run.resumed)
+    return outcome(findings=findings, versions=versions, resumed=run.resumed, forget=state.finish)
 
 
 def _build(

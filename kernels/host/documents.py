@@ -6,12 +6,20 @@ import contextlib
 import json
 import os
 import stat
+from collections.abc import Callable
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
 
 #: results of a thousand cells are some megabytes; what is larger than this is something else
 MOST_BYTES = 256 * 1024 * 1024
 #: a pipe must not keep the reader waiting for its writer
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+#: how the name of a file ends while it is being written
+_UNFINISHED = ".unfinished"
 
 
 class Unreadable(Exception):  # noqa: N818 - the file's state, not a defect of this package
@@ -29,7 +37,7 @@ def load(path: str | os.PathLike[str], most_bytes: int | None = None) -> Any:
         Damaged: it is empty, too large or not JSON.
         Unreadable: it is no regular file, or cannot be opened.
     """
-    content = _content(path, MOST_BYTES if most_bytes is None else most_bytes)
+    content = read_whole(path, most_bytes)
     if not content.strip():
         raise Damaged("empty")
     try:
@@ -51,36 +59,19 @@ def load(path: str | os.PathLike[str], most_bytes: int | None = None) -> Any:
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write to a temporary name beside the target and move it into place; text as UTF-8.
 
-    Folders are made. A device or a pipe is written to, and never replaced by a file.
+    Folders are made, and what a writer of this target left that was killed is removed. A device or
+    a pipe is written to, and never replaced by a file.
 
     Raises:
         OSError: the folder cannot be made or written to, or the disk is full; what was there
             before is there still.
     """
-    import tempfile
-
-    whole = content.encode() if isinstance(content, str) else content
     if _special(path):
+        whole = content.encode() if isinstance(content, str) else content
         with open(path, "wb", buffering=0) as device:  # noqa: PTH123 - pathlib loads slowly
             device.write(whole)
         return
-    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - pathlib loads slowly
-    os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as above
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(whole)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101 - as above; mkstemp's only their owner reads
-        os.replace(temporary, path)  # noqa: PTH105 - as above
-    except BaseException as problem:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108 - as above
-        if isinstance(problem, OSError) and problem.filename in (None, temporary):
-            # of the requested file, which the error of a full disk does not name
-            raise OSError(problem.errno, problem.strerror, os.fspath(path)) from problem
-        raise
+    _write(path, content, os.replace)
 
 
 def _special(path: str | os.PathLike[str]) -> bool:
@@ -102,26 +93,107 @@ def write_new(path: str | os.PathLike[str], content: str | bytes) -> str:
         OSError: as `write_whole`.
     """
     given = os.fspath(path)
-    os.makedirs(os.path.dirname(given) or ".", exist_ok=True)  # noqa: PTH103, PTH120 - as above
-    stem, ending = os.path.splitext(given)  # noqa: PTH122 - as above
+    stem, ending = os.path.splitext(given)  # noqa: PTH122 - as below
     name, number = given, 1
     while True:
         try:
-            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-            break
+            _write(name, content, _move_new)
         except FileExistsError:
             number += 1
             name = f"{stem}-{number}{ending}"
+        else:
+            return name
+
+
+def _move_new(temporary: str, name: str) -> None:
+    """Move where nothing is yet.
+
+    Raises:
+        FileExistsError: something is.
+    """
     try:
-        write_whole(name, content)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)  # noqa: PTH108 - as above
+        os.link(temporary, name)
+    except FileExistsError:
         raise
-    return name
+    except OSError:  # a file system without links: two steps, of which the second may not come
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        os.replace(temporary, name)  # noqa: PTH105 - as below
+    else:
+        os.unlink(temporary)  # noqa: PTH108 - as below
 
 
-def _content(path: str | os.PathLike[str], most_bytes: int) -> bytes:
+def _write(
+    path: str | os.PathLike[str], content: str | bytes, move: Callable[[str, Any], None]
+) -> None:
+    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - pathlib loads slowly
+    os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as above
+    _remove_left(folder, name)
+    handle, temporary = _temporary(folder, name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+            if fcntl is None:
+                file.close()  # Windows moves no open file
+            os.chmod(temporary, 0o644)  # noqa: PTH101 - as above; mkstemp's only their owner reads
+            move(temporary, path)
+    except BaseException as problem:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108 - as above
+        if isinstance(problem, OSError) and problem.filename in (None, temporary):
+            # of the requested file, which the error of a full disk does not name
+            raise OSError(problem.errno, problem.strerror, os.fspath(path)) from problem
+        raise
+
+
+def _temporary(folder: str, name: str) -> tuple[int, str]:
+    """A new file, locked for as long as it is open: one that is not has no writer any more."""
+    import tempfile
+
+    while True:
+        handle, path = tempfile.mkstemp(_UNFINISHED, f".{name}.", folder)
+        if _locked(handle) and os.fstat(handle).st_nlink:
+            return handle, path
+        os.close(handle)  # between the two lines above another process took it for left
+
+
+def _locked(handle: int) -> bool:
+    """Whether this process has the file's lock now; also where there are no locks."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _remove_left(folder: str, name: str) -> None:
+    """Remove what writers of a file left that were killed; no other process may lose its own."""
+    if fcntl is None:
+        return
+    for left in os.listdir(folder):  # noqa: PTH208 - as above
+        if left.startswith(f".{name}.") and left.endswith(_UNFINISHED):
+            with contextlib.suppress(OSError):
+                path = os.path.join(folder, left)  # noqa: PTH118 - as above
+                handle = os.open(path, os.O_RDWR)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(path)  # noqa: PTH108 - as above
+                finally:
+                    os.close(handle)
+
+
+def read_whole(path: str | os.PathLike[str], most_bytes: int | None = None) -> bytes:
+    """What a regular file holds.
+
+    Raises:
+        Damaged: it is too large.
+        Unreadable: it is no regular file, or cannot be opened.
+    """
+    most_bytes = MOST_BYTES if most_bytes is None else most_bytes
     try:
         descriptor = os.open(path, _OPEN)
         try:

@@ -18,6 +18,7 @@ from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, exact_case, judge_kept, keep
 from einbench.check.truth import Case, Truth
 from einbench.check.unchanged import PrivateCopy
+from einbench.host import awake
 from einbench.kernel import Kernel
 from einbench.measure.calls import bound, collecting
 from einbench.measure.conditions import Conditions, Limits
@@ -94,7 +95,7 @@ def admit(
     try:
         if reason := undeclared(kernel, problem, limits.memory_bytes):
             return Admission(Outcome("skipped", reason))
-        expected = predict(kernel, problem, limits.call_s, known, clock)
+        expected = awake.whole(lambda: predict(kernel, problem, limits.call_s, known, clock))
     except (Exception, SystemExit) as raised:  # whatever a kernel raises is its result
         private.changed()
         return Admission(failure(said_of(raised)))

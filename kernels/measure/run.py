@@ -22,7 +22,7 @@ from einbench.check.sized import Kept, keep, timed_case
 from einbench.check.truth import Case
 from einbench.check.unchanged import PrivateCopy, differing
 from einbench.contexts import ALONE, PROGRAM
-from einbench.host import background
+from einbench.host import awake, background
 from einbench.kernel import Kernel
 from einbench.measure.admit import (
     Admission,
@@ -91,6 +91,7 @@ class _Findings:
     known: Predictions
 
 
+@awake.watched()
 def run(
     problem: Problem,
     conditions: Conditions,

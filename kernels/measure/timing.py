@@ -17,6 +17,7 @@ import numpy as np
 
 from einbench.blame import said_of
 from einbench.contexts import AFTER_BLAS, ALONE, ranked_s
+from einbench.host.awake import watched, whole
 from einbench.jit.spinning import stop_spinning
 from einbench.measure.beside import Preceding
 from einbench.measure.turns import Turn
@@ -84,13 +85,28 @@ class _Candidate:
     turn: Turn | None = None
     #: seconds that the last sample took beyond its timed calls
     overhead_s: float = 0.0
+    #: seconds of samples that were taken anew
+    lost_s: float = 0.0
 
     def timed(self, calls: int, clock: Clock, warm: bool = True) -> float:
-        """Seconds per call over that many calls, the collector off meanwhile."""
+        """Seconds per call over that many calls; taken anew where it was stopped meanwhile."""
+        began_s = clock()
+
+        def once() -> float:
+            nonlocal began_s
+            self.lost_s += clock() - began_s
+            began_s = clock()
+            return self._timed(calls, clock, warm)
+
+        call_s = whole(once)
+        self.call_s = min(self.call_s, call_s)
+        return call_s
+
+    def _timed(self, calls: int, clock: Clock, warm: bool) -> float:
+        """The same once, the collector off meanwhile."""
         if self.turn is not None:
             start_s = clock()
             call_s = self.turn.timed(calls, warm)
-            self.call_s = min(self.call_s, call_s)
             self.overhead_s = max(clock() - start_s - calls * call_s, 0.0)
             return call_s
         call = self.call
@@ -107,9 +123,7 @@ class _Candidate:
             if collecting:
                 gc.enable()
         self.output = self.keep(output)
-        call_s = (stop_s - start_s) / calls
-        self.call_s = min(self.call_s, call_s)
-        return call_s
+        return (stop_s - start_s) / calls
 
     def sample(self, share_s: float, clock: Clock) -> None:
         """One more sample, after one untimed call unless a call is slow."""
@@ -157,6 +171,7 @@ class _Candidate:
         return self.output if self.turn is None else self.keep(self.turn.result())
 
 
+@watched()
 def interleave(
     calls: Mapping[str, Call],
     *,
@@ -255,6 +270,7 @@ def interleave(
             if (candidate := candidates.get(name)) is None:
                 continue
             awake, called_s = AFTER_BLAS in contexts, clock()
+            candidate.lost_s = 0.0
             try:
                 if not awake:
                     candidate.sample(share_s, clock)
@@ -266,7 +282,7 @@ def interleave(
                 failures[name] = said_of(problem)
                 del candidates[name]
             overhead_s = candidate.overhead_s if rounds < least_rounds and not awake else 0.0
-            free_s += (clock() - called_s) if name in free else overhead_s
+            free_s += (clock() - called_s) if name in free else overhead_s + candidate.lost_s
         rounds += 1
         active = [name for name in active if name in candidates]
         # calls may be shorter than was foreseen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, islice, repeat
 from typing import Any
 
 import numpy as np
@@ -15,22 +16,25 @@ ORDERS = ("shuffled", "given", "random")
 
 
 def feed(
-    inputs: Array, targets: Array, batch: int, order: str, rng: np.random.Generator
+    inputs: Array, targets: Array, batch: int, order: str, rng: np.random.Generator, skip: int = 0
 ) -> Iterator[tuple[Array, Array]]:
     """Batches for as many steps as are requested; the last of a round may be short.
 
     ``shuffled`` goes through all samples in a new order each round, ``given`` in the order they
-    lie in, ``random`` draws every batch with replacement. A batch is valid until the next.
+    lie in, ``random`` draws every batch with replacement. A batch is valid until the next. The
+    first ``skip`` batches are left out, as if they had been given.
     """
     count = len(inputs)
     if order == "random":
-        yield from _gathered(inputs, targets, batch, _drawn(count, batch, rng))
+        places = islice(_drawn(count, batch, rng), skip, None)
+        yield from _gathered(inputs, targets, batch, places)
     elif order == "shuffled" and batch < count:
-        yield from _gathered(inputs, targets, batch, _shuffled(count, batch, rng))
+        places = islice(_shuffled(count, batch, rng), skip, None)
+        yield from _gathered(inputs, targets, batch, places)
     else:
         # all at once are a sum in any order: there is nothing to shuffle
-        while True:
-            for start in range(0, count, batch):
+        for first in chain([skip * batch % (-(-count // batch) * batch)], repeat(0)):
+            for start in range(first, count, batch):
                 yield inputs[start : start + batch], targets[start : start + batch]
 
 

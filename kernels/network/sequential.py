@@ -14,13 +14,14 @@ from einbench.names import check_dtype
 from einbench.network import storage
 from einbench.network.calls import Calls
 from einbench.network.chain import Chain, forward
+from einbench.network.checkpoint import Checkpoint, digest
 from einbench.network.history import History
 from einbench.network.inputs import samples
 from einbench.network.layers import Layer
 from einbench.network.ledger import Ledger
 from einbench.network.losses import CrossEntropy, Loss
 from einbench.network.optimizer import SGD, Optimizer
-from einbench.network.plan import check_callbacks, plan
+from einbench.network.plan import Plan, check_callbacks, plan
 from einbench.network.shape import widths
 from einbench.network.step import Gradients
 from einbench.network.targets import as_labels, as_rows, count_right
@@ -176,6 +177,8 @@ class Sequential:
         on_step: Callable[[int, float], object] | None = None,
         on_epoch: Callable[[History], object] | None = None,
         on_interrupt: str = "raise",
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> History:
         """Train; a Ctrl-C, a loss that is no number, or an error leaves whole parameters behind.
 
@@ -197,10 +200,15 @@ class Sequential:
             on_epoch: called with the history after each epoch.
             on_interrupt: after a Ctrl-C parameters and history are those of the last whole
                 epoch; ``raise`` then raises it again, ``return`` returns the history.
+            checkpoint: a file that the training is kept in after every epoch; it needs a seed,
+                and of an optimizer of your own that its state is the arrays ``velocities``.
+            resume: go on from that file where it is there, with the steps that would have come.
 
         Raises:
             TypeError: data that are not numbers.
-            ValueError: data or settings that do not fit, each named.
+            ValueError: data or settings that do not fit, each named; a checkpoint of another
+                training.
+            OSError: the checkpoint cannot be read; one that cannot be written is a warning.
             Diverged: the loss became infinite or NaN; the last good parameters are kept.
         """
         descending = SGD(0.1) if optimizer is None else optimizer
@@ -212,10 +220,35 @@ class Sequential:
             target=target, on_interrupt=on_interrupt, outputs=self.outputs,
         )  # fmt: skip
         rng = self.rng if seed is None else np.random.default_rng(seed)
+        kept = None
+        if checkpoint is not None:
+            if seed is None:
+                raise ValueError("checkpoint= goes on with the same order of samples: give a seed")
+            kept = Checkpoint(checkpoint, self._about(rows, targets, settings, descending, seed))
+        elif resume:
+            raise ValueError("resume=True goes on from a file: give checkpoint= too")
         return Training(
             self.layers, self.loss, self.calls, self.stepper, (rows, targets), judge, settings,
-            descending, rng, on_step, on_epoch,
+            descending, rng, on_step, on_epoch, kept, resume,
         ).train()  # fmt: skip
+
+    def _about(
+        self, rows: Array, targets: Array, settings: Plan, optimizer: Optimizer, seed: int
+    ) -> dict[str, Any]:
+        """What decides the steps of a training."""
+        return {
+            "layers": [repr(layer) for layer in self.layers],
+            "loss": repr(self.loss),
+            "dtype": self.dtype.name,
+            "batch": settings.batch,
+            "order": settings.order,
+            "every": settings.every,
+            "seed": seed,
+            "rate": optimizer.rate,
+            "momentum": getattr(optimizer, "momentum", None),
+            "samples": len(rows),
+            "data": digest(rows, targets),
+        }
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture and parameters to an npz file, whole or not at all.

@@ -65,23 +65,35 @@ class Saved(NamedTuple):
         Raises:
             ValueError: one is missing, belongs to no layer, or has another shape or dtype.
         """
-        if missing := [name for name in parameters if name not in self.arrays]:
-            raise self.refused(f"the array {missing[0]} is missing; save the network again")
-        if extra := [name for name in self.arrays if name not in parameters]:
-            raise self.refused(f"the array {extra[0]!r} belongs to no layer of its network")
-        for name, mine in parameters.items():
-            theirs = self.arrays[name]
-            if theirs.shape != mine.shape or theirs.dtype != mine.dtype:
-                raise self.refused(
-                    f"the array {name} is {theirs.dtype} {theirs.shape}; expected {mine.dtype} "
-                    f"{mine.shape}"
-                )
-        for name, mine in parameters.items():
-            np.copyto(mine, self.arrays[name])
+        fill(self.path, self.arrays, parameters)
 
     def refused(self, why: str) -> ValueError:
         """The error that names the file."""
         return _refused(self.path, why)
+
+
+def fill(
+    path: str | os.PathLike[str], arrays: Mapping[str, Array], parameters: Mapping[str, Array]
+) -> None:
+    """Write all parameters, after every one of them has been found to fit.
+
+    Raises:
+        ValueError: one is missing, belongs to no layer, or has another shape or dtype.
+    """
+    if missing := [name for name in parameters if name not in arrays]:
+        raise _refused(path, f"the array {missing[0]} is missing; save the network again")
+    if extra := [name for name in arrays if name not in parameters]:
+        raise _refused(path, f"the array {extra[0]!r} belongs to no layer of its network")
+    for name, mine in parameters.items():
+        theirs = arrays[name]
+        if theirs.shape != mine.shape or theirs.dtype != mine.dtype:
+            raise _refused(
+                path,
+                f"the array {name} is {theirs.dtype} {theirs.shape}; expected {mine.dtype} "
+                f"{mine.shape}",
+            )
+    for name, mine in parameters.items():
+        np.copyto(mine, arrays[name])
 
 
 def save(
@@ -107,9 +119,20 @@ def save(
     for name, known in (*names, (header["loss"].get("loss"), tuple(LOSSES))):
         if name not in known:
             raise ValueError(f"{name!r} cannot be saved: load would not know how to make it")
+    pack(path, header, parameters)
+
+
+def pack(
+    path: str | os.PathLike[str], header: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> None:
+    """A header and arrays, to a temporary name that is moved into place.
+
+    Raises:
+        OSError: the file cannot be written; what was there before is there still.
+    """
     content = io.BytesIO()
-    arrays: dict[str, Any] = {_HEADER: np.array(json.dumps(header)), **parameters}
-    np.savez(content, **arrays)
+    packed: dict[str, Any] = {_HEADER: np.array(json.dumps(header)), **arrays}
+    np.savez(content, **packed)
     write_whole(path, content.getvalue())
 
 
@@ -120,12 +143,17 @@ def read(path: str | os.PathLike[str]) -> Saved:
         OSError: the file cannot be read.
         ValueError: it holds no network, or a damaged one.
     """
-    header, arrays = _read(path)
+    header, arrays = unpack(path, SCHEMA)
     return Saved(path, _layers(path, header), _loss(path, header), header.get("dtype"), arrays)
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The header and all arrays."""
+def unpack(path: str | os.PathLike[str], schema: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The header, of this schema, and all arrays.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is none of `pack`, or damaged.
+    """
     with open(path, "rb") as opened:  # noqa: PTH123 - a path may be of any kind
         content = opened.read()
     try:
@@ -151,7 +179,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array
         raise _refused(path, "an npz file without a header; expected one that save wrote")
     if others := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
         raise _refused(path, f"{others[0]} in it is no array; expected a file that save wrote")
-    return _header(path, arrays.pop(_HEADER)), arrays
+    return _header(path, arrays.pop(_HEADER), schema), arrays
 
 
 class _Refused(ValueError):  # noqa: N818 - the file's state, not a mistake of ours
@@ -162,15 +190,15 @@ def _refused(path: str | os.PathLike[str], why: str) -> _Refused:
     return _Refused(f"{os.fspath(path)}: {why}")
 
 
-def _header(path: str | os.PathLike[str], array: Array) -> dict[str, Any]:
+def _header(path: str | os.PathLike[str], array: Array, schema: str) -> dict[str, Any]:
     try:
         header = json.loads(str(array[()])) if array.dtype.kind == "U" and not array.ndim else None
     except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):
         raise _refused(path, "its header is no JSON object; expected a file that save wrote")
-    if header.get("schema") != SCHEMA:
-        raise _refused(path, f"schema {header.get('schema')!r}; expected {SCHEMA!r}")
+    if header.get("schema") != schema:
+        raise _refused(path, f"schema {header.get('schema')!r}; expected {schema!r}")
     return header
 
 

@@ -6,9 +6,10 @@ each round all families have theirs, in random order, so that a noisy machine hi
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.network.agreement import LIMITS, Family, judge, roundings
+from einbench.network.checkpoint import Checkpoint, digest
 from einbench.network.optimizer import SGD, Descent
 from einbench.network.sequential import Sequential
 from einbench.network.training import Diverged
@@ -47,6 +49,10 @@ class _Carried:
         self.rate = optimizer.rate
         self._optimizer = optimizer
         self._state: Descent | None = None
+
+    @property
+    def velocities(self) -> list[Array]:
+        return self._state.velocities if self._state is not None else []
 
     def begin(self, parameters: Sequence[Array]) -> Descent:
         if self._state is None:
@@ -96,6 +102,9 @@ def train_together(
     budget_s: float = 30.0,
     progress: Progress | None = None,
     keep: list[Family] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    on_round: Callable[[int], object] = lambda number: None,
 ) -> list[Family]:
     """Train a network per family on the same batches, and compare their losses and times.
 
@@ -112,28 +121,49 @@ def train_together(
             that needs twice the budget for two steps is skipped with its prediction.
         progress: called with the part done and the family at work.
         keep: the families, while they train: what is there when Ctrl-C comes.
+        checkpoint: a file that all of it is kept in after every round of turns.
+        resume: go on from that file where it is there.
+        on_round: called after each round with its number, from 1.
 
     Raises:
-        ValueError: a batch larger than the data, or unknown kernels.
+        ValueError: a batch larger than the data, unknown kernels, or a checkpoint of another
+            training.
     """
+    descending = optimizer or SGD(0.1)
+    kept = None
+    if checkpoint is not None:
+        about = {
+            "families": list(names), "steps": steps, "batch": batch, "seed": seed,
+            "budget_s": budget_s, "rate": descending.rate, "momentum": descending.momentum,
+            "data": digest(x, y),
+        }  # fmt: skip
+        kept = Checkpoint(checkpoint, about)
+    state = kept.state() if kept is not None and resume else None
     families = keep if keep is not None else []
     places = _places(len(x), batch, steps, np.random.default_rng(seed))
     runners = []
-    for name in names:
+    for name, before in _before(kept, state, names):
         if progress is not None:
             progress(0.0, f"{name}: compiling, choosing")
-        family = Family(name)
+        family = before or Family(name)
         families.append(family)
         net = make(name)
-        _predict(family, partial(make, name), x[places[0]], y[places[0]])
-        _allot(family, steps, budget_s)
-        if family.status == "ok":
-            carried = _Carried(optimizer or SGD(0.1))
+        if before is None:
+            _predict(family, partial(make, name), x[places[0]], y[places[0]])
+            _allot(family, steps, budget_s)
+        if family.wanted:
+            carried = _Carried(descending)
+            carried.begin(list(net.parameters.values()))
             runners.append(_Runner(family, net, carried, x, y, places))
     shuffler = np.random.default_rng(seed)
     rounds = -(-steps // TURN)
-    for number in range(rounds):
-        for index in shuffler.permutation(len(runners)):
+    done = 0
+    if kept is not None and state is not None:
+        kept.fill(*_arrays(runners))
+        done = state["rounds"]
+    orders = [shuffler.permutation(len(runners)) for _ in range(rounds)]
+    for number in range(done, rounds):
+        for index in orders[number]:
             runner = runners[index]
             until = -(-runner.family.wanted * (number + 1) // rounds)
             due = until - len(runner.family.losses)
@@ -142,14 +172,39 @@ def train_together(
             if progress is not None:
                 progress(number / rounds, f"{runner.family.name}: step {until} of {steps}")
             runner.turn(due)
+        if kept is not None:
+            now = {"rounds": number + 1, "families": [asdict(family) for family in families]}
+            kept.write(now, *_arrays(runners))
+        on_round(number + 1)
     if progress is not None:
         progress(1.0, "comparing")
     judge(
         families,
         LIMITS[x.dtype.name],
-        partial(_perturbed_losses, make, optimizer or SGD(0.1), x, y, places),
+        partial(_perturbed_losses, make, descending, x, y, places),
     )
     return families
+
+
+def _before(
+    kept: Checkpoint | None, state: dict[str, Any] | None, names: Sequence[str]
+) -> list[tuple[str, Family | None]]:
+    """Each name, and its family as it was kept."""
+    if kept is None or state is None:
+        return [(name, None) for name in names]
+    try:
+        families = [Family(**each) for each in state["families"]]
+        if [family.name for family in families] != list(names) or state["rounds"] < 0:
+            raise kept.damaged()
+    except (KeyError, TypeError):
+        raise kept.damaged() from None
+    return list(zip(names, families, strict=True))
+
+
+def _arrays(runners: Sequence[_Runner]) -> tuple[list[Array], list[Array]]:
+    """Parameters and velocities of all."""
+    parameters = [each for runner in runners for each in runner.net.parameters.values()]
+    return parameters, [each for runner in runners for each in runner.optimizer.velocities]
 
 
 def _perturbed_losses(

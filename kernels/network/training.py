@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from einbench.host.memory import aligned
 from einbench.network.calls import Calls
+from einbench.network.checkpoint import Checkpoint
 from einbench.network.feed import feed
 from einbench.network.history import History
 from einbench.network.interrupts import between_steps
@@ -113,6 +114,10 @@ class Training:
     rng: np.random.Generator
     on_step: OnStep | None = None
     on_epoch: OnEpoch | None = None
+    #: kept after every epoch
+    checkpoint: Checkpoint | None = None
+    #: what is there already is gone on from
+    resume: bool = False
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
@@ -141,10 +146,16 @@ class Training:
 
     def _run(self) -> None:
         """Epochs until the steps are taken or the target is reached."""
-        plan, history = self.plan, self.history
-        batches = feed(*self.data, plan.batch, plan.order, self.rng)
+        plan = self.plan
         descent = self.optimizer.begin(self.parameters.current)
-        for first in range(1, plan.steps + 1, plan.every):
+        velocities = getattr(descent, "velocities", ())
+        self._take_over(velocities)
+        history = self.history
+        self._stop_at_target()
+        if history.stopped:
+            return
+        batches = feed(*self.data, plan.batch, plan.order, self.rng, skip=history.steps)
+        for first in range(history.steps + 1, plan.steps + 1, plan.every):
             last = min(first + plan.every - 1, plan.steps)
             loss, accuracy, seconds_s = self._epoch(first, last, batches, descent)
             judged = self._judge(last)
@@ -155,13 +166,31 @@ class Training:
                 history.validation_accuracy.append(judged[1])
             history.loss.append(loss)
             self.kept = _Kept(self.parameters.copies(), history.epochs, last)
-            reached = accuracy if judged is None else judged[1]
-            if plan.target is not None and reached >= plan.target:
-                history.stopped = "target"
+            if self.checkpoint is not None:
+                self.checkpoint.write(asdict(history), self.parameters.current, velocities)
+            self._stop_at_target()
             if self.on_epoch is not None:
                 self.on_epoch(history)
             if history.stopped:
                 return
+
+    def _take_over(self, velocities: Sequence[Array]) -> None:
+        """What the checkpoint has, where there is one."""
+        state = self.checkpoint.state() if self.checkpoint is not None and self.resume else None
+        if state is None or self.checkpoint is None:
+            return
+        try:
+            self.history = History(**state)
+        except TypeError:
+            raise self.checkpoint.damaged() from None
+        self.checkpoint.fill(self.parameters.current, velocities)
+        self.kept = _Kept(self.parameters.copies(), self.history.epochs, self.history.steps)
+
+    def _stop_at_target(self) -> None:
+        """Say so where the last epoch reached it."""
+        reached = self.history.validation_accuracy or self.history.accuracy
+        if self.plan.target is not None and reached and reached[-1] >= self.plan.target:
+            self.history.stopped = "target"
 
     def _epoch(
         self, first: int, last: int, batches: Iterator[Data], descent: Steps

@@ -19,6 +19,7 @@ _OTHERS = {
     "einbench.check": "verdicts without times",
     "einbench.list": "a list of kernels without times",
     "einbench.machine": "a machine without times",
+    "einbench.journal": "unfinished: run its command again with --resume",
     "einbench.gate": "a gate's verdicts on two commits, not times of one",
     "einbench.tune": "winners, not the times of those that lost",
     "einbench.train": "a training",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
@@ -33,8 +34,10 @@ from einbench.numeric import check_budget, check_memory, check_rows, check_seed
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.record import Record
+from einbench.records.journal import Journal
 from einbench.registry import as_operations, operations
 from einbench.verbs.comparison import Comparison
+from einbench.verbs.kept import Cell, Kept, written_whole
 
 BATCHES = (1, 128, 10_000, 60_000)
 DTYPES = ("float32",)
@@ -80,6 +83,8 @@ def compare(
     time_limit_s: float | None = None,
     reuse_outputs: bool = False,
     context: str = PROGRAM,
+    keep: str | os.PathLike[str] | Journal | None = None,
+    resume: bool = False,
     **sizes: int,
 ) -> Comparison:
     """Check all kernels of these operations, time them on MNIST batches, and rank them.
@@ -113,14 +118,28 @@ def compare(
         context: what kernels are ranked by: ``alone``, called again and again; ``after_blas``, each
             call after a matrix product that takes about as long; ``after_pause``, each after 2 ms
             of sleep; ``program``, the geometric mean of the three medians. All are timed.
+        keep: a JSON file for the results; until they are written, every finished cell is kept
+            beside it, in ``NAME.partial``.
+        resume: go on from what is kept there: those cells are not measured again.
         sizes: sizes of axes other than that of rows, ``classes=100`` say.
 
     Returns:
         A `Comparison`; after Ctrl-C one of the cells that were finished.
 
     Raises:
-        ValueError: anything requested that does not exist or does not fit.
+        ValueError: anything requested that does not exist or does not fit; ``keep`` is written by
+            another process, holds an unfinished run and ``resume`` is not set, or was measured
+            with other settings, versions or code.
+        OSError: ``keep`` cannot be written.
     """
+    if resume or not isinstance(keep, Journal | None):
+        return written_whole(keep, resume, partial(
+            compare, names, batches, dtypes, threads, budget_s, layout=layout, seed=seed,
+            data=data, memory_bytes=memory_bytes, progress=progress, with_=with_,
+            isolate=isolate, time_limit_s=time_limit_s, reuse_outputs=reuse_outputs,
+            context=context,
+            **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
+        ))  # fmt: skip
     start_s = time.perf_counter()
     check_context(context)
     ops = list(operations.values()) if names is None else as_operations(names)
@@ -148,6 +167,11 @@ def compare(
         "data": images.source, "operations": [op.name for op in ops], "context": context,
     }  # fmt: skip
     settings |= _beyond_defaults(sizes, memory_bytes) | external.settings()
+    asked = {
+        "memory_bytes": memory_bytes, "reuse_outputs": reuse_outputs, "threads": threads,
+        "time_limit_s": time_limit_s,
+    }  # fmt: skip
+    kept = Kept(keep, {**settings, **asked, "sizes": dict(sizes)}, ops)
     records: list[Record] = []
     interrupted = False
     report = progress or (lambda part, label: None)
@@ -158,27 +182,13 @@ def compare(
         conditions = Conditions(layout, used, seed, reuse_outputs=reuse_outputs, context=context)
         try:
             for plan in plans:
-                report(clock.part_done, f"{plan.operation.name}: checking")
-                kernels = external.kernels(plan.operation)
-                judged = check_small(plan.operation, kernels.values(), plan.dtype, seed)
-                verdicts = {verdict.method: verdict for verdict in judged}
-                known: Predictions = {}
-                for asked, weight in zip(plan.problems, plan.weights, strict=True):
-                    report(clock.part_done, str(asked))
-                    problem = workload(asked, images, seed, layout)
-                    limits = Limits(clock.share_s(weight), clock.call_s, memory_bytes)
-                    measured = run(
-                        problem, conditions, verdicts, known, roofline, limits,
-                        kernels={**kernels, **external.library_kernels(problem)},
-                    )  # fmt: skip
-                    known = measured.known
-                    records.extend(measured.records)
-                    clock.spent(weight, measured.timing_s)
-                    external.release()
-                external.end(plan.operation)
+                for cell in _measured(
+                    plan, images, conditions, memory_bytes, external, clock, roofline, kept, report
+                ):
+                    records += cell.records
         except KeyboardInterrupt:
             interrupted = True
-        settings |= {"timed_s": clock.timed_s, **external.facts()}
+        settings |= {"timed_s": clock.timed_s, **external.facts(), **kept.facts}
         report(1.0, "interrupted" if interrupted else "done")
         facts = {**machine(), "threads": used, **_throttling(before)}
     return Comparison(records, facts, settings, time.perf_counter() - start_s, interrupted)
@@ -188,6 +198,44 @@ def _beyond_defaults(sizes: Mapping[str, int], memory_bytes: int | None) -> dict
     """What was requested where nothing need be, so that the document can tell its command."""
     named: dict[str, Any] = {"sizes": dict(sizes)} if sizes else {}
     return named if memory_bytes is None else {**named, "memory_bytes": memory_bytes}
+
+
+def _measured(
+    plan: _Plan,
+    images: Images,
+    conditions: Conditions,
+    memory_bytes: int | None,
+    external: ExternalKernels,
+    clock: _Budget,
+    roofline: Roofline,
+    kept: Kept,
+    report: Progress,
+) -> Iterator[Cell]:
+    """The cells of an operation in one dtype, each kept as soon as it is measured."""
+    op, seed = plan.operation, conditions.seed
+    if None in map(kept.of, plan.problems):
+        report(clock.part_done, f"{op.name}: checking")
+        kernels = external.kernels(op)
+        judged = check_small(op, kernels.values(), plan.dtype, seed)
+        verdicts = {verdict.method: verdict for verdict in judged}
+    known: Predictions = {}
+    for asked, weight in zip(plan.problems, plan.weights, strict=True):
+        cell = kept.of(asked)
+        if cell is None:
+            report(clock.part_done, str(asked))
+            problem = workload(asked, images, seed, conditions.layout)
+            limits = Limits(clock.share_s(weight), clock.call_s, memory_bytes)
+            measured = run(
+                problem, conditions, verdicts, known, roofline, limits,
+                kernels={**kernels, **external.library_kernels(problem)},
+            )  # fmt: skip
+            cell = Cell(measured.records, measured.known, measured.timing_s)
+            kept.keep(asked, cell)
+            external.release()
+        known = cell.known
+        clock.spent(weight, cell.timed_s)
+        yield cell
+    external.end(op)
 
 
 def _throttling(before: cgroup.Throttled | None) -> dict[str, Any]:

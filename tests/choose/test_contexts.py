@@ -96,7 +96,8 @@ def test_medians_of_every_context_are_remembered(softmax: dict[str, Any]) -> Non
             for choice in (measured, remembered)
         ]
         assert values[0] == values[1]
-        assert None not in values[0].values() or not name.endswith("s")
+        # on a busy machine there may be no round in which a slow kernel came after a product
+        assert values[0][measured.kernel.method] is not None
     text = str(remembered)
     assert "after BLAS" in text
     assert "after a pause" in text

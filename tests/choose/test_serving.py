@@ -163,6 +163,10 @@ def test_a_kernel_that_could_not_be_checked_is_remembered_as_that_and_for_a_day(
     now_s = recalling.time.time() + recalling._UNCHECKED_S + 60
     monkeypatch.setattr(recalling.time, "time", lambda: now_s)
     assert einbench.fastest(bench.op, X, budget_s=0.001).origin == "measured"
+    # nor for longer where the clock was ahead by then
+    before_s = now_s - 3 * recalling._UNCHECKED_S
+    monkeypatch.setattr(recalling.time, "time", lambda: before_s)
+    assert einbench.fastest(bench.op, X, budget_s=0.001).origin == "measured"
 
 
 def test_of_choices_only_those_with_an_unchecked_kernel_are_incomplete() -> None:

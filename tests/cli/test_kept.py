@@ -234,5 +234,5 @@ def test_sigterm_keeps_the_cells_that_a_comparison_has_measured(monkeypatch):
         r["sizes"]["batch"] for r in json.loads(Path("a.json").read_text("utf-8"))["records"]
     } == {1}
     assert finished.stdout.splitlines()[-1] == (
-        "interrupted: 1 of 2 cells were measured and kept in a.json"
+        "interrupted: 1 of 2 cells were measured and kept in a.json; --resume goes on"
     )

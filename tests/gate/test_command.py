@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import filelock
 import pytest
@@ -186,3 +187,21 @@ def test_a_commit_that_pip_cannot_install_says_what_pip_said(project, tmp_path):
         build(repository, repository.revision("HEAD"), "head", tmp_path / "env")
     # and half an environment will not be taken for a whole one
     assert not list((tmp_path / "env").glob("*/einbench-complete"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_what_was_measured_is_forgotten_only_when_it_is_written(run, tmp_path):
+    forgotten = []
+
+    def found(repository, base, head, settings, limits, folder, progress):
+        return Outcome(
+            base, head, settings, limits, {"cpu": "x"}, [FINDINGS[0]], resumed=2,
+            forget=lambda: forgotten.append(1),
+        )  # fmt: skip
+
+    done = run("main", "--json", "/dev/full", "--resume", gate=found)
+    assert (done.exit_code, forgotten) == (2, [])
+    assert "einbench: 2 launches of each taken over" in done.stderr
+    assert "all numbers are in" in done.stderr
+    assert run("main", "--json", str(tmp_path / "gate.json"), gate=found).exit_code == 0
+    assert forgotten == [1]

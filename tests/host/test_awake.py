@@ -1,0 +1,91 @@
+"""A time that spans a stop or a sleep is taken anew."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from einbench.host import awake
+from einbench.measure.timing import interleave
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no process is stopped there")
+STOPPED_S = 0.4
+
+
+def stopped() -> None:
+    """This process stops, and is continued by another one."""
+    code = f"sleep {STOPPED_S}; kill -CONT {os.getpid()}"
+    with subprocess.Popen(["/bin/sh", "-c", code]):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@POSIX
+@pytest.mark.parametrize("when", [1, 9])
+def test_a_sample_that_spans_a_stop_is_discarded(when):
+    calls = []
+
+    def call():
+        calls.append(1)
+        if len(calls) == when:
+            stopped()
+
+    timing = interleave(
+        {"stopped": call, "other": lambda: None}, budget_s=0.05, rng=np.random.default_rng(0),
+        least_rounds=3, min_sample_s=1e-9,
+    )  # fmt: skip
+    samples = timing.samples["stopped"]
+    assert len(calls) > when
+    assert len(samples) == timing.rounds > 3
+    assert max(samples) < STOPPED_S / 2
+
+
+@POSIX
+def test_stops_are_counted_inside_only_and_the_programs_own_handler_is_called_too():
+    came = []
+    before = signal.signal(signal.SIGCONT, lambda *_: came.append(1))
+    try:
+        own = signal.getsignal(signal.SIGCONT)
+        with awake.watched():
+            since = awake.mark()
+            assert not awake.interrupted(since)
+            stopped()
+            assert awake.interrupted(since)
+        assert signal.getsignal(signal.SIGCONT) is own
+        since = awake.mark()
+        stopped()
+        assert not awake.interrupted(since)
+        assert len(came) == 2
+    finally:
+        signal.signal(signal.SIGCONT, before)
+
+
+def test_what_a_sleeping_machine_spans_is_measured_anew_a_few_times(monkeypatch):
+    slept_s = iter([0.0, 20.0, 20.0, 20.01])
+    monkeypatch.setattr(awake, "_slept_s", lambda: next(slept_s))
+    found = iter([20.5, 0.5])
+    assert awake.whole(lambda: next(found)) == 0.5
+    always = iter(range(100))
+    monkeypatch.setattr(awake, "_slept_s", lambda: float(next(always)))
+    found = iter(range(100))
+    assert awake.whole(lambda: next(found)) == awake._TRIES - 1
+
+
+@POSIX
+def test_beside_the_main_thread_signals_are_left_alone():
+    seen = []
+
+    def look():
+        with awake.watched():
+            seen.append(signal.getsignal(signal.SIGCONT))
+
+    before = signal.getsignal(signal.SIGCONT)
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert seen == [before]
