@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
+.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers fuzz peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -127,6 +127,14 @@ publish: clone $(VENV)/.bench  ## asv: pages of all results in .asv/html (their 
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; einsum libraries; oneMKL's kernels
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
+# of each format
+SECONDS ?= 600
+# all of them where none is named
+FORMAT ?=
+
+fuzz: $(VENV)/.fuzz  ## readers of files from strangers, by atheris: SECONDS for each of eight formats (SECONDS=10 FORMAT=idx)
+	@$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(FORMAT)
+
 # what compilers keep between runs
 KEPT = export TORCHINDUCTOR_CACHE_DIR="$(CURDIR)/.peers/torchinductor" JAX_COMPILATION_CACHE_DIR="$(CURDIR)/.peers/jax"
 
@@ -207,6 +215,10 @@ $(VENV)/.lint: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.peers: $(VENV)/.test
 	@$(INSTALL) '.[mkl,peers,einsum-libraries]'
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.installed
+	@$(INSTALL) '.[fuzz]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.installed
