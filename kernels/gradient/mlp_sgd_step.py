@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench import draws
 from einbench.forward import mlp_shared as network
 from einbench.forward.softmax_shared import softmax_rows
 from einbench.gradient import cross_entropy, mlp_logits_gradients, mlp_shared
@@ -110,7 +111,7 @@ def _draw_rate(
     rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any], sizes: Sizes
 ) -> Array:
     """Large enough to move the weights by much more than they are rounded."""
-    return np.asarray(rng.uniform(0.05, 0.5), dtype)
+    return np.asarray(draws.uniform(rng, 0.05, 0.5), dtype)
 
 
 mlp_sgd_step = register(

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from einbench.host.documents import Unreadable
+from einbench.names import shortened
 from einbench.records.columns import Row, text, tidy
 from einbench.records.twins import Entry, told_apart
 
@@ -55,7 +56,8 @@ class Found:
             return
         told = {str(text(key)): text(str(value)) for key, value in (marks or {}).items()}
         known = {key: value for key, value in told.items() if value}
-        self._entries.append(Entry(row, text(name) or "one without a name", known))
+        named = shortened(text(name) or "one without a name", 80)
+        self._entries.append(Entry(row, named, known))
 
     def refuse_more(self, rows: int) -> None:
         """Raise where so many rows are as many as the file may have.
@@ -79,7 +81,8 @@ class Found:
         """What was left out of a file that was read, a line each."""
         lines = []
         if self.foreign:
-            some = ", ".join(self.foreign[:3]) + (", ..." if len(self.foreign) > 3 else "")
+            some = ", ".join(shortened(name, 80) for name in self.foreign[:3])
+            some += ", ..." if len(self.foreign) > 3 else ""
             lines.append(f"left out, as no kernel's benchmarks: {some}")
         if self._nameless:
             lines.append(f"left out, as records of no operation or kernel: {self._nameless}")

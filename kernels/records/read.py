@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from einbench.host.documents import Damaged, Unreadable, load
+from einbench.names import shortened
 from einbench.records import asv_file, einbench_file, pytest_benchmark_file
 from einbench.records.columns import NAMES, Row, mapping, plain, text
 from einbench.records.found import Found, most_rows
@@ -34,7 +35,7 @@ class Reading:
         self, path: str, problem: str, fate: str = "; skipped", kind: str | None = None
     ) -> None:
         """Keep a line on a file, and of which kind it is where there may be many."""
-        self.warnings.append(f"{text(path)}: {problem}{fate}")
+        self.warnings.append(f"{text(path)}: {shortened(problem, 500)}{fate}")
         if kind is not None:
             self.kinds.setdefault(kind, {})[text(path) or ""] = self.warnings[-1]
 

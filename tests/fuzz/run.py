@@ -3,8 +3,8 @@
     python -m tests.fuzz.run --seconds 600            every format, one after the other
     python -m tests.fuzz.run --seconds 60 idx asv     these
 
-What was found lies below `.fuzz/FORMAT/`: the input of a finding as `crash-...` or `timeout-...`, and
-what atheris said in `log`. The status is 1 where anything was.
+What was found lies below `.fuzz/FORMAT/`: the input of a finding as `crash-...` or `timeout-...`,
+and what atheris said in `log`. The status is 1 where anything was.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _run(name: str, seconds: int) -> int:
     log = work / "log"
     with log.open("w") as said:
         command = [sys.executable, "-m", "tests.fuzz.run", "--child", name]
-        ended = subprocess.run(  # noqa: S603 - this script itself
+        ended = subprocess.run(
             [*command, "--seconds", str(seconds)], cwd=ROOT, stdout=said, stderr=said, check=False
         )
     text = log.read_text(errors="replace")
