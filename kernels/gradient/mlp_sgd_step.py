@@ -34,7 +34,7 @@ from einbench.gradient.mlp_shared_rounding import training_rounding
 from einbench.inputs import IN_SUMS, Input, Kind
 from einbench.jit.gemm.block import STEPPED
 from einbench.jit.gemm.training import train
-from einbench.kernel import Sizes
+from einbench.kernel import BLAS_VARIES, Sizes
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -169,7 +169,7 @@ def einsum(inputs: Array, *rest: Array, reduction: str) -> Eight:
     return _step(mlp_logits_gradients.einsum, inputs, rest, reduction)
 
 
-@mlp_sgd_step.kernel("matmul")
+@mlp_sgd_step.kernel("matmul", varies=BLAS_VARIES)
 def matmul(inputs: Array, *rest: Array, reduction: str) -> Eight:
     """New over ``einsum``: every product is a GEMM, forward, back and for the weights."""
     # every parameter is read, and its gradient written, read, written and read once more
