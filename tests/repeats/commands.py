@@ -50,7 +50,11 @@ def said(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    import locale
     import sys
+
+    # as a program does that writes numbers for its user
+    locale.setlocale(locale.LC_ALL, "")
 
     here = Path(sys.argv[1])
     here.mkdir(parents=True, exist_ok=True)

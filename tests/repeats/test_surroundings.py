@@ -53,9 +53,8 @@ def run(folder: Path, changes: Mapping[str, str | None]) -> dict[str, Any]:
 def usual(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What they say here."""
     found = run(tmp_path_factory.mktemp("usual"), {})
-    assert [found[name][0] for name in ("check", "compare", "einsum", "fastest", "export")] == [
-        0
-    ] * 5
+    assert {name: each[0] for name, each in found.items()} == dict.fromkeys(found, 0)
+    assert {*found} == {"check", "compare", "einsum", "fastest", "export"}
     assert len(found["check"][1]) >= 5
     assert len(found["compare"][1]) >= 5
     return found
