@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers fuzz peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
+.PHONY: help compare test test-long soak tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers fuzz peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,8 +26,19 @@ check: $(VENV)/.installed  ## check every kernel, time nothing
 machine: $(VENV)/.installed  ## what a number from this machine was taken with
 	@$(BIN)/einbench machine $(ARGS)
 
-test: $(VENV)/.test  ## all tests but those against PyTorch and JAX (ARGS="-k softmax")
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+test: $(VENV)/.test  ## the tests, but for long ones and those against PyTorch and JAX (ARGS="-k softmax")
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long" $(ARGS)
+
+test-long: $(VENV)/.test  ## more seeds, mutants, whole trainings, asv's environments (ARGS="-k mutants")
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long $(ARGS)
+
+# a run of half an hour, and 100,000 signatures (SECONDS=60 SIGNATURES=1000)
+SECONDS ?= 1800
+SIGNATURES ?= 100000
+
+soak: $(VENV)/.test  ## comparisons, choices, expressions and trainings at once: is memory flat, nothing leaked, nothing wrong?
+	$(BIN)/python tests/soak/soak.py $(SECONDS)
+	$(BIN)/python tests/soak/signatures.py $(SIGNATURES)
 
 bench-ci: $(VENV)/.bench  ## every kernel on pytest-benchmark's clock, under 5 minutes (ARGS="-k softmax")
 	@mkdir -p results
@@ -127,11 +138,10 @@ publish: clone $(VENV)/.bench  ## asv: pages of all results in .asv/html (their 
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; einsum libraries; oneMKL's kernels
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
-# of each format
-SECONDS ?= 600
 # all of them where none is named
 FORMAT ?=
 
+fuzz: SECONDS := $(if $(filter file,$(origin SECONDS)),600,$(SECONDS))
 fuzz: $(VENV)/.fuzz  ## readers of files from strangers, by atheris: SECONDS for each of eight formats (SECONDS=10 FORMAT=idx)
 	@$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(FORMAT)
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from einbench.arguments import Bound, check_out
 from einbench.body import Body, Function, Plain, copy_to
 from einbench.host.libraries import why_missing
+from einbench.host.settings import why_unusable
 from einbench.lookup import Dispatch, key_into, key_of, look_up
 from einbench.prepared import MOST_PROBLEMS
 
@@ -72,7 +73,8 @@ class Kernel:
     @property
     def reason(self) -> str:
         """Why the kernel cannot run here; empty where it can."""
-        return self.body.why_unavailable() or why_missing(self.requires)
+        why = self.body.why_unavailable() or why_missing(self.requires)
+        return why or (why_unusable() if "numba" in self.requires else "")
 
     @property
     def available(self) -> bool:

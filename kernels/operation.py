@@ -170,7 +170,8 @@ class Operation:
             parallel: the body's ``prange`` loops get threads.
             fastmath: LLVM flags.
             extra_elements: temporaries at given sizes: a size that needs too much is skipped.
-            requires: optional imports, without which it is unavailable.
+            requires: optional imports, without which it is unavailable; with numba also where numba
+                is switched off.
             family: what kind of way it is, where its name is no family's; see `Kernel.family`.
             runtime: the library whose arrays it takes, where neither NumPy nor numba: it then runs
                 in a process of its own.

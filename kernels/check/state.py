@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from einbench.check.contract import bits
 from einbench.check.truth import as_tuple
+from einbench.host.locks import ForkedLock
 from einbench.problem import Problem
 from einbench.units import one_line
 
@@ -25,6 +26,8 @@ _TOGETHER = "while another thread calls it too"
 #: a race is lost in one turn of many: so many of both threads, which the interpreter switches
 #: between as often
 _TURNS, _SWITCH_S = 3, 1e-5
+#: of two checks at once each would find what the other does to the process
+_OF_PROCESS = ForkedLock()
 
 
 def surroundings(
@@ -54,18 +57,28 @@ def surroundings(
     if name := next(filter(None, (*names_of_one, *names_of_other)), ""):
         alone = differs(_in_threads(call, 1, given)[0][0])
         return f"gives another {alone or name} {'in another thread' if alone else _TOGETHER}"
-    with warnings.catch_warnings(), np.errstate(all="warn"), _other_randomness() as drawn_next:
+    with _OF_PROCESS.lock, warnings.catch_warnings(), _other_randomness() as drawn_next:
         warnings.simplefilter("ignore")
-        state, filters, following = np.geterr(), list(warnings.filters), drawn_next()
-        if name := differs(call(*given)):
-            return f"gives another {name} where NumPy's error state is another (np.errstate)"
-        if np.geterr() != state:
-            return "changes NumPy's error state (np.seterr)"
-        if list(warnings.filters) != filters:
-            return "changes which warnings are shown (warnings.filters)"
-        if drawn_next() != following:
-            return "changes which numbers np.random draws next"
-    return ""
+        filters = list(warnings.filters)
+        # filters and np.random belong to all threads: what happens once may be another's doing
+        for _ in range(_TURNS if threading.active_count() > 1 else 1):
+            warnings.filters[:] = filters  # type: ignore[index]
+            np.random.seed(secrets.randbits(32))  # noqa: NPY002 - a state no kernel put it in
+            following = drawn_next()
+            with np.errstate(all="warn"):
+                state = np.geterr()
+                if name := differs(call(*given)):
+                    where = "where NumPy's error state is another (np.errstate)"
+                    return f"gives another {name} {where}"
+                if np.geterr() != state:
+                    return "changes NumPy's error state (np.seterr)"
+            if list(warnings.filters) != filters:
+                said = "changes which warnings are shown (warnings.filters)"
+            elif drawn_next() != following:
+                said = "changes which numbers np.random draws next"
+            else:
+                return ""
+        return said
 
 
 def _bits(outputs: Sequence[Array]) -> list[bytes]:
@@ -79,14 +92,13 @@ def _quietly(call: Callable[..., Any], given: Sequence[Array]) -> Any:
 
 @contextmanager
 def _other_randomness() -> Iterator[Callable[[], bytes]]:
-    """Inside, np.random is in a state that no kernel can have put it in; yields what shows it."""
+    """np.random is as before after the block; yields what shows its state."""
     before = np.random.get_state(legacy=False)  # noqa: NPY002 - a kernel may use it
 
     def drawn_next() -> bytes:
         state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
         return bytes(state["state"]["key"].tobytes()) + bytes([state["state"]["pos"] % 256])
 
-    np.random.seed(secrets.randbits(32))  # noqa: NPY002
     try:
         yield drawn_next
     finally:

@@ -18,6 +18,7 @@ from einbench.choose.signature import Signature
 from einbench.einsum import expression as expressions
 from einbench.einsum.shapes import letter
 from einbench.operation import Operation
+from einbench.problem import Problem
 from einbench.registry import operations
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ def _canonical(op: Operation) -> tuple[Operation, Names] | None:
 def bound_as(twin: Operation, names: Names, bound: Bound) -> Bound:
     """The same arrays, for the canonical form."""
     return bound._replace(sizes={axis: bound.sizes[names[axis]] for axis in twin.axes})
+
+
+def problem_as(twin: Operation, names: Names, problem: Problem) -> Problem:
+    """The same sizes without inputs, for the canonical form."""
+    sizes = {axis: problem.sizes[names[axis]] for axis in twin.axes}
+    return replace(problem, operation=twin, sizes=sizes, arrays={})
 
 
 def said_of(op: Operation, names: Names, decision: Decision) -> Decision:

@@ -16,7 +16,7 @@ from einbench.choose.recall import recall
 from einbench.choose.usual import refuse_unknown_axes, signature_of, usual, with_inputs
 from einbench.choose.wisdom import wisdom
 from einbench.einsum.expression import text_of
-from einbench.names import check_dtype, unknown
+from einbench.names import check_dtype, is_expression, unknown
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.registry import operation, operations
@@ -136,6 +136,12 @@ def remembered(
     Kernels that were not checked here yet are no answer.
     """
     op = requested.operation
+    if is_expression(op.name):
+        from einbench.choose.canonical import canonical, problem_as, said_of
+
+        if (form := canonical(op)) is not None:
+            answer = remembered(problem_as(*form, requested), rigor, threads, context)
+            return said_of(op, form[1], answer) if answer else None
     key = signature_of(requested, threads, context or policy.now().context)
     found = recall(op, wisdom().book(op.name), environment.environment(op), key, rigor)
     return Decision(found.kernel, key, recalled=found) if found and found.checked else None

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from einbench.choose import contraction, paces, policy
+from einbench.choose import allowance, contraction, paces, policy
 from einbench.choose.environment import on_refresh
 from einbench.choose.wisdom import wisdom
 from einbench.dropin import near
@@ -39,6 +39,7 @@ def forget() -> None:
     near.forget()
 
 
+on_refresh.append(allowance.forget)
 on_refresh.append(forget)
 policy.on_change.append(forget)
 
@@ -56,7 +57,7 @@ class Pick:
         name = _settled(task)
         if name is None:
             self.pending = True
-            return lambda arrays, out: _choose(task, arrays, out)
+            return _choosing(task)
         return _made(task, name)
 
     def plain(self, task: Task) -> bool:
@@ -100,7 +101,7 @@ def _settled(task: Task) -> str | None:
         whether = remembering() and task.contraction.fits_numpy
         name = contraction.recalled(task) if whether else None
         if name is None and not (whether and len(costs_of(task)) > 1):
-            name = min(costs_of(task), key=costs_of(task).__getitem__)
+            name = _expected(task)
         if name is not None:
             _know(task, name)
     return name
@@ -139,8 +140,31 @@ def _know(task: Task, name: str) -> None:
     _KNOWN[task] = name
 
 
-def _choose(task: Task, arrays: Sequence[Array], out: Array) -> None:
-    """Choose, and leave the chosen kernel's result in ``out``."""
+def _choosing(task: Task) -> Run:
+    """What chooses as it is first called; until that may take time the rule's kernel serves."""
+    book = task.contraction.text
+    for_now: list[Run] = []
+    for_good: list[Run] = []
+
+    def run(arrays: Sequence[Array], out: Array) -> None:
+        if not for_good and (task in _KNOWN or allowance.allows(book)):
+            for_good.append(_made(task, _chosen(task, arrays, out)))
+        elif not (for_good or for_now):
+            name = _settled(task) or near.winner(task, 0.0) or _expected(task)
+            for_now.append(_made(task, name))
+        (for_good or for_now)[0](arrays, out)
+
+    return run
+
+
+def _expected(task: Task) -> str:
+    """The kernel that the rule expects to be the fastest."""
+    costs = costs_of(task)
+    return min(costs, key=costs.__getitem__)
+
+
+def _chosen(task: Task, arrays: Sequence[Array], out: Array) -> str:
+    """The name of the kernel, measured now where it is not known; ``out`` may be written to."""
     with _LOCK.lock:
         name = _settled(task)
         if name is None:
@@ -149,7 +173,7 @@ def _choose(task: Task, arrays: Sequence[Array], out: Array) -> None:
                     paces.measure((task.dtype.name,))
                 # another process may have chosen while this one waited
                 name = _settled(task) or _measured(task, arrays, out)
-    _made(task, name)(arrays, out)
+        return name
 
 
 def _measured(task: Task, arrays: Sequence[Array], out: Array) -> str:
@@ -162,10 +186,13 @@ def _measured(task: Task, arrays: Sequence[Array], out: Array) -> str:
     try:
         if name is not None and not measured.right(task, name, arrays, out):
             name = None
-        choice = measured.measured(task, costs, arrays, out) if name is None else None
+        choice = None
+        if name is None:
+            with allowance.spending(task.contraction.text):
+                choice = measured.measured(task, costs, arrays, out)
     except MemoryError:
         # what the comparison takes is not left: the rule serves, and nothing is remembered
-        return min(costs, key=costs.__getitem__)
+        return _expected(task)
     if name is None:
         name = "einsum" if choice is None else choice.kernel
         if choice is not None:

@@ -168,11 +168,11 @@ def _operation(
 def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None:
     """Every kernel that applies, whatever the sizes."""
     text, many = shown.text, len(shown.inputs)
-    fitting = {"einsum", "broadcast", "numba", "numba_parallel"}
+    fitting = {"einsum", "broadcast", "blocked", "numba", "numba_parallel"}
     if prod(op.sizes.values()) <= _MOST_LOOPED:
         fitting.add("loop")
     if many > 1:
-        fitting |= {"einsum_path", "blocked"}
+        fitting.add("einsum_path")
     if many > 2:
         sizes = tuple(op.sizes.get(axis, DEFAULT_SIZE) for axis in axes)
         orders = orders_of(task_of(Contraction(shown.inputs, shown.output, sizes)))

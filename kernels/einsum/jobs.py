@@ -20,6 +20,9 @@ VECTOR_BYTES = 64
 _SCRATCH_BYTES = 1 << 18
 #: cycles below which one thread does all, and how many pieces more are divided into at least
 _SERIAL, _PIECES = 30_000, (8, 4, 2)
+#: of a result of so few elements every piece has sums of its own: pieces of so many cycles, up to
+#: so many, which more threads share where there is more to do
+_FEW_SUMS, _PART_CYCLES, _MOST_PARTS = 64, 100_000, 64
 #: how much longer pieces take as the threads that have them are delayed, of the whole
 _DELAY = 0.4
 #: lengths of pieces are multiples of one of these, where they are so many times as long, and where
@@ -94,7 +97,8 @@ def together(
     if job.cycles > _SERIAL:
         found: list[Job] = []
         # sums of pieces are rounded alike however many threads there are
-        choices = _PIECES[:1] if part else _PIECES
+        several = min(_MOST_PARTS, int(job.cycles / _PART_CYCLES)) if part <= _FEW_SUMS else 0
+        choices = (max(_PIECES[0], several),) if part else _PIECES
         for pieces in dict.fromkeys(max(few, -(-items // length)) for few in choices):
             shorter = -(-items // pieces) if part else _evenly(items, pieces)
             shorter = min(shorter, length)
@@ -192,6 +196,8 @@ def _row(
     found = roles.best(a, None if step.b is None else b, c, sizes, lanes)
     if found.swapped:
         numbers[0], numbers[1], a, b = numbers[1], numbers[0], b, a
+    if found.kind == machine.TOTALS:
+        b = {}
     i, j, p = found.inner
     where = [*found.inner, *found.loops]
     starts = [0 if places[n].own else places[n].strides.get(index, 0) for n in numbers]

@@ -6,6 +6,7 @@ the next stays in the cache of the core that made it. A step is nested loops aro
     PRODUCT    C[i, j] (+)= sum_p A[i, p] B[p, j]
     SUMS       C[i, j] (+)= sum_p A[i, j, p] B[i, j, p]
     COPY       C[i, j] (+)= A[i, j]
+    TOTALS     C[i, j] (+)= sum_p A[i, j, p]
 
 The table holds whole numbers: jobs first, then their steps; all strides count elements.
 """
@@ -28,7 +29,7 @@ from einbench.jit.linked import (
 )
 
 #: what a step computes
-PRODUCT, SUMS, COPY = 0, 1, 2
+PRODUCT, SUMS, COPY, TOTALS = 0, 1, 2, 3
 #: fields of a job: items, items of a piece, elements of scratch, steps, and where the first is
 JOB_FIELDS = 5
 #: fields of a step: kind, slots of A, B and C, whether it adds, sizes of i, j and p, strides of A
@@ -73,11 +74,11 @@ def one_step(
                 sizes[0], sizes[1], sizes[2], a, table[s + 8], table[s + 10],
                 b, table[s + 13], table[s + 12], c, table[s + 14], table[s + 15], add, work,
             )  # fmt: skip
-        elif kind == SUMS:
+        elif kind != COPY:
             sums(
                 sizes[0], sizes[1], sizes[2], a, table[s + 8], table[s + 9], table[s + 10],
                 b, table[s + 11], table[s + 12], table[s + 13],
-                c, table[s + 14], table[s + 15], add,
+                c, table[s + 14], table[s + 15], add, 1 if kind == TOTALS else 0,
             )  # fmt: skip
         else:
             move(

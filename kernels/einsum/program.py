@@ -56,14 +56,12 @@ def program(task: Task, rank: int = 0) -> Program:
     item = task.dtype.itemsize
     if task.dtype.kind != "f" or item not in (4, 8):
         raise Refusal("vectors hold floats of 4 or 8 bytes")
-    if len(task.strides) < 2:
-        raise Refusal("a product has two operands")
     if any(s % item for each in (*task.strides, task.out_strides) for s in each):
         raise Refusal("strides are not whole elements")
     sizes = dict(enumerate(task.contraction.sizes))
     count = len(task.strides)
     strides = [_elements(task.of(n), item) for n in (*range(count), -1)]
-    if count == 2:
+    if count <= 2:
         roles.merged(strides, sizes)
     places = {n: Place(each) for n, each in enumerate(strides)}
     indices: list[Indices] = [
@@ -74,7 +72,7 @@ def program(task: Task, rank: int = 0) -> Program:
     # results are written in the order of memory, if that takes no longer
     free = sorted(indices[count], key=lambda i: -abs(strides[count][i]))
     # of one product it is found out later which
-    some = (*(free[:1] if count == 2 else free), *_inner(indices[count], indices, steps, sizes))
+    some = (*(free[:1] if count <= 2 else free), *_inner(indices[count], indices, steps, sizes))
     found = (_divided(steps, index, indices, places, sizes, item) for index in some)
     options = [each for each in found if each is not None]
     if not options:
@@ -99,8 +97,8 @@ def _elements(steps: dict[int, int], item: int) -> dict[int, int]:
 def _steps(task: Task, indices: list[Indices], rank: int) -> list[Step]:
     """Operands two at a time; the indices of what is made in between are appended."""
     count = len(task.strides)
-    if count == 2:
-        return [Step(0, 1, 2)]
+    if count <= 2:
+        return [Step(0, 1 if count == 2 else None, count)]
     held, steps = list(range(count)), []
     *before, last = pairs.steps_of(task, rank)
     for each in before:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
-from einbench.einsum.machine import COPY, MOST_LOOPS, PRODUCT, SUMS
+from einbench.einsum.machine import COPY, MOST_LOOPS, PRODUCT, SUMS, TOTALS
 from einbench.einsum.task import Refusal
 from einbench.einsum.terms import MOST_TERMS
 from einbench.einsum.tile import FAR
@@ -79,6 +79,9 @@ def _all(
     choices: list[tuple[int, Inner, tuple[Strides, Strides, Strides], bool]] = []
     if b is None:
         choices += [(COPY, (i, j, None), (a, a, c), False) for i, j in kept]
+        if summed != [None]:
+            pairs = itertools.product(kept, summed)
+            choices += [(TOTALS, (i, j, p), (a, {}, c), False) for (i, j), p in pairs]
     else:
         for swapped, left, right in ((False, a, b), (True, b, a)):
             rows = _or_none(i for i in left if i not in right)
@@ -111,7 +114,7 @@ def _made(
     row, column, step = inner
     calls = prod(sizes[n] for n in order)
     ones = [column is None or each.get(column, 0) == 1 for each in (a, b, c)]
-    deep = step is None or (a.get(step, 0) == 1 and b.get(step, 0) == 1)
+    deep = step is None or (a.get(step, 0) == 1 and b.get(step, 0) in (0, 1))
     vectors = -(-j // lanes)
     if kind == PRODUCT:
         panels, halves = -(-j // (3 * lanes)), -(-2 * j // lanes) / 2

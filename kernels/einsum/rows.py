@@ -1,6 +1,6 @@
 """Sums of products of two rows on one thread, in vector registers; the last vector is masked.
 
-    C[j] = sum_p A[p, j] B[p, j],  or B[p];   C[i] = sum_p A[i, p] B[p]
+    C[j] = sum_p A[p, j] B[p, j],  or B[p];   C[i] = sum_p A[i, p] B[p],  or B
 
 LLVM finishes a loop whose count is no multiple of four vectors one element at a time, and here
 rows are short: of thirty elements none would be in vectors.
@@ -8,6 +8,7 @@ rows are short: of thirty elements none would be in vectors.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from einbench.einsum.terms import multiply_rows
@@ -20,6 +21,8 @@ from einbench.jit.simd.registers import lanes, vector_bytes
 
 #: vectors of a row that are summed at once
 _VECTORS = 4
+#: what an element of A is multiplied with: its own of B, one element for all, or nothing
+_EVERY = _OWN, _ONE, _NONE = 0, 1, 2
 
 
 def _build_part_of_row() -> Any:
@@ -28,25 +31,25 @@ def _build_part_of_row() -> Any:
 
     def part_of_row(
         typing: Any, columns: Any, count: Any, a: Any, a_step: Any, b: Any, b_step: Any,
-        repeated: Any, c: Any, add: Any,
+        factor: Any, c: Any, add: Any,
     ) -> Any:  # fmt: skip
         i = types.int64
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             emit = Emitter(builder, c.dtype.bitwidth)
-            columns, count, a, a_step, b, b_step, repeated, c_here, add = arguments
+            columns, count, a, a_step, b, b_step, factor, c_here, add = arguments
             vectors = builder.udiv(
                 builder.add(columns, emit.number(emit.lanes - 1)), emit.number(emit.lanes)
             )
             done = builder.append_basic_block("done")
-            case = builder.or_(builder.shl(vectors, emit.number(1)), repeated)
+            case = builder.add(builder.mul(vectors, emit.number(len(_EVERY))), factor)
             choice = builder.switch(case, done)
             for width in range(1, _VECTORS + 1):
-                for one in (0, 1):
+                for second in _EVERY:
                     here = builder.append_basic_block("row")
-                    choice.add_case(emit.number(2 * width + one), here)
+                    choice.add_case(emit.number(len(_EVERY) * width + second), here)
                     builder.position_at_end(here)
-                    _row(emit, width, one, columns, count, (a, a_step), (b, b_step), c_here, add)
+                    _row(emit, width, second, columns, count, (a, a_step), (b, b_step), c_here, add)
                     builder.branch(done)
             builder.position_at_end(done)
             return context.get_dummy_value()
@@ -57,7 +60,7 @@ def _build_part_of_row() -> Any:
 
 
 def _row(
-    emit: Emitter, width: int, repeated: int, columns: Any, count: Any, first: tuple[Any, Any],
+    emit: Emitter, width: int, factor: int, columns: Any, count: Any, first: tuple[Any, Any],
     second: tuple[Any, Any], c: Any, add: Any,
 ) -> None:  # fmt: skip
     builder = emit.builder
@@ -80,9 +83,9 @@ def _row(
     def step(p: Any, sums: list[Any]) -> list[Any]:
         a = builder.gep(first[0], [builder.mul(p, first[1])])
         b = builder.gep(second[0], [builder.mul(p, second[1])])
-        factor = emit.everywhere(b) if repeated else None
+        same = _for_all(emit, factor, b)
         return [
-            emit.add_product(load(a, j), load(b, j) if factor is None else factor, sums[j])
+            emit.add_product(load(a, j), load(b, j) if same is None else same, sums[j])
             for j in range(width)
         ]
 
@@ -92,6 +95,13 @@ def _row(
             emit.store(value, where)
         else:
             emit.store_some(value, where, mask)
+
+
+def _for_all(emit: Emitter, factor: int, b: Any) -> Any:
+    """The factor of all lanes; None where each has its own."""
+    if factor == _NONE:
+        return emit.constant(1.0)
+    return emit.everywhere(b) if factor == _ONE else None
 
 
 def _together() -> int:
@@ -118,36 +128,41 @@ def _build_dots() -> Any:
     from numba.extending import intrinsic
 
     def dots(
-        typing: Any, rows: Any, a: Any, a_row: Any, b: Any, count: Any, c: Any, c_row: Any, add: Any
-    ) -> Any:
+        typing: Any, rows: Any, factor: Any, a: Any, a_row: Any, b: Any, count: Any, c: Any,
+        c_row: Any, add: Any,
+    ) -> Any:  # fmt: skip
         i = types.int64
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             emit = Emitter(builder, a.dtype.bitwidth)
-            rows, *rest = arguments
-            for height in (1, _together()):
-                with builder.if_then(builder.icmp_signed("==", rows, emit.number(height))):
-                    _dots(emit, height, *rest)
+            rows, factor, *rest = arguments
+            case = builder.add(builder.mul(rows, emit.number(len(_EVERY))), factor)
+            for height, second in itertools.product((1, _together()), _EVERY):
+                number = emit.number(len(_EVERY) * height + second)
+                with builder.if_then(builder.icmp_signed("==", case, number)):
+                    _dots(emit, height, second, *rest)
             return context.get_dummy_value()
 
-        return types.void(i, a, i, b, i, c, i, i), generate
+        return types.void(i, i, a, i, b, i, c, i, i), generate
 
     return intrinsic(dots)
 
 
 def _dots(
-    emit: Emitter, rows: int, a: Any, a_row: Any, b: Any, count: Any, c: Any, c_row: Any, add: Any
-) -> None:
+    emit: Emitter, rows: int, factor: int, a: Any, a_row: Any, b: Any, count: Any, c: Any,
+    c_row: Any, add: Any,
+) -> None:  # fmt: skip
     """The sums of a row do not depend on how many rows there are."""
     builder = emit.builder
     bases = [emit.after(a, a_row, r) for r in range(rows)]
     every = _VECTORS * emit.lanes
+    same = _for_all(emit, factor, b)
     rounds = builder.udiv(count, emit.number(every))
 
     def step(n: Any, sums: list[Any]) -> list[Any]:
         begin = builder.mul(n, emit.number(every))
         places = [[builder.add(begin, emit.number(j * emit.lanes))] for j in range(_VECTORS)]
-        there = [emit.load(builder.gep(b, place)) for place in places]
+        there = [emit.load(builder.gep(b, place)) if same is None else same for place in places]
         return [
             emit.add_product(emit.load(builder.gep(base, place)), y, sums[r * _VECTORS + j])
             for r, base in enumerate(bases)
@@ -165,7 +180,7 @@ def _dots(
         begin = builder.add(done, builder.mul(n, emit.number(emit.lanes)))
         size = emit.least_index(builder.sub(count, begin), emit.number(emit.lanes))
         mask = emit.first(size)
-        y = emit.load_some(builder.gep(b, [begin]), mask)
+        y = emit.load_some(builder.gep(b, [begin]), mask) if same is None else same
         return [
             emit.add_product(emit.load_some(builder.gep(base, [begin]), mask), y, value)
             for base, value in zip(bases, sums, strict=True)
@@ -185,27 +200,27 @@ def _dots(
                 builder.store(value, where).align = emit.align
 
 
-#: ``part_of_row(columns, count, ...)``: up to four vectors of a row; ``repeated`` is 1 where B has
-#: one element for all columns; pointers
+#: ``part_of_row(columns, count, ...)``: up to four vectors of a row; ``factor`` is `_ONE` where B
+#: has one element for all columns; pointers
 part_of_row = Intrinsic(_build_part_of_row, __file__, also=emitter.SOURCES)
 #: ``together()``: of how many rows `dots` takes at once the products with one other
 together = Intrinsic(_build_together, __file__)
-#: ``dots(rows, ...)``: products of so many rows of A, or of one, with b, summed; pointers
+#: ``dots(rows, factor, ...)``: products of so many rows of A, or of one, with b, summed; pointers
 dots = Intrinsic(_build_dots, __file__, also=emitter.SOURCES)
 
 
 @linked()
 def dot_rows(
-    rows: int, count: int, a: Pointer, a_row: int, b: Pointer, b_row: int, c: Pointer, c_row: int,
-    add: int,
+    rows: int, count: int, a: Pointer, a_row: int, b: Pointer, b_row: int, factor: int,
+    c: Pointer, c_row: int, add: int,
 ) -> None:  # fmt: skip
     """C[i] = sum_p A[i, p] B[i, p], or that added; ``b_row`` is 0 where B has one row for all."""
     high = together()
     i = 0
     while i < rows:
         several = high if b_row == 0 and rows - i >= high else 1
-        dots(several, at(a, i * a_row), a_row, at(b, i * b_row), count, at(c, i * c_row), c_row,
-             add)  # fmt: skip
+        dots(several, factor, at(a, i * a_row), a_row, at(b, i * b_row), count,
+             at(c, i * c_row), c_row, add)  # fmt: skip
         i += several
 
 
@@ -213,25 +228,30 @@ def dot_rows(
 def sums(
     rows: int, columns: int, count: int, a: Pointer, a_row: int, a_col: int, a_step: int,
     b: Pointer, b_row: int, b_col: int, b_step: int, c: Pointer, c_row: int, c_col: int, add: int,
+    alone: int,
 ) -> None:  # fmt: skip
-    """C[i, j] = sum_p A[i, j, p] B[i, j, p], or that added."""
+    """C[i, j] = sum_p A[i, j, p] B[i, j, p], or that added; ``alone`` is 1 where there is no B, all
+    of whose strides are 0.
+    """
     by_rows = c_col == 1 and a_col == 1 and 0 <= b_col <= 1
     part = 4 * lanes(a) if by_rows else 1
-    if by_rows and count == 1:
+    if by_rows and count == 1 and alone == 0:
         multiply_rows(rows, columns, a, a_row, b, b_row, b_col, c, c_row, 1 if add != 0 else 0)
         return
     for i in range(rows):
         x, y, z = at(a, i * a_row), at(b, i * b_row), at(c, i * c_row)
-        if not by_rows and a_step == 1 and b_step == 1:
-            dot_rows(columns, count, x, a_col, y, b_col, z, c_col, add)
+        if not by_rows and a_step == 1 and 0 <= b_step <= 1:
+            factor = _NONE if alone != 0 else 1 - b_step
+            dot_rows(columns, count, x, a_col, y, b_col, factor, z, c_col, add)
             continue
         for j in range(0, columns, part):
             u, v = at(x, j * a_col), at(y, j * b_col)
             if by_rows:
                 here = min(part, columns - j)
-                part_of_row(here, count, u, a_step, v, b_step, 1 - b_col, at(z, j), add)
+                factor = _NONE if alone != 0 else 1 - b_col
+                part_of_row(here, count, u, a_step, v, b_step, factor, at(z, j), add)
                 continue
             total = z[j * c_col] if add != 0 else number(a, 0)
             for p in range(count):
-                total += u[p * a_step] * v[p * b_step]
+                total += u[p * a_step] if alone != 0 else u[p * a_step] * v[p * b_step]
             z[j * c_col] = total

@@ -23,21 +23,25 @@ _WORTH_PROGRAM = 5e-6
 _WORTH_IMPORTING = 0.9
 #: the same where numba is there
 _BESIDE_BLAS = 1.2
-#: times as long as the best order that one may be expected to take, and be the best yet
-_MAY_BE_BETTER = 2.5
+#: times as long as the best that an order of pairs, or the machine, may be expected to take, and be
+#: the best yet; the machine for one step, where it is there already
+_MAY_BE_BETTER, _ONE_STEP = 2.5, 1.5
+#: seconds from which on steps are large products, of which BLAS takes what is expected: no compiler
+#: is imported for what may be better
+_LONG_S = 1e-3
 
 
 def choose(task: Task) -> tuple[str, float]:
     """Name of the kernel, and the seconds it is expected to take."""
-    machine = _machine(task, begun())
+    machine = _machine(task, begun(), 1.0)
     return min(machine.items(), key=itemgetter(1)) if machine else choose_common(task)
 
 
 def costs(task: Task) -> dict[str, float]:
     """Seconds that each kernel which may be the fastest is expected to take.
 
-    Where the machine is expected to be, and is not there yet, it is the only one: what would be
-    found out without it is not to be remembered.
+    Where the machine may be, and is not there yet, the one that is expected to be is the only one:
+    what would be found out without the machine is not to be remembered.
     """
     expected = estimates.costs(task)
     if len(task.strides) > 2:
@@ -45,13 +49,16 @@ def costs(task: Task) -> dict[str, float]:
         expected |= _near({f"path{which}": pairs.seconds_of(order) for which, order in orders})
         if not task.contraction.fits_numpy:
             return {"path": expected["path"]}
-    machine = _machine(task, begun())
+    here, times = begun(), 1.0
+    if here or (len(task.strides) > 2 and choose_common(task)[1] < _LONG_S):
+        times = _MAY_BE_BETTER if len(task.strides) > 2 else _ONE_STEP
+    machine = _machine(task, here, times)
     if not machine:
         return expected
-    machine_here = preparing(task.dtype)
-    if not machine_here.wait(PATIENCE_S):
-        return expected if machine_here.failed else dict([min(machine.items(), key=itemgetter(1))])
-    return {**expected, **machine}
+    machine_here, every = preparing(task.dtype), {**expected, **machine}
+    if machine_here.wait(PATIENCE_S):
+        return every
+    return expected if machine_here.failed else dict([min(every.items(), key=itemgetter(1))])
 
 
 def _near(seconds: dict[str, float]) -> dict[str, float]:
@@ -61,8 +68,8 @@ def _near(seconds: dict[str, float]) -> dict[str, float]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _machine(task: Task, has_machine: bool) -> dict[str, float]:
-    """Seconds of the machine in each order; empty where another kernel is expected to take less."""
+def _machine(task: Task, has_machine: bool, times: float) -> dict[str, float]:
+    """Seconds of the machine in each order; empty where they are so many times another kernel's."""
     name, seconds = choose_common(task)
     worth = _WORTH_PROGRAM if len(task.strides) > 2 else WORTH_COMPILING
     if seconds < worth or why_not_compiled(False):
@@ -76,7 +83,7 @@ def _machine(task: Task, has_machine: bool) -> dict[str, float]:
     # machine, its threads and those of BLAS would wait for each other
     if name == "matmul":
         seconds *= _BESIDE_BLAS if has_machine else _WORTH_IMPORTING
-    return _near(blocked) if blocked and min(blocked.values()) < seconds else {}
+    return _near(blocked) if blocked and min(blocked.values()) < times * seconds else {}
 
 
 rates.on_change.append(_machine.cache_clear)

@@ -43,6 +43,7 @@ def mutant(tools, changed="", **others):
     return tools.Mutant(**given, changed=texts, **others)
 
 
+@pytest.mark.long
 def test_the_check_catches_mutants_of_every_kind(mutants):
     planned = mutants.plan(COUNT, SEED)
     assert {m.operation for m in planned} == set(einbench.operations)

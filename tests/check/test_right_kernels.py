@@ -29,6 +29,7 @@ def test_every_kernel_passes_the_small_check(kernel, dtype):
     assert 0 <= verdict.error <= verdict.limit
 
 
+@pytest.mark.long
 def test_every_kernel_passes_over_many_seeds(record_testsuite_property):
     """What rounding does stays below every limit; ``python seeds.py`` shows how far, at all."""
     seeds = script("seeds")

@@ -151,6 +151,7 @@ def test_few_valued_inputs_are_judged_by_the_wider_limit():
     assert judge_output(tied, drifted)[1] == ""
 
 
+@pytest.mark.long
 def test_a_step_on_all_of_mnist_has_a_loss_that_every_order_of_summation_counts_to() -> None:
     op = einbench.operation("mlp_sgd_step")
     case = exact_case(op, np.dtype("float32"), op.all_sizes(60_000, {}), "C", 0)

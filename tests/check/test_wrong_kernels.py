@@ -144,6 +144,7 @@ def test_small_draws_reject_it_and_name_its_fault(entry, dtype):
     assert_names_its_fault(entry, verdict.reason)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(("entry", "dtype"), cases("small"))
 def test_no_luck_of_the_draw_lets_it_pass(entry, dtype, seed):

@@ -8,7 +8,8 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,37 @@ import pytest
 from hypothesis import strategies as st
 
 import einbench
+from einbench.check.judging import Verdict
+from einbench.check.verdicts import check_small
 from einbench.choose import measuring
 from einbench.choose.book import RIGORS, Book, Passed, Remembered, Spread, Time
 from einbench.choose.deciding import Decision, decide
 from einbench.choose.environment import Environment, Machine, Threads
 from einbench.choose.signature import Signature
 from einbench.contexts import CONTEXTS
+from einbench.kernel import Kernel
 from einbench.operation import Operation
 from einbench.registry import register
 
 NUMBERS = itertools.count()
 ONE_THREAD = Threads(1, 1)
+
+
+#: (function, dtype, seed) -> the verdict on it
+_VERDICTS: dict[Any, Verdict] = {}
+
+
+def checked_once(
+    op: Operation, kernels: Iterable[Kernel], dtype: np.dtype[Any], seed: int
+) -> Iterator[Verdict]:
+    """As `check_small`, of a function that was checked before what was found then."""
+    asked = list(kernels)
+    keys = [(op, kernel.function, dtype, seed) for kernel in asked]
+    fresh = [k for k, key in zip(asked, keys, strict=True) if key not in _VERDICTS]
+    for verdict in check_small(op, fresh, dtype, seed) if fresh else ():
+        _VERDICTS[op, verdict.kernel.function, dtype, seed] = verdict
+    for kernel, key in zip(asked, keys, strict=True):
+        yield replace(_VERDICTS[key], kernel=kernel)
 
 
 def doubling(name: str, **more: Any) -> Operation:

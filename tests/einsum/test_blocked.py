@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.einsum import blocked, kernels, machine, program, rule
+from einbench.choose.environment import limited
+from einbench.einsum import blocked, kernels, machine, preparing, program, rates, rule
 from einbench.einsum.language import parse
+from einbench.einsum.plans import plan
 from einbench.einsum.shapes import bind
 from einbench.einsum.task import Refusal, Task, in_order
 
@@ -51,6 +53,15 @@ CASES = (
     ("bi,ib->b", {"b": 70, "i": 45}),
     ("ij,ij->", {"i": 500, "j": 401}),
     ("i,j->ij", {"i": 130, "j": 77}),
+    ("ij->", {"i": 500, "j": 401}),
+    ("ijk->", {"i": 40, "j": 50, "k": 61}),
+    ("ijk->k", {"i": 40, "j": 50, "k": 61}),
+    ("ijk->j", {"i": 40, "j": 50, "k": 61}),
+    ("ijk->i", {"i": 40, "j": 50, "k": 61}),
+    ("ijkl->lj", {"i": 40, "j": 3, "k": 61, "l": 20}),
+    ("ijk->kji", {"i": 40, "j": 50, "k": 61}),
+    ("i->", {"i": 3}),
+    ("i,i->", {"i": 200_001}),
     ("ki,kj->ij", {"k": 9000, "i": 7, "j": 9}),
     ("pqrs,pi->iqrs", {"p": 20, "q": 21, "r": 22, "s": 23, "i": 9}),
     ("bi,ij,bj->b", {"b": 3000, "i": 20, "j": 30}),
@@ -142,12 +153,80 @@ def test_a_long_sum_is_divided_and_the_parts_are_added():
     assert last[0] == 1600
 
 
+WHOLE_SUMS = (
+    ("ij->", {"i": 1000, "j": 1000}),
+    ("ijk->", {"i": 100, "j": 100, "k": 101}),
+    ("i,i->", {"i": 1_000_003}),
+    ("ij,ij->", {"i": 1000, "j": 1000}),
+    ("ij->j", {"i": 300_001, "j": 5}),
+)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("text", "sizes"), WHOLE_SUMS)
+def test_sums_without_outer_axes_are_shared_with_the_same_bits_on_any_threads(
+    text, sizes, dtype, monkeypatch
+):
+    each = task(text, dtype, **sizes)
+    made = program.program(each)
+    first = jobs_of(made)[0]
+    assert -(-first[0] // first[1]) >= 8
+    rng = np.random.default_rng(0)
+    parts = text.split("->")[0].split(",")
+    arrays = [rng.standard_normal([sizes[i] for i in p]).astype(dtype) for p in parts]
+    outs = []
+    for threads in (1, 2):
+        monkeypatch.setattr(program.rates, "threads", lambda n=threads: n)
+        program.program.cache_clear()
+        with limited(threads):
+            outs.append(np.full(each.contraction.out_shape, np.nan, dtype))
+            blocked.blocked(each)(arrays, outs[-1])
+    program.program.cache_clear()
+    assert outs[0].tobytes() == outs[1].tobytes()
+    wide = [a.astype("f8") for a in arrays]
+    scale = np.einsum(text, *map(np.abs, wide))
+    assert np.all(np.abs(outs[0] - np.einsum(text, *wide)) <= np.finfo(dtype).eps * scale)
+
+
+def test_longer_sums_are_divided_into_more_pieces_and_short_ones_stay_whole():
+    counts = []
+    for size in (1000, 100_000, 10_000_000, 1_000_000_000):
+        first, *_ = jobs_of(program.program(task("i->", i=size)))
+        counts.append(-(-first[0] // first[1]))
+    assert counts[:2] == [1, 1]
+    assert 8 <= counts[2] < counts[3] == 64
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("text", ["ij->", "ij->i", "ij->j", "iijj->", "iij->j"])
+def test_sums_of_one_operand_of_any_strides(text, dtype):
+    rng = np.random.default_rng(0)
+    sizes = {"i": 60, "j": 61}
+    shape = [sizes[i] for i in text.split("->")[0]]
+    whole = rng.standard_normal([2 * size for size in shape]).astype(dtype)
+    for array in (stepping(whole, 2), stepping(whole, -2), stepping(whole, 2).copy(order="F")):
+        expected = np.einsum(text, array.astype("f8"))
+        scale = np.einsum(text, np.abs(array, dtype="f8"))
+        made = plan(text, [array], None, "K", "safe", blocked.blocked, views=False)(array)
+        assert np.all(np.abs(made - expected) <= 2 * np.finfo(dtype).eps * scale)
+
+
+def test_a_sum_of_ones_may_overflow_and_nan_and_infinity_pass():
+    a = np.ones((700, 701), np.float32)
+    for value in (np.nan, np.inf, -np.inf, 3e38):
+        a[3, 5] = a[600, 700] = value
+        with np.errstate(all="ignore"):
+            expected = np.einsum("ij->", a)
+        out = np.empty((), np.float32)
+        blocked.blocked(task_of("ij->", [a], out))([a], out)
+        np.testing.assert_array_equal(out, expected)
+
+
 @pytest.mark.parametrize(
     ("each", "why"),
     [
         (task("ij,jk->ik", "c8", i=5, j=6, k=7), "floats of 4 or 8 bytes"),
         (task("ij,jk->ik", "i4", i=5, j=6, k=7), "floats of 4 or 8 bytes"),
-        (task("ij->i", i=5, j=6), "two operands"),
     ],
 )
 def test_what_the_machine_refuses(each, why):
@@ -194,9 +273,32 @@ def test_another_kernel_computes_until_the_machine_is_there(monkeypatch):
 def test_paths_and_stacks_go_to_the_machine():
     for each in (
         task("bi,ij,bj->b", b=5000, i=64, j=64), task("qij,qjk->qik", q=100, i=100, j=100, k=100),
-        task("ijk,jr,kr->ir", i=100, j=100, k=100, r=16),
+        task("ijk,jr,kr->ir", i=100, j=100, k=100, r=16), task("ij->", i=1000, j=1000),
+        task("ij->", "f8", i=1000, j=1000),
     ):  # fmt: skip
         assert rule.choose(each)[0] == "blocked"
+
+
+@pytest.fixture
+def unlike_expected():
+    """BLAS on small matrices faster than on a common core, and the machine slower."""
+    slow = {"narrow": 0.43, "short": 0.45, "stack": 0.14, "machine": 1.6, "pass": 0.75}
+    rates.use(dict.fromkeys(("float32", "float64"), slow))
+    yield
+    rates.use({})
+
+
+@pytest.mark.usefixtures("unlike_expected")
+def test_the_machine_is_tried_where_estimates_do_not_say_that_it_is_far():
+    for dtype in ("f4", "f8"):
+        preparing.preparing(np.dtype(dtype)).wait(None)
+    tucker = {"a": 20, "b": 20, "c": 20, "i": 60, "j": 60, "k": 60}
+    each = task("abc,ia,jb,kc->ijk", "f8", **tucker)
+    assert rule.choose(each)[0] == "path"
+    expected = rule.costs(each)
+    assert 1 < expected["blocked"] / expected["path"] < 2.5
+    far = task("nij,njk,nlk->nil", "f8", n=50_000, i=3, j=3, k=3, l=3)
+    assert "blocked" not in rule.costs(far)
 
 
 def test_a_program_ends_while_the_machine_is_compiled(tmp_path):

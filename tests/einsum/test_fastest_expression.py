@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import einbench
+from einbench.choose import tune
 from einbench.choose.canonical import canonical
+from einbench.choose.environment import threads
 from einbench.choose.wisdom import wisdom
 
 RNG = np.random.default_rng(0)
@@ -41,6 +43,43 @@ def test_equal_expressions_share_what_is_remembered_in_their_own_letters(memory)
         assert {record.operation for record in found.records} == {op}
         assert "ab,bc->ac" not in str(found)
     np.testing.assert_allclose(again(A, B), A @ B, rtol=1e-5)
+
+
+def test_what_is_remembered_of_equal_expressions_is_not_tuned_again(memory):
+    (ours,) = tune.plan(["ij,jk->ik"], [20], sizes={"j": 30, "k": 40})
+    (first,) = tune.tune([ours])
+    assert first.origin == "measured"
+    (theirs,) = tune.plan(["xy,yz->xz"], [20], sizes={"y": 30, "z": 40})
+    now = threads()
+    for asked in (ours, theirs):
+        found = tune.exactly(asked, "measure", now)
+        assert found is not None
+        assert found.kernel is asked.operation[first.decision.kernel.method]
+        assert dict(found.signature.sizes) == dict(asked.sizes)
+    (again,) = tune.tune([theirs])
+    assert again.origin == "remembered"
+    (longer,) = tune.plan(["xy,yz->xz"], [20], sizes={"y": 30, "z": 41})
+    assert tune.exactly(longer, "measure", now) is None
+
+
+def test_where_nothing_is_compiled_compiled_kernels_are_unavailable(memory, monkeypatch):
+    op = einbench.expression("ij,jk->ik", i=5, j=6, k=7)
+    compiled = {"blocked", "numba", "numba_parallel"}
+    assert all(op[name].available for name in compiled)
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    verdicts = {each.kernel.method: each for each in einbench.check(op)}
+    assert {name for name, v in verdicts.items() if v.status == "unavailable"} == compiled
+    assert {name for name, v in verdicts.items() if v.status != "passed"} == compiled
+    arrays = op.draw().values()
+    for records in (
+        einbench.compare(op, budget_s=0.01).records,
+        einbench.fastest(op, *arrays).records,
+    ):
+        reasons = {r.kernel: r.reason for r in records if r.status == "unavailable"}
+        assert set(reasons) == compiled
+        assert set(reasons.values()) == {
+            "numba's compiler is switched off (unset NUMBA_DISABLE_JIT)"
+        }
 
 
 def test_equal_forms_with_other_axes_of_rows_or_other_kernels_do_not_collide(memory):

@@ -98,6 +98,7 @@ def test_asv_run_stores_what_it_measured_of_the_installed_package(asv, tmp_path)
     assert rows["relu.time_kernel"]["version"] == "1"
 
 
+@pytest.mark.long
 def test_asv_run_measures_a_commit_of_before_the_renaming_in_its_environment(asv, tmp_path):
     """There the package is called kernels, as is the folder that asv is started beside."""
     home = tmp_path / "old"

@@ -70,6 +70,7 @@ einbench.compare = compare
 """
 
 
+@pytest.mark.long
 def test_asv_runs_one_and_its_results_are_read_back(asv, tmp_path):  # noqa: F811
     """Against a stub of ``einbench.compare``: the real one compiles for minutes at first."""
     site = tmp_path / "site"

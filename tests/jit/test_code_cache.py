@@ -69,6 +69,7 @@ def files(folder: Path) -> list[Path]:
     return found
 
 
+@pytest.mark.long
 def test_processes_that_compile_at_once_leave_what_all_later_ones_load(tmp_path: Path) -> None:
     for number in range(3):  # each from an empty folder
         folder = tmp_path / str(number)
@@ -107,6 +108,7 @@ def test_damaged_files_are_reported_in_one_line_compiled_anew_and_healed(
     assert together(start(tmp_path)) == [({LOADED}, "")]
 
 
+@pytest.mark.long
 def test_code_of_another_form_under_a_forms_name_is_not_believed(tmp_path: Path) -> None:
     together(start(tmp_path), start(tmp_path, "float64"))
     first, *others = files(tmp_path)

@@ -74,6 +74,7 @@ def run(source: str, said: str = "", timeout_s: float = 120) -> None:
     assert (done.returncode, done.stdout) == (0, said), done.stderr
 
 
+@pytest.mark.long
 def test_results_are_as_right_as_on_threads_of_its_own() -> None:
     run("""
 def judge(size, dtype):
@@ -135,6 +136,7 @@ with einbench.share_threads():
 """)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [2, 4])
 def test_python_threads_may_be_in_products_at_once(count: int) -> None:
     run(f"""
@@ -201,6 +203,7 @@ product()
 """)
 
 
+@pytest.mark.long
 def test_it_may_be_undone_and_done_again_during_products() -> None:
     run("""
 going = threading.Event()
@@ -222,6 +225,7 @@ for thread in asking:
 """)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_children_share_their_own_threads() -> None:
     run(

@@ -235,6 +235,7 @@ def close(curves: dict[str, Array]) -> None:
         np.testing.assert_allclose(losses, reference, rtol=1e-9, err_msg=family)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("whole", [True, False])
 def test_the_families_losses_agree_over_a_hundred_steps(
     whole: bool, monkeypatch: pytest.MonkeyPatch
@@ -253,6 +254,7 @@ def test_the_families_losses_agree_over_a_hundred_steps(
     close({family: curve(family, make, X, Y, 32, 0.1) for family in FAMILIES})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("loss", "last"),
     [
@@ -270,6 +272,7 @@ def test_the_families_losses_agree_for_every_loss(loss: Any, last: Any) -> None:
     close({family: curve(family, make, X, Y, 16, 0.3) for family in families})
 
 
+@pytest.mark.long
 def test_the_families_losses_agree_on_digits() -> None:
     images, labels = einbench.mnist.load().train
     x, y = images[:640].reshape(640, -1) / 255, labels[:640]

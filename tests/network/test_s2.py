@@ -9,6 +9,7 @@ import pytest
 
 import einbench
 
+pytestmark = pytest.mark.long
 N = einbench.network
 Array = np.ndarray[Any, Any]
 

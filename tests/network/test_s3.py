@@ -12,6 +12,7 @@ import pytest
 import einbench
 from einbench.network.calls import Calls
 
+pytestmark = pytest.mark.long
 N = einbench.network
 Array = np.ndarray[Any, Any]
 FAMILIES = ("loop", "einsum", "matmul", "numba")

@@ -55,6 +55,7 @@ def test_the_whole_networks_have_a_tiled_kernel() -> None:
     assert {"mlp_forward", "mlp_logits_gradients", "mlp_gradients"} <= set(TILED)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="processors of another kind")
 @pytest.mark.parametrize("processor", WIDTHS)
 def test_narrower_vectors_give_the_same(processor: str, tmp_path: Path) -> None:

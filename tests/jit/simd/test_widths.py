@@ -75,6 +75,7 @@ print(json.dumps([registers.vector_bytes(), registers.few_registers(), denormal,
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="processors of another kind")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("processor", WIDTHS)
