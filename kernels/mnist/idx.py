@@ -156,8 +156,8 @@ def read_stream(
         raise ValueError(explain(path, came, wanted, advice))
     if packed and announced > MOST_UNPACKED_BYTES:
         came = f"a gzip file that announces {announced} bytes of data"
-        most = f"at most {MOST_UNPACKED_BYTES} of a packed file"
-        raise ValueError(explain(path, came, most, "unpack it first: gunzip"))
+        cap = f"at most {MOST_UNPACKED_BYTES} of a packed file"
+        raise ValueError(explain(path, came, cap, "unpack it first: gunzip"))
     if not packed and header + announced > size:
         came = f"truncated, {size - header} bytes of data"
         raise ValueError(explain(path, came, wanted, advice))
