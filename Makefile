@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test test-long soak tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers fuzz peers einsum-race bounds-memory bounds-beside lint docs format check machine picture clean clone sound
+.PHONY: help compare test test-long soak tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers fuzz peers einsum-race bounds-memory bounds-beside isolation-cost lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -159,6 +159,9 @@ bounds-memory: $(VENV)/.installed  ## extra memory of whole-network kernels at 6
 
 bounds-beside: $(VENV)/.installed  ## a BLAS call after a parallel kernel takes its usual time, 1 minute
 	@$(CHOICE) bounds.beside ../results/bounds-beside.json $(ARGS)
+
+isolation-cost: $(VENV)/.installed  ## what a process of its own costs a kernel, of its times and in seconds, 2 minutes
+	@cd benchmarks && ../$(BIN)/python isolation.py $(ARGS)
 
 lint: $(VENV)/.lint $(VENV)/.bench  ## formatter, linter and type check, changing nothing
 	$(BIN)/ruff format --check .

@@ -21,6 +21,22 @@ def check_budget(budget_s: Any) -> float:
     return float(budget_s)
 
 
+def check_time_limit(time_limit_s: Any) -> float:
+    """Seconds above 0.
+
+    Raises:
+        TypeError: no number.
+        ValueError: not above 0.
+    """
+    if isinstance(time_limit_s, bool) or not isinstance(time_limit_s, int | float | np.number):
+        raise TypeError(
+            f"time_limit_s={time_limit_s!r}: expected seconds, a number above 0, 0.5 say"
+        )
+    if not time_limit_s > 0:
+        raise ValueError(f"time_limit_s={time_limit_s!r}: expected more than 0 seconds")
+    return float(time_limit_s)
+
+
 def check_memory(memory_bytes: Any) -> int:
     """A whole number of bytes from 0.
 

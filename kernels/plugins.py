@@ -14,6 +14,8 @@ from collections.abc import Callable
 GROUP = "einbench.kernels"
 #: what this process has loaded: one of its own, which starts for a kernel, loads the same
 loaded_here: list[str] = []
+#: the top-level packages that their entry points name
+_PACKAGES: set[str] = set()
 
 
 def load_plugins() -> list[str]:
@@ -43,9 +45,15 @@ def load_plugins() -> list[str]:
                 f"{type(problem).__name__}: {problem}; uninstall or repair {distribution}, or "
                 "leave plugins out"
             ) from problem
+        _PACKAGES.add(point.module.partition(".")[0])
         loaded.append(f"{distribution}: {point.name}")
     loaded_here[:] = loaded
     return loaded
+
+
+def of_plugin(module: str) -> bool:
+    """Whether a module is of a package whose entry points were loaded in this process."""
+    return module.partition(".")[0] in _PACKAGES
 
 
 @functools.cache

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 #: sizes of axes stand beside these arguments of `Operation.draw`, `check` and `compare`
-_TAKEN_AXES = ("seed", "dtype", "isolate")
+_TAKEN_AXES = ("seed", "dtype", "isolate", "time_limit_s")
 #: arrays and options stand beside these arguments of `fastest`
 _TAKEN_NAMES = ("rigor", "threads", "budget_s", "again", "op_or_name")
 

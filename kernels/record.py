@@ -23,12 +23,16 @@ from einbench.units import seconds_text
 #: - skipped: a call would take too long or too much memory, or nothing is known of it
 #: - unavailable: it cannot run on this machine
 #: - failed: it raised
+#: - crashed: its process ended in it, by a signal or an exit
+#: - hung: it did not return within the time limit
 #: - refuses: a library that raises at an expression, as it does not accept all that NumPy does
 #: - unchecked: memory, time, the disk or a compiler left it unknown whether it is right
-Status = Literal["ok", "rejected", "skipped", "unavailable", "failed", "refuses", "unchecked"]
+Status = Literal[
+    "ok", "rejected", "skipped", "unavailable", "failed", "crashed", "hung", "refuses", "unchecked"
+]
 STATUSES: tuple[Status, ...] = get_args(Status)
 #: of a kernel that has a fault
-WRONG: tuple[Status, ...] = ("rejected", "failed")
+WRONG: tuple[Status, ...] = ("rejected", "failed", "crashed", "hung")
 
 #: the axis of rows where a document says none, as those of older versions
 LEADING = "batch"
@@ -126,6 +130,13 @@ class Record:
     )
     prepare_s: float | None = field(
         default=None, metadata=_said("preparing the kernel, apart from median_s", "s")
+    )
+    cores: float | None = field(
+        default=None,
+        metadata=_said(
+            "processor time by wall time of the calls, of all threads; known where the kernel had "
+            "a process of its own"
+        ),
     )
     runtime: str = field(
         default="numpy", metadata=_said("the library whose arrays the kernel takes")

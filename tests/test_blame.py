@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import einbench
 from einbench.blame import said_of
 from einbench.cli import main
-from einbench.measure.process import WorkerEnded, WorkerStopped
+from einbench.measure.process import WorkerEnded
 
 
 class OfACompiler(Exception):  # noqa: N818 - a stand-in
@@ -21,11 +21,11 @@ class OfACompiler(Exception):  # noqa: N818 - a stand-in
 OfACompiler.__module__ = "numba.core.errors"
 ENVIRONMENT = [
     MemoryError("1 TiB"), OSError(28, "No space left on device"), ImportError("numba is broken"),
-    ModuleNotFoundError("llvmlite"), OfACompiler("LLVM"), WorkerStopped("no answer within 300 s"),
+    ModuleNotFoundError("llvmlite"), OfACompiler("LLVM"),
 ]  # fmt: skip
 OWN = [
     TypeError("no form"), ValueError("negative"), IndexError("7"), ZeroDivisionError(),
-    FloatingPointError("underflow"), RuntimeError("no"), SystemExit(3), WorkerEnded("status -11"),
+    FloatingPointError("underflow"), RuntimeError("no"), SystemExit(3),
 ]  # fmt: skip
 
 
@@ -61,6 +61,19 @@ def test_what_else_a_kernel_raises_rejects_it(relu: Any, raised: BaseException) 
     (verdict,) = [v for v in einbench.check(relu, batch=77) if v.method == "raising"]
     assert verdict.status == "rejected"
     assert f"raises {said_of(raised)}" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [("crashed", "rejected"), ("hung", "rejected"), ("unchecked", "unchecked")],
+)
+def test_what_it_did_to_its_process_is_said_as_it_stands(
+    relu: Any, status: str, verdict: str
+) -> None:
+    add(relu, WorkerEnded("ended its process with SIGSEGV", status), None)
+    (found,) = [v for v in einbench.check(relu, batch=77) if v.method == "raising"]
+    begins = "could not be checked here: " if status == "unchecked" else ""
+    assert (found.status, found.reason) == (verdict, f"{begins}ended its process with SIGSEGV")
 
 
 def test_the_command_shows_it_and_ends_with_2(relu: Any, tmp_path: Any) -> None:

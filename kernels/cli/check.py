@@ -19,6 +19,7 @@ from einbench.cli.parameters import (
     json_option,
     plugins_option,
     seed_option,
+    time_limit_option,
 )
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
@@ -44,6 +45,7 @@ SCHEMA = "einbench.check/1"
 @seed_option
 @json_option("the verdicts")
 @isolate_option
+@time_limit_option
 @plugins_option
 def check(
     operations: tuple[str, ...],
@@ -52,7 +54,8 @@ def check(
     dtypes: tuple[str, ...],
     seed: int,
     json_path: str | None,
-    isolate: bool,
+    isolate: bool | None,
+    time_limit: float | None,
 ) -> int:
     """Judge every kernel against a slow, wide reference on hostile inputs.
 
@@ -78,7 +81,15 @@ def check(
                 own = {axis: size for axis, size in sizes.items() if axis in op.sizes}
                 for dtype in chosen:
                     verdicts.extend(
-                        judge(op, batch=batch, dtype=dtype, seed=seed, isolate=isolate, **own)
+                        judge(
+                            op,
+                            batch=batch,
+                            dtype=dtype,
+                            seed=seed,
+                            isolate=isolate,
+                            time_limit_s=time_limit,
+                            **own,
+                        )
                     )
     except KeyboardInterrupt:
         if not verdicts:

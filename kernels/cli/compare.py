@@ -22,6 +22,7 @@ from einbench.cli.parameters import (
     separate,
     separate_batches,
     threads_option,
+    time_limit_option,
 )
 from einbench.cli.progress import bar
 from einbench.cli.streams import console
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     help=f"Libraries that compete: {', '.join(LIBRARIES)}; several with commas.",
 )  # fmt: skip
 @isolate_option
+@time_limit_option
 @context_option
 @plugins_option
 def compare(
@@ -88,7 +90,8 @@ def compare(
     json_path: str | None,
     picture: str | None,
     libraries: tuple[str, ...],
-    isolate: bool,
+    isolate: bool | None,
+    time_limit: float | None,
     context: str,
 ) -> int:
     """Check all kernels, time those that are right, and say which is fastest.
@@ -120,6 +123,7 @@ def compare(
             progress=progress,
             with_=libraries,
             isolate=isolate,
+            time_limit_s=time_limit,
             context=context,
             **sizes,  # type: ignore[arg-type]  # no axis is called as an argument
         )

@@ -17,6 +17,7 @@ from einbench.cli.parameters import (
     seed_option,
     separate,
     threads_option,
+    time_limit_option,
     whole,
 )
 from einbench.cli.progress import bar
@@ -71,6 +72,7 @@ def sizes_of(
     help=f"Libraries that compete, each in a process of its own: {', '.join(CONTESTANTS)}; several "
     "with commas. One that raises at the expression is listed as refusing it.",
 )  # fmt: skip
+@time_limit_option
 @seed_option
 @context_option
 @click.option(
@@ -89,6 +91,7 @@ def einsum(
     budget: float,
     threads: int | None,
     libraries: tuple[str, ...],
+    time_limit: float | None,
     seed: int,
     context: str,
     emitted: str | None,
@@ -123,6 +126,7 @@ def einsum(
             seed=seed,
             progress=progress,
             with_=libraries,
+            time_limit_s=time_limit,
             context=context,
         )
     if comparison.interrupted and not comparison.records:

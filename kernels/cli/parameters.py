@@ -146,8 +146,14 @@ verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="Name every file that was skipped, however many."
 )
 isolate_option = click.option(
-    "--isolate", is_flag=True,
-    help="Run the kernels of each operation in a process of their own.",
+    "--isolate/--no-isolate", default=None,
+    help="Run the kernels of each operation in a process of their own; by default those of plugins "
+    "alone. Libraries always have their own.",
+)  # fmt: skip
+time_limit_option = click.option(
+    "--time-limit", type=positive, metavar="SECONDS",
+    help="A kernel in a process of its own that takes longer to answer, compiling included, has "
+    "hung; by default 60, and 300 of libraries.",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from einbench.dialects.cases import BEHAVIOURS, Behaviour
 from einbench.dialects.judged import VERDICTS, Answer, Verdict, judge, raised
 from einbench.dialects.spoken import SPOKEN
 from einbench.libraries.runtimes import runtime
-from einbench.measure.process import Process, WorkerEnded
+from einbench.measure.process import Process, WorkerEnded, spawned
 from einbench.units import one_line
 
 SCHEMA = "einbench.dialects/1"
@@ -125,10 +125,8 @@ class _Asked:
     def _running(self) -> Process:
         if self._process is None:
             try:
-                self._process = Process(
-                    runtime(self._name), _THREADS, self._timeout_s,
-                    module="einbench.dialects.answering",
-                )  # fmt: skip
+                started = spawned(runtime(self._name), _THREADS, "einbench.dialects.answering")
+                self._process = Process(started, self._timeout_s)
             except Exception as problem:
                 raise _NeverStartedError(f"cannot be imported: {one_line(problem)}") from problem
         return self._process

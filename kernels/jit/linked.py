@@ -222,15 +222,20 @@ def _build_fresh() -> Any:
 
 
 def _build_number() -> Any:
+    from numba import types
     from numba.extending import intrinsic
 
     def number(typing: Any, like: Any, value: Any) -> Any:
+        if not isinstance(value, types.IntegerLiteral):
+            return None
+
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return arguments[1]
+            # made here: numba has been seen to convert the argument to another dtype
+            return context.get_constant(like.dtype, value.literal_value)
 
-        return like.dtype(like, like.dtype), generate
+        return like.dtype(like, value), generate
 
-    return intrinsic(number)
+    return intrinsic(prefer_literal=True)(number)
 
 
 def _data_of(context: Any, builder: Any, kind: Any, value: Any) -> Any:
@@ -302,5 +307,5 @@ pointer = Intrinsic(_build_pointer, __file__)
 elements_to_line = Intrinsic(_build_elements_to_line, __file__)
 #: ``fresh(array or pointer, count)``: a new flat array of its dtype
 fresh = Intrinsic(_build_fresh, __file__)
-#: ``number(array or pointer, value)``: the value in its dtype
+#: ``number(array or pointer, 1)``: a whole number that stands there, in the dtype
 number = Intrinsic(_build_number, __file__)

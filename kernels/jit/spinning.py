@@ -19,6 +19,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import threadpoolctl
@@ -32,22 +33,46 @@ waiting: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 #: threads of other libraries spin for less long; those that spin for longer show in the processor
 #: time between turns
 _SETTLE_S = 0.5
-INTERVAL_S = 0.002
+#: seconds of an interval: on Linux threads that wait for a core are seen as well
+_INTERVAL_S = 0.0005 if sys.platform == "linux" else 0.002
 #: processor time per interval, as a fraction, below which no thread spins
 _IDLE = 0.2
 #: successive intervals without any: on a busy machine a spinning thread may wait for its core
 _INTERVALS = 3
+_TASKS = Path("/proc/self/task")
+#: whether threads ran on after the last wait
+_RAN_ON: list[bool] = []
 
 
-def settle(interval_s: float = INTERVAL_S) -> float:
+def settle() -> float:
     """Wait until no thread of this process runs, or for 0.5 s; the processor time by then."""
     end_s = time.perf_counter() + _SETTLE_S
     still = 0
     while still < _INTERVALS and time.perf_counter() < end_s:
         before_s = time.process_time()
-        time.sleep(interval_s)
-        still = still + 1 if time.process_time() - before_s < _IDLE * interval_s else 0
+        time.sleep(_INTERVAL_S)
+        used_s = time.process_time() - before_s
+        still = 0 if used_s > _IDLE * _INTERVAL_S or _another_runs() else still + 1
+    _RAN_ON[:] = [True] * (still < _INTERVALS)
     return time.process_time()
+
+
+def _another_runs() -> bool:
+    """Whether another thread of this process has a core or waits for one; False where unknown."""
+    own = str(threading.get_native_id())
+    try:
+        for task in _TASKS.iterdir():
+            # "tid (name) state ...", and a name may have spaces and parentheses
+            if task.name != own and b") R" in (task / "stat").read_bytes():
+                return True
+    except OSError:  # it has just ended, or there is no such folder
+        return False
+    return False
+
+
+def settled() -> bool:
+    """Whether no thread of this process ran any more when `settle` last returned."""
+    return not _RAN_ON
 
 
 def stop_spinning() -> None:

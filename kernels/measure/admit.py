@@ -85,12 +85,9 @@ def admit(
     if kernel.reason or verdict is None:
         return Admission(Outcome("unavailable", kernel.reason))
     if not verdict.passed:
-        body = remote(kernel)
-        ended = body is not None and body.ended
-        status: Status = "failed" if ended else "rejected"
         if verdict.status == "unchecked":
             return Admission(Outcome("unchecked", verdict.reason))
-        return Admission(Outcome(status, verdict.reason, verdict.error, verdict.limit))
+        return Admission(Outcome("rejected", verdict.reason, verdict.error, verdict.limit))
     problem = private.problem
     if reason := room.too_much(kernel, problem, limits.memory_bytes):
         return Admission(Outcome("skipped", reason))

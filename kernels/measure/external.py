@@ -11,8 +11,9 @@ from einbench.kernel import Kernel
 from einbench.libraries import library_kernels
 from einbench.libraries.contestants import CONTESTANTS, contestants
 from einbench.libraries.runtimes import LIBRARIES, modules_of
-from einbench.measure.remote import in_workers, remote
+from einbench.measure.remote import in_workers, remote, stays
 from einbench.measure.workers import Workers
+from einbench.numeric import check_time_limit
 from einbench.operation import Operation
 from einbench.problem import Problem
 
@@ -21,29 +22,40 @@ class ExternalKernels:
     """Requested libraries, and kernels that do not run in this process."""
 
     def __init__(
-        self, libraries: tuple[str, ...] = (), isolate: bool = False, ops: Sequence[Operation] = ()
-    ) -> None:
+        self, libraries: tuple[str, ...] = (), isolate: bool | None = None,
+        ops: Sequence[Operation] = (), time_limit_s: float | None = None,
+    ) -> None:  # fmt: skip
         """Processes start when they are first needed.
 
+        Args:
+            libraries: that compete.
+            isolate: whether kernels run in a process of their own; None: those of plugins.
+            ops: that are asked for.
+            time_limit_s: for one answer of a process; see `Workers`.
+
         Raises:
-            ValueError: no library is called so, or none of the operations is of a kind that it has
-                kernels of; the message lists the nearest names.
+            TypeError: the time limit is no number.
+            ValueError: it is not above 0; no library is called so, or none of the operations is of
+                a kind that it has kernels of; the message lists the nearest names.
         """
         self._names = list(modules_of(libraries))
         _refuse_without(self._names, ops)
         self._library_kernels = library_kernels(*self._names) if self._names else {}
         self._isolate = isolate
+        self._time_limit_s = None if time_limit_s is None else check_time_limit(time_limit_s)
         self._workers: Workers | None = None
 
     def settings(self) -> dict[str, Any]:
         """The settings that differ from the defaults, for the document."""
         named = {"with": self._names} if self._names else {}
-        return {**named, **({"isolate": True} if self._isolate else {})}
+        isolated = {} if self._isolate is None else {"isolate": self._isolate}
+        limited = {} if self._time_limit_s is None else {"time_limit_s": self._time_limit_s}
+        return {**named, **isolated, **limited}
 
     @contextmanager
     def started(self, threads: int) -> Iterator[None]:
         """Inside the block the worker pool is running; its processes end with it."""
-        with Workers(threads) as self._workers:
+        with Workers(threads, self._time_limit_s) as self._workers:
             yield
 
     def kernels(self, op: Operation) -> dict[str, Kernel]:
@@ -52,7 +64,7 @@ class ExternalKernels:
         Raises:
             Refused: one cannot be sent to another process.
         """
-        if not self._isolate and all(kernel.here for kernel in op):
+        if all(stays(kernel, self._isolate) for kernel in op):
             return dict(op.kernels)
         assert self._workers is not None  # noqa: S101 - it was started
         found = {k.method: k for k in in_workers(op, self._workers, self._isolate)}

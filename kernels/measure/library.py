@@ -54,7 +54,7 @@ def _refusal(kernel: Kernel, raised: BaseException) -> Outcome:
     outcome = failure(said_of(raised))
     if outcome.status == "failed" and text_of(kernel.operation):
         body = remote(kernel)
-        if body is not None and not body.ended:
+        if body is not None and body.fate is None:
             return replace(outcome, status="refuses")
     return outcome
 

@@ -6,6 +6,7 @@ there, exceptions are raised again, and if the process dies that is the reason o
 
 from __future__ import annotations
 
+import statistics
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,13 +27,27 @@ from einbench.measure import transfer
 from einbench.measure.process import Process, WorkerEnded
 from einbench.measure.results import ResultDecoder
 from einbench.measure.workers import Workers
+from einbench.plugins import of_plugin
 
 Array = npt.NDArray[Any]
 
 
-def in_workers(kernels: Iterable[Kernel], workers: Workers, isolate: bool = False) -> list[Kernel]:
-    """Local kernels unchanged, the others as `Remote`; all as `Remote` where isolated."""
-    return [k if k.here and not isolate else replace(k, body=Remote(workers, k)) for k in kernels]
+def in_workers(
+    kernels: Iterable[Kernel], workers: Workers, isolate: bool | None = False
+) -> list[Kernel]:
+    """Local kernels unchanged, the others as `Remote`; all as `Remote` where isolated.
+
+    Args:
+        kernels: of any runtime.
+        workers: that they are called in.
+        isolate: None isolates those of plugins.
+    """
+    return [k if stays(k, isolate) else replace(k, body=Remote(workers, k)) for k in kernels]
+
+
+def stays(kernel: Kernel, isolate: bool | None) -> bool:
+    """Whether it is called in this process."""
+    return kernel.here and not (of_plugin(kernel.origin.module) if isolate is None else isolate)
 
 
 def remote(kernel: Kernel) -> Remote | None:
@@ -54,8 +69,9 @@ class Remote:
         self.without = kernel.without
         self.compile_s = None
         self.prepare_s: float | None = None
-        #: why its process has died; empty while it has not
-        self.ended = ""
+        #: processor time by wall time of every turn since the pool was last released
+        self._cores: list[float] = []
+        self._cores_since = -1
         self._bound: RemoteCall | None = None
 
     def files(self) -> frozenset[str]:
@@ -85,8 +101,9 @@ class Remote:
                     results=self._workers.buffer(0),
                 )  # fmt: skip
             finally:
-                if process.alive:
-                    self._workers.copy_back(given)
+                kept = not process.alive or self._workers.copy_back(given)
+            if not kept:
+                raise ValueError("it writes to a read-only array")
             result = self._workers.decoded(process, answer, self._decoder, arrays)
         if out is None:
             return result
@@ -125,16 +142,38 @@ class Remote:
     @property
     def key(self) -> str:
         """Identifies the kernel in its process."""
-        return f"{self._kernel.operation.name}[{self._kernel.method}]"
+        return f"{self._kernel.runtime}: {self._kernel.operation.name}[{self._kernel.method}]"
 
     @contextmanager
     def running(self) -> Iterator[Process]:
-        """The process, with the kernel loaded; records why it died, if it does."""
+        """The process, with the kernel loaded; records what it did to it.
+
+        Raises:
+            WorkerEnded: as it did before: it is not called again.
+        """
+        if self.fate is not None:
+            raise self.fate
         try:
             yield self._started()
         except WorkerEnded as problem:
-            self.ended = str(problem)
+            self._workers.fates[self.key] = problem
             raise
+
+    @property
+    def fate(self) -> WorkerEnded | None:
+        """What it did to a process of its own; None where that goes on."""
+        return self._workers.fates.get(self.key)
+
+    @property
+    def cores(self) -> float | None:
+        """Processor time by wall time of its calls, the median turn's; None before any."""
+        return statistics.median(self._cores) if self._cores else None
+
+    def note_cores(self, cores: float) -> None:
+        """Of one more turn."""
+        if self._cores_since != self._workers.generation:
+            self._cores, self._cores_since = [], self._workers.generation
+        self._cores.append(cores)
 
     def _started(self) -> Process:
         process = self._workers.process(self._kernel)
@@ -171,6 +210,7 @@ class RemoteCall:
                 self._bind(process)
             self._workers.quiet()
             answer = process.ask("timed", key=self._remote.key, calls=calls, warm=warm)
+        self._remote.note_cores(float(answer["cores"]))
         return float(answer["call_s"])
 
     def result(self) -> Any:

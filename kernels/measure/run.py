@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -47,7 +47,7 @@ from einbench.measure.remote import remote
 from einbench.measure.roofline import Roofline
 from einbench.measure.timing import Call, Clock, Timing
 from einbench.problem import Problem
-from einbench.record import Record
+from einbench.record import Record, Status
 
 Predictions = Mapping[str, Prediction]
 
@@ -297,6 +297,9 @@ def _record(
     admission, answered = found.admissions[method], found.answers.get(method)
     outcome = answered.outcome if answered else admission.outcome
     outcome = found.timed.outcomes.get(method, outcome)
+    body = remote(kernel)
+    if body is not None and body.fate is not None and outcome.status != "unavailable":
+        outcome = Outcome(cast("Status", body.fate.status), str(body.fate))
     compiling_s = compile_s(kernel)
     record = Record(
         operation=op.name,
@@ -315,6 +318,7 @@ def _record(
         peak_bytes=answered.peak_bytes if answered else None,
         compile_s=None if compiling_s is None else compiling_s - compiled_s.get(method, 0.0),
         prepare_s=kernel.body.prepare_s,
+        cores=body.cores if body is not None else None,
         runtime=kernel.runtime,
         predicted_s=admission.expected.seconds if admission.expected else None,
     )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from einbench.host.memory import LINE_BYTES
+from einbench.host.memory import LINE_BYTES, PAGE_BYTES
 from einbench.units import bytes_text
 
 Array = npt.NDArray[Any]
@@ -34,7 +34,7 @@ def places(arrays: Sequence[Array]) -> tuple[list[Place], int]:
         found.append({
             "dtype": array.dtype.str, "shape": array.shape, "strides": array.strides,
             "begin": end, "bytes": high - low, "offset": end + first,
-            "writeable": array.flags.writeable,
+            "writeable": array.flags.writeable, "page": low % PAGE_BYTES,
         })  # fmt: skip
         end += -(-(high - low) // LINE_BYTES) * LINE_BYTES
     return found, end
@@ -60,17 +60,6 @@ def flagged(place: Place, memory: Any) -> Array:
     array = view(place, memory)
     array.flags.writeable = place["writeable"]
     return array
-
-
-def private(arrays: Sequence[Array]) -> list[Array]:
-    """Copies in private memory, with the same layout."""
-    copies = []
-    for array in arrays:
-        (place,), size = places([array])
-        memory = np.empty(size, np.uint8)
-        fill(place, memory, array)
-        copies.append(flagged(place, memory))
-    return copies
 
 
 class Arena:

@@ -2,12 +2,14 @@
 
     python -m einbench.measure.worker RUNTIME THREADS [plugins]
 
-An exception of a kernel is an answer too, and the process goes on; its output goes to the log.
+An exception of a kernel is an answer too, and the process goes on; its output goes to the log. What
+a kernel has changed of the process stands in the answer, and the parent then ends the process.
 Before and after a turn no thread runs; processor time used between turns is reported.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import json
 import os
@@ -15,29 +17,45 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 
-from einbench.jit.spinning import settle
+from einbench.jit.spinning import settle, settled
 from einbench.kernel import Kernel
 from einbench.libraries.library_kernels import LibraryBody, Way
-from einbench.libraries.runtime import Array, Runtime
+from einbench.libraries.runtime import NUMPY, Array, Runtime
 from einbench.libraries.runtimes import runtime
+from einbench.measure.confined import limit_memory, pin_to_cores
+from einbench.measure.locked import locked
 from einbench.measure.results import ResultEncoder, Words, raised
-from einbench.measure.shared import Attached, Place, flagged, private
+from einbench.measure.shared import Attached, Place, flagged
+from einbench.measure.state import State
 from einbench.measure.transfer import found, unpickled
 from einbench.measure.turns import turn_s
 from einbench.problem import Problem
 
 
+class Answering(Protocol):
+    """What answers requests: a method for each."""
+
+    def judged(self) -> Words:
+        """What stands in every answer beside what the method gives."""
+
+
 class Worker:
     """The state of the process between requests."""
 
-    def __init__(self, library: Runtime) -> None:
+    def __init__(self, library: Runtime, most_bytes: int | None = None) -> None:
         self._library = library
+        self._most_bytes = most_bytes
+        # a library may set up its process as it likes: no other kernels run there
+        self._state = State() if library is NUMPY else None
+        self._pid = os.getpid()
         self._kernels: dict[str, Kernel] = {}
         self._ways: dict[str, tuple[Kernel, Way]] = {}
         self._attached = Attached()
@@ -51,6 +69,8 @@ class Worker:
         """Load a kernel under that key."""
         self._encoder.forget()
         made = unpickled(pickle) if names is None else found(names)
+        if self._state is not None:
+            self._state.accept()
         if made is not None:
             self._kernels[kernel] = made
         return {"found": made is not None}
@@ -71,7 +91,8 @@ class Worker:
             if strict:
                 warnings.simplefilter("error", RuntimeWarning)
             try:
-                result = self._called(chosen, views[:count], arrays, options, out)
+                with self._watched():
+                    result = self._called(chosen, views[:count], arrays, options, out)
             finally:
                 copied = self._library.copies
                 for view, array in zip(views, arrays, strict=False):
@@ -94,7 +115,7 @@ class Worker:
         """Prepare a kernel for arrays and call it once; arrays are copied once per stamp."""
         if self._inputs[0] != stamp:
             buffer = self._attached.memory(memory, "inputs") if memory else b""
-            views = private([flagged(place, buffer) for place in places])
+            views = locked(places, [flagged(place, buffer) for place in places])
             self._inputs = (stamp, views, [self._library.wrap(view) for view in views])
         _, views, arrays = self._inputs
         start_s = time.perf_counter()
@@ -104,28 +125,23 @@ class Worker:
         return {**answer, "prepare_s": time.perf_counter() - start_s}
 
     def timed(self, key: str, calls: int, warm: bool) -> Words:
-        """A turn: seconds of a call, and processor time since the turn before."""
+        """A turn: seconds of a call, and processor time by wall time of the calls."""
         kernel, way = self._ways[key]
         self._idle_s.append(time.process_time() - self._quiet_s)
-        try:
-            with self._around(kernel), np.errstate(all="ignore"):
-                way.before()
-                call_s = turn_s(way.call, calls, warm)
-        finally:
-            self._library.after()
-            self._quiet_s = settle()
-        return {"call_s": call_s}
+        with self._turn(kernel):
+            way.before()
+            start_s, processor_s = time.perf_counter(), time.process_time()
+            call_s = turn_s(way.call, calls, warm)
+            processor_s = time.process_time() - processor_s
+            cores = processor_s / (time.perf_counter() - start_s)
+        return {"call_s": call_s, "cores": cores}
 
     def result(self, key: str, results: Words) -> Words:
         """The result of one more call."""
         kernel, way = self._ways[key]
-        try:
-            with self._around(kernel), np.errstate(all="ignore"):
-                way.before()
-                found = self._arrays(kernel, way, way.call())
-        finally:
-            self._library.after()
-            self._quiet_s = settle()
+        with self._turn(kernel):
+            way.before()
+            found = self._arrays(kernel, way, way.call())
         self._encoder.forget()
         return self._encoded(found, [], results)
 
@@ -142,6 +158,30 @@ class Worker:
         """Versions, threads, and processor time between turns, in which it disturbed others."""
         idle_s = statistics.median(self._idle_s) if self._idle_s else None
         return {"facts": {**self._library.facts(), "idle_s": idle_s}}
+
+    def judged(self) -> Words:
+        """What kernels have changed of the process since it was last asked, and what it may take.
+
+        A child that a kernel has forked, and that returns from it, ends here.
+        """
+        if os.getpid() != self._pid:
+            os._exit(0)
+        limit = {"most_bytes": self._most_bytes}
+        return {"changed": self._state.said(), **limit} if self._state is not None else limit
+
+    @contextmanager
+    def _turn(self, kernel: Kernel) -> Iterator[None]:
+        try:
+            with self._around(kernel), np.errstate(all="ignore"), self._watched():
+                yield
+        finally:
+            self._library.after()
+            self._quiet_s = settle()
+            if self._state is not None and not settled():
+                self._state.note("leaves threads running")
+
+    def _watched(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._state is None else self._state.watched()
 
     def _called(
         self, kernel: Kernel, views: Sequence[Array], arrays: Sequence[Any],
@@ -194,35 +234,37 @@ class Worker:
         return {"needs": 0}
 
 
-def serve(start: Callable[[], object]) -> None:
+def serve(start: Callable[[], Answering]) -> None:
     """Report that the library is loaded, or why not, and answer until the input ends."""
-    answers = _own_output()
+    requests, answers = _own_streams()
+    faulthandler.enable()
     try:
         worker = start()
     except Exception as problem:
         _send(answers, {"raised": raised(problem)})
         return
     _send(answers, {})
-    for line in sys.stdin:
+    for line in requests:
         request = json.loads(line)
         try:
             answer = getattr(worker, request.pop("do"))(**request)
-        except (Exception, SystemExit) as problem:
+        except BaseException as problem:  # whatever a kernel raises is its result
             answer = {"raised": raised(problem)}
-        _send(answers, answer)
+        sys.stdout.flush()
+        _send(answers, {**answer, **worker.judged()})
 
 
-def _own_output() -> TextIO:
-    """Standard output for answers alone: what a library prints goes to the log."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return answers
+def _own_streams() -> tuple[TextIO, TextIO]:
+    """Standard input and output for requests and answers alone.
 
-
-def pin_to_cores(threads: int) -> None:
-    """Restrict the process to as many cores as threads, whatever its libraries start."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    What a library prints goes to the log, and what it reads is empty.
+    """
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return requests, answers
 
 
 def _send(answers: TextIO, answer: Words) -> None:
@@ -242,7 +284,7 @@ def main(arguments: Sequence[str]) -> None:
             load_plugins()
         library = runtime(name)
         library.start(int(threads))
-        return Worker(library)
+        return Worker(library, limit_memory())
 
     serve(start)
 

@@ -68,7 +68,9 @@ COLUMNS = (
         "gflops_per_s", "gbytes_per_s", "roofline", "peak_bytes",
     ),
     Column("process_peak_bytes", "int", "asv's peakmem: the process, Python included", "bytes"),
-    *_recorded("compile_s", "prepare_s", "runtime", "predicted_s", "context", "winner", "tie"),
+    *_recorded(
+        "compile_s", "prepare_s", "cores", "runtime", "predicted_s", "context", "winner", "tie"
+    ),
     Column("harness", "text", "einbench, asv or pytest-benchmark"),
     Column("file", "text", "where it was read, as it was named"),
 )  # fmt: skip

@@ -11,28 +11,28 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from einbench.record import WRONG
 from einbench.report.grid import Batch, Block, Cell, batch_text
 
 #: (text, style) of one piece of a line; styles are rich's
 Piece = tuple[str, str]
 Line = list[Piece]
 
-_ONE_LINE = (("time", "blas", "pause", "speedup", "rate", "best", "error"),)
+_ONE_LINE = (("time", "blas", "pause", "cores", "speedup", "rate", "best", "error"),)
 #: how the fields of a cell can be arranged and the spaces between them, widest first
 _SHAPES: tuple[tuple[tuple[tuple[str, ...], ...], int], ...] = (
     (_ONE_LINE, 2),
     (_ONE_LINE, 1),
-    ((("time", "blas", "pause", "speedup"), ("rate", "best", "error")), 1),
-    ((("time", "speedup"), ("blas", "pause"), ("rate", "best", "error")), 1),
-    ((("time",), ("speedup",), ("blas",), ("pause",), ("rate", "best", "error")), 1),
+    ((("time", "blas", "pause", "cores", "speedup"), ("rate", "best", "error")), 1),
+    ((("time", "speedup"), ("blas", "pause", "cores"), ("rate", "best", "error")), 1),
+    ((("time",), ("speedup",), ("blas",), ("pause",), ("cores",), ("rate", "best", "error")), 1),
 )
 #: from this width on, a line a kernel is worth a second table
 _WIDE = 120
 _GAP = 2
 
-_WORD_STYLES = {
-    "rejected": "bold white on red",
-    "failed": "bold white on red",
+_WORD_STYLES: dict[str, str] = {
+    **dict.fromkeys(map(str, WRONG), "bold white on red"),
     "refuses": "yellow",
     "unchecked": "yellow",
     "skipped": "dim",
@@ -96,7 +96,7 @@ def _shapes(block: Block) -> list[tuple[tuple[tuple[str, ...], ...], int]]:
     cells = [block.cell(kernel, batch) for kernel in block.kernels for batch in block.batches]
     unknown = {
         name
-        for name in ("blas", "pause", "rate", "best")
+        for name in ("blas", "pause", "cores", "rate", "best")
         if all(getattr(c, name) in ("", "-") for c in cells)
     }
     known = [
@@ -113,6 +113,7 @@ def _form(block: Block, shape: tuple[tuple[str, ...], ...], space: int, width: i
         "time": "time",
         "blas": "BLAS",
         "pause": "pause",
+        "cores": "cores",
         "speedup": versus if len(versus) <= 8 else "speed-up",
         "rate": "GF/s",
         "best": "best",

@@ -38,6 +38,8 @@ class Cell:
     #: after a product of BLAS, and after a pause
     blas: str = ""
     pause: str = ""
+    #: processor time by wall time, of kernels in processes of their own
+    cores: str = ""
     speedup: str = ""
     rate: str = ""
     best: str = ""
@@ -118,6 +120,7 @@ def cell(record: Record) -> Cell:
         doubts="±" * record.unstable + "?" * record.few_samples,
         blas="-" if record.after_blas_s is None else seconds_text(record.after_blas_s),
         pause="-" if record.after_pause_s is None else seconds_text(record.after_pause_s),
+        cores="-" if record.cores is None else f"{record.cores:.2f}",
         speedup="-" if speedup is None else "~" * record.speedup_predicted + ratio_text(speedup),
         rate=number_text(rate) if rate else "-",
         best="-" if best is None else percent_text(best),

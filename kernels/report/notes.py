@@ -30,6 +30,8 @@ from einbench.units import bytes_text
 _OPENINGS = {
     "rejected": "REJECTED",
     "failed": "FAILED",
+    "crashed": "CRASHED",
+    "hung": "HUNG",
     "refuses": "refuses:",
     "unavailable": "unavailable",
     "unchecked": "unchecked",
@@ -50,6 +52,7 @@ _BESIDE = (
     ("BLAS", "time of a call after a product of BLAS that takes about as long"),
     ("pause", "time of a call after 2 ms of sleep"),
 )
+_CORES = ("cores", "processor time of all threads by wall time, in processes of their own")
 _LEGEND = (
     (
         "=",
@@ -75,7 +78,8 @@ def legend(blocks: Sequence[Block]) -> list[tuple[str, str]]:
     ranked = " or ".join(dict.fromkeys(_RANKED.get(b.context, b.context) for b in blocks))
     cells = [b.cell(kernel, batch) for b in blocks for kernel, batch in b.records]
     first = ("*", f"the fastest kernel that passed the check: {ranked}")
-    return [first, *_LEGEND, *(_BESIDE if timed_beside(cells) else ())]
+    used = [_CORES] if any(cell.cores not in ("", "-") for cell in cells) else []
+    return [first, *_LEGEND, *(_BESIDE if timed_beside(cells) else ()), *used]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from einbench.record import WRONG
 from einbench.report.columns import Line, table_lines
 from einbench.report.grid import Block, blocks
 from einbench.report.notebook import as_html
@@ -30,7 +31,9 @@ PIPE_WIDTH = 100
 NARROWEST = 40
 _PICTURE_WIDTH = 110
 
-_NOTE_STYLES = {"rejected": "bold white on red", "failed": "bold white on red", "tie": "green"}
+_NOTE_STYLES: dict[str, str] = {
+    **dict.fromkeys(map(str, WRONG), "bold white on red"), "tie": "green"
+}  # fmt: skip
 
 
 def as_text(comparison: Compared, width: int | None = None) -> str:

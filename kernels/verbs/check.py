@@ -28,7 +28,8 @@ def check(
     batch: int | None = None,
     dtype: npt.DTypeLike = "float32",
     seed: int = 0,
-    isolate: bool = False,
+    isolate: bool | None = None,
+    time_limit_s: float | None = None,
     **sizes: int,
 ) -> list[Verdict]:
     """Judge every kernel of an operation (or of several), also those that cannot run here.
@@ -37,7 +38,7 @@ def check(
     rows, 128 by default, and ``sizes``. A kernel too slow for that batch is checked at a smaller
     one, and so are all where checking takes more than twice the memory of inputs and outputs and
     256 MB: `Verdict.batch` says how many rows there were. Where not even inputs and outputs fit,
-    what passed so far is ``unchecked``.
+    what passed so far is ``unchecked``. ``isolate`` and ``time_limit_s`` are as for `compare`.
 
     Raises:
         ValueError: an operation, dtype, axis or size that is not known; or a kernel is isolated
@@ -46,7 +47,7 @@ def check(
     chosen, seed = check_dtype(dtype), check_seed(seed)
     batch = None if batch is None else check_rows(batch)
     found: list[Verdict] = []
-    external = ExternalKernels(isolate=isolate)
+    external = ExternalKernels(isolate=isolate, time_limit_s=time_limit_s)
     with external.started(usable_threads()):
         for op in as_operations(op_or_name):
             full = op.all_sizes(batch, sizes)

@@ -76,7 +76,8 @@ def compare(
     memory_bytes: int | None = None,
     progress: Progress | None = None,
     with_: str | Iterable[str] = (),
-    isolate: bool = False,
+    isolate: bool | None = None,
+    time_limit_s: float | None = None,
     reuse_outputs: bool = False,
     context: str = PROGRAM,
     **sizes: int,
@@ -103,7 +104,10 @@ def compare(
         with_: libraries to compare with: ``torch``, ``jax``, ``sklearn``, and for expressions those
             of ``einbench einsum --help``; each in a process of its own. They are judged on the
             timed inputs, and allowed `Kernel.slack` times the limit.
-        isolate: the kernels of an operation run in a process of their own.
+        isolate: the kernels of an operation run in a process of their own, and what they do to it
+            is a status in their records; None: those of plugins do.
+        time_limit_s: after so many seconds a kernel in another process has hung; None takes 60 for
+            those of this package and of plugins, 300 for those of libraries.
         reuse_outputs: kernels write to memory that is there already, where they can; they are
             timed alone then, as they are where some run in processes of their own.
         context: what kernels are ranked by: ``alone``, called again and again; ``after_blas``, each
@@ -137,7 +141,7 @@ def compare(
         raise TypeError(
             f"with_={with_!r}: expected names of libraries, 'torch' or ('torch', 'jax')"
         )
-    external = ExternalKernels(tuple(with_), isolate, ops)
+    external = ExternalKernels(tuple(with_), isolate, ops, time_limit_s)
     settings: dict[str, Any] = {
         "batches": list(chosen_batches), "dtypes": [d.name for d in chosen_dtypes],
         "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,
@@ -275,7 +279,7 @@ def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None
             axes = dict.fromkeys(a for op in ops for a in op.sizes)
             known = (
                 *axes, "budget_s", "dtypes", "batches", "threads", "memory_bytes", "layout",
-                "context",
+                "context", "isolate", "time_limit_s",
             )  # fmt: skip
             raise ValueError(unknown("axis or argument", axis, known))
 

@@ -126,12 +126,12 @@ def test_a_kernel_that_ends_its_process_costs_its_own_row_and_no_other(command):
         if command == "compare":
             done, document = compared("--isolate")
             rows = {row["kernel"]: row for row in document["records"]}
-            assert rows["ending"]["status"] == "failed"
-            assert "died with status 3" in rows["ending"]["reason"]
+            assert rows["ending"]["status"] == "crashed"
+            assert "exit code 3" in rows["ending"]["reason"]
             assert rows["ufunc"]["status"] == "ok"
         else:
             done = invoke("check", "tanh", "--batch", "4", "--isolate")
-            assert "died with status 3" in " ".join(done.output.split())
+            assert "exit code 3" in " ".join(done.output.split())
         assert done.exit_code == 1
     finally:
         op.remove("ending")

@@ -103,7 +103,7 @@ def test_one_that_ends_its_process_is_asked_on_in_a_new_one(stand_in):
     assert verdicts(column) == ["right", "died", "right"]
     assert [a.verdict for a in column.answers["int8"]].count("right") == len(PLAIN.cases) - 1
     (died,) = [a for a in column.answers["int8"] if a.verdict == "died"]
-    assert "died with status 5" in died.said
+    assert "exit code 5" in died.said
 
 
 def test_one_that_cannot_be_imported_has_a_reason_and_no_cells(tmp_path, monkeypatch):

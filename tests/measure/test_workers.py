@@ -18,13 +18,16 @@ import pytest
 import einbench
 from einbench.check.layouts import LAYOUTS, as_layout
 from einbench.check.verdicts import check_small
+from einbench.measure.locked import locked
+from einbench.measure.predict import predict
 from einbench.measure.process import WorkerEnded
 from einbench.measure.remote import in_workers, remote
-from einbench.measure.shared import Arena, fill, flagged, places, private
+from einbench.measure.shared import Arena, fill, flagged, places
 from einbench.measure.transfer import Refused
 from einbench.measure.turns import Turn
 from einbench.measure.workers import Workers
 from einbench.operation import Operation
+from einbench.problem import Problem
 
 SHARED = Path("/dev/shm")  # noqa: S108 - where Linux keeps it
 
@@ -71,7 +74,7 @@ def test_every_layout_lies_there_as_it_lies_here(layout, dtype):
         memory = arena.reserve(size)
         fill(place, memory, array)
         found = flagged(place, memory)
-        for there in (found, *private([found])):
+        for there in (found, *locked([place], [found])):
             assert there.tobytes() == array.tobytes()
             assert (there.dtype, there.shape) == (array.dtype, array.shape)
             assert array.size == 0 or there.strides == array.strides
@@ -172,7 +175,7 @@ def test_what_a_kernel_raises_is_raised_here(workers):
     assert type(raised.value).__name__ == "Odd"
 
 
-def test_a_kernel_that_ends_its_process_is_a_reason_and_the_next_call_has_a_new_one(workers):
+def test_a_kernel_that_ends_its_process_is_not_called_again(workers):
     def ending(x):
         if x[0, 0] < 0:
             print("last words")
@@ -182,9 +185,13 @@ def test_a_kernel_that_ends_its_process_is_a_reason_and_the_next_call_has_a_new_
 
     kernel = isolated(workers, ending)
     assert kernel(X).tolist() == (2 * X).tolist()
-    with pytest.raises(WorkerEnded, match=r"died with status 7 \(asked to call\): last words"):
+    with pytest.raises(WorkerEnded, match=r"exit code 7 \(asked to call\): last words"):
         kernel(X - 1)
-    assert "last words" in remote(kernel).ended
+    # it is not called again; another kernel is, in a process of its own
+    assert "last words" in str(remote(kernel).fate)
+    with pytest.raises(WorkerEnded, match="last words"):
+        kernel(X)
+    workers.fates.clear()
     assert kernel(X).tolist() == (2 * X).tolist()
 
 
@@ -341,3 +348,11 @@ def test_neither_process_nor_memory_is_left_behind(tmp_path, end, send):
     if send != signal.SIGKILL:
         assert "leaked" not in errors
         assert "resource_tracker" not in errors
+
+
+def test_a_call_in_a_worker_is_predicted_on_its_own_clock(workers):
+    kernel = isolated(workers, lambda x: 2 * x)
+    problem = Problem.at(kernel.operation, 10_000, np.float64, {"columns": 3}).draw(0)
+    here_s = iter(range(0, 10_000_000, 1_000))
+    found = predict(kernel, problem, 1e9, clock=lambda: float(next(here_s)))
+    assert 0 < found.measured_s < 1_000

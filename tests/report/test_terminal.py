@@ -76,6 +76,29 @@ def test_no_line_is_longer_than_the_width_and_no_name_is_cut(comparison, width):
         assert batch in text
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 140])
+def test_processor_time_by_wall_time_is_a_column_where_it_is_known(comparison, width):
+    assert "cores" not in as_text(comparison, width)
+    rows = [
+        dataclasses.replace(row, cores=1.87) if row.status == "ok" else row
+        for row in comparison.records
+    ]
+    text = as_text(Comparison(rows, MACHINE, {}, 1.0), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.count("1.87") == sum(row.status == "ok" for row in rows)
+    assert re.search(r"^cores +processor time of all", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("status", ["crashed", "hung"])
+def test_what_a_kernel_did_to_its_process_is_in_its_cell_and_alarming(comparison, status):
+    reason = "ended its process with SIGSEGV"
+    rows = [*comparison.records, record("bad", 1, status, reason=reason)]
+    text = as_text(Comparison(rows, MACHINE, {}, 1.0), 100)
+    assert re.search(rf"^bad +{status.upper()}", text, re.MULTILINE)
+    assert text.count(f"{status.upper()} ") >= 2
+    assert reason in " ".join(text.split())
+
+
 def test_a_width_below_the_narrowest_is_raised_to_it(comparison):
     assert as_text(comparison, 5) == as_text(comparison, 40)
 
