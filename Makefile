@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test test-long soak kills tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers peers report report-test einsum-race bounds-memory bounds-beside isolation-cost lint docs format check machine picture clean clone sound
+.PHONY: help compare test test-long soak kills tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers fuzz peers report report-test einsum-race bounds-memory bounds-beside isolation-cost lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -142,6 +142,13 @@ publish: clone $(VENV)/.bench  ## asv: pages of all results in .asv/html (their 
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; einsum libraries; oneMKL's kernels
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
+# all of them where none is named
+FORMAT ?=
+
+fuzz: SECONDS := $(if $(filter file,$(origin SECONDS)),600,$(SECONDS))
+fuzz: $(VENV)/.fuzz  ## readers of files from strangers, by atheris: SECONDS for each of eight formats (SECONDS=10 FORMAT=idx)
+	@$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(FORMAT)
+
 # what compilers keep between runs
 KEPT = export TORCHINDUCTOR_CACHE_DIR="$(CURDIR)/.peers/torchinductor" JAX_COMPILATION_CACHE_DIR="$(CURDIR)/.peers/jax"
 
@@ -244,6 +251,10 @@ $(VENV)/.lint: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.peers: $(VENV)/.test
 	@$(INSTALL) '.[mkl,peers,einsum-libraries]'
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.installed
+	@$(INSTALL) '.[fuzz]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.installed

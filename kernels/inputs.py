@@ -94,7 +94,7 @@ def _saturated(size: float) -> Change:
 
 
 def _between(low: float, high: float) -> Change:
-    return lambda rng, x: np.sign(x) * rng.uniform(low, high, x.shape)
+    return lambda rng, x: np.sign(x) * draws.uniform(rng, low, high, x.shape)
 
 
 def _rows_apart(rng: np.random.Generator, z: Array) -> Array:
@@ -185,7 +185,7 @@ LOGITS = Kind(
         Hostile(
             "logits over decades",
             "wrong on logits of very different size",
-            lambda rng, z: z * 10.0 ** rng.uniform(-8, 3, z.shape),
+            lambda rng, z: z * draws.over_octaves(rng, -27, 10, z.shape),
         ),
     ),
 )
@@ -206,7 +206,7 @@ PROBABILITIES = Kind(
         Hostile(
             "probabilities over decades",
             "wrong on probabilities close to zero",
-            lambda rng, p: p * 10.0 ** rng.uniform(-12, 0, p.shape),
+            lambda rng, p: p * draws.over_octaves(rng, -40, 0, p.shape),
         ),
     ),
 )

@@ -27,6 +27,9 @@ Sizes = Mapping[str, int]
 #: runtime of a kernel that takes NumPy arrays: it runs in this process
 HERE = ("numpy", "numba")
 
+#: `Kernel.varies` of what a BLAS multiplies
+BLAS_VARIES = "a BLAS divides its sums by how many threads it has"
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -59,6 +62,8 @@ class Kernel:
     slack: float = 1.0
     #: outputs that a library does not return
     without: tuple[str, ...] = ()
+    #: why its last bits may be others on another number of threads; empty where they are the same
+    varies: str = ""
 
     @property
     def function(self) -> Function:

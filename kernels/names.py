@@ -38,6 +38,14 @@ def shortened(text: str, most: int) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
+def printable(text: str, most: int) -> str:
+    """`shortened`, and fit for a terminal whatever a file holds: control characters and halves of
+    surrogate pairs are replaced.
+    """
+    line = shortened(text, most)
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
+
+
 def unknown(kind: str, name: Any, known: Iterable[str], where: str = "") -> str:
     """One line for an unknown name, with the nearest known ones; for what is no name as well."""
     import difflib  # only a mistake pays for it
@@ -45,7 +53,7 @@ def unknown(kind: str, name: Any, known: Iterable[str], where: str = "") -> str:
     known = list(known)
     if not isinstance(name, str):
         return f"no {kind} {shortened(repr(name), 80)}{where}; known: {', '.join(known)}"
-    name = shortened(name, 80)
+    name = printable(name, 80)
     near = difflib.get_close_matches(normalise(name), known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
     return f"no {kind} {name!r}{where}; {hint}"

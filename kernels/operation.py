@@ -153,6 +153,7 @@ class Operation:
         requires: Sequence[str] = (),
         family: str = "",
         runtime: str = "",
+        varies: str = "",
     ) -> Callable[[Function], Function]:
         """Register the decorated function as one more way to compute this operation.
 
@@ -174,6 +175,8 @@ class Operation:
             family: what kind of way it is, where its name is no family's; see `Kernel.family`.
             runtime: the library whose arrays it takes, where neither NumPy nor numba: it then runs
                 in a process of its own.
+            varies: why its last bits may be others on another number of threads; one that says
+                nothing gives the same on any, and a test holds those of the suite to it.
 
         Raises:
             TypeError: no function, ``requires`` is no tuple, or what is True or False is neither.
@@ -224,7 +227,7 @@ class Operation:
             self._kernels[key] = Kernel(
                 self, key, body, extra_elements, tuple(requires), normalise(family or key),
                 runtime or ("numba" if compile else "numpy"),
-                Origin(module, compile, prepare, parallel, fastmath),
+                Origin(module, compile, prepare, parallel, fastmath), varies=varies,
             )  # fmt: skip
             self._places[key] = (compile, parallel, self._places.get(key, place)[2])
             self._settle()

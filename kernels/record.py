@@ -189,7 +189,9 @@ class Record:
                 f"a record without {', '.join(missing)}; expected what Record.to_json() gives"
             )
         if given["status"] not in STATUSES:
-            raise ValueError(f"status {given['status']!r}: expected one of {', '.join(STATUSES)}")
+            raise ValueError(
+                f"status {given['status']!r:.40}: expected one of {', '.join(STATUSES)}"
+            )
         given["samples_s"] = tuple(given.get("samples_s", ()))
         return cls(**given)
 

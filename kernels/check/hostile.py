@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from einbench import draws
 from einbench.check.probe import Draw, Inputs, Probe
 from einbench.host import denormals
 from einbench.inputs import Hostile
@@ -16,7 +17,7 @@ from einbench.operation import Operation
 _DECADES = Hostile(
     "values over decades",
     "wrong on values of very different size",
-    lambda rng, x: x * 10.0 ** rng.uniform(-8, 8, x.shape),
+    lambda rng, x: x * draws.over_octaves(rng, -27, 27, x.shape),
 )
 _FEW = Hostile(
     "few values", "wrong where values are equal", lambda rng, x: 0.7 * np.sign(x), "tied"

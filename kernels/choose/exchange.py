@@ -29,7 +29,7 @@ from einbench.choose.environment import Environment, differences, environment
 from einbench.choose.kept import held, refuse_unwritable
 from einbench.choose.wisdom import Wisdom
 from einbench.host.documents import Damaged, load
-from einbench.names import is_expression, normalise
+from einbench.names import is_expression, normalise, printable
 from einbench.operation import Operation
 from einbench.registry import operations
 
@@ -115,7 +115,8 @@ def import_choices(memory: Wisdom, books: Mapping[str, Book], now: str) -> Impor
         op = operations.get(name)
         if op is None:
             what = "expression" if is_expression(name) else "operation"
-            left[f"of {what} {name}, which is not registered here"] += len(theirs.choices)
+            shown = printable(name, 80)
+            left[f"of {what} {shown}, which is not registered here"] += len(theirs.choices)
             continue
         here = environment(op)
         fitting = _fitting(op, theirs, memory.book(name), here, left)
@@ -150,14 +151,17 @@ def _fitting(
 ) -> list[Remembered]:
     """Choices that can be imported, answers first and then the newest; the others are counted."""
     fitting: list[Remembered] = []
+    known = {(own.signature, own.environment) for own in mine.choices}
     for choice in theirs.choices:
         if missing := [name for name in choice.tie if name not in op]:
-            left[f"of kernel {op.name}[{missing[0]}], which is not registered here"] += 1
+            shown = printable(missing[0], 80)
+            left[f"of kernel {op.name}[{shown}], which is not registered here"] += 1
         elif not _fits(op, choice):
             left[f"of another form of {op.name}"] += 1
-        elif any(own.is_for(choice) for own in (*mine.choices, *fitting)):
+        elif (choice.signature, choice.environment) in known:
             left["remembered here already"] += 1
         else:
+            known.add((choice.signature, choice.environment))
             fitting.append(choice)
     fitting.sort(key=lambda choice: choice.date, reverse=True)
     fitting.sort(key=lambda choice: choice.environment != here)

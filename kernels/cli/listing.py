@@ -62,6 +62,7 @@ def _row(op: Operation) -> dict[str, Any]:
                 "summary": kernel.summary,
                 "available": kernel.available,
                 "reason": kernel.reason,
+                "varies": kernel.varies,
             }
             for kernel in op
         ],
@@ -78,6 +79,8 @@ def _show(op: Operation, out: Console) -> None:
     name = max((len(kernel.method) for kernel in op), default=0)
     for kernel in op:
         text = _summary(op, kernel)
+        if kernel.varies:
+            text += f" Its last bits depend on the number of threads: {kernel.varies}."
         style = ""
         if not kernel.available:
             text, style = f"unavailable: {kernel.reason}. {text}", "yellow"

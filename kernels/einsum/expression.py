@@ -24,6 +24,7 @@ from einbench.einsum.shapes import Contraction, bind, letter
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.einsum.temporaries import elements
 from einbench.inputs import Input, Kind
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.pickling import keep_recipe, recipe
 from einbench.problem import Problem
@@ -189,6 +190,7 @@ def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None
             name, prepare=True,
             extra_elements=partial(_extra, shown, axes, name) if base in _DECLARED else None,
             requires=("numba",) if base in _COMPILED else (),
+            varies=BLAS_VARIES if base in _BY_BLAS else "",
         )(prepare)  # fmt: skip
 
 
@@ -273,6 +275,7 @@ def _array_of(call: Callable[..., Any]) -> Callable[..., Array]:
 
 _LOOPS = ("numba", "numba_parallel")
 _COMPILED = ("blocked", *_LOOPS)
+_BY_BLAS = ("einsum_path", "tensordot", "matmul", "path")
 #: those whose temporaries are known
 _DECLARED = ("blocked", "broadcast", "loop", "matmul", "numba", "numba_parallel", "path")
 #: what each kernel is, as tables show it

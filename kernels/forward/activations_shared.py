@@ -59,7 +59,11 @@ def _activated(
 
 
 def vjp_of(activation: Callable[[Array], Array]) -> dict[str, Any]:
-    """The same of its VJP, whose input A is drawn as the activation of N(0, 1)."""
+    """The same of its VJP, whose input A is drawn as this of N(0, 1).
+
+    Args:
+        activation: with the activation's range, and without an exponential: see `draws`.
+    """
     return {
         "inputs": {
             "outputs": Input(

@@ -30,6 +30,7 @@ from einbench.jit.gemm.linear import outputs_all, packed_elements, run_serially
 from einbench.jit.gemm.mkl_layer import outputs_by_mkl
 from einbench.jit.linked import elements_to_line
 from einbench.jit.pool import num_threads
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -119,7 +120,7 @@ def einsum(inputs: Array, weights: Array, bias: Array) -> Array:
     return outputs
 
 
-@linear.kernel("einsum_path", family="einsum")
+@linear.kernel("einsum_path", family="einsum", varies=BLAS_VARIES)
 def einsum_path(inputs: Array, weights: Array, bias: Array) -> Array:
     """New over ``einsum``: the optimised path hands the contraction to BLAS."""
     # looking for the path costs tens of microseconds, whatever the size
@@ -128,7 +129,7 @@ def einsum_path(inputs: Array, weights: Array, bias: Array) -> Array:
     return outputs
 
 
-@linear.kernel("matmul")
+@linear.kernel("matmul", varies=BLAS_VARIES)
 def matmul(inputs: Array, weights: Array, bias: Array) -> Array:
     """New over ``einsum_path``: the GEMM called directly, no path to look for."""
     # reads B*F + U*F, writes B*U, then reads and writes B*U once more for the bias
@@ -155,7 +156,7 @@ def tiled(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
     )
 
 
-@linear.kernel("mkl", compile=True, parallel=True, requires=("mkl",))
+@linear.kernel("mkl", compile=True, parallel=True, requires=("mkl",), varies=BLAS_VARIES)
 def mkl(inputs: Array, weights: Array, bias: Array, out: Array) -> None:
     """New over ``tiled``: oneMKL's products, one in every thread, added to the bias."""
     # reads B*F and writes B*U twice, and the weights once a part of the rows

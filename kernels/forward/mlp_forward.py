@@ -44,6 +44,7 @@ from einbench.jit.gemm.three_layers import (
 )
 from einbench.jit.linked import address, elements_to_line
 from einbench.jit.pool import num_threads
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -115,13 +116,13 @@ def einsum(inputs: Array, *parameters: Array) -> Array:
     return _forward(einsum_product, inputs, *parameters)
 
 
-@mlp_forward.kernel("einsum_path", family="einsum")
+@mlp_forward.kernel("einsum_path", family="einsum", varies=BLAS_VARIES)
 def einsum_path(inputs: Array, *parameters: Array) -> Array:
     """New over ``einsum``: the optimised path hands each layer to BLAS."""
     return _forward(einsum_path_product, inputs, *parameters)
 
 
-@mlp_forward.kernel("matmul")
+@mlp_forward.kernel("matmul", varies=BLAS_VARIES)
 def matmul(inputs: Array, *parameters: Array) -> Array:
     """New over ``einsum_path``: a GEMM a layer, no path to look for."""
     # every hidden layer is written, read for the bias, for the ReLU, and for the next product

@@ -43,6 +43,7 @@ from einbench.jit.claiming import counters
 from einbench.jit.gemm.three_layers import RESULTS, SHARED, intermediates_all, planned, run_serially
 from einbench.jit.linked import address, elements_to_line
 from einbench.jit.pool import num_threads
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -124,13 +125,13 @@ def einsum(inputs: Array, *parameters: Array) -> Six:
     return layers(einsum_product, inputs, *parameters)
 
 
-@mlp_intermediates.kernel("einsum_path", family="einsum")
+@mlp_intermediates.kernel("einsum_path", family="einsum", varies=BLAS_VARIES)
 def einsum_path(inputs: Array, *parameters: Array) -> Six:
     """New over ``einsum``: the optimised path hands each layer to BLAS."""
     return layers(einsum_path_product, inputs, *parameters)
 
 
-@mlp_intermediates.kernel("matmul")
+@mlp_intermediates.kernel("matmul", varies=BLAS_VARIES)
 def matmul(inputs: Array, *parameters: Array) -> Six:
     """New over ``einsum_path``: a GEMM a layer, no path to look for."""
     return layers(matmul_product, inputs, *parameters)

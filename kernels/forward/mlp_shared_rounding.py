@@ -6,7 +6,9 @@ squares are propagated, element by element, in units of eps, with n the inputs o
 
     E1 = sqrt(n) (|x| |W1|^T + |b1|)
     Ek = sqrt(Eo^2 (W^2)^T) + sqrt(n) (|o| |W|^T + |b|)       Eo: E, zero where y < -8 eps E
-    Ep = p (E3 + sqrt(sum p^2 E3^2) + 1 + gap + sum p gap)
+    Ep = p (E3 + sqrt(sum p^2 E3^2) + sqrt(classes) / 2 + 1 + gap + sum p gap)
+
+where the root of the classes is what their sum, one by one, is rounded.
 """
 
 from __future__ import annotations
@@ -68,7 +70,8 @@ def forward_rounding(inputs: Array, *parameters: Array, eps: float) -> ForwardRo
     y3, e3 = _layer(o2, eo2, w3, b3)
     probs = softmax_rows(y3)
     together = np.sqrt(np.square(probs * e3).sum(axis=1, keepdims=True))
-    error = probs * (e3 + together) + softmax_scale(probs, y3)
+    summed = np.sqrt(probs.shape[1]) / 2
+    error = probs * (e3 + together + summed) + softmax_scale(probs, y3)
     return ForwardRounding(
         e1, eo1, e2, eo2, e3, error,
         values=(o1, o2, y3, probs),

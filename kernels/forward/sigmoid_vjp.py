@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench import draws
 from einbench.forward.activations_shared import vjp_of
-from einbench.forward.sigmoid_shared import sigmoid_values
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import sigmoid_vjp_of
 from einbench.operation import Operation
@@ -32,7 +32,7 @@ sigmoid_vjp = register(
     Operation(
         name="sigmoid_vjp",
         formula="dZ[b, f] = dA[b, f] A[b, f] (1 - A[b, f])",
-        **vjp_of(sigmoid_values),
+        **vjp_of(draws.like_sigmoid),
         limit=lambda terms: 4,
         tied_limit=lambda terms: 4,
         flops=lambda s: 3 * s["batch"] * s["features"],

@@ -25,6 +25,7 @@ from einbench.forward.softmax_shared import softmax_rows, softmax_scale
 from einbench.inputs import IN_ROWS, LOGITS, Input
 from einbench.jit.pieces import rows_of_piece
 from einbench.jit.simd.softmax import softmax_rows as softmax_rows_of
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -89,7 +90,7 @@ def einsum(logits: Array) -> Array:
     return probs
 
 
-@softmax.kernel("matmul")
+@softmax.kernel("matmul", varies=BLAS_VARIES)
 def matmul(logits: Array) -> Array:
     """New over ``einsum``: the row sums are a matrix product with a column of ones."""
     probs = np.subtract(logits, logits.max(axis=1, keepdims=True))

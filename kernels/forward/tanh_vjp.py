@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench import draws
 from einbench.forward.activations_shared import vjp_of
 from einbench.jit.pieces import non_temporal, piece_of
 from einbench.jit.simd.elementwise import tanh_vjp_of
@@ -31,7 +32,7 @@ tanh_vjp = register(
     Operation(
         name="tanh_vjp",
         formula="dZ[b, f] = dA[b, f] (1 - A[b, f]^2)",
-        **vjp_of(np.tanh),
+        **vjp_of(draws.like_tanh),
         limit=lambda terms: 4,
         tied_limit=lambda terms: 4,
         flops=lambda s: 3 * s["batch"] * s["features"],

@@ -23,6 +23,7 @@ from einbench.einsum.facts import contraction
 from einbench.inputs import IN_SUMS, Input
 from einbench.jit.pieces import piece_rows, rows_of_piece
 from einbench.jit.simd.columns import column_sums, column_sums_of_pieces
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -67,7 +68,7 @@ def einsum(dlogits: Array) -> Array:
     return np.einsum("bu->u", dlogits)
 
 
-@bias_gradient.kernel("matmul", extra_elements=lambda s: s["batch"])
+@bias_gradient.kernel("matmul", extra_elements=lambda s: s["batch"], varies=BLAS_VARIES)
 def matmul(dlogits: Array) -> Array:
     """New over ``einsum``: a row of ones times the matrix, in BLAS."""
     # reads B*U, and B ones

@@ -29,6 +29,7 @@ from einbench.jit.gemm.linear import inputs_all, inputs_elements, run_serially
 from einbench.jit.gemm.mkl_layer import inputs_by_mkl
 from einbench.jit.linked import elements_to_line
 from einbench.jit.pool import num_threads
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -95,14 +96,14 @@ def einsum(dlogits: Array, weights: Array) -> Array:
     return np.einsum("bu,uf->bf", dlogits, weights)
 
 
-@input_gradient.kernel("einsum_path", family="einsum")
+@input_gradient.kernel("einsum_path", family="einsum", varies=BLAS_VARIES)
 def einsum_path(dlogits: Array, weights: Array) -> Array:
     """New over ``einsum``: the optimised path hands the contraction to BLAS."""
     # looking for the path costs tens of microseconds, whatever the size
     return np.einsum("bu,uf->bf", dlogits, weights, optimize=True)
 
 
-@input_gradient.kernel("matmul")
+@input_gradient.kernel("matmul", varies=BLAS_VARIES)
 def matmul(dlogits: Array, weights: Array) -> Array:
     """New over ``einsum_path``: the GEMM called directly, no path to look for."""
     # reads B*U + U*F, writes B*F
@@ -129,7 +130,7 @@ def tiled(dlogits: Array, weights: Array, out: Array) -> None:
     )  # fmt: skip
 
 
-@input_gradient.kernel("mkl", compile=True, parallel=True, requires=("mkl",))
+@input_gradient.kernel("mkl", compile=True, parallel=True, requires=("mkl",), varies=BLAS_VARIES)
 def mkl(dlogits: Array, weights: Array, out: Array) -> None:
     """New over ``tiled``: oneMKL's products, one in every thread."""
     # reads B*U and writes B*F, and the weights once a part of the rows

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from einbench.gradient.losses_shared import OUTPUTS_AND_TARGETS, exact_outputs, reduced
 from einbench.jit.pieces import PIECE, piece_of
 from einbench.jit.simd.sums import squares_of_differences
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -96,7 +97,9 @@ def einsum(outputs: Array, targets: Array, *, reduction: str) -> Array:
     return reduced(np.einsum("bc,bc->", differences, differences), outputs, reduction)
 
 
-@mean_squared_error.kernel("matmul", extra_elements=lambda s: s["batch"] * s["classes"])
+@mean_squared_error.kernel(
+    "matmul", extra_elements=lambda s: s["batch"] * s["classes"], varies=BLAS_VARIES
+)
 def matmul(outputs: Array, targets: Array, *, reduction: str) -> Array:
     """New over ``einsum``: all differences as one vector, and BLAS takes it times itself."""
     # two passes over B*C, in one temporary; in C order the vector is a view of it

@@ -29,6 +29,7 @@ from einbench.gradient.mlp_shared_rounding import training_rounding
 from einbench.jit.gemm.block import PLAIN
 from einbench.jit.gemm.three_layers import chunk_rows
 from einbench.jit.gemm.training import train
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -59,7 +60,7 @@ def einsum(inputs: Array, *parameters_and_labels: Array) -> Six:
     return mlp_logits_gradients.einsum(inputs, *parameters_and_labels)[1:]
 
 
-@mlp_gradients.kernel("matmul")
+@mlp_gradients.kernel("matmul", varies=BLAS_VARIES)
 def matmul(inputs: Array, *parameters_and_labels: Array) -> Six:
     """New over ``einsum``: every product is a GEMM, forward, back and for the weights."""
     return mlp_logits_gradients.matmul(inputs, *parameters_and_labels)[1:]

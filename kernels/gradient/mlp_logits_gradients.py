@@ -32,6 +32,7 @@ from einbench.gradient.mlp_shared_rounding import training_rounding
 from einbench.jit.gemm.block import PLAIN
 from einbench.jit.gemm.training import train
 from einbench.jit.labels import refuse_bad_labels
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -104,7 +105,7 @@ def einsum(inputs: Array, *parameters_and_labels: Array) -> Seven:
     )  # fmt: skip
 
 
-@mlp_logits_gradients.kernel("matmul")
+@mlp_logits_gradients.kernel("matmul", varies=BLAS_VARIES)
 def matmul(inputs: Array, *parameters_and_labels: Array) -> Seven:
     """New over ``einsum``: every product is a GEMM, forward, back and for the weights."""
     *parameters, labels = parameters_and_labels

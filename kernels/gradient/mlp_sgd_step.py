@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench import draws
 from einbench.forward import mlp_shared as network
 from einbench.forward.softmax_shared import softmax_rows
 from einbench.gradient import cross_entropy, mlp_logits_gradients, mlp_shared
@@ -33,7 +34,7 @@ from einbench.gradient.mlp_shared_rounding import training_rounding
 from einbench.inputs import IN_SUMS, Input, Kind
 from einbench.jit.gemm.block import STEPPED
 from einbench.jit.gemm.training import train
-from einbench.kernel import Sizes
+from einbench.kernel import BLAS_VARIES, Sizes
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -110,7 +111,7 @@ def _draw_rate(
     rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any], sizes: Sizes
 ) -> Array:
     """Large enough to move the weights by much more than they are rounded."""
-    return np.asarray(rng.uniform(0.05, 0.5), dtype)
+    return np.asarray(draws.uniform(rng, 0.05, 0.5), dtype)
 
 
 mlp_sgd_step = register(
@@ -168,7 +169,7 @@ def einsum(inputs: Array, *rest: Array, reduction: str) -> Eight:
     return _step(mlp_logits_gradients.einsum, inputs, rest, reduction)
 
 
-@mlp_sgd_step.kernel("matmul")
+@mlp_sgd_step.kernel("matmul", varies=BLAS_VARIES)
 def matmul(inputs: Array, *rest: Array, reduction: str) -> Eight:
     """New over ``einsum``: every product is a GEMM, forward, back and for the weights."""
     # every parameter is read, and its gradient written, read, written and read once more

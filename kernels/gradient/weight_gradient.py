@@ -31,7 +31,7 @@ from einbench.jit.gemm.mkl_layer import weights_by_mkl
 from einbench.jit.gemm.partial import by_parts, partial_elements, parts_of, weights_by_parts
 from einbench.jit.linked import elements_to_line
 from einbench.jit.pool import num_threads
-from einbench.kernel import Sizes
+from einbench.kernel import BLAS_VARIES, Sizes
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -101,14 +101,14 @@ def einsum(inputs: Array, dlogits: Array) -> Array:
     return np.einsum("bu,bf->uf", dlogits, inputs)
 
 
-@weight_gradient.kernel("einsum_path", family="einsum")
+@weight_gradient.kernel("einsum_path", family="einsum", varies=BLAS_VARIES)
 def einsum_path(inputs: Array, dlogits: Array) -> Array:
     """New over ``einsum``: the optimised path hands the contraction to BLAS."""
     # looking for the path costs tens of microseconds, whatever the size
     return np.einsum("bu,bf->uf", dlogits, inputs, optimize=True)
 
 
-@weight_gradient.kernel("matmul")
+@weight_gradient.kernel("matmul", varies=BLAS_VARIES)
 def matmul(inputs: Array, dlogits: Array) -> Array:
     """New over ``einsum_path``: the GEMM called directly, no path to look for."""
     # reads B*F + B*U, writes U*F; BLAS reads the transpose as it lies
@@ -161,7 +161,7 @@ def tiled(inputs: Array, dlogits: Array, out: Array) -> None:
         )
 
 
-@weight_gradient.kernel("mkl", compile=True, parallel=True, requires=("mkl",))
+@weight_gradient.kernel("mkl", compile=True, parallel=True, requires=("mkl",), varies=BLAS_VARIES)
 def mkl(inputs: Array, dlogits: Array, out: Array) -> None:
     """New over ``tiled``: oneMKL's products, one in every thread."""
     # reads B*F once and B*U once a thread

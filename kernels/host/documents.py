@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,14 @@ except ImportError:  # not on Windows
 
 #: results of a thousand cells are some megabytes; what is larger than this is something else
 MOST_BYTES = 256 * 1024 * 1024
+#: most memory that reading a document may take: so many times its size, and a spare
+_TIMES_SIZE, _SPARE_BYTES = 4, 64 * 1024 * 1024
+#: a file of this size takes less than the spare, whatever it holds
+_SMALL_BYTES = 1024 * 1024
+#: bytes that Python holds for what each of these begins or ends, from above; a string, whose two
+#: quotes are counted, is a key where it stands before a colon
+_HELD_BYTES = {b",": 64, b":": 80, b"[": 96, b"{": 96}
+_STRING_BYTES = 48
 #: a pipe must not keep the reader waiting for its writer
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 #: how the name of a file ends while it is being written
@@ -34,13 +43,19 @@ def load(path: str | os.PathLike[str], most_bytes: int | None = None) -> Any:
     """What a JSON file holds.
 
     Raises:
-        Damaged: it is empty, too large or not JSON.
+        Damaged: it is empty, too large, not JSON, or would take far more memory than its size.
         Unreadable: it is no regular file, or cannot be opened.
     """
-    content = read_whole(path, most_bytes)
+    content: Any = read_whole(path, most_bytes)
     if not content.strip():
         raise Damaged("empty")
+    if (
+        len(content) > _SMALL_BYTES
+        and _held_bytes(content) > _TIMES_SIZE * len(content) + _SPARE_BYTES
+    ):
+        raise Damaged("too many values for its size, it would take many times that in memory")
     try:
+        content = content.decode(json.detect_encoding(content), "surrogatepass")
         return json.loads(content)
     except json.JSONDecodeError as problem:
         raise Damaged(
@@ -54,6 +69,21 @@ def load(path: str | os.PathLike[str], most_bytes: int | None = None) -> Any:
         raise Damaged("nested too deeply") from None
     except MemoryError:
         raise Damaged("too large for this machine's memory") from None
+
+
+def _held_bytes(content: bytes) -> int:
+    """What Python may hold at once while it reads this document, from above.
+
+    Lists of empty lists take forty times their text, and one character beyond 16 bits makes a text
+    take four bytes for each of its characters.
+    """
+    if content.isascii() and b"\\u" not in content:
+        width = 1
+    else:
+        width = 4 if re.search(rb"[\xf0-\xff]|\\u[dD]", content) else 2
+    strings = max(content.count(b'"') // 2 - content.count(b":"), 0)
+    values = sum(held * content.count(mark) for mark, held in _HELD_BYTES.items())
+    return 2 * width * len(content) + values + _STRING_BYTES * strings
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -203,7 +233,8 @@ def read_whole(path: str | os.PathLike[str], most_bytes: int | None = None) -> b
             if facts.st_size > most_bytes:
                 raise Damaged(f"larger than {most_bytes // 2**20} MB")
             with os.fdopen(descriptor, "rb", closefd=False) as file:
-                return file.read(most_bytes)
+                # as much as the file has: memory of that size is reserved at once
+                return file.read(facts.st_size)
         finally:
             os.close(descriptor)
     except OSError as problem:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from einbench.inputs import IN_PRODUCTS, PROBABILITIES, Input
 from einbench.jit.pieces import non_temporal, rows_of_piece
 from einbench.jit.simd.softmax import jacobian_rows
+from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -129,7 +130,7 @@ def broadcast(probs: Array) -> Array:
     return jacobian
 
 
-@softmax_jacobian.kernel("matmul")
+@softmax_jacobian.kernel("matmul", varies=BLAS_VARIES)
 def matmul(probs: Array) -> Array:
     """New over ``broadcast``: the outer product is a column times a row, sample by sample."""
     # the writes of ``einsum``; products of such thin matrices are a call per sample, no GEMM

@@ -27,7 +27,7 @@ from einbench.inputs import IN_PRODUCTS, PROBABILITIES, Input
 from einbench.jacobian import softmax_jacobian as jacobians
 from einbench.jit.pieces import rows_of_piece
 from einbench.jit.simd.softmax import softmax_vjp_rows
-from einbench.kernel import Sizes
+from einbench.kernel import BLAS_VARIES, Sizes
 from einbench.operation import Operation
 from einbench.registry import register
 
@@ -115,7 +115,7 @@ def jacobian_broadcast(probs: Array, cotangent: Array) -> Array:
     return np.asarray(jacobian.sum(axis=2))
 
 
-@softmax_vjp.kernel("jacobian_matmul", extra_elements=jacobians.one_jacobian)
+@softmax_vjp.kernel("jacobian_matmul", extra_elements=jacobians.one_jacobian, varies=BLAS_VARIES)
 def jacobian_matmul(probs: Array, cotangent: Array) -> Array:
     """New over ``jacobian_broadcast``: Jacobian and contraction are products per sample."""
     # one array of B*C*C, written once and read once

@@ -12,7 +12,7 @@ from einbench.einsum.expression import text_of
 from einbench.kernel import Kernel
 from einbench.libraries.einsum_runtimes import OWN
 from einbench.libraries.einsum_ways import WAYS, Plan
-from einbench.libraries.library_kernels import SLACK, Given, LibraryBody, Way
+from einbench.libraries.library_kernels import SLACK, Given, LibraryBody, Way, varies
 from einbench.libraries.runtime import Runtime
 from einbench.libraries.runtimes import runtime
 from einbench.operation import Operation
@@ -53,6 +53,7 @@ def contestants(op: Operation, libraries: Sequence[str]) -> list[Kernel]:
             found.append(Kernel(
                 op, method, body, requires=owner.requires, family=name, runtime=name, slack=SLACK,
                 extra_elements=partial(_stored, op) if name == "sparse" else None,
+                varies=varies(owner),
             ))  # fmt: skip
     return found
 

@@ -183,7 +183,7 @@ def library_kernel(
         body = LibraryBody(make, target, owner, mode, applies, without)
         kernel = Kernel(
             target, key, body, requires=owner.requires, family=owner.name,
-            runtime=owner.name, slack=SLACK, without=without,
+            runtime=owner.name, slack=SLACK, without=without, varies=varies(owner),
         )  # fmt: skip
         known = _TABLE.setdefault((owner.name, target.name), {})
         if known.setdefault(key, kernel) is not kernel:
@@ -191,6 +191,11 @@ def library_kernel(
         return make
 
     return register
+
+
+def varies(owner: Runtime) -> str:
+    """`Kernel.varies` of a library's kernels."""
+    return f"{owner.name} promises no order of its sums"
 
 
 def library_kernels(*libraries: str) -> dict[str, list[Kernel]]:

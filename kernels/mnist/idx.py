@@ -20,6 +20,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 # Deflate spends at least two bits on a run of at most 258 bytes: four such runs to the byte.
 MOST_FROM_ONE_GZIP_BYTE = 1032
 
+# Of a packed file its own size says little: a gigabyte of gzip could honestly hold a terabyte.
+MOST_UNPACKED_BYTES = 1 << 34
+
 # Memory grows a block at a time with what really arrives, never with what a header announces.
 BLOCK_BYTES = 1 << 20
 
@@ -79,7 +82,7 @@ def read_idx(path: str | os.PathLike[str], *, dimensions: int | None = None) -> 
     :raises TypeError: ``path`` is no path.
 
     No more is unpacked than the header announces and one byte, and nothing is allocated for
-    dimensions that a file of this length cannot hold.
+    dimensions that a file of this length cannot hold. A gzip file may announce 16 GiB.
 
     The format is described at the end of http://yann.lecun.com/exdb/mnist/.
     """
@@ -151,6 +154,10 @@ def read_stream(
         most = size * MOST_FROM_ONE_GZIP_BYTE - header
         came = f"{size} bytes of gzip, which unpack to at most {most} bytes of data"
         raise ValueError(explain(path, came, wanted, advice))
+    if packed and announced > MOST_UNPACKED_BYTES:
+        came = f"a gzip file that announces {announced} bytes of data"
+        cap = f"at most {MOST_UNPACKED_BYTES} of a packed file"
+        raise ValueError(explain(path, came, cap, "unpack it first: gunzip"))
     if not packed and header + announced > size:
         came = f"truncated, {size - header} bytes of data"
         raise ValueError(explain(path, came, wanted, advice))

@@ -23,6 +23,7 @@ def load(
         ValueError: it holds no network, or a damaged one.
     """
     saved = storage.read(path)
+    saved.check_promised()
     try:
         net = Sequential(saved.layers, saved.loss, seed=seed, dtype=str(saved.dtype), whole=whole)
     except (TypeError, ValueError) as problem:

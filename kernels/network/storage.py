@@ -10,8 +10,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,8 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.host.documents import write_whole
-from einbench.network.layers import LAYERS, Layer
+from einbench.names import printable
+from einbench.network.layers import LAYERS, Layer, Linear
 from einbench.network.losses import LOSSES, Loss
+from einbench.network.npz import Refused, read_arrays
 
 Array = npt.NDArray[Any]
 SCHEMA = "einbench.network/1"
@@ -58,6 +58,23 @@ class Saved(NamedTuple):
                 f"its parameters are {self.dtype}, this network's {dtype.name}; make the network "
                 f"with dtype={self.dtype!r}"
             )
+
+    def check_promised(self) -> None:
+        """Refuse layers whose weights the file does not hold, before they are made.
+
+        Raises:
+            ValueError: one is missing, or of another shape than its layer says.
+        """
+        for number, layer in enumerate(self.layers):
+            if not isinstance(layer, Linear):
+                continue
+            name, shape = f"{number}.weights", (layer.units, layer.features)
+            if name not in self.arrays:
+                raise self.refused(f"the array {name} is missing; save the network again")
+            if self.arrays[name].shape != shape:
+                raise self.refused(
+                    f"the array {name} has shape {self.arrays[name].shape}, its layer {shape}"
+                )
 
     def fill(self, parameters: Mapping[str, Array]) -> None:
         """Write all parameters, after every one of them has been found to fit.
@@ -157,42 +174,21 @@ def unpack(path: str | os.PathLike[str], schema: str) -> tuple[dict[str, Any], d
     with open(path, "rb") as opened:  # noqa: PTH123 - a path may be of any kind
         content = opened.read()
     try:
-        file = np.load(io.BytesIO(content), allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise _refused(path, "a single array, no npz file of a network")
-        arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError):
-        raise _refused(path, "damaged or cut off; save the network again") from None
-    except NotImplementedError:  # a compression or encryption that zipfile does not know
-        raise _refused(path, "packed in a way that cannot be read") from None
-    except MemoryError:
-        raise _refused(path, "too large for this machine's memory") from None
-    except _Refused:
-        raise
-    except ValueError as problem:
-        if "pickle" in str(problem):
-            why = "not an npz file of numbers; pickled objects are never loaded"
-        else:
-            why = f"damaged ({str(problem).splitlines()[0]})"
-        raise _refused(path, why) from None
+        arrays = read_arrays(content)
+    except Refused as problem:
+        raise _refused(path, str(problem)) from None
     if _HEADER not in arrays:
         raise _refused(path, "an npz file without a header; expected one that save wrote")
-    if others := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-        raise _refused(path, f"{others[0]} in it is no array; expected a file that save wrote")
     return _header(path, arrays.pop(_HEADER), schema), arrays
 
 
-class _Refused(ValueError):  # noqa: N818 - the file's state, not a mistake of ours
-    """A file that holds no network this suite can use."""
-
-
-def _refused(path: str | os.PathLike[str], why: str) -> _Refused:
-    return _Refused(f"{os.fspath(path)}: {why}")
+def _refused(path: str | os.PathLike[str], why: str) -> ValueError:
+    return ValueError(f"{os.fspath(path)}: {printable(why, 300)}")
 
 
 def _header(path: str | os.PathLike[str], array: Array, schema: str) -> dict[str, Any]:
     try:
-        header = json.loads(str(array[()])) if array.dtype.kind == "U" and not array.ndim else None
+        header = json.loads(_text(array)) if array.dtype.kind == "U" and not array.ndim else None
     except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):
@@ -200,6 +196,16 @@ def _header(path: str | os.PathLike[str], array: Array, schema: str) -> dict[str
     if header.get("schema") != schema:
         raise _refused(path, f"schema {header.get('schema')!r}; expected {schema!r}")
     return header
+
+
+def _text(array: Array) -> str:
+    """A text of NumPy's, which may hold what is no character: Python's string of it is invalid.
+
+    Raises:
+        ValueError: it does.
+    """
+    order = "be" if array.dtype.str.startswith(">") else "le"
+    return array.tobytes().decode(f"utf-32-{order}").rstrip("\0")
 
 
 def _layers(path: str | os.PathLike[str], header: Mapping[str, Any]) -> list[Layer]:
@@ -218,8 +224,8 @@ def _made(
     path: str | os.PathLike[str], where: str, kind: str, described: Any, known: Mapping[str, Any]
 ) -> Any:
     """A layer or loss from its description."""
-    if not isinstance(described, dict) or described.get(kind) not in known:
-        name = described.get(kind) if isinstance(described, dict) else described
+    name = described.get(kind) if isinstance(described, dict) else described
+    if not isinstance(described, dict) or not isinstance(name, str) or name not in known:
         raise _refused(path, f"{where} is {name!r}; known: {', '.join(known)}")
     arguments = {
         name: value
@@ -227,6 +233,6 @@ def _made(
         if name != kind and (name, value) != ("initial", None)  # a function, which is not saved
     }
     try:
-        return known[described[kind]](**arguments)
+        return known[name](**arguments)
     except (TypeError, ValueError) as problem:
         raise _refused(path, f"{where} cannot be made: {problem}") from None

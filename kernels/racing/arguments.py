@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench import draws
 from einbench.check.unchanged import moved_copy, same_bits
 
 Array = npt.NDArray[Any]
@@ -176,7 +177,7 @@ def renumber(rng: np.random.Generator) -> Change:
             number = type(value) in (int, float)
             return value + 1 if type(value) is int else value * 1.03125 if number else value
         if value.dtype.kind in "fc" and not np.array_equal(value, np.rint(value.real)):
-            near = 1 + rng.uniform(0.01, 0.03, value.shape)
+            near = 1 + draws.uniform(rng, 0.01, 0.03, value.shape)
             return _like(value, (value * near).astype(value.dtype))
         if value.dtype.kind not in "biufc" or not value.size:
             return value

@@ -59,6 +59,7 @@ def rows(
     file: str,
     machine: Mapping[str, Any],
     benchmarks: Mapping[str, Any],
+    most: int,
 ) -> Found:
     """One row for each operation and choice of parameters.
 
@@ -67,13 +68,14 @@ def rows(
         file: its name, for the rows.
         machine: what ``machine.json`` beside it holds, if anything.
         benchmarks: what ``benchmarks.json`` above it holds: the names of parameters.
+        most: rows that a file of this size may have.
 
     Raises:
-        Unreadable: another version of the format, or no benchmark of kernels.
+        Unreadable: another version of the format, no benchmark of kernels, or more rows.
     """
     _refuse_versions(document)
     names = [str(column) for column in sequence(document.get("result_columns"))]
-    found = Found()
+    found = Found(most)
     cells: dict[_Key, dict[str, Any]] = {}
     for name, entry in mapping(document.get("results")).items():
         operation, _, kind = name.rpartition(".")
@@ -84,6 +86,7 @@ def rows(
             found.foreign.append(text(name) or "one without a name")
             continue
         for place, key in enumerate(itertools.product(*parameters.values())):
+            found.refuse_more(len(cells))
             chosen = tuple(zip(parameters, key, strict=True))
             cells.setdefault((operation, module, chosen), {})[kind] = _Value.of(values, place)
     if not cells:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,18 +46,23 @@ def is_einbench(document: Mapping[str, Any]) -> bool:
     return isinstance(schema, str) and schema.startswith("einbench.")
 
 
-def rows(document: Mapping[str, Any], file: str | None) -> Found:
+def rows(document: Mapping[str, Any], file: str | None, most: int = sys.maxsize) -> Found:
     """One row a record.
 
+    Args:
+        document: the file, or what would be one.
+        file: its name, for the rows.
+        most: rows that a file of this size may have.
+
     Raises:
-        Unreadable: another document of ours, or one of a newer einbench.
+        Unreadable: another document of ours, one of a newer einbench, or more rows.
     """
     schema = str(text(document.get("schema")))
     if schema not in (*COMPARISONS, EXPORT):
         _refuse(schema)
     if not isinstance(document.get("records"), list):
         raise Unreadable(f"{schema} without records")
-    found = Found()
+    found = Found(most)
     if schema == EXPORT:
         found.machines = [m for m in sequence(document.get("machine")) if isinstance(m, dict)]
         for record in document["records"]:

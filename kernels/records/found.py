@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from einbench.host.documents import Unreadable
+from einbench.names import shortened
 from einbench.records.columns import Row, text, tidy
 from einbench.records.twins import Entry, told_apart
+
+#: rows that any file may have, and one more for so many of its bytes: what a harness writes of one
+#: is longer, and it takes eight kilobytes of memory in all
+_MOST_ROWS, _ROW_BYTES = 7_500, 700
+
+
+def most_rows(size: int) -> int:
+    """How many rows a file of so many bytes may have."""
+    return _MOST_ROWS + size // _ROW_BYTES
 
 
 @dataclass
 class Found:
     """Filled by the reader of a format; `notes` says what of a file was left out."""
 
+    #: more rows than this are a mistake or an attack
+    most: int = sys.maxsize
     machines: list[dict[str, Any]] = field(default_factory=list)
     #: benchmarks that are none of kernels, or do not fit their own parameters
     foreign: list[str] = field(default_factory=list)
@@ -31,14 +45,28 @@ class Found:
             facts: by column.
             name: what the file calls it.
             marks: what else the file says of it, which may tell it from another row.
+
+        Raises:
+            Unreadable: there are more than a file of this size has.
         """
+        self.refuse_more(len(self._entries) + self._nameless)
         row = tidy(facts, self._spoiled)
         if row["operation"] is None or row["kernel"] is None:
             self._nameless += 1
             return
         told = {str(text(key)): text(str(value)) for key, value in (marks or {}).items()}
         known = {key: value for key, value in told.items() if value}
-        self._entries.append(Entry(row, text(name) or "one without a name", known))
+        named = shortened(text(name) or "one without a name", 80)
+        self._entries.append(Entry(row, named, known))
+
+    def refuse_more(self, rows: int) -> None:
+        """Raise where so many rows are as many as the file may have.
+
+        Raises:
+            Unreadable: they are.
+        """
+        if rows >= self.most:
+            raise Unreadable(f"more than {self.most:,} rows, which a file of this size cannot have")
 
     @cached_property
     def _told_apart(self) -> tuple[list[Row], list[str]]:
@@ -53,7 +81,8 @@ class Found:
         """What was left out of a file that was read, a line each."""
         lines = []
         if self.foreign:
-            some = ", ".join(self.foreign[:3]) + (", ..." if len(self.foreign) > 3 else "")
+            some = ", ".join(shortened(name, 80) for name in self.foreign[:3])
+            some += ", ..." if len(self.foreign) > 3 else ""
             lines.append(f"left out, as no kernel's benchmarks: {some}")
         if self._nameless:
             lines.append(f"left out, as records of no operation or kernel: {self._nameless}")

@@ -31,11 +31,16 @@ def is_pytest_benchmark(document: Mapping[str, Any]) -> bool:
     return isinstance(document.get("benchmarks"), list) and "machine_info" in document
 
 
-def rows(document: Mapping[str, Any], file: str) -> Found:
+def rows(document: Mapping[str, Any], file: str, most: int) -> Found:
     """One row a benchmark whose ``extra_info`` names an operation and a kernel.
 
+    Args:
+        document: the file.
+        file: its name, for the rows.
+        most: rows that a file of this size may have.
+
     Raises:
-        Unreadable: none does.
+        Unreadable: none does, or more than that.
     """
     machine = mapping(document.get("machine_info"))
     ours = mapping(machine.get("einbench"))
@@ -44,7 +49,7 @@ def rows(document: Mapping[str, Any], file: str) -> Found:
         "date": from_iso(document.get("datetime")),
         **_commit(mapping(document.get("commit_info"))),
     }  # fmt: skip
-    found = Found(machines=[dict(ours)] if ours else [])
+    found = Found(most, machines=[dict(ours)] if ours else [])
     for benchmark in map(mapping, document["benchmarks"]):
         extra = mapping(benchmark.get("extra_info"))
         if text(extra.get("operation")) and text(extra.get("kernel")):

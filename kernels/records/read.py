@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from einbench.host.documents import Damaged, Unreadable, load
+from einbench.names import shortened
 from einbench.records import asv_file, einbench_file, pytest_benchmark_file
 from einbench.records.columns import NAMES, Row, mapping, plain, text
-from einbench.records.found import Found
+from einbench.records.found import Found, most_rows
 from einbench.records.jsonfile import Foreign, NoTimes, found
 
 _COMPANIONS = ("machine.json", "benchmarks.json")
@@ -36,7 +37,7 @@ class Reading:
         self, path: str, problem: str, fate: str = "; skipped", kind: str | None = None
     ) -> None:
         """Keep a line on a file, and of which kind it is where there may be many."""
-        self.warnings.append(f"{text(path)}: {problem}{fate}")
+        self.warnings.append(f"{text(path)}: {shortened(problem, 500)}{fate}")
         if kind is not None:
             self.kinds.setdefault(kind, {})[text(path) or ""] = self.warnings[-1]
 
@@ -75,7 +76,8 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> Reading:
     for path in found(named, reading.warn):
         try:
             document = load(path)
-            read_file, is_export = _rows(document, path, companions)
+            most = most_rows(path.stat().st_size)
+            read_file, is_export = _rows(document, path, companions, most)
         except NoTimes as problem:
             if path in named:
                 reading.warn(str(path), str(problem))
@@ -100,19 +102,21 @@ def _kind(problem: Unreadable) -> str:
     return "broken JSON files skipped" if isinstance(problem, Damaged) else f"files: {problem}"
 
 
-def _rows(document: Any, path: Path, companions: _Companions) -> tuple[Found | None, bool]:
+def _rows(
+    document: Any, path: Path, companions: _Companions, most: int
+) -> tuple[Found | None, bool]:
     """What a file holds, None for a companion of others; and whether it is an export."""
     if not isinstance(document, dict):
         raise Foreign("JSON, but no results: not an object")
     if einbench_file.is_einbench(document):
         is_export = document["schema"] == einbench_file.EXPORT
-        return einbench_file.rows(document, str(path)), is_export
+        return einbench_file.rows(document, str(path), most), is_export
     if asv_file.is_asv(document):
         machine = companions.load(path.parent / _COMPANIONS[0])
         benchmarks = companions.load(path.parent.parent / _COMPANIONS[1])
-        return asv_file.rows(document, str(path), machine, benchmarks), False
+        return asv_file.rows(document, str(path), machine, benchmarks, most), False
     if pytest_benchmark_file.is_pytest_benchmark(document):
-        return pytest_benchmark_file.rows(document, str(path)), False
+        return pytest_benchmark_file.rows(document, str(path), most), False
     if asv_file.is_companion(document):
         return None, False
     raise Foreign("neither einbench's, asv's nor pytest-benchmark's")
