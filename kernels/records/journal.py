@@ -63,7 +63,10 @@ class Journal:
         self._file: tuple[int, int] | None = None
         self._bytes = 0
         self._said = False
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        folder = self.path.absolute().parent
+        #: what is made here, and goes again where nothing is written to it
+        self._made = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
         self._lock = filelock.FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=0)
         try:
             self._lock.acquire()
@@ -145,6 +148,9 @@ class Journal:
         with contextlib.suppress(OSError):
             Path(self._lock.lock_file).unlink()
         self._lock.release()
+        with contextlib.suppress(OSError):
+            for made in self._made:
+                made.rmdir()
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Any], bool]:
         """The first line, the cells, and whether their results are written; nothing of a damage."""
