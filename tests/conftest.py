@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import einbench
+from einbench.host.early import STOPPING
 from einbench.jit.compiled import Compiled
 
 # on a busy machine anything may take long, and no test asserts a time
@@ -56,6 +57,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         drawn = kernel.operation.draw(2, dtype, **dict.fromkeys(kernel.operation.sizes, 3))
         with np.errstate(all="ignore"):
             kernel(**drawn)
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """A command that was interrupted in this process leaves it as one that is about to end."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -73,6 +73,7 @@ def cell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
         einbench.forget("run_again")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("source", "right", "wrong"), RUNS.values(), ids=RUNS)
 def test_a_wrong_kernel_in_place_of_a_right_one_is_not_believed(
     cell: Callable[..., Any], source: str, right: Any, wrong: Any

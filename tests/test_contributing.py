@@ -110,6 +110,7 @@ def make(line: list[str], folder: Path, more: str) -> subprocess.CompletedProces
     return run(["make", *there, target, f"{arguments} {more}"], folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", [target for target in commands() if target != "test"])
 def test_a_step_runs_and_shows_the_new_kernel(target, contributed):
     done = make(commands()[target], contributed, "--json out.json")
@@ -126,6 +127,7 @@ def test_the_new_kernel_is_tested_without_a_new_test(contributed):
     assert any("truth" in line for line in tested)
 
 
+@pytest.mark.long
 def test_an_operation_with_axes_of_its_own_passes_the_tests_made_from_the_registry(contributed):
     files = [str(Path("tests") / name) for name in FROM_THE_REGISTRY]
     options = ["-q", "-k", OPERATION, "-p", "no:cacheprovider", "-p", "no:xdist"]

@@ -128,6 +128,7 @@ def test_s1_separates_what_no_line_does():
     assert round(best, 2) == 0.78
 
 
+@pytest.mark.long
 def test_s2_trains_and_weights_by_fan_in_are_ahead_of_it(capsys):
     ran: dict[str, Any] = {}
     exec(training("S2"), ran)

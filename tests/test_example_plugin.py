@@ -42,6 +42,7 @@ def python(tmp_path_factory):
     return python
 
 
+@pytest.mark.long
 def test_it_is_found_on_request_alone(python):
     assert BILINEAR not in python("-m", "einbench.cli", "list")
     listed = python("-m", "einbench.cli", "--plugins", "list")
@@ -49,6 +50,7 @@ def test_it_is_found_on_request_alone(python):
     assert "clip" in python("-m", "einbench.cli", "--plugins", "list", "relu")
 
 
+@pytest.mark.long
 def test_its_kernels_are_checked_and_ranked_with_the_others(python):
     checked = python("-m", "einbench.cli", "--plugins", "check", "relu", BILINEAR)
     assert "clip" in checked
@@ -88,6 +90,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 def test_they_are_chosen_from_and_go_into_other_processes(python, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")

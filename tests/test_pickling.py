@@ -180,6 +180,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_a_pool_of_processes_takes_them_all(method: str, tmp_path: Path) -> None:
     (tmp_path / "own_operation.py").write_text(MODULE, encoding="utf-8")

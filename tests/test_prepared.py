@@ -148,6 +148,7 @@ def measured(op: Operation, rows: int, clock: Callable[[], float]) -> dict[str, 
     return {record.kernel: record for record in found.records}
 
 
+@pytest.mark.long
 def test_preparing_is_never_inside_the_clock(op: Operation) -> None:
     """A clock that only kernels move: a call takes 1 ms, preparing 50 ms."""
     op.remove("matmul")  # which would not move it

@@ -51,6 +51,7 @@ def test_too_much_is_status_one_and_kept(
     assert len(document["records"]) == 18
 
 
+@pytest.mark.long
 def test_a_training_step_is_measured_in_a_process_of_its_own(memory: ModuleType) -> None:
     found = memory._in_its_own_process("mlp_sgd_step", "float32", 3_000, "")
     assert 0 < found["peak_extra_bytes"] < memory.LIMIT_BYTES

@@ -54,6 +54,7 @@ def test_here_denormals_are_numbers():
     assert denormals.least(np.dtype("float64")) == np.finfo(np.float64).smallest_subnormal
 
 
+@pytest.mark.long
 @pytest.mark.skipif(machine() not in ("x86_64", "AMD64"), reason="sets the control word of x86")
 def test_where_they_are_flushed_right_kernels_pass_and_it_is_said():
     ended = subprocess.run(

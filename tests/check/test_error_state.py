@@ -8,6 +8,7 @@ import pytest
 import einbench
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["softmax", "sigmoid", "mlp_sgd_step", "softmax_vjp"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_right_kernels_pass_where_numpy_raises_and_the_state_stays(name, dtype):

@@ -80,6 +80,7 @@ def test_the_share_is_of_those_that_differ(mutants, tools):
     assert last == ["all", "3", "1", "2", "1", "0", "50.0", "%"]
 
 
+@pytest.mark.long
 def test_a_check_that_lets_everything_pass_has_the_share_zero(mutants, tools):
     planned = [m for m in mutants.plan(240, SEED) if (m.operation, m.dtype) == ("relu", "float32")]
     outcomes, rejected = tools.run(planned, by=lambda kernel, dtype: "")

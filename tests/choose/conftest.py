@@ -32,6 +32,15 @@ def _support() -> Any:
 SUPPORT = _support()
 
 
+@pytest.fixture(autouse=True)
+def _no_bench_left() -> Iterator[None]:
+    """Other tests count the operations there are."""
+    before = set(registry.operations)
+    yield
+    for name in set(registry.operations) - before:
+        registry.forget(name)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where this test's wisdom lies; not made yet."""
@@ -41,23 +50,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Makes a bench: ``start(loop=2e-3, quick=1e-3)``, seconds a row, simplest first."""
     # on a fake clock a pause takes no time, and there would be hundreds
     monkeypatch.setattr(run, "PRECEDING", {})
-    benches: list[Any] = []
 
     def make(facts: dict[str, Any] | None = None, **seconds: Any) -> Any:
         bench = SUPPORT.Bench(**(facts or {}))
-        benches.append(bench)
         for method, of_it in seconds.items():
             bench.kernel(method, of_it)
         return bench
 
-    yield make
-    for bench in benches:
-        if registry.operations.get(bench.op.name) is bench.op:
-            registry.forget(bench.op.name)
+    return make
 
 
 @pytest.fixture

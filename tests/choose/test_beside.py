@@ -205,6 +205,7 @@ def test_each_option_is_compiled_for_the_check_asks_it(auto: Auto) -> None:
     assert asked == {(("reduction", "mean"),), (("reduction", "sum"),)}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_forked_child_decides_anew(auto: Auto, op: Operation, held: threading.Event) -> None:
     op.kernel("plain")(lambda inputs: 2 * inputs)

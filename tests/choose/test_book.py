@@ -63,6 +63,7 @@ def read_again(operation: str, kept: Book) -> Book:
     return book(json.loads(json.dumps(document(operation, kept), allow_nan=False)), operation)
 
 
+@pytest.mark.long
 @given(BOOKS, st.text(max_size=8))
 def test_what_is_written_is_read_back(kept: Book, operation: str) -> None:
     found = read_again(operation, kept)
@@ -73,6 +74,7 @@ def test_what_is_written_is_read_back(kept: Book, operation: str) -> None:
     assert list(found.checks) == kept_checks
 
 
+@pytest.mark.long
 @given(BOOKS)
 def test_writing_twice_writes_the_same(kept: Book) -> None:
     once = document("op", read_again("op", kept))

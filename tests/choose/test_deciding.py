@@ -259,6 +259,7 @@ def test_a_kernel_much_slower_than_the_fastest_is_not_called_at_the_size(start: 
     assert "at this size" in row.reason
 
 
+@pytest.mark.long
 def test_a_kernel_may_call_the_fastest_of_another_operation(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

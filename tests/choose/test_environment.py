@@ -182,6 +182,7 @@ print(environment(op))
 """
 
 
+@pytest.mark.long
 def test_code_typed_at_a_prompt_has_the_same_key_in_every_process() -> None:
     keys = {
         run(TYPED.format(factor=factor), PYTHONHASHSEED=seed).stdout: factor
@@ -244,6 +245,7 @@ def test_threads_of_blas_are_what_is_loaded(fresh: None) -> None:
             assert threads().blas == max(b["num_threads"] for b in blas_libraries())
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="numba is not installed")
 @pytest.mark.parametrize("asked", ["", "1"])
 def test_threads_are_reported_alike_before_and_after_numba_runs(asked: str) -> None:

@@ -212,6 +212,7 @@ def test_one_damaged_choice_and_nothing_is_taken(spoil, bench, other_machine, fi
         read_export(file(other_machine))
 
 
+@pytest.mark.long
 @settings(max_examples=200)
 @given(data=st.data())
 def test_no_spoiled_document_is_anything_but_refused_or_read(data, file):

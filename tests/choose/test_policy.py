@@ -177,6 +177,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("still", STILL)
 def test_new_processes_repeat_the_kernels_and_the_bits(still: str, folder: Path) -> None:
     runs = [run(SCRIPT, EINBENCH_CHOICE=still).stdout for _ in range(2)]

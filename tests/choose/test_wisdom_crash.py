@@ -54,6 +54,7 @@ def start_writer() -> Iterator[Callable[[int], subprocess.Popen[str]]]:
         yield start
 
 
+@pytest.mark.long
 def test_a_writer_killed_at_any_moment_leaves_a_whole_file_with_all_it_said_it_wrote(
     folder: Path, start_writer: Callable[[int], subprocess.Popen[str]]
 ) -> None:

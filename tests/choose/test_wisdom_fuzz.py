@@ -82,6 +82,7 @@ def test_the_real_file_is_accepted(wisdom_file: WisdomFile) -> None:
     assert wisdom_file.decides_beside(wisdom_file.real) == "remembered"
 
 
+@pytest.mark.long
 @FUZZ
 @given(content=st.binary(max_size=300))
 @example(content=b"")
@@ -93,6 +94,7 @@ def test_any_bytes_are_set_aside(content: bytes, wisdom_file: WisdomFile) -> Non
     wisdom_file.sets_aside(content)
 
 
+@pytest.mark.long
 @FUZZ
 @given(
     found=st.recursive(
@@ -123,6 +125,7 @@ def loaded(wisdom_file: WisdomFile, content: bytes) -> Any:
     return load(path)
 
 
+@pytest.mark.long
 @FUZZ
 @given(data=st.data())
 def test_a_real_file_with_bytes_changed_never_disturbs(
@@ -163,6 +166,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_json_is_set_aside(name: str, wisdom_file: WisdomFile) -> None:
     wisdom_file.sets_aside(HOSTILE[name])
@@ -190,6 +194,7 @@ def test_nesting_just_below_what_json_reads_is_never_accepted(
             aside.unlink()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "number", ["1" + "0" * 400, "-1", "0", "NaN", "Infinity", "1e400", '"1"', "true", "null"]
 )
@@ -237,6 +242,7 @@ def test_a_file_that_lies_of_the_winner_is_found_out_once(
     assert wisdom_file.decides_beside(json.dumps(found).encode()) == "measured"
 
 
+@pytest.mark.long
 @FUZZ
 @given(date=st.text(max_size=25))
 @example(date="2126-01-01T00:00:00Z")

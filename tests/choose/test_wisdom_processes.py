@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from choose_support import OPERATION, batches
 
 from einbench.choose.wisdom import Wisdom
@@ -67,6 +68,7 @@ def at_once(script: str) -> list[str]:
     return [out for out, _ in said]
 
 
+@pytest.mark.long
 def test_what_sixteen_remember_at_once_is_all_there(folder: Path) -> None:
     at_once(REMEMBER)
     kept = Wisdom(str(folder)).book("doubled")
@@ -77,6 +79,7 @@ def test_what_sixteen_remember_at_once_is_all_there(folder: Path) -> None:
     assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
 
 
+@pytest.mark.long
 def test_sixteen_that_ask_for_the_same_at_once_get_right_results_and_measure_once(
     folder: Path,
 ) -> None:

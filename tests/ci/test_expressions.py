@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from einbench.records.read import read
 
 FILE = "expressions.py"
 SOME = "rowdots and not 784 and einsum"
 
 
+@pytest.mark.long
 def test_all_thirty_are_there_and_in_no_other_run(suite):
     listed = suite("--collect-only", "-q", file=FILE).out.splitlines()
     names = {line.partition("[")[2].rpartition("-")[0] for line in listed if "::" in line}
@@ -15,12 +18,14 @@ def test_all_thirty_are_there_and_in_no_other_run(suite):
     assert "test_expression" not in suite("--collect-only", "-q", "-k", "einsum").out
 
 
+@pytest.mark.long
 def test_they_are_checked_where_nothing_is_timed(suite):
     finished = suite("-q", "-k", SOME, "--benchmark-disable", file=FILE)
     assert finished.status == 0, finished.out
     assert "NOT TIMED: --benchmark-disable was given; run without it (2 checked)" in finished.out
 
 
+@pytest.mark.long
 def test_what_was_timed_is_read_back_as_an_expression(suite, tmp_path):
     results = tmp_path / "results.json"
     finished = suite(

@@ -15,6 +15,7 @@ FACTS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Finished:
     folder = tmp_path_factory.mktemp("bench")
@@ -89,6 +90,7 @@ def test_the_table_fits_80_columns_and_names_speedups(finished):
     assert all(len(line) <= 80 for line in table.splitlines())
 
 
+@pytest.mark.long
 def test_a_run_compared_with_another_machines_says_what_differs(finished, tmp_path):
     (saved,) = finished.results.parent.rglob("*_first.json")
     then = json.loads(saved.read_text(encoding="utf-8"))

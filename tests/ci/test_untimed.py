@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import einbench
 
 SLEEPS = """
@@ -9,6 +11,7 @@ import time
 import numpy as np
 import einbench
 
+@pytest.mark.long
 @einbench.operation("relu").kernel("sleeps")
 def sleeps(inputs):
     if inputs.shape == (128, 128):
@@ -50,6 +53,7 @@ def test_results_are_not_promised_where_there_will_be_none(suite, tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.long
 def test_a_kernel_that_grows_slow_unforeseen_is_skipped_and_nothing_is_written(suite, tmp_path):
     path = tmp_path / "results.json"
     found = suite("-k", "relu-128-sleeps", f"--benchmark-json={path}", plugin=SLEEPS)

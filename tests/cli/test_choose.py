@@ -134,7 +134,7 @@ def test_sizes_dtype_and_threads_are_part_of_the_question():
 
 
 def test_a_guess_says_so_and_what_it_stands_on(tuned, monkeypatch):
-    asked = ["fastest", "relu", "--batch", "40", "--rigor", "estimate", "--json", "a.json"]
+    asked = ["fastest", "relu", "--batch", "400", "--rigor", "estimate", "--json", "a.json"]
     stands_on = {
         None: "nothing was timed and nothing is remembered: the last kernel registered",
         tuned[0]: "scaled by the roofline from 2 remembered timings, the nearest at batch 16 (meas",
@@ -146,7 +146,7 @@ def test_a_guess_says_so_and_what_it_stands_on(tuned, monkeypatch):
         assert done.exit_code == 0, done.stderr
         document = json.loads(Path("a.json").read_text("utf-8"))
         assert document["origin"] == "estimated"
-        assert f"relu at batch 40: {document['kernel']}, a guess" in done.stdout
+        assert f"relu at batch 400: {document['kernel']}, a guess" in done.stdout
         assert text in " ".join(done.stdout.split())
         assert ("about " in done.stdout) == bool(folder)
 
@@ -354,6 +354,7 @@ def test_where_nothing_can_be_kept_nothing_is_measured(folder):
     assert "EINBENCH_WISDOM" in line
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 def test_after_ctrl_c_the_same_command_measures_only_the_rest(folder):
     args = ["tune", "relu", "softmax", "--batch", "1,2,4"]

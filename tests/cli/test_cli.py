@@ -59,6 +59,7 @@ def wrong_kernel():
     op.remove("forgetful")
 
 
+@pytest.mark.long
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """One real comparison that several tests look at."""
@@ -89,6 +90,7 @@ def test_a_pipe_gets_no_escape_codes_no_bar_and_100_columns(compared):
     assert max(map(len, finished.stdout.splitlines())) <= 100
 
 
+@pytest.mark.long
 def test_columns_set_the_width_and_an_encoding_without_the_marks_gets_similar_letters(tmp_path):
     asked = {"COLUMNS": "60", "PYTHONIOENCODING": "ascii"}
     finished = run(*QUICK, "--json", "/dev/null", cwd=tmp_path, **asked)
@@ -98,6 +100,7 @@ def test_columns_set_the_width_and_an_encoding_without_the_marks_gets_similar_le
     assert not Path("/dev/null").is_file()
 
 
+@pytest.mark.long
 def test_a_document_on_stdout_sends_the_tables_to_stderr(tmp_path):
     finished = run(*QUICK, "--json", "-", "--picture", "tables.svg", cwd=tmp_path)
     assert finished.returncode == 0
@@ -204,6 +207,7 @@ def test_help_and_list_leave_numba_alone(tmp_path):
         assert finished.returncode == 0, finished.stderr
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 @pytest.mark.parametrize("presses", [1, 4])
 def test_ctrl_c_keeps_what_was_measured_however_often_it_comes_at_once(tmp_path, presses):

@@ -40,6 +40,7 @@ def test_two_outputs_do_not_share_a_file(tmp_path):
     assert f"--emit and --json both write to {path}" in done.output
 
 
+@pytest.mark.long
 def test_the_kernels_of_an_expression_are_raced_and_the_winner_is_emitted():
     done = run(*BMM, "--emit")
     assert done.returncode == 0, done.stderr
@@ -61,6 +62,7 @@ def test_files_of_source_and_numbers_are_written(tmp_path):
     assert f"{winner} as Python: winner.py" in done.output
 
 
+@pytest.mark.long
 def test_named_axes_are_raced_too():
     done = CliRunner().invoke(
         main, ["einsum", "rows terms, terms out -> rows out", "--axes", "named", "--size", "8",
@@ -70,6 +72,7 @@ def test_named_axes_are_raced_too():
     assert "rows 8, terms 8, out 8" in done.output
 
 
+@pytest.mark.long
 def test_an_axis_of_words_may_be_called_batch():
     done = run("einsum", "batch n, units n -> batch units", "--size", "8", "--size", "batch=50",
                "--budget", "0.1", "--emit")  # fmt: skip
@@ -80,6 +83,7 @@ def test_an_axis_of_words_may_be_called_batch():
     np.testing.assert_array_equal(scope["contract"](x, w), x @ w.T)
 
 
+@pytest.mark.long
 def test_emit_before_the_expression_does_not_take_it_for_a_path():
     done = run("einsum", "--emit", "ij,jk->ik", "--size", "4", "--budget", "0.05")
     assert done.returncode == 0, done.stderr

@@ -60,6 +60,7 @@ def test_a_file_that_was_requested_by_name_is_replaced():
     assert len(list(Path().iterdir())) == 1
 
 
+@pytest.mark.long
 @FULL
 @pytest.mark.parametrize(
     ("args", "kept", "shown"),

@@ -40,6 +40,7 @@ def compared(*more):
     return done, json.loads(Path("found.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.long
 @needs_sklearn
 def test_a_library_is_a_row_beside_ours_where_it_is_asked_for():
     done, document = compared("--with", "sklearn")
@@ -101,6 +102,7 @@ def test_every_operation_that_the_scoreboard_has_ways_of_still_has_some():
     assert kept <= {(library, name) for library in LIBRARIES for name in library_kernels(library)}
 
 
+@pytest.mark.long
 def test_isolated_kernels_are_checked_and_timed():
     done, document = compared("--isolate")
     assert done.exit_code == 0, done.output
@@ -112,6 +114,7 @@ def test_isolated_kernels_are_checked_and_timed():
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", ["compare", "check"])
 def test_a_kernel_that_ends_its_process_costs_its_own_row_and_no_other(command):
     op = einbench.operation("tanh")

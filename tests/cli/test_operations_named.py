@@ -29,6 +29,7 @@ def invoke(*args):
     return CliRunner().invoke(main, list(args))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("way", WAYS, ids=["position", "option", "both"])
 def test_several_operations_each_once(command, way):

@@ -275,6 +275,7 @@ def test_families_have_the_same_losses_and_times_of_their_own():
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 def test_a_family_that_is_too_slow_takes_fewer_steps_and_says_so():
     args = ["--kernels", "loop,matmul", "--budget", "3", "--threads", "1", "--hidden", "64"]
     done = train(*COMPARE, *args, "--json", "a.json")

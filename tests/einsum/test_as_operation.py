@@ -50,6 +50,7 @@ def test_a_kernel_of_ones_own_is_found_by_the_name_too():
         einbench.operation(text).remove("own")
 
 
+@pytest.mark.long
 def test_copies_and_pickles_are_the_same_objects(op):
     choice = einbench.fastest(op, A, B, budget_s=0.02)
     for value in (op, op["matmul"]):
@@ -76,6 +77,7 @@ def _same(one):
     return one
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_they_go_into_other_processes_and_come_back(op, method):
     named = einbench.expression("rows n, n -> rows", axes="named", n=3)

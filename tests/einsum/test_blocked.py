@@ -197,6 +197,7 @@ def test_longer_sums_are_divided_into_more_pieces_and_short_ones_stay_whole():
     assert 8 <= counts[2] < counts[3] == 64
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("text", ["ij->", "ij->i", "ij->j", "iijj->", "iij->j"])
 def test_sums_of_one_operand_of_any_strides(text, dtype):
@@ -288,6 +289,7 @@ def unlike_expected():
     rates.use({})
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("unlike_expected")
 def test_the_machine_is_tried_where_estimates_do_not_say_that_it_is_far():
     for dtype in ("f4", "f8"):

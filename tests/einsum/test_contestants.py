@@ -37,6 +37,7 @@ def raced(*more, library="opt_einsum"):
     return done, found, document
 
 
+@pytest.mark.long
 def test_a_right_library_is_a_row_that_is_timed_in_its_own_process(stand_in):
     stand_in("opt_einsum", RIGHT)
     done, found, document = raced()
@@ -48,6 +49,7 @@ def test_a_right_library_is_a_row_that_is_timed_in_its_own_process(stand_in):
     assert document["settings"]["libraries"]["opt_einsum"]["threads"] == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("made", "reason"),
     [
@@ -67,6 +69,7 @@ def test_a_library_that_returns_something_else_is_rejected_with_the_reason(stand
     assert "REJECTED opt_einsum_expression" in done.output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["    raise ValueError('no such letters')\n",
                                    "    def call(*given):\n"
                                    "        raise ValueError('no such letters')\n"
@@ -95,6 +98,7 @@ def test_a_library_that_cannot_be_imported_costs_its_own_row_alone(stand_in):
     assert "built for another NumPy" in found["reason"]
 
 
+@pytest.mark.long
 def test_its_process_is_held_to_the_threads(stand_in):
     stand_in("opt_einsum", RIGHT + (
         "names = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NPROC', 'MAX_NUM_THREADS_SESUM')\n"
@@ -105,6 +109,7 @@ def test_its_process_is_held_to_the_threads(stand_in):
     assert found["status"] == "ok", found["reason"]
 
 
+@pytest.mark.long
 def test_a_scalar_is_a_right_result_without_axes(stand_in):
     stand_in("opt_einsum", RIGHT)
     done = CliRunner().invoke(
@@ -116,6 +121,7 @@ def test_a_scalar_is_a_right_result_without_axes(stand_in):
     assert {row["status"] for row in rows if row["runtime"] == "opt_einsum"} == {"ok"}
 
 
+@pytest.mark.long
 def test_named_axes_reach_a_library_as_letters(stand_in):
     stand_in("opt_einsum", HEAD + "    assert text == 'ab,bc->ac', text\n" +
              "    return lambda *given: np.einsum(text, *given)\n")  # fmt: skip
@@ -128,6 +134,7 @@ def test_named_axes_reach_a_library_as_letters(stand_in):
     assert {row["status"] for row in rows if row["runtime"] == "opt_einsum"} == {"ok"}
 
 
+@pytest.mark.long
 def test_where_a_library_wins_the_best_kernel_of_ours_is_emitted(stand_in):
     # no library is so fast: the product is made while it prepares
     stand_in(

@@ -8,6 +8,7 @@ import pytest
 import einbench
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "sizes", "kernels"),
     [
@@ -76,6 +77,7 @@ def test_a_wrong_kernel_is_rejected():
     assert verdicts["matmul"].passed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "keywords", "said"),
     [

@@ -62,6 +62,7 @@ def test_what_is_remembered_of_equal_expressions_is_not_tuned_again(memory):
     assert tune.exactly(longer, "measure", now) is None
 
 
+@pytest.mark.long
 def test_where_nothing_is_compiled_compiled_kernels_are_unavailable(memory, monkeypatch):
     op = einbench.expression("ij,jk->ik", i=5, j=6, k=7)
     compiled = {"blocked", "numba", "numba_parallel"}
@@ -82,6 +83,7 @@ def test_where_nothing_is_compiled_compiled_kernels_are_unavailable(memory, monk
         }
 
 
+@pytest.mark.long
 def test_equal_forms_with_other_axes_of_rows_or_other_kernels_do_not_collide(memory):
     rows_first = einbench.expression("ij,jk->ik", j=30, k=40)
     assert einbench.fastest(rows_first, A, B, **BRIEF).origin == "measured"

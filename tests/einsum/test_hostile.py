@@ -103,6 +103,7 @@ def test_an_expression_in_a_cell_that_is_raced_is_no_code():
             shell.run_cell_magic("race", "a", cell)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", WORDED)
 def test_files_that_hold_them_are_read_as_text(text):
     op = einbench.expression("ij,jk->ik", j=2, k=2)
@@ -116,6 +117,7 @@ def test_files_that_hold_them_are_read_as_text(text):
     assert CliRunner().invoke(main, ["fastest", "--from", "saved.json"]).exit_code in (0, 1, 2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", WORDED)
 def test_choices_of_a_stranger_for_them_are_left_out(text):
     assert CliRunner().invoke(main, ["tune", "ij,j->i", "--size", "i=2,j=2"]).exit_code == 0

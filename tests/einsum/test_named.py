@@ -121,6 +121,7 @@ def test_wisdom_finds_words_under_their_canonical_form():
     assert "1 choice forgotten" in run("wisdom", "forget", WORDS).output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("args", "said"),
     [

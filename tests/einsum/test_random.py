@@ -57,6 +57,7 @@ def test_sizes_at_the_edges_of_blocks_are_computed_by_every_kernel(cases):
     assert told == []
 
 
+@pytest.mark.long
 def test_every_kernel_computes_random_expressions_itself(cases):
     computed: Counter[str] = Counter()
     wrong = []

@@ -118,6 +118,7 @@ def test_after_an_interrupt_what_was_measured_is_kept_and_printed(module, monkey
     assert "interrupted: the rest was not measured" in printed
 
 
+@pytest.mark.long
 def test_a_race_is_run_saved_and_printed_again(tmp_path):
     def run(*arguments):
         return subprocess.run(
@@ -141,6 +142,7 @@ def test_a_race_is_run_saved_and_printed_again(tmp_path):
     assert "no einsum library 'torsh'; known: " in done.stderr
 
 
+@pytest.mark.long
 def test_emitted_source_is_raced_with_the_winner_it_stands_for(module):
     emitted = module("emitted")
     found = emitted.timed("product", "ij,jk->ik", {"i": 5, "j": 4, "k": 3}, "float64", 0.05)

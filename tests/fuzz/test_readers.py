@@ -145,6 +145,7 @@ def test_a_packed_file_is_refused_beyond_the_cap_before_it_is_unpacked(
     assert peak_bytes(refused) < 2**20
 
 
+@pytest.mark.long
 def test_a_real_comparison_of_many_cells_is_read() -> None:
     """Limits are for what no harness writes: five thousand kernels are read."""
     found = json.loads((CORPUS / "comparison" / "comparison.json").read_bytes())

@@ -180,6 +180,7 @@ def test_what_is_not_committed_is_not_measured_and_that_is_reported(run, project
     assert "not committed" not in run("HEAD", "HEAD^").stderr
 
 
+@pytest.mark.long
 def test_a_commit_that_pip_cannot_install_says_what_pip_said(project, tmp_path):
     project.commit("pyproject.toml", "[project\n", "broken")
     repository = Repository(project.top)

@@ -141,6 +141,7 @@ def statuses(outcome):
     return {f.cell.kernel: f.status for f in outcome.findings if f.status not in unremarkable}
 
 
+@pytest.mark.long
 def test_a_kernel_that_takes_three_times_as_long_is_found_and_no_other(judge):
     outcome = judge(SLOWED)
     assert statuses(outcome) == {"ufunc": "regression"}
@@ -148,6 +149,7 @@ def test_a_kernel_that_takes_three_times_as_long_is_found_and_no_other(judge):
     assert outcome.versions["base"]["numpy"] == np.__version__
 
 
+@pytest.mark.long
 def test_a_wrong_kernel_is_reported_as_wrong_with_its_reason_and_gets_no_time(judge):
     outcome = judge(WRONG)
     assert statuses(outcome) == {"ufunc": "wrong"}
@@ -157,6 +159,7 @@ def test_a_wrong_kernel_is_reported_as_wrong_with_its_reason_and_gets_no_time(ju
     assert outcome.status == 1
 
 
+@pytest.mark.long
 def test_a_renamed_kernel_could_not_be_measured(judge):
     outcome = judge(RENAMED)
     assert statuses(outcome) == {"ufunc": "missing", "maximum": "new"}
@@ -169,6 +172,7 @@ def test_a_commit_whose_process_dies_could_not_be_measured(judge):
     assert "head died with status 7" in outcome.problem
 
 
+@pytest.mark.long
 def test_what_a_package_prints_is_no_answer(judge):
     assert judge(CHATTERS).status == 0
 
@@ -211,6 +215,7 @@ def test_a_pair_samples_both_sides_as_often_as_its_schedule_says(start, plain):
     assert done == [1]
 
 
+@pytest.mark.long
 def test_a_kernel_that_gives_other_bits_after_many_calls_is_wrong(start, plain, tmp_path):
     wanders = environment(tmp_path / "env", WANDERS)
     starts = [start(plain, "base"), start(wanders, "head")]
@@ -222,6 +227,7 @@ def test_a_kernel_that_gives_other_bits_after_many_calls_is_wrong(start, plain, 
     assert "problem" not in record
 
 
+@pytest.mark.long
 def test_expressions_are_compared_at_the_sizes_that_were_given(plain, tmp_path, monkeypatch):
     """Head knows them; the commit before, here one that lacks the function, does not."""
     before = environment(tmp_path / "before", "_PLACES.pop('expression')")
@@ -234,7 +240,9 @@ def test_expressions_are_compared_at_the_sizes_that_were_given(plain, tmp_path, 
     def judged(older):
         pythons = {"base": older, "head": plain}
         monkeypatch.setattr(module, "build", lambda repository, revision, side, _: pythons[side])
-        return gate(None, base, head, settings, Thresholds(9.0, 1.0), tmp_path / "gate")
+        # what one has measured, the same gate would go on from
+        state = tmp_path / older.parent.parent.parent.name
+        return gate(None, base, head, settings, Thresholds(9.0, 1.0), state)
 
     outcome = judged(plain)
     assert not outcome.problem

@@ -55,6 +55,7 @@ def asv(tmp_path):
     return run
 
 
+@pytest.mark.long
 def test_asv_check_finds_no_problems(asv):
     finished = asv("check", "--environment", "existing:same")
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -69,6 +70,7 @@ def test_asv_shows_the_line_about_an_unknown_profile(asv):
     )
 
 
+@pytest.mark.long
 def test_asv_run_stores_what_it_measured_of_the_installed_package(asv, tmp_path):
     """Against a stub of ``einbench.compare``: the real one takes half a minute to compile all."""
     site = tmp_path / "site"

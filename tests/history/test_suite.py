@@ -120,6 +120,7 @@ def test_a_kernel_that_passed_is_called_with_drawn_inputs_and_prepared_once(suit
     assert made.number > 1
 
 
+@pytest.mark.long
 def test_a_wrong_kernel_gets_no_time_but_its_error_is_tracked(suite):
     """From the check itself, on an operation of two kernels."""
     op = einbench.operation("bias_gradient")

@@ -72,6 +72,7 @@ print(status)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize(
     ("meanwhile", "said"),
@@ -126,6 +127,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize(
     "module", ["einbench.dropin.calls", "einbench.dropin.measured", "filelock", "numba.core",
@@ -166,6 +168,7 @@ einbench.einsum("ij,jk,kl->il", b, b, b)
 """
 
 
+@pytest.mark.long
 def test_a_first_einsum_imports_while_forks_wait(tmp_path: Path) -> None:
     environment = {
         **os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "EINBENCH_WISDOM": str(tmp_path / "wisdom"),

@@ -93,6 +93,7 @@ def garble(path: Path) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", [cut, empty, garble])
 def test_damaged_files_are_reported_in_one_line_compiled_anew_and_healed(
     damage: Any, tmp_path: Path
@@ -162,6 +163,7 @@ def test_a_full_disk_costs_the_cache_and_no_more(tmp_path: Path) -> None:
     assert "No space left on device; compiled code is not kept" in errors
 
 
+@pytest.mark.long
 @needs_mount
 def test_a_folder_that_can_only_be_read_is_read(tmp_path: Path) -> None:
     together(start(tmp_path))
@@ -243,6 +245,7 @@ def test_settings_that_change_the_code_change_its_name(
     assert len(files(tmp_path)) == 2 * len(before)
 
 
+@pytest.mark.long
 def test_nothing_is_written_beside_the_source(tmp_path: Path) -> None:
     """pip does not know it there, and leaves a folder behind that takes the package's place."""
     code = textwrap.dedent("""
@@ -280,6 +283,7 @@ print(sum(form.stats.cache_hits.values()), "numba.np.linalg" in sys.modules)
 """
 
 
+@pytest.mark.long
 def test_code_is_loaded_without_what_it_does_not_call(tmp_path: Path) -> None:
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     for arguments, said in (((), "0 True"), ((), "1 False"), (("other",), "1 True")):

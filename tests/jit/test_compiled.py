@@ -149,6 +149,7 @@ def test_read_only_arrays_are_taken_and_left_as_they_are() -> None:
     np.testing.assert_array_equal(values, np.arange(12.0).reshape(3, 4))
 
 
+@pytest.mark.long
 def test_a_body_typed_at_a_prompt_compiles_without_a_cache() -> None:
     scope: dict[str, Any] = {"np": np, "prange": range, "__name__": "__main__"}
     exec(

@@ -220,6 +220,7 @@ print("bye")
 """
 
 
+@pytest.mark.long
 @several
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize(("source", "said"), [(FORKED, ""), (ENDING, "bye\n")], ids=["fork", "end"])

@@ -114,6 +114,7 @@ for dtype in (np.float32, np.float64):
 """)
 
 
+@pytest.mark.long
 def test_the_pools_threads_do_the_work_and_blas_own_do_none() -> None:
     run("""
 import time, psutil
@@ -324,6 +325,7 @@ with einbench.share_threads():
 """)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     not hasattr(os, "fork") or importlib.util.find_spec("scipy") is None,
     reason="there is no fork here, or SciPy is not installed (pip install scipy)",

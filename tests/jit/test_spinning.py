@@ -175,6 +175,7 @@ def test_a_command_goes_on_as_it_is_where_threads_can_be_ended() -> None:
     assert after_products("restart")[0] == "None"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["module", "script"])
 def test_measuring_commands_alone_are_started_anew(way: str, tmp_path: Path) -> None:
     """The command runs under a stand-in for what starts a process anew."""

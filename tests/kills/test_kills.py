@@ -52,6 +52,7 @@ LEAVES = "journal.keep(str(n), n); Path('.out.json.x.unfinished').touch()"
 PIECEMEAL = "Path('out.json').write_text('[0'); time.sleep(0.5); " + WRITE
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("keep", "write", "said"),
     [

@@ -57,6 +57,7 @@ def mounted(folder: Path, options: str, *args: str) -> subprocess.CompletedProce
     return done
 
 
+@pytest.mark.long
 def test_on_a_full_disk_the_numbers_are_in_another_folder(tmp_path):
     # the journal's first line has space, and the results have not
     done = mounted(tmp_path / "full", "size=4k", *COMPARE, "--json", "a.json")
@@ -128,6 +129,7 @@ def test_a_clock_that_goes_back_changes_no_duration(monkeypatch):
     assert comparison.wall_s > 0
 
 
+@pytest.mark.long
 def test_in_python_too_a_comparison_goes_on(monkeypatch):
     run, asked = pipeline.run, []
 

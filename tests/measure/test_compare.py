@@ -67,6 +67,7 @@ def test_the_baseline_is_once_as_fast_as_itself(softmax):
         assert record.speedup == 1
 
 
+@pytest.mark.long
 def test_a_loop_too_slow_for_a_batch_says_how_long_it_would_take():
     # a budget of one second allows calls of 50 ms
     comparison = einbench.compare("bias_gradient", batches=(1, 20_000), budget_s=1)
@@ -80,6 +81,7 @@ def test_a_loop_too_slow_for_a_batch_says_how_long_it_would_take():
     assert all(r.speedup_predicted and r.speedup > 1 for r in fast)
 
 
+@pytest.mark.long
 def test_a_kernel_that_needs_too_much_memory_is_skipped_with_that_reason():
     comparison = einbench.compare("weight_gradient", batches=1000, budget_s=0.5, memory_bytes=10**8)
     (broadcast,) = rows(comparison, kernel="broadcast")
@@ -129,6 +131,7 @@ def test_an_empty_batch_works():
     assert {r.status for r in comparison.records} == {"ok"}
 
 
+@pytest.mark.long
 def test_layouts_dtypes_and_sizes_are_kept_in_the_records():
     comparison = einbench.compare(
         "linear", batches=3, dtypes=("float32", "float64"), layout="f", budget_s=0.3, **SMALL
@@ -312,6 +315,7 @@ def test_a_kernel_that_leaves_python_is_a_failed_kernel_and_no_success():
     assert "SystemExit" in verdicts[-1].reason or any("SystemExit" in v.reason for v in verdicts)
 
 
+@pytest.mark.long
 def test_a_kernel_that_grows_beyond_its_prediction_is_skipped():
     op = einbench.operation("relu")
 

@@ -238,6 +238,7 @@ def test_inputs_of_timed_calls_cannot_be_written_to(pool: Workers) -> None:
     assert turn.result().tolist() == (2 * X).tolist()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("limit", [0, -1.0, float("nan")])
 def test_a_time_limit_is_above_zero(limit: float) -> None:
     with pytest.raises(ValueError, match="time_limit_s"):

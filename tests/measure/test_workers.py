@@ -319,6 +319,7 @@ with Workers(1) as pool:
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not SHARED.is_dir(), reason="shared memory is no file here")
 @pytest.mark.parametrize(
     ("end", "send"),

@@ -126,6 +126,7 @@ def test_who_runs_in_the_background_is_not_interrupted() -> None:
     assert (done.stdout, done.stderr) == ("whole\n", "")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 def test_these_tests_are_interrupted_even_if_they_run_in_the_background() -> None:
     pressed = f"{__file__}::{test_one_that_was_not_awaited_is_delivered_at_the_end.__name__}"

@@ -65,6 +65,7 @@ def test_every_form_of_the_jacobian_gives_the_worked_example_through_the_layer(m
     assert [(r.operation, r.kernel) for r in calls.ledger] == [("softmax_vjp", method)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kernel", [k for k in einbench.operation("softmax_jacobian") if k.available], ids=repr
 )
@@ -103,6 +104,7 @@ def curve(net: Any, steps: int = 300) -> Array:
     return np.array(net.fit(columns.T, labels, optimizer=N.SGD(0.05), **given).step_losses)
 
 
+@pytest.mark.long
 @softmax_vjps
 def test_every_form_of_the_jacobian_trains_and_all_alike(method: str, estimated: None) -> None:
     net = network(

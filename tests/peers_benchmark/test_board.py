@@ -13,6 +13,7 @@ needs_sklearn = pytest.mark.skipif(
 )
 
 
+@pytest.mark.long
 @needs_sklearn
 def test_a_cell_is_a_ratio_and_a_run_goes_on_from_what_is_there(board):
     first = board(*QUICK, "--dtype", "float64", "--operation", "tanh")
@@ -46,6 +47,7 @@ def test_a_cell_is_a_ratio_and_a_run_goes_on_from_what_is_there(board):
     assert "kept" not in again.errors
 
 
+@pytest.mark.long
 def test_wrong_use_names_what_is_near_and_measures_nothing(board):
     before = board("--summary").document
     for words, message in (

@@ -61,6 +61,7 @@ def won(reading):
     return cell.winner["kernel"], cell.ties
 
 
+@pytest.mark.long
 def test_what_asv_writes_is_read(tmp_path):
     pytest.importorskip("asv", reason="asv is an optional extra")
     if shutil.which("git") is None:
@@ -91,6 +92,7 @@ def test_what_asv_writes_is_read(tmp_path):
     assert won(reading) == ("matmul", ())
 
 
+@pytest.mark.long
 def test_what_pytest_benchmark_writes_and_saves_is_read(tmp_path):
     pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is an optional extra")
     (tmp_path / "test_suite.py").write_text(PYTEST_SUITE, encoding="utf-8")

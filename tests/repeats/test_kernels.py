@@ -42,6 +42,7 @@ def undeclared(
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_every_kernel_gives_the_same_bits_run_after_run(runs: list[dict[str, str]]) -> None:
     _, two, again = runs
     here = {

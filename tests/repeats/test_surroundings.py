@@ -60,6 +60,7 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SURROUNDINGS)
 def test_the_commands_say_the_same(name: str, usual: dict[str, Any], tmp_path: Path) -> None:
     """In a folder with spaces and umlauts."""

@@ -42,6 +42,7 @@ soak.choose = choose
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -75,6 +76,7 @@ signatures.drawn = drawn
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "said"),
     [(KEPT, "MB kept"), ("signatures.is_right = lambda *given: False", "is wrong at sizes")],
