@@ -26,6 +26,7 @@ def test_the_readmes_own_kernel_is_rejected_for_the_reason_it_tells(capsys):
     assert "need at least one array to stack" in said
 
 
+@pytest.mark.long
 def test_the_readmes_correction_of_it_passes():
     own_kernel = next(body for _, kind, body in blocks("README.md") if "@op.kernel" in body)
     corrected = own_kernel.replace(

@@ -68,6 +68,7 @@ print(len(einbench.operations) > 20, "einbench.forward" in sys.modules)
     assert run(script).splitlines() == ["[]", "True True"]
 
 
+@pytest.mark.long
 def test_operations_are_in_reading_order_whatever_is_imported_first() -> None:
     order = run("import einbench; print(*einbench.operations)")
     for module in ("gradient.weight_gradient", "jacobian", "operation", "check.error"):

@@ -107,6 +107,7 @@ def test_choices_are_made_remembered_and_interpolated_by_rows(op: Operation) -> 
     np.testing.assert_array_equal(einbench.auto.doubled_rows(x), 2 * x)
 
 
+@pytest.mark.long
 def test_commands_take_batch_for_them(op: Operation, tmp_path: Path) -> None:
     def run(*args: str) -> str:
         done = CliRunner().invoke(main, list(args))

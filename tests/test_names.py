@@ -107,6 +107,7 @@ def test_several_results_of_an_expression_have_a_type_that_python_can_spell() ->
     assert type(result).__name__.isidentifier()
 
 
+@pytest.mark.long
 def test_the_command_line_takes_an_expression_beside_other_names(
     expression: Operation, tmp_path: Path
 ) -> None:

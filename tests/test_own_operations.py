@@ -114,6 +114,7 @@ FORMS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_right_kernels_are_chosen_from_and_wrong_ones_rejected(
     form: Form, monkeypatch: pytest.MonkeyPatch

@@ -99,6 +99,7 @@ def test_a_choice_and_a_problem_that_went_through_a_pickle_still_work(
     assert {examples["Problem"]: 1}[again] == 1
 
 
+@pytest.mark.long
 def test_what_is_isolated_pickles_as_the_kernel_it_is() -> None:
     (verdict,) = [v for v in einbench.check("relu", isolate=True) if v.method == "ufunc"]
     assert verdict.kernel is not RELU["ufunc"]

@@ -313,6 +313,7 @@ def test_constructing_is_not_registering(monkeypatch: pytest.MonkeyPatch) -> Non
     assert asked == list(einbench.operations.values())
 
 
+@pytest.mark.long
 def test_two_alike_that_are_not_registered_are_checked_and_compared() -> None:
     first, second = temporary(), temporary()
     for op in (first, second):

@@ -17,7 +17,7 @@ from einbench.verbs.check import check
 COUNT = 200
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     "kernel", [k for op in einbench.operations.values() for k in op], ids=lambda k: str(k)[8:-1]
 )

@@ -60,6 +60,7 @@ def test_where_no_slice_is_possible_the_first_and_the_last_rows_are_judged():
     assert whole.problem.rows == 250_000
 
 
+@pytest.mark.long
 def test_exact_inputs_of_a_large_problem_have_as_many_rows_as_fit():
     op = einbench.operation("cross_entropy")
     sizes = op.all_sizes(4_000_000, {})

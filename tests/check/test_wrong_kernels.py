@@ -186,6 +186,7 @@ def assert_never_ranked(record: dict[str, Any]) -> None:
     assert not record.tie
 
 
+@pytest.mark.long
 def test_the_fastest_kernel_is_not_ranked_when_it_is_wrong():
     with registered(einbench.operation("linear"), NAMED["linear-all_zeros"]) as op:
         found = compare(op, batches=(1, 64), budget_s=0.2, features=19, units=7)

@@ -176,6 +176,7 @@ print([m for m in ("numba", "llvmlite", "filelock", "threadpoolctl", "psutil", "
 """
 
 
+@pytest.mark.long
 def test_a_first_answer_from_disk_imports_nothing_heavy(folder: Path) -> None:
     run(FIRST)
     assert run(FIRST).stdout.strip() == "[]"

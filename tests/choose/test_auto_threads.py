@@ -193,6 +193,7 @@ LOCKED = """with LOCK:
 """
 
 
+@pytest.mark.long
 @needs_fork
 @pytest.mark.parametrize(
     ("hold", "ask"),

@@ -234,6 +234,7 @@ def test_a_full_book_put_together_with_another_stays_full() -> None:
     assert one.merged(other).choices == other.choices
 
 
+@pytest.mark.long
 @given(choices(), choices(), SIGNATURES)
 def test_of_two_for_the_same_the_newer_stays(
     one: Remembered, other: Remembered, asked: Any
@@ -252,6 +253,7 @@ def test_of_two_made_in_the_same_second_the_later_to_come_stays() -> None:
     assert Book((one,)).merged(Book((other,))).choices == (other,)
 
 
+@pytest.mark.long
 @settings(max_examples=50)
 @given(BOOKS, BOOKS)
 def test_nothing_is_lost_when_books_are_put_together(one: Book, other: Book) -> None:

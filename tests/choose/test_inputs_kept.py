@@ -31,6 +31,7 @@ def by_base(inputs: Any) -> None:
     whole.reshape(-1).view(np.uint8)[:] = 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rows", [100, 70_000])
 @pytest.mark.parametrize("write", [by_address, by_flags, by_base])
 def test_a_kernel_that_overwrites_its_input_afterwards_is_rejected_and_harms_nothing(

@@ -28,6 +28,7 @@ def test_between_sizes_that_agree_the_kernel_is_called_once_and_none_is_measured
     assert bench.log[calls:] == [("quick", 10)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rigor", ["measure", "estimate"])
 @pytest.mark.parametrize(
     "spoil",

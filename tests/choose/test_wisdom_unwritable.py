@@ -75,6 +75,7 @@ print(found, after, [str(w.message) for w in caught if "wisdom" in str(w.message
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid(), reason="only root becomes another user"
 )

@@ -15,7 +15,6 @@ FACTS = {
 }  # fmt: skip
 
 
-@pytest.mark.long
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Finished:
     folder = tmp_path_factory.mktemp("bench")

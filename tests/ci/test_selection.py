@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import einbench
 
 ADDED = """
@@ -22,6 +24,7 @@ def wanted(batches: tuple[int, ...] = (1, 128, 1000)) -> set[str]:
     }
 
 
+@pytest.mark.long
 def test_every_kernel_is_there_at_every_batch_and_a_new_one_too(ids):
     found = ids(plugin=ADDED)
     assert len(found) == len(set(found))
@@ -32,12 +35,14 @@ def test_every_kernel_is_there_at_every_batch_and_a_new_one_too(ids):
         assert group[0] == f"{op.name}-128-{op.baseline}"
 
 
+@pytest.mark.long
 def test_operation_and_batch_select_their_group_and_nothing_else(ids):
     found = ids("-k", "softmax_jacobian and 128")
     methods = einbench.operation("softmax_jacobian").kernels
     assert sorted(found) == sorted(f"softmax_jacobian-128-{method}" for method in methods)
 
 
+@pytest.mark.long
 def test_other_batches_are_chosen_with_an_option(ids):
     found = ids("--batch", "7,128", "-k", "relu-")
     assert {name.split("-")[1] for name in found} == {"7", "128"}

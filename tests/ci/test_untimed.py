@@ -31,6 +31,7 @@ def test_xdist_checks_and_says_that_nothing_was_timed(suite):
     assert "Traceback" not in found.out
 
 
+@pytest.mark.long
 def test_disabled_benchmarks_are_checked_and_it_is_said(suite):
     found = suite("--benchmark-disable", "-k", "relu-1-")
     assert found.status == 0, found.out
@@ -39,6 +40,7 @@ def test_disabled_benchmarks_are_checked_and_it_is_said(suite):
     assert "Median" not in found.out
 
 
+@pytest.mark.long
 def test_skipped_benchmarks_are_said_to_be_unchecked(suite):
     found = suite("--benchmark-skip", "-k", "relu-1-")
     assert found.status == 0, found.out

@@ -59,7 +59,6 @@ def wrong_kernel():
     op.remove("forgetful")
 
 
-@pytest.mark.long
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """One real comparison that several tests look at."""

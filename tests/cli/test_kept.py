@@ -27,6 +27,7 @@ def invoke(*args):
     return CliRunner().invoke(main, list(args))
 
 
+@pytest.mark.long
 def test_two_comparisons_of_one_second_are_two_files(monkeypatch):
     module = sys.modules["einbench.cli.compare"]
     monkeypatch.setattr(module, "_default_path", lambda: Path("results/compare-now.json"))

@@ -198,6 +198,7 @@ def test_a_missing_library_of_charts_is_reported_before_anything_is_trained(monk
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -72,6 +72,7 @@ def test_the_bar_shows_loss_and_accuracy_and_fits_the_terminal(columns):
     assert "…" not in plain
 
 
+@pytest.mark.long
 @POSIX
 @pytest.mark.parametrize(
     ("number", "presses"), [(signal.SIGINT, 1), (signal.SIGINT, 4), (signal.SIGTERM, 2)]
@@ -109,6 +110,7 @@ def test_ctrl_c_and_sigterm_keep_the_last_whole_epoch_however_often_they_come_at
     assert math.isclose(accuracy, document["epochs"][-1]["validation_accuracy"], abs_tol=2e-4)
 
 
+@pytest.mark.long
 @POSIX
 def test_ctrl_c_before_the_first_epoch_leaves_nothing_behind(folder):
     process, leader = start(["--epochs", "2", "--kernels", "loop"], 100)

@@ -54,6 +54,7 @@ def test_every_behaviour_has_a_name_of_its_own_and_calls_that_can_be_made_again(
             assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
+@pytest.mark.long
 def test_numpy_and_einbench_are_right_but_where_they_are_known_not_to_be():
     numpy, own = ask([OWN[0], OWN[2]])
     assert {n for n in numpy.answers if numpy.verdict(n) != "right"} == NUMPYS
@@ -127,6 +128,7 @@ def test_a_copy_or_an_array_without_axes_differs_where_numpy_gives_a_view_or_a_s
     assert judge(scalar, {**two, "scalar": True}).verdict == "right"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [40, 79, 80, 100, 200])
 def test_no_line_is_wider_than_the_terminal(width):
     names = [behaviour.name for behaviour in BEHAVIOURS]

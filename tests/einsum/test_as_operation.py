@@ -94,6 +94,7 @@ def test_they_are_isolated_without_cloudpickle(op, monkeypatch):
     assert {v.status for v in einbench.check(op, batch=3, isolate=True)} == {"passed"}
 
 
+@pytest.mark.long
 def test_a_comparison_is_written_and_read_back(op, tmp_path):
     comparison = einbench.compare(op, batches=(1, 16), budget_s=0.2)
     path = comparison.to_json(tmp_path / "expression.json")
@@ -131,6 +132,7 @@ print(einbench.fastest(op, np.ones((4, 3), "f4"), np.ones((3, 2), "f4"), budget_
 """
 
 
+@pytest.mark.long
 def test_a_choice_is_remembered_by_the_next_process(tmp_path, monkeypatch):
     monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path))
     origins = [

@@ -42,6 +42,7 @@ def test_a_choice_among_long_sums_takes_little_memory(memory):
     assert most < 1.5 * x.nbytes + 2**21
 
 
+@pytest.mark.long
 def test_long_sums_are_judged_in_pieces(memory, monkeypatch):
     monkeypatch.setitem(KERNELS, "matmul", lambda task: lambda arrays, out: out.fill(0))
     monkeypatch.setitem(KERNELS, "tensordot", KERNELS["matmul"])

@@ -91,6 +91,7 @@ def test_a_library_that_ends_its_process_costs_its_own_row_alone(stand_in):
     assert "exit code 3" in found["reason"]
 
 
+@pytest.mark.long
 def test_a_library_that_cannot_be_imported_costs_its_own_row_alone(stand_in):
     stand_in("opt_einsum", "raise ImportError('built for another NumPy')\n")
     _, found, _ = raced()

@@ -102,6 +102,7 @@ def test_no_nest_of_many_loops_is_compiled_for_one_call():
     assert costs(task).keys() == {"einsum", "matmul"}
 
 
+@pytest.mark.long
 def test_a_lattice_of_more_operands_and_axes_than_numpy_takes_at_once_is_computed():
     # 4 x 8 sites, an axis between each two neighbours
     number = {}

@@ -89,6 +89,7 @@ BROKEN = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("broken", "words"), BROKEN, ids=[b[0].__name__ for b in BROKEN])
 def test_a_broken_reader_is_found(
     broken: Callable[[bytes, Path], None], words: str, tmp_path: Path

@@ -124,6 +124,7 @@ def images(*sizes: int) -> bytes:
     return struct.pack(f">4B{len(sizes)}I", 0, 0, 8, len(sizes), *sizes)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", LARGE)
 def test_no_file_takes_far_more_memory_than_its_size(what: str) -> None:
     name, made = LARGE[what]

@@ -37,6 +37,7 @@ def test_a_kernel_that_passed_is_called_with_drawn_operands(suite):
         found().setup({}, "einsum", batch, "float32")
 
 
+@pytest.mark.long
 def test_one_that_cannot_be_compared_costs_the_others_nothing(suite):
     expressions = suite("expressions")
     facts = sys.modules["history.facts"]

@@ -225,6 +225,7 @@ def test_what_the_cap_of_a_profile_leaves_out_is_skipped(suite, monkeypatch):
         module.admitted(facts, "relu", cell)
 
 
+@pytest.mark.long
 def test_facts_are_plain_data(suite):
     facts = _examined(suite, ["relu"])
     assert json.loads(json.dumps(facts)) == facts

@@ -155,6 +155,7 @@ needs_mount = pytest.mark.skipif(
 )
 
 
+@pytest.mark.long
 @needs_mount
 def test_a_full_disk_costs_the_cache_and_no_more(tmp_path: Path) -> None:
     forms, errors = on_a_disk(SMALL, tmp_path, "float32")

@@ -89,6 +89,7 @@ def test_every_layout_gives_what_c_order_gives(kernel: Kernel, dtype: str) -> No
     assert [form for form in kernel.function._forms if form == asked] == [asked]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("parallel", [False, True])
 def test_one_form_a_dtype_serves_every_layout_and_integer_dtype(parallel: bool) -> None:
     if parallel and threading_layer.why_not_parallel():

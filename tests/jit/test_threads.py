@@ -57,6 +57,7 @@ print(wrong, sorted(done), numba.threading_layer())
     assert run(script, NUMBA_NUM_THREADS="2") == ["[] [1, 2] tbb"]
 
 
+@pytest.mark.long
 @needs_tbb
 @pytest.mark.parametrize("asked", ["workqueue", "omp", "default"])
 def test_parallel_kernels_run_on_tbb_whatever_layer_the_environment_asks_for(asked: str) -> None:

@@ -208,6 +208,7 @@ def test_what_precedes_a_call_is_a_product_of_numpy_and_two_milliseconds_of_slee
     assert beside.PRECEDING[AFTER_BLAS](0.6) is None
 
 
+@pytest.mark.long
 def test_a_record_has_medians_and_intervals_in_every_context() -> None:
     comparison = einbench.compare("softmax", batches=64, budget_s=0.4, context=AFTER_BLAS)
     timed = [r for r in comparison.records if r.winner]

@@ -107,6 +107,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(gzip.compress(header + array.tobytes()))
 
 
+@pytest.mark.long
 def test_another_image_set_sets_features_and_classes(tmp_path):
     rng = np.random.default_rng(0)
     for part, count in (("train", 40), ("t10k", 10)):
@@ -126,6 +127,7 @@ def test_another_image_set_sets_features_and_classes(tmp_path):
         einbench.compare("mlp_forward", batches=41, data=tmp_path)
 
 
+@pytest.mark.long
 def test_an_empty_batch_works():
     comparison = einbench.compare(["softmax", "bias_gradient"], batches=0, budget_s=0.3, units=7)
     assert {r.status for r in comparison.records} == {"ok"}
@@ -151,6 +153,7 @@ def test_threads_are_set_recorded_and_put_back():
     assert [lib["num_threads"] for lib in threadpoolctl.threadpool_info()][: len(before)] == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -253,6 +256,7 @@ def test_a_kernel_that_raises_is_failed_and_the_others_are_ranked():
     assert any(r.winner for r in comparison.records)
 
 
+@pytest.mark.long
 def test_a_wrong_kernel_is_never_ranked_however_fast_it_is():
     op = einbench.operation("linear")
 

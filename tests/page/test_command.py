@@ -273,6 +273,7 @@ def test_too_many_samples_lie_beside_the_page_which_names_them(
     assert [len(each) for each in beside] == [4] * 4
 
 
+@pytest.mark.long
 def test_a_comparison_is_plotted_and_paged_as_it_is_made() -> None:
     done = CliRunner().invoke(
         main, ["compare", "relu", "--batch", "1,16", "--budget", "0.2", "--json", "c.json",
@@ -287,6 +288,7 @@ def test_a_comparison_is_plotted_and_paged_as_it_is_made() -> None:
     assert "relu" in tags.text
 
 
+@pytest.mark.long
 def test_a_comparison_and_a_choice_plot_themselves() -> None:
     comparison = einbench.compare("relu", batches=(1, 16), budget_s=0.2)
     chart = comparison.plot("relu.svg").to_dict()

@@ -54,6 +54,7 @@ def test_every_kernel_gives_the_same_bits_run_after_run(runs: list[dict[str, str
     assert undeclared(two, again, ()) == []
 
 
+@pytest.mark.long
 def test_what_gives_other_bits_on_another_number_of_threads_says_why(
     runs: list[dict[str, str]],
 ) -> None:

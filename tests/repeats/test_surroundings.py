@@ -67,6 +67,7 @@ def test_the_commands_say_the_same(name: str, usual: dict[str, Any], tmp_path: P
     assert run(tmp_path / UMLAUTS / "Zahlen für alle", SURROUNDINGS[name]) == usual
 
 
+@pytest.mark.long
 def test_a_home_with_spaces_and_umlauts_and_a_comma_as_decimal_point(
     usual: dict[str, Any], tmp_path: Path
 ) -> None:
