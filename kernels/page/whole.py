@@ -122,7 +122,9 @@ def _bundle() -> str:
     """vega-embed, with Vega-Lite and Vega: seconds to put together, and the same for every page."""
     import vl_convert
 
-    return _closed(vl_convert.javascript_bundle())
+    # its stub has the snippet, which has a default, for one that must be given
+    bundle: Any = vl_convert.javascript_bundle
+    return _closed(bundle())
 
 
 def _own(name: str) -> str:

@@ -181,9 +181,10 @@ def test_beyond_sizes_only_what_wins_or_ties_at_both_answers(
     found = beyond(known, signature(batch), "measure", USABLE)
     if found is not None:
         assert all(found.kernel in each.tie for each in (found.lower, found.upper))
-        low, high = plain(found.lower)[0], plain(found.upper)[0]
-        assert batch < low or batch > high
-        near = low if batch < low else high
-        step = max(batch, near) / min(batch, near)
+        ends = zip(plain(found.lower), plain(found.upper), (batch, 3), strict=True)
+        # the sizes that were measured differ along one axis
+        ((low, high, size),) = [each for each in ends if each[0] != each[1]]
+        assert size < low or size > high
+        near = low if size < low else high
+        step = max(size, near) / min(size, near)
         assert step <= min(MOST_BEYOND, high / low)
-        assert between(known, signature(batch), "measure", USABLE) is None

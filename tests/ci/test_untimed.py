@@ -11,7 +11,6 @@ import time
 import numpy as np
 import einbench
 
-@pytest.mark.long
 @einbench.operation("relu").kernel("sleeps")
 def sleeps(inputs):
     if inputs.shape == (128, 128):

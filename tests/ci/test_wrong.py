@@ -25,7 +25,6 @@ def late(inputs):
     calls["late"] += len(inputs) == 128
     return np.maximum(inputs, 0) + (calls["late"] > 20)
 
-@pytest.mark.long
 @relu.kernel("raises")
 def raises(inputs):
     calls["raises"] += len(inputs) == 128
