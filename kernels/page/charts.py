@@ -250,7 +250,7 @@ def _race(alt: Any) -> Any:
     )  # fmt: skip
     x = alt.X(
         "ratio:Q", scale=alt.Scale(type="log", domainMin=1),
-        title="times as long as the best library",
+        title="times as long as the fastest of them",
         axis=alt.Axis(
             **powers(alt), format="~g",
             labelExpr="datum.label ? format(datum.value, ',') + 'x' : ''",

@@ -126,7 +126,7 @@ class _Drawing:
 
     def expressions(self, each: races.Race) -> Spec:
         lists = {"libraries": each.libraries}
-        title = f"einsum, {each.title}: times as long as the best library"
+        title = f"einsum, {each.title}: times as long as the fastest of them"
         return self._filled("expressions", lists, title, each.height, rows=each.rows)
 
     def commits(self, line: commits.History) -> Spec:

@@ -129,8 +129,8 @@ def _sentence(means: list[dict[str, Any]], asked: int) -> str:
     whole = [mean for mean in means if mean["timed"] == most]
     first = whole[0]
     said = (
-        f"{first['library']} takes {first['ratio']:.3g} times as long as the best library of each "
-        f"expression (geometric mean of {first['timed']} of {asked})"
+        f"{first['library']} takes {first['ratio']:.3g} times as long as the fastest of each "
+        f"expression, itself among them (geometric mean of {first['timed']} of {asked})"
     )
     if len(whole) > 1:
         said += f"; next comes {whole[1]['library']} with {whole[1]['ratio']:.3g}"
