@@ -21,6 +21,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 import mutants_edits
 import mutants_wrapped
@@ -136,11 +137,11 @@ def outcomes_of(
         groups.setdefault((mutant.operation, mutant.dtype), []).append(number)
     found: dict[int, Outcome] = {}
     rejected: list[str] = []
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     pool = ProcessPoolExecutor(
         min(2, os.cpu_count() or 1), multiprocessing.get_context("spawn"), max_tasks_per_child=1
     )
-    with pool:
+    with patch.dict(os.environ, single), pool:
         asked = {
             pool.submit(run, [mutants[n] for n in numbers], by): numbers
             for numbers in groups.values()
