@@ -66,6 +66,11 @@ def report(
     if to is not None:
         refuse_format(target, option)
     refuse_unwritable(target, option)
+    if not paths and not Path("results").is_dir():
+        raise ValueError(
+            "there is no folder results here, where einbench compare saves: run it first, or name "
+            "files"
+        )
     known = material(paths or ("results",), verbose)
     for warning in known.warnings:
         click.echo(f"einbench: warning: {warning}", err=True)

@@ -156,6 +156,7 @@ def test_no_results_yet_is_one_line(tmp_path: Path) -> None:
     done = report(tmp_path)
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
     assert "run einbench compare first" in done.stderr
+    assert "there is no folder results here" in report().stderr
     Path("results").mkdir()
     assert "no results in results" in report().stderr
 
