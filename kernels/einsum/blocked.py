@@ -9,7 +9,7 @@ import numpy as np
 
 from einbench.einsum import machine
 from einbench.einsum.compiling import why_not_compiled
-from einbench.einsum.preparing import PATIENCE_S, preparing
+from einbench.einsum.preparing import preparing
 from einbench.einsum.program import program
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.host.locks import ForkedLock
@@ -54,7 +54,7 @@ def blocked(task: Task, rank: int = 0) -> Run:
 def soon_blocked(task: Task, otherwise: Callable[[Task], Run], rank: int = 0) -> Run:
     """The same, and another kernel as long as the machine is being compiled."""
     machine_here = preparing(task.dtype)
-    if machine_here.wait(PATIENCE_S):
+    if machine_here.soon():
         return blocked(task, rank)
     current = other = otherwise(task)
 

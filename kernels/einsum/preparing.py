@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,8 @@ _FUNCTIONS = (
     tile.product_of_few, tile.product, rows.dot_rows, rows.sums, machine.one_step,
     machine.one_piece, machine.execute,
 )  # fmt: skip
-#: seconds that a first call waits for the machine: as long as loading its code takes
-PATIENCE_S = 0.5
+#: seconds from its beginning that calls wait for the machine: as long as loading its code takes
+_PATIENCE_S = 0.5
 _LOCK = ForkedLock()
 _BEGUN: dict[str, Preparing] = {}
 _ENDING = threading.Event()
@@ -40,6 +41,7 @@ class Preparing:
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
+        self._began_s = time.monotonic()
         self._done = threading.Event()
         self._problem: Exception | None = None
         self.ready = False
@@ -68,6 +70,10 @@ class Preparing:
         if seconds is None and self._problem is not None:
             raise self._problem
         return self.ready
+
+    def soon(self) -> bool:
+        """Whether the code is there in the time that loading it takes, of all calls together."""
+        return self.wait(max(0.0, self._began_s + _PATIENCE_S - time.monotonic()))
 
     def _prepare(self) -> None:
         try:

@@ -13,7 +13,7 @@ from einbench.einsum import estimates, pairs, rates
 from einbench.einsum.compiling import why_not_compiled
 from einbench.einsum.estimates import WORTH_COMPILING as WORTH_COMPILING  # noqa: PLC0414 - for others
 from einbench.einsum.estimates import quickest
-from einbench.einsum.preparing import PATIENCE_S, begun, preparing
+from einbench.einsum.preparing import begun, preparing
 from einbench.einsum.program import program
 from einbench.einsum.task import Refusal, Task
 
@@ -56,7 +56,7 @@ def costs(task: Task) -> dict[str, float]:
     if not machine:
         return expected
     machine_here, every = preparing(task.dtype), {**expected, **machine}
-    if machine_here.wait(PATIENCE_S):
+    if machine_here.soon():
         return every
     return expected if machine_here.failed else dict([min(every.items(), key=itemgetter(1))])
 
