@@ -156,7 +156,7 @@ def _probe(task: Task, kernel: str) -> tuple[Run, float]:
     if kernel != "blocked":
         return KERNELS[kernel](task), estimates.seconds(task, kernel)
     expected_s = program(task).seconds
-    if not preparing.preparing(task.dtype).wait(preparing.PATIENCE_S):
+    if not preparing.preparing(task.dtype).soon():
         raise Refusal("it is being compiled")
     return blocked(task), expected_s
 

@@ -242,6 +242,16 @@ def test_memory_beyond_the_limit_is_refused_with_its_bytes(monkeypatch):
         program.program.__wrapped__(made)
 
 
+def test_all_calls_together_wait_as_long_as_loading_takes(monkeypatch):
+    made = object.__new__(preparing.Preparing)
+    made._began_s, asked = 100.0, []
+    monkeypatch.setattr(preparing.time, "monotonic", lambda: 100.0 + 0.4 * len(asked))
+    monkeypatch.setattr(made, "wait", asked.append)
+    for _ in range(3):
+        made.soon()
+    assert asked == pytest.approx([0.5, 0.1, 0.0])
+
+
 def test_another_kernel_computes_until_the_machine_is_there(monkeypatch):
     rng = np.random.default_rng(0)
     a = rng.random((60, 60), np.float32)
@@ -250,8 +260,12 @@ def test_another_kernel_computes_until_the_machine_is_there(monkeypatch):
     class Late:
         ready = False
 
+        def soon(self):
+            return self.ready
+
         def wait(self, seconds):
-            return self.ready or seconds is None
+            assert seconds is None
+            return True
 
     late, others = Late(), []
 
