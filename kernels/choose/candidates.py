@@ -17,9 +17,9 @@ from einbench.check import room
 from einbench.check.unchanged import PrivateCopy
 from einbench.kernel import Kernel
 from einbench.measure.calls import bare, bound
+from einbench.measure.candidate import Clock
 from einbench.measure.conditions import PRUNED_RATIO
 from einbench.measure.predict import Prediction, predict
-from einbench.measure.timing import Clock
 from einbench.problem import Problem
 from einbench.units import ratio_text, seconds_text
 

@@ -29,10 +29,11 @@ from einbench.host import background
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.measure.beside import MOST_PAUSED_S, PAUSE_S
+from einbench.measure.candidate import Clock
 from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
 from einbench.measure.disturbance import QUIET
 from einbench.measure.run import Predictions, Results, compile_s, run
-from einbench.measure.timing import OVERDRAFT, Clock
+from einbench.measure.timing import OVERDRAFT
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.record import Record

@@ -21,10 +21,10 @@ from einbench.check.unchanged import PrivateCopy
 from einbench.host import awake
 from einbench.kernel import Kernel
 from einbench.measure.calls import bound, collecting
+from einbench.measure.candidate import Clock
 from einbench.measure.conditions import Conditions, Limits
 from einbench.measure.memory import peak_extra_bytes
 from einbench.measure.predict import Prediction, predict
-from einbench.measure.timing import Clock
 from einbench.measure.where import remote
 from einbench.problem import Problem
 from einbench.record import Status

@@ -16,15 +16,8 @@ import numpy as np
 
 from einbench.contexts import ALONE, ranked_s
 from einbench.measure.beside import Preceding
-from einbench.measure.timing import (
-    LEAST_ROUNDS,
-    LOSING_RATIO,
-    MOST_ROUNDS,
-    Call,
-    Clock,
-    Timing,
-    interleave,
-)
+from einbench.measure.candidate import Call, Clock
+from einbench.measure.timing import LEAST_ROUNDS, LOSING_RATIO, MOST_ROUNDS, Timing, interleave
 
 #: short calls take less than their share of the budget: up to so many times as many blocks
 _MOST_TIMES = 4

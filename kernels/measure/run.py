@@ -36,6 +36,7 @@ from einbench.measure.admit import (
 from einbench.measure.beside import PRECEDING, Preceding
 from einbench.measure.blocks import interleave_in_blocks
 from einbench.measure.calls import bare, bound, into, or_raising, outputs_memory
+from einbench.measure.candidate import Call, Clock
 from einbench.measure.conditions import Conditions, Limits
 from einbench.measure.disturbance import QUIET, Disturbance, moment, since
 from einbench.measure.library import admit_library_kernel, as_turns
@@ -45,7 +46,7 @@ from einbench.measure.predict import Prediction
 from einbench.measure.ranking import Ranking, Summary, rank_in_context, summarise
 from einbench.measure.remote import remote
 from einbench.measure.roofline import Roofline
-from einbench.measure.timing import Call, Clock, Timing
+from einbench.measure.timing import Timing
 from einbench.problem import Problem
 from einbench.record import Record, Status
 

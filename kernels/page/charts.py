@@ -7,6 +7,7 @@ A chart names its data and has ``@kernels`` and the like where lists of names an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from einbench.report.vega import COLOURS, Spec, altair, powers, seconds_axis
@@ -45,8 +46,11 @@ def charts() -> dict[str, Spec]:
     """Every chart by its name, of data called ``rows``, and ``crossings`` beside them."""
     alt = altair()
     made: dict[str, Callable[[Any], Any]] = {
-        "time": _time, "error": _error, "rate": _rate, "memory": _memory, "process": _process,
-        "cost": _cost, "map": _map, "roofline": _roofline, "race": _race,
+        "time": _time, "error": _error, "rate": _rate,
+        "memory": partial(_plain, "peak_bytes", "bytes of temporaries"),
+        "process": partial(_plain, "process_peak_bytes", "bytes of the process"),
+        "cost": partial(_plain, "paid", "calls until paid back"),
+        "map": _map, "roofline": _roofline, "race": _race,
         "expressions": _expressions, "commits": _commits, "choice": _choice,
     }  # fmt: skip
     specs = {name: make(alt).to_dict() for name, make in made.items()}
@@ -170,25 +174,11 @@ def _rate(alt: Any) -> Any:
     )  # fmt: skip
 
 
-def _memory(alt: Any) -> Any:
+def _plain(field: str, title: str, alt: Any) -> Any:
+    """One number of each kernel, with no line that holds for all."""
     return alt.layer(
-        *_marks(alt, _lines(alt, "peak_bytes", "bytes of temporaries", format="~s")),
-        width="container", height=240,
-    )  # fmt: skip
-
-
-def _process(alt: Any) -> Any:
-    return alt.layer(
-        *_marks(alt, _lines(alt, "process_peak_bytes", "bytes of the process", format="~s")),
-        width="container", height=240,
-    )  # fmt: skip
-
-
-def _cost(alt: Any) -> Any:
-    return alt.layer(
-        *_marks(alt, _lines(alt, "paid", "calls until paid back", format="~s")),
-        width="container", height=240,
-    )  # fmt: skip
+        *_marks(alt, _lines(alt, field, title, format="~s")), width="container", height=240
+    )
 
 
 def _map(alt: Any) -> Any:

@@ -11,9 +11,9 @@ import numpy as np
 
 from einbench.host import background
 from einbench.measure.blocks import interleave_in_blocks
+from einbench.measure.candidate import Call
 from einbench.measure.memory import peak_extra_bytes
 from einbench.measure.ranking import rank
-from einbench.measure.timing import Call
 from einbench.racing import results
 from einbench.racing.judging import Finding, judge_result
 from einbench.racing.posed import Posed

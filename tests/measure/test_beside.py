@@ -11,9 +11,9 @@ import pytest
 
 import einbench
 from einbench.contexts import AFTER_BLAS, AFTER_PAUSE, ALONE, BESIDE, CONTEXTS, PROGRAM, ranked_s
-from einbench.measure import beside, blocks, timing
+from einbench.measure import beside, blocks, candidate
 from einbench.measure.ranking import rank_in_context
-from einbench.measure.timing import Timing, interleave
+from einbench.measure.timing import LEAST_ROUNDS, Timing, interleave
 
 #: seconds of what precedes a call
 BEFORE_S = {"pause": 2e-3, "blas": 1e-3}
@@ -71,7 +71,7 @@ def test_every_call_in_a_context_follows_what_it_is_named_after(program: Program
 def test_threads_are_ended_before_a_call_alone_and_awake_after_a_product(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timing, "stop_spinning", lambda: program.log.append("stop"))
+    monkeypatch.setattr(candidate, "stop_spinning", lambda: program.log.append("stop"))
     result = program.time(
         {"a": program.kernel("a", 1e-3), "b": program.kernel("b", 1e-3)}, most_rounds=5
     )
@@ -109,7 +109,7 @@ def test_a_kernel_that_loses_alone_and_wins_after_blas_is_not_dropped(program: P
     }
     result = program.time(calls, context=PROGRAM)
     counted = sum(not math.isnan(s) for s in result.beside[AFTER_BLAS]["cold"])
-    assert counted == result.rounds > timing.LEAST_ROUNDS
+    assert counted == result.rounds > LEAST_ROUNDS
     assert winner(result, PROGRAM) == "cold"
     alone = program.time(calls, context=ALONE)
     assert sum(not math.isnan(s) for s in alone.samples["cold"]) < alone.rounds
