@@ -21,7 +21,7 @@ from einbench.host import background
 from einbench.host.forking import import_numba
 from einbench.host.locks import ForkedLock
 from einbench.host.threading_layer import start_threads, why_not_parallel
-from einbench.jit import pool
+from einbench.jit import code_cache, pool
 
 #: in this order, callees first
 _FUNCTIONS = (
@@ -43,11 +43,14 @@ class Preparing:
         self._dtype = dtype
         self._began_s = time.monotonic()
         self._done = threading.Event()
+        #: whether it is loaded, and by now, or takes as long as compiling does
+        self._known = threading.Event()
         self._problem: Exception | None = None
         self.ready = False
         self.thread = background.working(
             threading.Thread(target=self._prepare, name="einbench-compiler", daemon=True)
         )
+        code_cache.on_miss.append(self._compiling)
         self.thread.start()
 
     @property
@@ -72,8 +75,12 @@ class Preparing:
         return self.ready
 
     def soon(self) -> bool:
-        """Whether the code is there in the time that loading it takes, of all calls together."""
-        return self.wait(max(0.0, self._began_s + _PATIENCE_S - time.monotonic()))
+        """Whether the code is there in the time that loading it takes, of all calls together.
+
+        Where some of it must be compiled nobody waits.
+        """
+        self._known.wait(max(0.0, self._began_s + _PATIENCE_S - time.monotonic()))
+        return self.ready
 
     def _prepare(self) -> None:
         try:
@@ -88,6 +95,11 @@ class Preparing:
             self._problem = problem
         finally:
             self._done.set()
+            self._known.set()
+
+    def _compiling(self) -> None:
+        if threading.current_thread() is self.thread:
+            self._known.set()
 
 
 def preparing(dtype: np.dtype[Any]) -> Preparing:

@@ -17,7 +17,7 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -28,6 +28,8 @@ from einbench.host.warned import warn_once
 
 #: files that were written after this may not be what was imported
 IMPORTED_S = time.time()
+#: called, in the thread that asked, where there is no code and compiling begins
+on_miss: list[Callable[[], object]] = []
 #: code that was used by no program for so long is removed
 _KEPT_S = 60 * 24 * 3600.0
 _SUFFIX = ".code"
@@ -100,6 +102,8 @@ class CodeCache:
                 context.refresh()
             return CompileResult._rebuild(context, *parts)
         except (FileNotFoundError, NotADirectoryError):
+            for listener in on_miss:
+                listener()
             return None  # where there can be no folder, writing says so
         except Exception as problem:  # what is not code of this numba's may raise anything
             _report("read", path or self.cache_path, problem, "it is compiled anew")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from einbench.einsum.language import parse
 from einbench.einsum.plans import plan
 from einbench.einsum.shapes import bind
 from einbench.einsum.task import Refusal, Task, in_order
+from einbench.jit import code_cache
 
 
 def task_of(text, arrays, out):
@@ -242,14 +244,49 @@ def test_memory_beyond_the_limit_is_refused_with_its_bytes(monkeypatch):
         program.program.__wrapped__(made)
 
 
+class Clock:
+    """Seconds that pass as something is waited for."""
+
+    now_s = 100.0
+
+    def monotonic(self):
+        return self.now_s
+
+
 def test_all_calls_together_wait_as_long_as_loading_takes(monkeypatch):
-    made = object.__new__(preparing.Preparing)
-    made._began_s, asked = 100.0, []
-    monkeypatch.setattr(preparing.time, "monotonic", lambda: 100.0 + 0.4 * len(asked))
-    monkeypatch.setattr(made, "wait", asked.append)
-    for _ in range(3):
-        made.soon()
+    clock, asked = Clock(), []
+    monkeypatch.setattr(code_cache, "on_miss", [])
+    monkeypatch.setattr(preparing, "time", clock)
+    monkeypatch.setattr(preparing.Preparing, "_prepare", lambda self: None)
+    made = preparing.Preparing(np.dtype("f4"))
+
+    def wait(seconds):
+        asked.append(seconds)
+        clock.now_s += 0.4
+
+    monkeypatch.setattr(made._known, "wait", wait)
+    assert [made.soon() for _ in range(3)] == [False, False, False]
     assert asked == pytest.approx([0.5, 0.1, 0.0])
+
+
+def test_nobody_waits_for_code_that_is_being_compiled(monkeypatch):
+    monkeypatch.setattr(code_cache, "on_miss", [])
+    monkeypatch.setattr(preparing, "_PATIENCE_S", 1e6)  # who waited would do so for days
+    going_on = threading.Event()
+
+    def compiles(self):
+        for listener in code_cache.on_miss:
+            listener()
+        going_on.wait()
+
+    monkeypatch.setattr(preparing.Preparing, "_prepare", compiles)
+    made = preparing.Preparing(np.dtype("f4"))
+    try:
+        assert not made.soon()
+        assert not made.ended
+    finally:
+        going_on.set()
+        made.thread.join()
 
 
 def test_another_kernel_computes_until_the_machine_is_there(monkeypatch):
