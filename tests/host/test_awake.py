@@ -36,12 +36,12 @@ def test_a_sample_that_spans_a_stop_is_discarded(when):
             stopped()
 
     timing = interleave(
-        {"stopped": call, "other": lambda: None}, budget_s=0.05, rng=np.random.default_rng(0),
-        least_rounds=3, min_sample_s=1e-9,
+        {"stopped": call, "other": lambda: None}, budget_s=10.0, rng=np.random.default_rng(0),
+        least_rounds=3, most_rounds=20, min_sample_s=1e-9,
     )  # fmt: skip
     samples = timing.samples["stopped"]
     assert len(calls) > when
-    assert len(samples) == timing.rounds > 3
+    assert len(samples) == timing.rounds == 20
     assert max(samples) < STOPPED_S / 2
 
 
