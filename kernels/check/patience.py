@@ -45,9 +45,7 @@ class Patience:
         if not posed.probe.series:
             return
         self._taken_s[posed.probe.series] += took_s
-        for (name, (most, _)), size in zip(
-            list(self._largest.items()), _sizes(posed), strict=True
-        ):
+        for (name, (most, _)), size in zip(list(self._largest.items()), _sizes(posed), strict=True):
             if size >= most:
                 self._largest[name] = size, took_s / size
 
