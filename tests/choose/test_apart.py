@@ -71,13 +71,13 @@ def run(tmp_path: Path):
     path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
     here = {"PYTHONPATH": path, "EINBENCH_WISDOM": str(tmp_path / "wisdom")}
 
-    def run(*arguments: str):
+    def run(*arguments: str, status: int = 0):
         process = subprocess.Popen(
             [sys.executable, *arguments], env=os.environ | here, cwd=tmp_path,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         out, told = process.communicate()
-        assert process.returncode == 0, told[-3000:]
+        assert process.returncode == status, told[-3000:]
         calls = [line.split() for line in (tmp_path / "called").read_text().splitlines()]
         inside = {name for name, pid in calls if int(pid) == process.pid}
         return json.loads(out), inside, {name for name, _ in calls}
@@ -87,8 +87,9 @@ def run(tmp_path: Path):
 
 def test_the_command_goes_on_and_says_what_each_did(run):
     document, inside, called = run(
-        "-m", "einbench.cli", "fastest", "relu", "--plugins", "--batch", "8", "--json", "-"
-    )
+        "-m", "einbench.cli", "fastest", "relu", "--plugins", "--batch", "8", "--json", "-",
+        status=1,
+    )  # fmt: skip
     found = {record["kernel"]: record for record in document["records"]}
     assert found["dies"]["status"] == "crashed"
     assert "exit code 3" in found["dies"]["reason"]
