@@ -243,8 +243,10 @@ _TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "Mapping[str, int]": (lambda value: _is_mapping(value, _is_count), "{axis: whole number}"),
     "Mapping[str, str]": (lambda value: _is_mapping(value, _is_text), "{name: text}"),
     "tuple[float | None, ...]": (
-        lambda value: isinstance(value, list | tuple)
-        and all(item is None or _is_number(item) for item in value),
+        lambda value: (
+            isinstance(value, list | tuple)
+            and all(item is None or _is_number(item) for item in value)
+        ),
         "a list of finite numbers and null",
     ),
 }

@@ -139,7 +139,7 @@ def test_once_says_what_is_kept_and_leaves_whole_files(name):
 def test_the_same_command_goes_on_after_it(name):
     interrupted(name)
     process = start("never", *COMMANDS[name][0], "--resume")
-    out, told = process.communicate(timeout=500)
+    _, told = process.communicate(timeout=500)
     assert process.returncode == 0, told
     assert COMMANDS[name][2] in told
     document = json.loads(Path("a.json").read_text("utf-8"))
@@ -156,7 +156,7 @@ def test_twice_ends_at_once_with_whole_files(name):
         while process.poll() is None:  # keys that are close together are one
             process.send_signal(signal.SIGINT)
             time.sleep(0.05)
-        out, told = process.communicate(timeout=50)
+        _, told = process.communicate(timeout=50)
     finally:
         process.kill()
     assert process.returncode == 130

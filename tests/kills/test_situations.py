@@ -175,9 +175,7 @@ def test_without_a_results_file_cells_are_kept_with_the_choices(monkeypatch, tmp
     assert not list((tmp_path / "wisdom" / "unfinished").iterdir())
 
 
-def test_what_was_kept_there_and_never_gone_on_from_is_removed_after_a_month(
-    monkeypatch, tmp_path
-):
+def test_what_was_kept_there_and_never_gone_on_from_is_removed_after_a_month(monkeypatch, tmp_path):
     monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path / "wisdom"))
     unfinished = tmp_path / "wisdom" / "unfinished"
     for name in ("tune-old", "tune-new"):

@@ -182,7 +182,7 @@ def test_a_run_that_measured_nothing_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Runs without a results file: one with a cell, one without, and one of which parts are left."""
+    """Runs without a results file: with a cell, without one, and one of which parts are left."""
     for name, cells in {"cells": 1, "none": 0}.items():
         journal = Journal(tmp_path / name)
         journal.begin(SETTINGS)

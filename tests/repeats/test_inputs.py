@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
 
 import einbench
 from einbench import draws
@@ -40,6 +39,8 @@ def test_another_seed_draws_something_else() -> None:
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 def test_normal_draws_are_normal(dtype: np.dtype[np.floating]) -> None:
+    from scipy import stats  # which takes a second
+
     drawn = draws.normal(np.random.default_rng(3), (300, 1000), dtype, {})
     assert drawn.dtype == dtype
     found = drawn.astype(np.float64).ravel()
