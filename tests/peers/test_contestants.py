@@ -20,9 +20,9 @@ EXPRESSIONS = (
 )  # fmt: skip
 
 
-#: two that start in a moment; `make test-peers` has the others as well
+#: one that starts in a moment; `make test-peers` has the others as well
 LIBRARIES = [
-    pytest.param(name, marks=() if name in ("opt_einsum", "torch") else pytest.mark.long)
+    pytest.param(name, marks=() if name == "opt_einsum" else pytest.mark.long)
     for name in CONTESTANTS
 ]
 

@@ -214,10 +214,9 @@ def our_curve(net: Any, x: Array, y: Array, rate: float, momentum: float) -> lis
     return net.fit(x, y, batch=DIGITS_BATCH, order="given", optimizer=optimizer).step_losses
 
 
-#: one of NumPy, one compiled; `make test-peers` has the others as well
+#: a compiled one; `make test-peers` has the others as well
 TRAINED = [
-    pytest.param(family, marks=() if family in ("matmul", "tiled") else pytest.mark.long)
-    for family in FAMILIES
+    pytest.param(family, marks=() if family == "tiled" else pytest.mark.long) for family in FAMILIES
 ]
 descents = pytest.mark.parametrize(("rate", "momentum"), [(RATE, 0.0), (RATE / 10, 0.9)])
 
