@@ -219,8 +219,12 @@ def test_time_that_this_process_is_stopped_for_is_not_the_kernels():
     with Workers(1, timeout_s=120) as pool:
         kernel = isolated(pool, waiting)
         kernel(X)
-        pool.process(kernel)._timeout_s = 1.0
-        code = f"sleep 0.2; kill -STOP {os.getpid()}; sleep 1.3; kill -CONT {os.getpid()}"
+        process = pool.process(kernel)
+        process._timeout_s = 1.0
+        both = f"{process._process.pid} {os.getpid()}"
+        # as where a container is paused; the worker goes on last
+        code = f"sleep 0.2; kill -STOP {both}; sleep 1.3; kill -CONT {os.getpid()}; sleep 0.2; "
+        code += f"kill -CONT {process._process.pid}"
         with subprocess.Popen(["/bin/sh", "-c", code]):
             assert kernel(X - 1).tolist() == (2 * (X - 1)).tolist()
 
