@@ -36,11 +36,11 @@ def started(tmp_path: Path) -> Iterator[Started]:
 
     def start(*words: str, python: str = sys.executable, **variables: str) -> Any:
         kept = {name: value for name, value in os.environ.items() if name not in _THREADS}
-        log = (tmp_path / f"{words[0]}-{len(running)}.log").open("w", encoding="utf-8")
-        process = subprocess.Popen(
-            [python, "-m", "dask", *words],
-            env={**kept, **variables}, stdout=log, stderr=log, text=True, cwd=tmp_path,
-        )  # fmt: skip
+        with (tmp_path / f"{words[0]}-{len(running)}.log").open("w", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                [python, "-m", "dask", *words],
+                env={**kept, **variables}, stdout=log, stderr=log, text=True, cwd=tmp_path,
+            )  # fmt: skip
         running.append(process)
         return process
 

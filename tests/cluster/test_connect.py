@@ -83,7 +83,14 @@ def _hidden(folder: Path, text: str) -> str:
     return str(folder)
 
 
-_NONE = "import sys\nsys.modules['einbench'] = None\n"
+_NONE = (
+    "import sys\n"
+    "class Without:\n"
+    "    def find_spec(self, name, path=None, target=None):\n"
+    "        if name == 'einbench':\n"
+    "            raise ModuleNotFoundError('no einbench', name=name)\n"
+    "sys.meta_path.insert(0, Without())\n"
+)
 _OTHER = (
     "import sys, types\nmodule = types.ModuleType('einbench')\n"
     "module.__version__ = '0.0.7'\nsys.modules['einbench'] = module\n"
@@ -108,6 +115,9 @@ def test_a_worker_without_this_einbench(
 def test_a_worker_started_as_a_user_does(scheduler: str, started: Any) -> None:
     started("worker", scheduler, "--no-dashboard", "--nthreads", "1")
     with connection(scheduler) as client:
+        worker = next(iter(client.nthreads()))
+        with pytest.raises(ValueError, match="address of a worker, not of a scheduler"):
+            connected(worker)
         assert client.submit(sum, [1, 2]).result() == 3
         assert connected(client) is client
         with connection(client) as same:
