@@ -1,12 +1,13 @@
 """What other machines remember, brought home: a file each, as ``einbench wisdom export`` writes.
 
-They lie in the folder ``machines`` of remembered choices, named after the machine's fingerprint and
-its cores. Nothing of them answers calls here; `einbench fastest --machine` reads them.
+They lie in the folder ``machines`` of remembered choices, named after the machine's fingerprint.
+Nothing of them answers calls here; `einbench fastest --machine` reads them.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 from einbench.choose.book import SCHEMA, Book
 from einbench.choose.environment import machine as kind_of_machine
 from einbench.choose.exchange import Imported, books_of, import_choices
-from einbench.choose.kept import refuse_unwritable
+from einbench.choose.kept import held, refuse_unwritable
 from einbench.choose.wisdom import Wisdom
 from einbench.host.documents import Damaged, Unreadable, load, write_whole
 
@@ -51,7 +52,8 @@ def keep(memory: Wisdom, document: Mapping[str, Any]) -> Imported:
     refuse_unwritable(memory, [])
     place = folder(memory)
     place.mkdir(parents=True, exist_ok=True)
-    write_whole(place / f"{name_of(found.facts)}.json", json.dumps(document, allow_nan=False))
+    name = "".join(c for c in found.facts["fingerprint"][:32] if c.isalnum())
+    write_whole(place / f"{name}.json", json.dumps(document, allow_nan=False))
     here = kind_of_machine()
     answering = {
         name: Book(tuple(c for c in book.choices if c.environment.machine == here))
@@ -73,6 +75,18 @@ def known(memory: Wisdom) -> tuple[list[Known], list[str]]:
     return found, problems
 
 
+def here(memory: Wisdom) -> Known:
+    """What this machine itself remembers."""
+    from einbench.host.machine import machine
+
+    own = kind_of_machine()
+    books = {
+        name: Book(tuple(c for c in memory.book(name).choices if c.environment.machine == own))
+        for name in held(memory)
+    }
+    return Known(machine(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), books)
+
+
 def read(document: Any) -> Known:
     """An export with the machine it is of, validated to the last.
 
@@ -89,9 +103,3 @@ def read(document: Any) -> Known:
     if not isinstance(date, str):
         raise Damaged("it has no date")
     return Known(facts, date, books_of(document))
-
-
-def name_of(facts: Mapping[str, Any]) -> str:
-    """By which a machine is told from others: ``1f3a5b7c9d0e-2``, fingerprint and cores."""
-    letters = "".join(c for c in str(facts["fingerprint"])[:32] if c.isalnum())
-    return f"{letters}-{facts.get('usable_cores')}"

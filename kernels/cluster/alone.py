@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PRIORITY = 1_000_000
 _LOCK = "einbench-measuring"
 _EVERY_S = 0.1
+#: within so many seconds a worker that has nothing to do begins a task
+_AT_ONCE_S = 2.0
 #: (part done between 0 and 1, what is being done)
 Progress = Callable[[float, str], None]
 
@@ -29,7 +31,7 @@ class Abandoned(Exception):  # noqa: N818 - nothing is wrong: nobody waits for i
     """The task that runs was given up by whoever asked for it."""
 
 
-class Gone(OSError):
+class Gone(OSError):  # noqa: N818 - as above
     """A worker left the cluster while it measured."""
 
 
@@ -38,7 +40,7 @@ def one_at_a_time(client: Client, report: Progress) -> Iterator[None]:
     """Wait until no other client measures on this cluster, and keep others waiting."""
     from distributed import Lock
 
-    lock = Lock(_LOCK, client=client)
+    lock = Lock(_LOCK, scheduler_rpc=client.scheduler, loop=client.loop)
     while not lock.acquire(timeout=1):
         report(0.0, "waiting for another measurement on this cluster")
     try:
@@ -78,6 +80,7 @@ def _wait_until_asleep(
     client: Client, held: list[Future], slots: list[str], report: Progress
 ) -> None:
     hosts, keys = sorted(set(slots)), [future.key for future in held]
+    began_s = time.monotonic()
     while hosts:
         counts = client.run(_asleep, keys, workers=hosts, on_error="return")
         if lost := [a for a, count in counts.items() if isinstance(count, BaseException)]:
@@ -85,7 +88,8 @@ def _wait_until_asleep(
         left = len(keys) - sum(counts.values())
         if left <= 0:
             return
-        report(0.0, f"waiting for {left} running task{'s' * (left != 1)} of others")
+        if time.monotonic() - began_s > _AT_ONCE_S:
+            report(0.0, f"waiting for {left} running task{'s' * (left != 1)} of others")
         time.sleep(_EVERY_S)
 
 

@@ -24,11 +24,13 @@ class Worker(NamedTuple):
     threads: int
     #: the folder of remembered choices
     wisdom: str
+    #: that it may use
+    cores: int
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Workers on machines with the same processor, cores, caches, BLAS and versions."""
+    """Workers on machines with the same processor, caches, BLAS and versions."""
 
     #: as `einbench machine` states them
     facts: Mapping[str, Any]
@@ -38,7 +40,7 @@ class Kind:
 
     @property
     def measuring(self) -> Worker:
-        """The one that measures for all of the kind."""
+        """The one that measures for all of the kind: of those with most cores the first."""
         return self.workers[0]
 
     @property
@@ -64,13 +66,14 @@ def kinds(client: Client) -> list[Kind]:
         if address not in threads:
             continue  # it has left
         facts = said["facts"]
-        worker = Worker(address, said["host"], threads[address], said["wisdom"])
-        alike = (facts["fingerprint"], facts["usable_cores"], said["machine"])
+        cores = facts["usable_cores"]
+        worker = Worker(address, said["host"], threads[address], said["wisdom"], cores)
+        alike = (facts["fingerprint"], said["machine"])
         together.setdefault(alike, []).append((facts, worker))
-    found = [
-        Kind(each[0][0], alike[-1], tuple(worker for _, worker in each))
-        for alike, each in together.items()
-    ]
+    found = []
+    for alike, each in together.items():
+        each.sort(key=lambda one: -one[1].cores)
+        found.append(Kind(each[0][0], alike[-1], tuple(worker for _, worker in each)))
     return sorted(found, key=lambda kind: (-len(kind.workers), kind.machine))
 
 
