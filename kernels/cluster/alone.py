@@ -72,8 +72,9 @@ def alone(
         _wait_until_asleep(client, held, slots, report)
         yield
     finally:
-        # released: the tasks see it and end
-        client.cancel(held, force=True)
+        # released, as by a client that is closed: the tasks see it and end
+        if client.status == "running":
+            client.cancel(held, force=True)
 
 
 def _wait_until_asleep(

@@ -1,4 +1,4 @@
-"""What each machine of a cluster gave: its winners, how much was measured, and what it could not."""
+"""What each machine of a cluster gave: its winners, how much was measured, what it could not."""
 
 from __future__ import annotations
 
@@ -16,15 +16,24 @@ class Given(Protocol):
     """Of one machine; `einbench.verbs.fleet.OnMachine` is one."""
 
     @property
-    def machine(self) -> Mapping[str, Any]: ...
+    def machine(self) -> Mapping[str, Any]:
+        """As `einbench machine` states it."""
+
     @property
-    def workers(self) -> int: ...
+    def workers(self) -> int:
+        """Of its kind."""
+
     @property
-    def found(self) -> list[dict[str, Any]]: ...
+    def found(self) -> list[dict[str, Any]]:
+        """Tuned cells."""
+
     @property
-    def reasons(self) -> list[str]: ...
+    def reasons(self) -> list[str]:
+        """A line for each failure."""
+
     @property
-    def choices(self) -> int: ...
+    def choices(self) -> int:
+        """That it remembers."""
 
 
 def tuned_lines(machines: Sequence[Given], width: int) -> Iterator[Line]:

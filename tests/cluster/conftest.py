@@ -57,9 +57,7 @@ def started(tmp_path: Path) -> Iterator[Started]:
 @pytest.fixture
 def scheduler(started: Started, free_port: Callable[[], int]) -> str:
     """Its address; it has no workers yet."""
-    pytest.importorskip(
-        "distributed", reason="dask is not installed (pip install 'einbench[dask]')"
-    )
+    pytest.importorskip("distributed", reason="dask is not installed")
     port = free_port()
     started("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
     end_s = time.monotonic() + 60
