@@ -1,6 +1,6 @@
 """A choice made by measuring: first times, the check of what is near the fastest, times, ranks.
 
-    first_times -> check_small -> run -> Measured
+    check_apart -> first_times -> check_small -> run -> Measured
 
 Where a kernel near the fastest turns out to be wrong, or fails at this size, the ones near the
 fastest of the others are next.
@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from einbench.check.judging import Verdict
 from einbench.check.layouts import read_only
 from einbench.check.room import fitting_rows, needed_bytes
 from einbench.check.verdicts import check_small
+from einbench.choose.apart import Apart, check_apart
 from einbench.choose.beside import missing
 from einbench.choose.candidates import First, first_times
 from einbench.choose.fewer import SHORT_S, fewer, on_threads, text
@@ -28,15 +30,16 @@ from einbench.choose.telling import Progress
 from einbench.host import background
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
-from einbench.measure.beside import MOST_PAUSED_S, PAUSE_S
+from einbench.measure.beside import round_s
 from einbench.measure.candidate import Clock
 from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
 from einbench.measure.disturbance import QUIET
-from einbench.measure.run import Predictions, Results, compile_s, run
+from einbench.measure.run import Predictions, Results, compile_s, contexts, run
 from einbench.measure.timing import OVERDRAFT
 from einbench.operation import Operation
+from einbench.plugins import of_plugin
 from einbench.problem import Problem
-from einbench.record import Record
+from einbench.record import Record, Status
 from einbench.units import bytes_text
 
 #: rigor -> seconds of timing, calls of the winner where those take longer, and blocks
@@ -147,12 +150,13 @@ class _Work:
         self._first = First({}, {}, ())
         self._found: dict[str, Record] = {}
         self._excluded: set[str] = set()
+        self._apart: dict[str, Apart] = {}
         self.verdicts: dict[str, Verdict] = {}
         self.spent, self.disturbance, self.threads = Spent(), QUIET, 0
 
     def measure(self) -> None:
         """Until a kernel has won, or none is left."""
-        there = [kernel for kernel in self._kernels.values() if kernel.available]
+        there = self._callable()
         parts = self._parts(there)
         began_s, compiled_s = self._clock(), self._compiling_s()
         self._first = first_times(
@@ -178,6 +182,19 @@ class _Work:
             self.spent.discarded_s += self.spent.timing_s
             self.spent.timing_s = 0.0
             self._excluded |= set(near)
+
+    def _callable(self) -> list[Kernel]:
+        """Those that can run, and of plugins those that passed in a process of their own."""
+        there = [kernel for kernel in self._kernels.values() if kernel.available]
+        fresh = [kernel for kernel in there if kernel.method not in self._passed]
+        if any(of_plugin(kernel.origin.module) for kernel in fresh):
+            began_s = self._clock()
+            self._report(0.0, "checking plugins in a process of their own")
+            self._apart = check_apart(fresh, self._problem.dtype.name)
+            self.verdicts |= {method: found.verdict for method, found in self._apart.items()}
+            self._excluded |= {m for m, verdict in self.verdicts.items() if not verdict.passed}
+            self.spent.check_s += max(0.0, self._clock() - began_s)
+        return [kernel for kernel in there if kernel.method not in self._excluded]
 
     def _try_fewer_threads(self, winner: Record) -> None:
         """Time the winner on fewer threads too; its record is that of the number that is fastest.
@@ -286,16 +303,13 @@ class _Work:
         """Check these at this size and time them, in this share of the budget."""
         seconds = [times[m].seconds for m in kernels if m in times]
         fastest_s, longest_s = min(seconds, default=0.0), max(seconds, default=0.0)
-        # alone, after a product that takes as long, and after a pause
-        round_s = 3 * sum(seconds)
-        if fastest_s <= MOST_PAUSED_S:
-            round_s += sum(seconds) + len(seconds) * PAUSE_S
+        each_s = round_s(contexts(self._conditions), seconds)
         # of long calls there are as many blocks as rounds
         given_s = share * self._budget_s
         whole_s = max(given_s, self._calls * fastest_s)
-        blocks = min(self._blocks, max(1, int(whole_s / max(round_s, 1e-9))))
+        blocks = min(self._blocks, max(1, int(whole_s / max(each_s, 1e-9))))
         # in few blocks the first rounds may take three budgets, and long calls' first is extra
-        most_s = (self._most_s - round_s) / (OVERDRAFT if blocks < OVERDRAFT else 1.0)
+        most_s = (self._most_s - each_s) / (OVERDRAFT if blocks < OVERDRAFT else 1.0)
         budget_s = min(given_s, max(most_s, 1e-3))
         # first times may have been quicker than calls are now: none that is near is left out
         limits = Limits(
@@ -329,8 +343,10 @@ class _Work:
             return replace(record, status="unavailable", reason=kernel.reason)
         verdict = self.verdicts.get(method)
         if verdict is not None and not verdict.passed:
+            unknown = verdict.status == "unchecked"
+            apart = self._apart[method].status if method in self._apart else ""
             return replace(
-                record, status="unchecked" if verdict.status == "unchecked" else "rejected",
+                record, status=cast("Status", apart or ("unchecked" if unknown else "rejected")),
                 reason=verdict.reason, error=verdict.error, limit=verdict.limit,
             )  # fmt: skip
         seconds = self._first.times.get(method)
@@ -355,6 +371,8 @@ def _disturbed(results: Results) -> tuple[bool, int, float]:
 
 def check_one(kernel: Kernel, dtype: str) -> Verdict:
     """The verdict on one kernel, on small hostile draws."""
+    if kernel.available and of_plugin(kernel.origin.module):
+        return check_apart([kernel], dtype)[kernel.method].verdict
     (verdict,) = check_small(kernel.operation, [kernel], np.dtype(dtype), seed=0)
     return verdict
 
