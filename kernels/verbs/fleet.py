@@ -201,7 +201,7 @@ def import_here(document: str) -> int:
     """In a worker: take in what another machine of its kind remembers; how many choices."""
     given = json.loads(document)
     found = machines.read(given)
-    export = Export(found.books, given.get("paces"))
+    export = Export(dict(found.books), given.get("paces"))
     imported = import_choices(remembered(), export, found.date)
     return imported.answers + imported.hints
 
