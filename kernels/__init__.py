@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from einbench.verbs.comparison import Comparison
     from einbench.verbs.fastest import Choice, fastest
     from einbench.verbs.race import race
+    from einbench.verbs.tune import tune, wisdom
 
 __version__ = "0.2.0"
 
@@ -62,6 +63,8 @@ __all__ = [
     "race",
     "register",
     "share_threads",
+    "tune",
+    "wisdom",
 ]
 
 #: where the public names live
@@ -89,6 +92,8 @@ _PLACES = {
     "race": "einbench.verbs.race",
     "register": "einbench.registry",
     "share_threads": "einbench.jit.sharing",
+    "tune": "einbench.verbs.tune",
+    "wisdom": "einbench.verbs.tune",
 }
 
 
@@ -110,6 +115,12 @@ class _Package(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         if not (isinstance(value, ModuleType) and name in _PLACES):
             super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By name, as cloudpickle has it of other modules: functions of a notebook refer to it."""
+        from importlib import import_module
+
+        return import_module, (self.__name__,)
 
 
 sys.modules[__name__].__class__ = _Package
