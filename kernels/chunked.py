@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from einbench.host.forking import importing
 
@@ -28,3 +28,15 @@ def cluster(name: str) -> Any:
     """A module of `einbench.cluster`, by name: rooms below it import none of it."""
     with importing():
         return import_module(f"einbench.cluster.{name}")
+
+
+def refuse_out(name: str) -> NoReturn:
+    """Raise where memory is given for what is computed later, and elsewhere.
+
+    Raises:
+        TypeError: always.
+    """
+    raise TypeError(
+        f"{name}: out= is not taken with dask arrays, whose results are computed later and block by "
+        "block; leave it out"
+    )

@@ -120,13 +120,11 @@ def _refuse_axes(op: Operation, where: str) -> None:
             raise ValueError(f"{where} axis {axis!r} is no name of a Python argument; rename it")
     if unused := set(op.sizes) - known:
         raise ValueError(f"{where} sizes of {sorted(unused)}, which are axes of no input; {there}")
-    if strange := set(op.independent) - known:
-        raise ValueError(f"{where} independent={sorted(strange)} are axes of no input; {there}")
-    if strange := set(op.added) - known:
-        raise ValueError(f"{where} added={sorted(strange)} are axes of no input; {there}")
-    for axes in op.averaged.values():
-        if strange := set(axes.split()) - known:
-            raise ValueError(f"{where} averaged over {sorted(strange)}, axes of no input; {there}")
+    averaged = " ".join(op.averaged.values()).split()
+    parts = {"independent": op.independent, "added": op.added, "averaged": averaged}
+    for field, axes in parts.items():
+        if strange := set(axes) - known:
+            raise ValueError(f"{where} {field}={sorted(strange)} are axes of no input; {there}")
     if missing := known - {op.leading} - set(op.sizes):
         raise ValueError(
             f"{where} no default size for axes {sorted(missing)}; name them in sizes={{...}}"

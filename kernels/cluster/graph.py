@@ -29,8 +29,8 @@ class Output(NamedTuple):
 
     axes: Axes
     dtype: np.dtype[Any]
-    #: what a sum of parts is divided by; 0 for a sum
-    divisor: float = 0.0
+    #: what a sum of parts is divided by; None for a sum
+    divisor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Ending:
     """What is left to do of a sum of parts: division, and the dtype of the result."""
 
     dtypes: tuple[str, ...]
-    divisors: tuple[float, ...]
+    divisors: tuple[float | None, ...]
 
     def __call__(self, parts: Sequence[Any]) -> Any:
         """Of as many results as dtypes, each an array."""
@@ -48,10 +48,10 @@ class Ending:
         ]
 
 
-def ended(part: Any, dtype: np.dtype[Any], divisor: float) -> Any:
+def ended(part: Any, dtype: np.dtype[Any], divisor: float | None) -> Any:
     """A sum, divided where there is a divisor and rounded to its dtype."""
     with np.errstate(all="ignore"):
-        if divisor:
+        if divisor is not None:
             part = np.divide(part, part.dtype.type(divisor))
         return np.asarray(part).astype(dtype, copy=False)
 
@@ -121,13 +121,13 @@ def blocked(
     single = len(outputs) == 1
     results: list[Any] = [None] * len(outputs)
     for axes_kept in dict.fromkeys(frozenset(o.axes) & frozenset(cut) for o in outputs):
-        places = [n for n, o in enumerate(outputs) if frozenset(o.axes) & frozenset(cut) == axes_kept]
+        places = [
+            n for n, o in enumerate(outputs) if frozenset(o.axes) & frozenset(cut) == axes_kept
+        ]
         parts = [axis for axis in cut if axis not in axes_kept]
         for place in places:
             results[place] = (
-                made.array(outputs[place], None if single else place)
-                if not parts
-                else None
+                made.array(outputs[place], None if single else place) if not parts else None
             )
         if parts:
             made.add(outputs, places, parts, results, single=single)
@@ -177,7 +177,10 @@ class _Made:
         for place in product(*(range(len(self.chunks[axis])) for axis in kept)):
             at = dict(zip(kept, place, strict=True))
             keys = [
-                (self.name, *({**at, **dict(zip(parts, part, strict=True))}[a] for a in self.coordinates))
+                (
+                    self.name,
+                    *({**at, **dict(zip(parts, part, strict=True))}[a] for a in self.coordinates),
+                )
                 for part in product(*(range(len(self.chunks[axis])) for axis in parts))
             ]
             _tree(tasks, name, place, keys, ending, take)

@@ -27,6 +27,7 @@ _MEMORY = threading.local()
 def tiled(
     call: Callable[..., Any], arrays: Sequence[Array], dtype: np.dtype[Any],
     scaled: Sequence[int], cut: Sequence[int | None], outputs: Sequence[int | None],
+    *, whole: bool = False,
 ) -> tuple[Array, ...]:  # fmt: skip
     """The results of ``call`` on rows whose bytes are scaled to ``x / 255``.
 
@@ -37,13 +38,15 @@ def tiled(
         scaled: places of the arrays of bytes, each with rows as its first axis.
         cut: of each array, the axis of rows; None where it has none.
         outputs: of each output, the axis of rows; None where tiles are added.
+        whole: whether rows cannot be parted: all of them are one tile.
     """
     first = scaled[0]
     rows = arrays[first].shape[0]
+    step = max(rows, 1) if whole else ROWS
     totals: list[Any] = [None] * len(outputs)
     # one tile at least: of no rows there are results too
-    for begin in range(0, max(rows, 1), ROWS):
-        end = min(begin + ROWS, rows)
+    for begin in range(0, max(rows, 1), step):
+        end = min(begin + step, rows)
         tile = [
             array if axis is None else array[(slice(None),) * axis + (slice(begin, end),)]
             for array, axis in zip(arrays, cut, strict=True)

@@ -26,7 +26,8 @@ def contraction(text: str, *names: str) -> dict[str, Any]:
     """Arguments of an `Operation` that follow from its expression with named axes.
 
     ``**contraction("batch units, units features -> batch features", "dlogits", "weights")``:
-    independent and added axes, terms, limits, FLOPs, reference, scale, and exact probes of those inputs.
+    independent and added axes, terms, limits, FLOPs, reference, scale, and exact probes of those
+    inputs.
     """
     named = as_letters(text)
     subscripts = parse(named.text)
