@@ -1,0 +1,84 @@
+"""What a task computes: an operation on one block, by the kernel that its graph names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from einbench.check.truth import as_tuple
+from einbench.cluster.frozen import Frozen, serving
+from einbench.cluster.graph import ended, only
+from einbench.cluster.mapped import Mapped
+from einbench.cluster.tiles import tiled
+from einbench.cluster.worker import prepare
+from einbench.operation import Operation
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Block:
+    """An operation, found by its name where the task runs."""
+
+    op: Operation
+    frozen: Frozen
+    options: tuple[tuple[str, str], ...]
+    #: of the floating inputs
+    dtype: str
+    #: places of inputs that are bytes, scaled to ``x / 255``
+    scaled: tuple[int, ...]
+    #: of each output, what it is divided by here, where it is no sum of blocks
+    divisors: tuple[float | None, ...]
+
+    def __call__(self, *blocks: Any) -> Any:
+        """One result, or a tuple of them."""
+        op, options = self.op, dict(self.options)
+        arrays = [
+            plain(only(None, block), f"{op.name}: a block of {name}")
+            for name, block in zip(op.inputs, blocks, strict=True)
+        ]
+
+        def call(*tile: Array) -> tuple[Array, ...]:
+            kernel = serving(op, self.frozen, tile, options)
+            return as_tuple(op, kernel(*tile, **options))
+
+        with prepare():
+            results = self._tiled(call, arrays) if self.scaled else call(*arrays)
+        ends = [
+            part if divisor is None else ended(part, part.dtype, divisor)
+            for part, divisor in zip(results, self.divisors, strict=True)
+        ]
+        return ends[0] if len(ends) == 1 else tuple(ends)
+
+    def _tiled(self, call: Any, arrays: Sequence[Array]) -> tuple[Array, ...]:
+        op = self.op
+        return tiled(
+            call, arrays, np.dtype(self.dtype), self.scaled,
+            [_place(each.names, op.leading) for each in op.inputs.values()],
+            [_place(axes.split(), op.leading) for axes in op.outputs.values()],
+            whole=not {op.leading} & {*op.independent, *op.added},
+        )  # fmt: skip
+
+
+def _place(axes: Sequence[str], axis: str | None) -> int | None:
+    return list(axes).index(axis) if axis in axes else None
+
+
+def plain(block: Any, subject: str) -> Array:
+    """A block as a NumPy array.
+
+    Raises:
+        TypeError: it is masked, or of another library: its array said something else.
+    """
+    if isinstance(block, Mapped):
+        return block.opened()
+    if isinstance(block, np.ma.MaskedArray) or not isinstance(block, np.ndarray | np.generic):
+        raise TypeError(
+            f"{subject} is a {type(block).__module__}.{type(block).__name__}; expected a NumPy "
+            "array: convert with map_blocks"
+        )
+    return np.asarray(block)
