@@ -23,13 +23,13 @@ Array = npt.NDArray[Any]
 
 
 def chosen(
-    net: Sequential, parameters: Sequence[Array], what: str, rows: int
+    net: Sequential, shapes: Sequence[tuple[int, ...]], what: str, rows: int
 ) -> dict[tuple[Any, ...], str]:
     """The fastest kernels of this machine, on one thread, for so many rows: a task.
 
     Args:
         net: without parameters.
-        parameters: in its order.
+        shapes: of its parameters, in order.
         what: is computed: ``gradients``, or what a network has a method for.
         rows: of a tile.
     """
@@ -45,6 +45,7 @@ def chosen(
         return kernel
 
     rng = np.random.default_rng(0)
+    parameters = [0.1 * rng.standard_normal(shape).astype(net.dtype) for shape in shapes]
     with prepare():
         net = Share(net, {}).with_parameters(parameters)
         net.calls = Calls(net.kernels, choose)

@@ -40,8 +40,8 @@ _MOST_SERVING = 1024
 class Frozen(NamedTuple):
     """Kernels by name: a small part of every task."""
 
-    #: (machine, kernel), of every kind of machine that there was
-    choices: tuple[tuple[str, str], ...]
+    #: (machine, kernel), of every kind of machine that there was; of a network all its kernels
+    choices: tuple[tuple[str, Any], ...]
 
     def here(self) -> str:
         """The kernel of this machine; empty where none was chosen."""
@@ -54,7 +54,7 @@ def always(method: str) -> Frozen:
     return Frozen(((ANY, method),))
 
 
-def freeze(label: str, choose: Callable[..., str], *given: Any) -> Frozen:
+def freeze(label: str, choose: Callable[..., Any], *given: Any) -> Frozen:
     """``choose(*given)`` once on every kind of machine: on workers, or here without a cluster.
 
     Args:

@@ -16,6 +16,7 @@ import dask
 import numpy as np
 import numpy.typing as npt
 
+from einbench.chunked import is_chunked
 from einbench.cluster.samples import checked_samples
 from einbench.cluster.share import Sums, outputs_of
 from einbench.cluster.totals import Data, Summing, data, share_of, summing
@@ -72,9 +73,9 @@ def judge(net: Sequential, trained_on: Any, x: Any, y: Any) -> Judge:
 
     NumPy's bytes are pixels where those that the network is trained on are.
     """
-    if hasattr(type(x), "__dask_graph__"):
+    if is_chunked(x):
         return _Judge(net, data(net, x, y))
-    if hasattr(type(trained_on), "__dask_graph__") and trained_on.dtype == np.uint8:
+    if is_chunked(trained_on) and trained_on.dtype == np.uint8:
         x = np.asarray(x)
         if x.dtype == np.uint8:
             x = np.divide(x, net.dtype.type(255))

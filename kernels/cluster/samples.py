@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench.chunked import is_chunked
+from einbench.cluster.operands import refuse
 from einbench.network import Sequential
 from einbench.network.targets import as_labels, as_rows
 
@@ -53,7 +55,7 @@ def checked_targets(net: Sequential, y: Any, rows: Any) -> Any:
         ValueError: another shape, or what `as_labels` and `as_rows` refuse.
     """
     count, outputs, labels = len(rows), net.outputs, net.loss.labels
-    if not hasattr(type(y), "__dask_graph__"):
+    if not is_chunked(y):
         return as_labels(y, count, outputs) if labels else as_rows(y, count, outputs, net.dtype)
     _refuse_others(y, "y")
     if y.ndim == 0:
@@ -75,32 +77,10 @@ def checked_targets(net: Sequential, y: Any, rows: Any) -> Any:
 
 
 def _refuse_others(values: Any, name: str) -> None:
-    """Raise where a collection of Dask's is none that can be computed with."""
-    from dask.array import Array as DaskArray
-
-    if not isinstance(values, DaskArray):
-        kind = type(values).__name__
-        raise TypeError(f"{name} is a dask {kind}; expected a dask array of numbers")
-    meta = values._meta
-    if type(meta) is not np.ndarray:
-        raise TypeError(
-            f"{name} has blocks of {type(meta).__module__}.{type(meta).__name__}; expected NumPy "
-            f"arrays: {_words(meta, name)}"
-        )
+    """Raise where blocks are not NumPy's real numbers, or their sizes are unknown."""
+    refuse(values, name, name)
     if values.dtype.kind not in "biu" and values.dtype not in (np.float32, np.float64):
         raise TypeError(
             f"{name} is of {values.dtype}; expected float32, float64 or integers: convert with "
             f"{name}.astype('float32')"
         )
-    if any(np.isnan(size) for sizes in values.chunks for size in sizes):
-        raise ValueError(
-            f"{name} has chunks of unknown sizes; have them computed: {name}.compute_chunk_sizes()"
-        )
-
-
-def _words(meta: Any, name: str) -> str:
-    if isinstance(meta, np.ma.MaskedArray):
-        return f"da.ma.filled({name}, 0), say"
-    if hasattr(meta, "todense"):
-        return f"{name}.map_blocks(lambda block: block.todense())"
-    return f"{name}.map_blocks(numpy.asarray)"

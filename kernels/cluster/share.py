@@ -16,7 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.arguments import Bound
+from einbench.cluster.frozen import Frozen, serving
+from einbench.cluster.tiles import scale
 from einbench.cluster.worker import prepare
+from einbench.host.memory import aligned
 from einbench.kernel import Kernel
 from einbench.network import Sequential
 from einbench.network.calls import Calls
@@ -46,8 +49,8 @@ class Share:
     """A network without its parameters, and the kernels that compute it."""
 
     net: Sequential
-    #: what `named` gives of an operation -> method
-    kernels: Mapping[Any, str]
+    #: what `named` gives of an operation -> its kernel
+    kernels: Mapping[Any, Frozen]
 
     def with_parameters(self, parameters: Sequence[Array]) -> Sequential:
         """A network of its own for one task."""
@@ -58,9 +61,8 @@ class Share:
         return net
 
     def _kernel(self, op: Operation, bound: Bound) -> Kernel | None:
-        method = self.kernels.get(named(op, bound))
-        # on another kind of machine it may be missing: what is fastest there takes its place
-        return op[method] if method in op and op[method].available else None
+        frozen = self.kernels.get(named(op, bound))
+        return frozen and serving(op, frozen, bound.arrays, bound.options)
 
 
 def bare(net: Sequential) -> Sequential:
@@ -153,9 +155,9 @@ def outputs_of(
     start = int(block_info[0]["array-location"][0][0])
     with prepare():
         net = share.with_parameters(parameters)
-        compute = getattr(net, what)
+        compute, memory = getattr(net, what), _memory(inputs, net)
         parts = [
-            compute(_in_dtype(inputs[first : first + TILE], net, start + first))
+            compute(_in_dtype(inputs[first : first + TILE], net, memory, start + first))
             for first in range(0, max(len(inputs), 1), TILE)
         ]
     return np.concatenate(parts)
@@ -170,14 +172,15 @@ def _tiles(
     whole = not isinstance(targets, tuple)
     targets = np.asarray(targets if whole else targets[0])
     count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+    memory = _memory(inputs, net)
     for first in range(0, count, TILE):
         last = min(first + TILE, count)
         if isinstance(rows, slice):
             here: Any = slice(rows.start + first, rows.start + last)
-            x = _in_dtype(inputs[here], net, start + here.start)
+            x = _in_dtype(inputs[here], net, memory, start + here.start)
         else:
             here = rows[first:last]
-            x = _in_dtype(inputs[here], net, here.astype(np.int64) + start)
+            x = _in_dtype(inputs[here], net, memory, here.astype(np.int64) + start)
         if not whole:
             yield x, _as_given(net, targets[first:last])
             continue
@@ -185,10 +188,19 @@ def _tiles(
         yield x, _checked(net, targets[here], numbers)
 
 
-def _in_dtype(values: Array, net: Sequential, numbers: int | Array) -> Array:
+def _memory(inputs: Array, net: Sequential) -> Array | None:
+    """For a tile of pixels, used again for the next."""
+    if inputs.dtype != np.uint8:
+        return None
+    return aligned((min(TILE, len(inputs)), net.features), net.dtype)
+
+
+def _in_dtype(
+    values: Array, net: Sequential, memory: Array | None, numbers: int | Array
+) -> Array:
     """Finite numbers in C order; bytes are pixels."""
-    if values.dtype == np.uint8:
-        return np.divide(values, net.dtype.type(255))
+    if memory is not None:
+        return scale(values, memory[: len(values)])
     return np.ascontiguousarray(
         converted(values, net.dtype, "x", number=lambda place: _number(numbers, place))
     )

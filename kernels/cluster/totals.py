@@ -19,6 +19,7 @@ from dask.task_spec import DataNode, Task, TaskRef
 
 from einbench.cluster.blocks import Blocks, Part, blocks_of
 from einbench.cluster.choosing import chosen
+from einbench.cluster.frozen import Frozen, current_client, freeze
 from einbench.cluster.samples import checked_samples, checked_targets
 from einbench.cluster.share import TILE, Share, Sums, added, bare, gradient_sums, loss_sums
 from einbench.network import Sequential
@@ -119,16 +120,17 @@ def summing(net: Sequential, what: str) -> Summing:
 
 def share_of(net: Sequential, what: str) -> Share:
     """The network as it is sent, with the kernels that compute this."""
+    current_client()  # whose workers have to have this package
     sent = bare(net)
-    if not _chooses(net):
+    if isinstance(net.kernels, str) and net.kernels != "auto":
         return Share(sent, {})
-    token = uuid.uuid4().hex
-    key, given = f"choosing-{token}", f"parameters-{token}"
-    graph = {
-        given: DataNode(given, list(net.parameters.values())),
-        key: Task(key, chosen, sent, TaskRef(given), what, TILE),
-    }
-    return Share(sent, computed(graph, key))
+    shapes = [parameter.shape for parameter in net.parameters.values()]
+    label = f"network {what}"
+    kinds = freeze(label, chosen, sent, shapes, what, TILE).choices
+    keys = {key for _, found in kinds for key in found}
+    return Share(
+        sent, {key: Frozen(tuple((kind, f.get(key, "")) for kind, f in kinds)) for key in keys}
+    )
 
 
 def computed(graph: dict[Any, Any], key: Any) -> Any:
@@ -137,8 +139,3 @@ def computed(graph: dict[Any, Any], key: Any) -> Any:
     # of what changes with every step there is no better way to send it
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
         return get(graph, key)
-
-
-def _chooses(net: Sequential) -> bool:
-    """Whether a kernel is to be the fastest."""
-    return net.kernels == "auto" or isinstance(net.kernels, dict)

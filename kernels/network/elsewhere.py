@@ -1,13 +1,12 @@
-"""Samples that are not in this process: dask arrays, for which another room computes."""
+"""Samples that are not in this process: dask arrays, for which `einbench.cluster` computes."""
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from einbench.chunked import any_chunked, cluster
 
 
 def elsewhere(*values: Any) -> Any:
     """What computes on them where one is Dask's; None where none is, and nothing is imported."""
-    if any(hasattr(type(value), "__dask_graph__") for value in values):
-        return importlib.import_module("einbench.cluster.networks")
-    return None
+    return cluster("networks") if any_chunked(values) else None
