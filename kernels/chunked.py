@@ -1,4 +1,4 @@
-"""Arrays in chunks, Dask's: told from others without importing Dask, and given to `einbench.cluster`.
+"""Arrays in chunks, Dask's: told from others without importing it, and given to `einbench.cluster`.
 
 They are looked for where a look-up has missed: calls with NumPy arrays take no longer for them.
 """
@@ -37,6 +37,6 @@ def refuse_out(name: str) -> NoReturn:
         TypeError: always.
     """
     raise TypeError(
-        f"{name}: out= is not taken with dask arrays, whose results are computed later and block by "
+        f"{name}: out= is not taken with dask arrays, whose results are computed later, block by "
         "block; leave it out"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.arguments import Bound, by_name, refuse_masks
+from einbench.check.parts import why_no_parts
 from einbench.choose import environment
 from einbench.chunked import is_chunked
 from einbench.cluster.block import Block
@@ -21,6 +23,7 @@ from einbench.cluster.tiles import ROWS
 from einbench.kernel import Kernel
 from einbench.operation import Operation
 from einbench.problem import Problem
+from einbench.registry import is_shipped
 
 Array = npt.NDArray[Any]
 
@@ -42,6 +45,7 @@ def call(
         ValueError: shapes do not fit, sizes of chunks are unknown, or an axis is cut along which
             parts of the inputs give no parts of the result.
     """
+    _refuse_wrong_statement(op)
     given = _given(op, arrays, named)
     sizes, chunks, way = given.bound.sizes, given.chunks, given.way
     outputs = []
@@ -63,6 +67,17 @@ def call(
         outputs, {axis: chunks[axis] for axis in sizes},
     )  # fmt: skip
     return results[0] if op.result_type is None else op.result_type(*results)
+
+
+@lru_cache(maxsize=256)
+def _refuse_wrong_statement(op: Operation) -> None:
+    """Raise where an operation of the user's own states of its axes what its reference does not.
+
+    Raises:
+        ValueError: as said. Tests ask those of the package.
+    """
+    if not is_shipped(op) and (why := why_no_parts(op)):
+        raise ValueError(f"{why}; state it as it is, or leave the axis out")
 
 
 def block_of(op: Operation, arrays: Sequence[Any], named: Mapping[str, Any]) -> Bound:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.array.core import unify_chunks
+from dask.array.core import common_blockdim
 from dask.highlevelgraph import HighLevelGraph
 
 from einbench.chunked import is_chunked
@@ -16,8 +16,6 @@ from einbench.cluster.mapped import as_mapped, copied_map
 from einbench.host.warned import warn_once
 
 Axes = tuple[Hashable, ...]
-#: axis -> sizes of its chunks
-Chunks = Mapping[Hashable, tuple[int, ...]]
 
 
 def refuse(array: Any, subject: str, name: str) -> None:
@@ -65,26 +63,28 @@ def refuse(array: Any, subject: str, name: str) -> None:
 def aligned(operands: Sequence[Any], axes: Sequence[Axes]) -> tuple[list[Any], dict[Any, Any]]:
     """All operands as dask arrays cut alike along each axis, and the chunks of every axis.
 
-    NumPy's are cut as Dask's are where they have an axis of the same size; a memory map goes as
-    file, offset and shape.
+    NumPy's are cut as Dask's are; a memory map goes as file, offset and shape. What has size 1
+    along an axis that is longer elsewhere stays one block of it.
     """
-    known: dict[Any, Any] = {}
-    places = [n for n, each in enumerate(operands) if is_chunked(each)]
-    given: list[Any] = list(operands)
-    if places:
-        pairs = [part for n in places for part in (operands[n], axes[n])]
-        known, cut = unify_chunks(*pairs, warn=False)
-        for place, array in zip(places, cut, strict=True):
-            given[place] = array
-    for place, array in enumerate(operands):
-        if place in places:
-            continue
-        chunks = tuple(
-            known[axis] if sum(known.get(axis, ())) == size > 0 else (size,)
-            for axis, size in zip(axes[place], array.shape, strict=True)
+    sizes: dict[Any, int] = {}
+    cuts: dict[Any, list[tuple[int, ...]]] = {}
+    for array, names in zip(operands, axes, strict=True):
+        own = array.chunks if is_chunked(array) else tuple((size,) for size in array.shape)
+        for axis, size, cut in zip(names, array.shape, own, strict=True):
+            sizes[axis] = size if sizes.get(axis, 1) == 1 else sizes[axis]
+            cuts.setdefault(axis, []).append(cut)
+    chunks = {
+        axis: tuple(map(int, common_blockdim([cut for cut in cuts[axis] if sum(cut) == size])))
+        for axis, size in sizes.items()
+    }
+    given = []
+    for array, names in zip(operands, axes, strict=True):
+        own = tuple(
+            chunks[axis] if size == sizes[axis] else (size,)
+            for axis, size in zip(names, array.shape, strict=True)
         )
-        given[place] = da.from_array(as_mapped(array), chunks=chunks)
-        for axis, sizes in zip(axes[place], chunks, strict=True):
-            if sum(known.get(axis, (1,))) == 1:
-                known[axis] = sizes
-    return given, known
+        if not is_chunked(array):
+            given.append(da.from_array(as_mapped(array), chunks=own))
+        else:
+            given.append(array if array.chunks == own else array.rechunk(own))
+    return given, chunks
