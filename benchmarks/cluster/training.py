@@ -128,7 +128,7 @@ def _clustered(
     y = da.from_array(einbench.mapped(labels), chunks=given.block)
     net = _network(given, kernels)
     with (
-        LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster),
         _killing(cluster, kills, given.seed) as killed,
     ):
@@ -191,9 +191,7 @@ def _bits(net: Any, losses: list[float]) -> str:
     return found.hexdigest()
 
 
-def _document(
-    given: argparse.Namespace, alone: dict[str, Any], runs: list[dict[str, Any]]
-) -> str:
+def _document(given: argparse.Namespace, alone: dict[str, Any], runs: list[dict[str, Any]]) -> str:
     settings = {name: value for name, value in vars(given).items() if name not in ("to", "save")}
     document = {
         "schema": SCHEMA,

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from einbench.choose import environment, policy
 from einbench.choose.deciding import decide, passes
 from einbench.choose.signature import signature
+from einbench.cluster.waiting import awaited
 from einbench.cluster.worker import in_worker, machine, prepare
 from einbench.kernel import Kernel
 from einbench.names import shortened
@@ -95,7 +96,7 @@ def _on_every_kind(
         )
         for addresses in list(kinds.values()) or [[]]
     ]  # fmt: skip
-    return dict(future.result() for future in waiting)
+    return dict(map(awaited, waiting))
 
 
 def _named(choose: Callable[..., Any], *given: Any) -> tuple[str, Any]:

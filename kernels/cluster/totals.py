@@ -22,6 +22,7 @@ from einbench.cluster.choosing import chosen
 from einbench.cluster.frozen import Frozen, current_client, freeze
 from einbench.cluster.samples import checked_samples, checked_targets
 from einbench.cluster.share import TILE, Share, Sums, added, bare, gradient_sums, loss_sums
+from einbench.cluster.waiting import awaited
 from einbench.network import Sequential
 
 Array = npt.NDArray[Any]
@@ -136,6 +137,9 @@ def share_of(net: Sequential, what: str) -> Share:
 def computed(graph: dict[Any, Any], key: Any) -> Any:
     """By the client that is there, or by threads of this process."""
     get = get_scheduler() or dask.threaded.get
+    if not hasattr(getattr(get, "__self__", None), "submit"):
+        return get(graph, key)
     # of what changes with every step there is no better way to send it
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
-        return get(graph, key)
+        future = get(graph, key, sync=False)
+    return awaited(future)
