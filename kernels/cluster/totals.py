@@ -78,7 +78,7 @@ class Summing:
         token = uuid.uuid4().hex
         given = f"parameters-{token}"
         graph: dict[Any, Any] = {given: DataNode(given, list(parameters))}
-        keys = []
+        keys: list[Any] = []
         for number, part in enumerate(samples.inputs.parts(rows)):
             key = (f"{self.name}-{token}", number)
             graph.update(samples.inputs.graphs[part.block])

@@ -17,7 +17,6 @@ from typing import Any
 
 from einbench.host.early import STOPPING
 
-
 #: what delivers, of the blocks that are entered
 _ENTERED: list[Callable[[], None]] = []
 
