@@ -65,7 +65,7 @@ class Block:
 
 
 def _place(axes: Sequence[str], axis: str | None) -> int | None:
-    return list(axes).index(axis) if axis in axes else None
+    return list(axes).index(axis) if axis is not None and axis in axes else None
 
 
 def plain(block: Any, subject: str) -> Array:

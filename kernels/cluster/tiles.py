@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from types import FunctionType
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +85,7 @@ def _memory(place: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 @cache
 def _scaling() -> Callable[[Array, Array, Any], None]:
-    return jit_of(_divide)  # type: ignore[no-any-return]
+    return jit_of(cast(FunctionType, _divide))
 
 
 def _divide(pixels: Array, out: Array, most: Any) -> None:
