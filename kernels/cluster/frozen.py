@@ -40,8 +40,8 @@ _MOST_SERVING = 1024
 class Frozen(NamedTuple):
     """Kernels by name: a small part of every task."""
 
-    #: (machine, kernel), of every kind of machine that there was
-    choices: tuple[tuple[str, str], ...]
+    #: (machine, kernel), of every kind of machine that there was; of a network all its kernels
+    choices: tuple[tuple[str, Any], ...]
 
     def here(self) -> str:
         """The kernel of this machine; empty where none was chosen."""
@@ -54,7 +54,7 @@ def always(method: str) -> Frozen:
     return Frozen(((ANY, method),))
 
 
-def freeze(label: str, choose: Callable[..., str], *given: Any) -> Frozen:
+def freeze(label: str, choose: Callable[..., Any], *given: Any) -> Frozen:
     """``choose(*given)`` once on every kind of machine: on workers, or here without a cluster.
 
     Args:
@@ -65,26 +65,41 @@ def freeze(label: str, choose: Callable[..., str], *given: Any) -> Frozen:
     client = current_client()
     if client is None:
         return Frozen(((machine(), choose(*given)),))
-    kinds: dict[str, str] = {}
-    for address, kind in sorted(client.run(machine).items()):
-        kinds.setdefault(kind, address)
-    waiting = {
-        kind: client.submit(
-            choose, *given, workers=[address], allow_other_workers=False, pure=False,
-            key=f"einbench_choose-{label}-{np.random.default_rng().integers(1 << 62):x}",
-            priority=1,
-        )
-        for kind, address in kinds.items()
-    }  # fmt: skip
-    found = Frozen(tuple((kind, future.result()) for kind, future in waiting.items()))
+    found = Frozen(tuple(sorted(_on_every_kind(client, label, choose, given).items())))
     if len(found.choices) > 1:
         said = "; ".join(f"{method} on {kind}" for kind, method in found.choices)
         warnings.warn(
-            f"{label}: the workers' machines are of {len(kinds)} kinds, and each uses its own "
+            f"{label}: the workers' machines are of {len(found.choices)} kinds, and each uses its own "
             f"kernel, so that last bits may differ ({shortened(said, 300)})",
             stacklevel=4,
         )
     return found
+
+
+def _on_every_kind(
+    client: Client, label: str, choose: Callable[..., Any], given: Sequence[Any]
+) -> dict[str, Any]:
+    """Machine -> what was chosen there; a worker that dies meanwhile is replaced by another."""
+    answers = client.run(machine, on_error="return")
+    kinds: dict[str, list[str]] = {}
+    for address, kind in sorted(answers.items()):
+        if isinstance(kind, str):
+            kinds.setdefault(kind, []).append(address)
+    waiting = [
+        client.submit(
+            _named, choose, *given, pure=False, priority=1,
+            # where one that is restarted has another address, and any may take its place
+            workers=addresses if len(kinds) > 1 else None,
+            allow_other_workers=len(kinds) > 1,
+            key=f"einbench_choose-{label}-{np.random.default_rng().integers(1 << 62):x}",
+        )
+        for addresses in list(kinds.values()) or [[]]
+    ]  # fmt: skip
+    return dict(future.result() for future in waiting)
+
+
+def _named(choose: Callable[..., Any], *given: Any) -> tuple[str, Any]:
+    return machine(), choose(*given)
 
 
 def current_client() -> Client | None:
