@@ -191,9 +191,7 @@ def _bits(net: Any, losses: list[float]) -> str:
     return found.hexdigest()
 
 
-def _document(
-    given: argparse.Namespace, alone: dict[str, Any], runs: list[dict[str, Any]]
-) -> str:
+def _document(given: argparse.Namespace, alone: dict[str, Any], runs: list[dict[str, Any]]) -> str:
     settings = {name: value for name, value in vars(given).items() if name not in ("to", "save")}
     document = {
         "schema": SCHEMA,

@@ -117,8 +117,10 @@ def _slices(node: Any) -> bool:
         return True
     inner = node.args[0] if node.args else None
     # several that were fused
-    return node.func.__name__ == "_execute_subgraph" and isinstance(inner, dict) and all(
-        _slices(each) for each in inner.values()
+    return (
+        node.func.__name__ == "_execute_subgraph"
+        and isinstance(inner, dict)
+        and all(_slices(each) for each in inner.values())
     )
 
 

@@ -70,9 +70,7 @@ def checked_targets(net: Sequential, y: Any, rows: Any) -> Any:
             "a sample"
         )
     if y.ndim == 1 and (labels or outputs > 1) and y.dtype.kind not in "iu":
-        raise TypeError(
-            f"labels must be integers, got {y.dtype}; convert with y.astype('int64')"
-        )
+        raise TypeError(f"labels must be integers, got {y.dtype}; convert with y.astype('int64')")
     return y.rechunk((rows.chunks[0], *((outputs,) for _ in range(y.ndim - 1))))
 
 

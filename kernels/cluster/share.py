@@ -195,9 +195,7 @@ def _memory(inputs: Array, net: Sequential) -> Array | None:
     return aligned((min(TILE, len(inputs)), net.features), net.dtype)
 
 
-def _in_dtype(
-    values: Array, net: Sequential, memory: Array | None, numbers: int | Array
-) -> Array:
+def _in_dtype(values: Array, net: Sequential, memory: Array | None, numbers: int | Array) -> Array:
     """Finite numbers in C order; bytes are pixels."""
     if memory is not None:
         return scale(values, memory[: len(values)])
