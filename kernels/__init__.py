@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from einbench.verbs.comparison import Comparison
     from einbench.verbs.fastest import Choice, fastest
     from einbench.verbs.race import race
+    from einbench.verbs.tune import tune, wisdom
 
 __version__ = "0.2.0"
 
@@ -64,6 +65,8 @@ __all__ = [
     "race",
     "register",
     "share_threads",
+    "tune",
+    "wisdom",
 ]
 
 #: where the public names live
@@ -92,6 +95,8 @@ _PLACES = {
     "race": "einbench.verbs.race",
     "register": "einbench.registry",
     "share_threads": "einbench.jit.sharing",
+    "tune": "einbench.verbs.tune",
+    "wisdom": "einbench.verbs.tune",
 }
 
 

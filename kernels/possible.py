@@ -122,8 +122,8 @@ def _refuse_axes(op: Operation, where: str) -> None:
         raise ValueError(f"{where} sizes of {sorted(unused)}, which are axes of no input; {there}")
     averaged = " ".join(op.averaged.values()).split()
     parts = {"independent": op.independent, "added": op.added, "averaged": averaged}
-    for field, axes in parts.items():
-        if strange := set(axes) - known:
+    for field, stated in parts.items():
+        if strange := set(stated) - known:
             raise ValueError(f"{where} {field}={sorted(strange)} are axes of no input; {there}")
     if missing := known - {op.leading} - set(op.sizes):
         raise ValueError(

@@ -6,6 +6,8 @@ import math
 
 #: from here on, three digits would round up to the next unit's 1
 _ROUNDED = 0.9995
+#: from here on powers of ten: a file of anyone's may hold seconds of three hundred digits
+_LONG = 1e12
 
 
 def seconds_text(seconds: float) -> str:
@@ -31,7 +33,7 @@ def ratio_text(ratio: float) -> str:
     """Two or three digits and a times sign: ``0.85x``, ``12x``, ``3,100x``."""
     if 0 < ratio < 0.001:
         return "<0.001x"
-    if ratio < 10:
+    if ratio < 10 or not ratio < _LONG:
         return f"{ratio:.2g}x"
     digits = max(0, math.floor(math.log10(ratio)) - 1)
     return f"{round(ratio / 10**digits) * 10**digits:,}x"
@@ -55,7 +57,7 @@ def number_text(value: float) -> str:
         return f"{value:.2f}"
     if 0 < value < 9.95:
         return f"{value:.1f}"
-    return f"{value:,.0f}"
+    return f"{value:,.0f}" if value < _LONG else f"{value:.1g}"
 
 
 def one_line(problem: BaseException) -> str:
@@ -65,8 +67,10 @@ def one_line(problem: BaseException) -> str:
 
 
 def _three(value: float) -> str:
-    if value >= 1000:
+    if 1000 <= value < _LONG:
         return f"{value:,.0f}"
+    if value >= _LONG:
+        return f"{value:.3g}"
     if value >= 100:
         return f"{value:.0f}"
     return f"{value:.3g}"

@@ -20,6 +20,8 @@ from einbench.units import bytes_text, number_text, percent_text, ratio_text, se
         (120.0, "2 min"),
         (7300.0, "2.03 h"),
         (3.6e7, "10,000 h"),
+        (1e300, "2.78e+296 h"),
+        (float("inf"), "inf h"),
     ],
 )
 def test_seconds_have_three_digits_and_a_unit(seconds, text):
@@ -36,7 +38,15 @@ def test_bytes_have_three_digits_and_a_decimal_unit(count, text):
 
 @pytest.mark.parametrize(
     ("ratio", "text"),
-    [(1.0, "1x"), (0.85, "0.85x"), (12.4, "12x"), (3123.0, "3,100x"), (1e-5, "<0.001x")],
+    [
+        (1.0, "1x"),
+        (0.85, "0.85x"),
+        (12.4, "12x"),
+        (3123.0, "3,100x"),
+        (1e-5, "<0.001x"),
+        (1e300, "1e+300x"),
+        (float("inf"), "infx"),
+    ],
 )
 def test_ratios_have_two_digits(ratio, text):
     assert ratio_text(ratio) == text
@@ -52,7 +62,15 @@ def test_parts_are_percent(fraction, text):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (0.004, "<.01"), (0.53, "0.53"), (5.31, "5.3"), (56.4, "56"), (1234.0, "1,234")],
+    [
+        (0.0, "0"),
+        (0.004, "<.01"),
+        (0.53, "0.53"),
+        (5.31, "5.3"),
+        (56.4, "56"),
+        (1234.0, "1,234"),
+        (1e300, "1e+300"),
+    ],
 )
 def test_numbers_fit_a_narrow_column(value, text):
     assert number_text(value) == text

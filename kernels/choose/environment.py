@@ -160,11 +160,21 @@ def _blas_name() -> str:
     if _bundled_openblas() is not None:
         built: Any = np.show_config(mode="dicts")
         blas = built["Build Dependencies"]["blas"]
-        return f"{blas['name']} {blas.get('version')}"
+        return f"{blas['name']} {blas.get('version')}" + _asked_core()
     # not the one in NumPy's wheel: only the libraries loaded show which it is
     from einbench.host.machine import blas_libraries
 
     return ", ".join(f"{b['vendor']} {b['version']}" for b in blas_libraries())
+
+
+def _asked_core() -> str:
+    """`` for Haswell`` where kernels of another processor than this one's were asked for."""
+    name = _ASK_THREADS[0].replace("num_threads", "corename")
+    ask = getattr(_bundled_openblas(), name, None) if os.environ.get("OPENBLAS_CORETYPE") else None
+    if ask is None:
+        return ""
+    ask.restype = ctypes.c_char_p
+    return f" for {ask().decode()}"
 
 
 @functools.cache

@@ -86,13 +86,22 @@ def read_export(path: str | os.PathLike[str]) -> dict[str, Book]:
         if not isinstance(name, str):
             raise Damaged("not wisdom: it names no operation")
         return {_named(name): _validated(found, name)}
-    documents = found["operations"]
-    if not isinstance(documents, dict):
-        raise Damaged("not wisdom: no operations")
-    books = {_named(name): _validated(each, name) for name, each in documents.items()}
+    books = books_of(found)
     if not any(each.choices for each in books.values()):
         raise Damaged("there is no choice in it")
     return books
+
+
+def books_of(found: Mapping[str, Any]) -> dict[str, Book]:
+    """The books in an export that is at hand, validated to the last.
+
+    Raises:
+        Damaged: of another form.
+    """
+    documents = found.get("operations")
+    if not isinstance(documents, dict):
+        raise Damaged("not wisdom: no operations")
+    return {_named(name): _validated(each, name) for name, each in documents.items()}
 
 
 def import_choices(memory: Wisdom, books: Mapping[str, Book], now: str) -> Imported:

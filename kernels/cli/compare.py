@@ -18,6 +18,8 @@ from einbench.cli.parameters import (
     isolate_option,
     plugins_option,
     positive,
+    refuse_beside_scheduler,
+    scheduler_option,
     seed_option,
     separate,
     separate_batches,
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
     "  einbench compare\n"
     "  einbench compare softmax relu --batch 1,128 --budget 10\n"
     "  einbench compare --operation softmax --with torch,jax\n"
-    "  einbench compare --operation softmax --size classes=100 --json - | jq .machine"
+    "  einbench compare --operation softmax --size classes=100 --json - | jq .machine\n"
+    "  einbench compare softmax --scheduler tcp://10.0.0.1:8786"
 )
 @operations_named("compare")
 @click.option(
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
 @time_limit_option
 @context_option
 @resume_option("operations at a batch")
+@scheduler_option
 @plugins_option
 def compare(
     operations: tuple[str, ...],
@@ -100,6 +104,7 @@ def compare(
     time_limit: float | None,
     context: str,
     resume: bool,
+    scheduler: str | None,
 ) -> int:
     """Check all kernels, time those that are right, and say which is fastest.
 
@@ -115,6 +120,19 @@ def compare(
     ops, sizes, rows = asked(operations, sizes)
     batches = batches if rows is None else (rows,)
     target = Target.of(json_path, _default_path())
+    if scheduler is not None:
+        refuse_beside_scheduler(
+            resume=resume, picture=picture, plot=plot, report=report, data=data,
+            isolate=isolate, **{"with": libraries, "time-limit": time_limit},
+        )  # fmt: skip
+        from einbench.cli.fleet import compare_machines
+
+        return compare_machines(scheduler, ops, {
+            "batches": list(batches or pipeline.BATCHES),
+            "dtypes": list(dtypes or pipeline.DTYPES), "budget_s": budget, "threads": threads,
+            "layout": layout, "seed": seed, "context": context, "sizes": sizes,
+            "memory_bytes": None if memory is None else int(memory * 1e9),
+        }, target)  # fmt: skip
     _refuse_impossible(picture, plot, report)
     with keeping(target, resume) as (journal, target):
         with bar() as progress:

@@ -45,7 +45,8 @@ SCHEMA = "einbench.fastest/1"
     "  einbench fastest weight_gradient --batch 10_000 --threads 1\n"
     "  einbench fastest linear --batch 500 --rigor estimate\n"
     "  einbench fastest --from results\n"
-    "  einbench fastest softmax --from results/asv --machine reference --batch 128,1000"
+    "  einbench fastest softmax --from results/asv --machine reference --batch 128,1000\n"
+    "  einbench fastest softmax --machine laptop.json"
 )
 @operations_named("choose for")
 @click.option(
@@ -73,7 +74,11 @@ SCHEMA = "einbench.fastest/1"
     help="Time nothing: show the winners in the results in this folder or file, of any harness; "
     "may be given several times.",
 )  # fmt: skip
-@click.option("--machine", metavar="NAME", help="With --from: only results of this one.")
+@click.option(
+    "--machine", metavar="NAME",
+    help="Time nothing: what this machine remembers, by fingerprint or processor, or the nearest "
+    "kin of one that FILE.json describes (einbench machine --json); with --from its results.",
+)  # fmt: skip
 @click.option(
     "--commit", metavar="REV", help="With --from: results of this one, by default the latest."
 )
@@ -124,20 +129,26 @@ def fastest(
         return answer(sources, operations, batches, dtypes, machine, commit, json_path, verbose)
     _refuse(
         "only results have one: it needs --from PATH",
-        machine=machine,
         commit=commit,
         verbose=verbose or None,
     )
     if rigor == "estimate":
         why = "--rigor estimate times nothing; leave one of them out"
         _refuse(why, budget=budget, again=again or None)
+    if machine is not None:
+        _refuse(
+            "--machine times nothing; leave it out", rigor=given_rigor, budget=budget,
+            again=again or None,
+        )  # fmt: skip
     if not operations:
         raise click.UsageError(
             "Missing argument 'OPERATION': name one, or results with --from PATH.", click_context
         )
     for option, values in (("--batch", batches), ("--dtype", dtypes)):
-        if len(values) > 1:
-            raise ValueError(f"{option}: one at a time where it is timed; several need --from PATH")
+        if len(values) > 1 and machine is None:
+            raise ValueError(
+                f"{option}: one at a time where it is timed; several need --from or --machine"
+            )
     from einbench.choose.deciding import NoKernelLeft
     from einbench.choose.environment import limited
     from einbench.choose.tune import plan
@@ -145,6 +156,10 @@ def fastest(
     ops, sizes, rows = asked(operations, sizes)
     batches = batches or (128,) if rows is None else (rows,)
     problems = plan(ops, batches, dtypes or ("float32",), sizes)
+    if machine is not None:
+        from einbench.cli.fastest_machine import answer as answer_of
+
+        return answer_of(machine, problems, threads, context, json_path)
     target = Target.of(json_path)
     settings = {
         "batches": list(dict.fromkeys(each.batch for each in problems)),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from einbench.cli.described import description, is_description, of_description
 from einbench.cli.saved import read_saved
 from einbench.cli.streams import console
 from einbench.cli.target import Target
 from einbench.names import normalise, unknown
 from einbench.records.choice import Cell, cells
 from einbench.records.columns import Row
+from einbench.records.kin import of_rows
 
 SCHEMA = "einbench.winners/1"
 _SHARED = (
@@ -35,11 +37,20 @@ def answer(
 
     target = Target.of(json_path)
     reading = read_saved(sources, verbose)
-    rows = _narrowed(reading.rows, ", ".join(sources), operations, batches, dtypes, machine, commit)
+    source, kin = ", ".join(sources), None
+    rows = reading.rows
+    if machine is not None and is_description(machine):
+        measured = of_rows(rows, reading.machines)
+        if not measured:
+            raise ValueError(f"--machine {machine}: no machine in {source} states what it is")
+        kin, machine = of_description(description(machine), measured), None
+        rows = [r for r in rows if r["machine_fingerprint"] == kin.facts["fingerprint"]]
+    rows = _narrowed(rows, source, operations, batches, dtypes, machine, commit)
     found = cells(rows)
     document = {
         "schema": SCHEMA,
         "machine": reading.machines or None,
+        **({"kin_of": dict(kin.asked), "regret": kin.regret} if kin and kin.asked else {}),
         "winners": [_plain(cell) for cell in found],
     }
     out = console(target.tables)
@@ -47,6 +58,8 @@ def answer(
         target.write(document)
     finally:
         # printed even where the disk turned out to be full
+        for line in kin.lines(out.width) if kin else ():
+            print_line(out, line)
         for line in winner_lines(found, out.width):
             print_line(out, line)
     return 0 if any(cell.winner for cell in found) else 1

@@ -157,6 +157,24 @@ time_limit_option = click.option(
 )  # fmt: skip
 
 
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS",
+    help="Measure on every distinct machine of this Dask cluster instead, one after the other, "
+    "each while it runs nothing else, on 1 thread unless --threads says more; all comes home.",
+)  # fmt: skip
+
+
+def refuse_beside_scheduler(**given: object) -> None:
+    """An option that would be ignored is refused.
+
+    Raises:
+        ValueError: one was given.
+    """
+    for name, value in given.items():
+        if value:
+            raise ValueError(f"--{name} is for this machine alone: leave it or --scheduler out")
+
+
 def load_on_request(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
     """Load plugins before anything else is looked at: it may name their operations."""
     if value:

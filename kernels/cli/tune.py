@@ -23,6 +23,8 @@ from einbench.cli.parameters import (
     dtypes_option,
     json_option,
     plugins_option,
+    refuse_beside_scheduler,
+    scheduler_option,
     separate_batches,
 )
 from einbench.cli.progress import bar
@@ -30,6 +32,7 @@ from einbench.cli.resuming import keeping, resume_option, say_resumed
 from einbench.cli.streams import console
 from einbench.cli.target import Target
 from einbench.cli.warned import in_one_line
+from einbench.verbs.tuned import row
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +47,8 @@ SCHEMA = "einbench.tune/1"
     epilog="\b\nExamples:\n"
     "  einbench tune\n"
     "  einbench tune softmax softmax_vjp --batch 32,128,512\n"
-    "  einbench tune linear --size units=64 --rigor patient"
+    "  einbench tune linear --size units=64 --rigor patient\n"
+    "  einbench tune --scheduler tcp://10.0.0.1:8786"
 )
 @operations_named("tune")
 @click.option(
@@ -63,6 +67,7 @@ SCHEMA = "einbench.tune/1"
 @context_option
 @json_option("every cell")
 @resume_option("cells")
+@scheduler_option
 @plugins_option
 def tune(
     operations: tuple[str, ...],
@@ -75,6 +80,7 @@ def tune(
     context: str,
     json_path: str | None,
     resume: bool,
+    scheduler: str | None,
 ) -> int:
     """Fill the memory that einbench.fastest and einbench.auto answer from.
 
@@ -87,11 +93,21 @@ def tune(
     from einbench.choose.tune import BATCHES, cell_name, plan
     from einbench.choose.tune import tune as fill
     from einbench.choose.wisdom import wisdom
+    from einbench.report.ranges import winner_lines
+    from einbench.report.terminal import print_line
 
     chosen_batches, chosen_dtypes = batches or BATCHES, dtypes or ("float32",)
     ops, sizes, rows = asked(operations, sizes)
     chosen_batches = chosen_batches if rows is None else (rows,)
     problems = plan(ops, chosen_batches, chosen_dtypes, sizes)
+    if scheduler is not None:
+        refuse_beside_scheduler(resume=resume)
+        from einbench.cli.fleet import tune_machines
+
+        return tune_machines(scheduler, problems, {
+            "batches": list(chosen_batches), "dtypes": list(chosen_dtypes), "sizes": sizes,
+            "threads": threads, "rigor": rigor, "again": again, "context": context,
+        }, Target.of(json_path))  # fmt: skip
     with limited(threads):
         pass  # an impossible number is refused before anything is begun
     target = Target.of(json_path)
@@ -131,7 +147,10 @@ def tune(
                 journal.end()
         finally:
             # printed even where the disk turned out to be full
-            _show(done, out)
+            for line in winner_lines([row(tuned) for tuned in done], out.width):
+                print_line(out, line)
+            if done:
+                out.print()
             _end(done, out, wall_s, memory.folder)
     if interrupted:
         _say_how_far(problems, done, out, rigor, threads, context, again)
@@ -153,59 +172,8 @@ def _document(done: Sequence[Tuned], settings: dict[str, Any]) -> dict[str, Any]
         "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
         "machine": machine(),
         "settings": settings,
-        "cells": [_row(tuned) for tuned in done],
+        "cells": [row(tuned) for tuned in done],
     }
-
-
-def _row(tuned: Tuned) -> dict[str, Any]:
-    from einbench.choose.fewer import threads_of
-
-    problem, decision = tuned.problem, tuned.decision
-    kernel, tie, median_s = _won(tuned)
-    return {
-        "operation": problem.operation.name,
-        "sizes": dict(problem.sizes),
-        "dtype": problem.dtype.name,
-        "threads": decision and decision.signature.threads._asdict(),
-        "kernel": kernel,
-        "on_threads": decision and (threads_of(decision.kernel) or None),
-        "tie": list(tie),
-        "median_s": median_s,
-        "origin": tuned.origin,
-        "reason": tuned.reason,
-    }
-
-
-def _won(tuned: Tuned) -> tuple[str | None, tuple[str, ...], float | None]:
-    """The kernel, all that tie with it, and seconds per call; None where no kernel was left."""
-    from einbench.choose.evidence import records
-
-    if tuned.decision is None:
-        return None, (), None
-    rows = {row.kernel: row for row in records(tuned.decision)}
-    kernel = tuned.decision.kernel.method
-    tie = tuple(name for name, row in rows.items() if row.tie) or (kernel,)
-    return kernel, tie, rows[kernel].median_s
-
-
-def _show(done: Sequence[Tuned], out: Console) -> None:
-    """The winners over ranges of batches, operation by operation."""
-    from einbench.choose.fewer import threads_of
-    from einbench.report.ranges import Won, range_lines, ranges_text
-    from einbench.report.terminal import print_line
-
-    together: dict[str, list[Won]] = {}
-    several = len({tuned.problem.dtype for tuned in done}) > 1
-    for tuned in done:
-        name = tuned.problem.operation.name + f" {tuned.problem.dtype.name}" * several
-        kernel, tie, _ = _won(tuned)
-        threads = threads_of(tuned.decision.kernel) if tuned.decision else 0
-        together.setdefault(name, []).append(Won(tuned.problem.batch, kernel or "", tie, threads))
-    rows = [(name, ranges_text(won)) for name, won in together.items()]
-    for line in range_lines(rows, out.width):
-        print_line(out, line)
-    if rows:
-        out.print()
 
 
 def _end(done: Sequence[Tuned], out: Console, wall_s: float, folder: str) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench.arguments import sizes_of
 from einbench.check.truth import as_tuple
 from einbench.cluster.frozen import Frozen, serving
 from einbench.cluster.graph import ended, only
 from einbench.cluster.mapped import Mapped
-from einbench.cluster.tiles import tiled
+from einbench.cluster.tiles import Result, tiled
 from einbench.cluster.worker import prepare
 from einbench.operation import Operation
 
@@ -42,30 +43,40 @@ class Block:
             for name, block in zip(op.inputs, blocks, strict=True)
         ]
 
-        def call(*tile: Array) -> tuple[Array, ...]:
-            kernel = serving(op, self.frozen, tile, options)
-            return as_tuple(op, kernel(*tile, **options))
-
         with prepare():
-            results = self._tiled(call, arrays) if self.scaled else call(*arrays)
+            if self.scaled:
+                results = self._tiled(arrays, options)
+            else:
+                kernel = serving(op, self.frozen, arrays, options)
+                results = as_tuple(op, kernel(*arrays, **options))
         ends = [
             part if divisor is None else ended(part, part.dtype, divisor)
             for part, divisor in zip(results, self.divisors, strict=True)
         ]
         return ends[0] if len(ends) == 1 else tuple(ends)
 
-    def _tiled(self, call: Any, arrays: Sequence[Array]) -> tuple[Array, ...]:
-        op = self.op
+    def _tiled(self, arrays: Sequence[Array], options: dict[str, str]) -> tuple[Array, ...]:
+        op, dtype, single = self.op, np.dtype(self.dtype), len(self.divisors) == 1
+        sizes = sizes_of(op, dict(zip(op.inputs, arrays, strict=True)))
+        shapes = op.output_shapes(sizes)
+
+        def call(tile: Sequence[Array], outs: tuple[Array, ...]) -> None:
+            kernel = serving(op, self.frozen, tile, options)
+            kernel(*tile, **options, out=outs[0] if single else outs)
+
         return tiled(
-            call, arrays, np.dtype(self.dtype), self.scaled,
+            call, arrays, dtype, self.scaled,
             [_place(each.names, op.leading) for each in op.inputs.values()],
-            [_place(axes.split(), op.leading) for axes in op.outputs.values()],
-            whole=not {op.leading} & {*op.independent, *op.added},
+            [
+                Result(shapes[name], op.output_dtype(name, dtype), _place(axes.split(), op.leading))
+                for name, axes in op.outputs.items()
+            ],
+            whole=op.leading not in {*op.independent, *op.added},
         )  # fmt: skip
 
 
 def _place(axes: Sequence[str], axis: str | None) -> int | None:
-    return list(axes).index(axis) if axis in axes else None
+    return list(axes).index(axis) if axis is not None and axis in axes else None
 
 
 def plain(block: Any, subject: str) -> Array:

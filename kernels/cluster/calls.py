@@ -15,7 +15,7 @@ from einbench.check.parts import why_no_parts
 from einbench.choose import environment
 from einbench.chunked import is_chunked
 from einbench.cluster.block import Block
-from einbench.cluster.frozen import Frozen, always, freeze_operation
+from einbench.cluster.frozen import always, freeze_operation
 from einbench.cluster.graph import Output, blocked
 from einbench.cluster.mapped import Mapped
 from einbench.cluster.operands import aligned, refuse
@@ -23,7 +23,7 @@ from einbench.cluster.tiles import ROWS
 from einbench.kernel import Kernel
 from einbench.operation import Operation
 from einbench.problem import Problem
-from einbench.registry import is_shipped
+from einbench.registry import is_shipped, operations
 
 Array = npt.NDArray[Any]
 
@@ -45,28 +45,40 @@ def call(
         ValueError: shapes do not fit, sizes of chunks are unknown, or an axis is cut along which
             parts of the inputs give no parts of the result.
     """
-    _refuse_wrong_statement(op)
-    given = _given(op, arrays, named)
+    given, outputs, work = _work(op, arrays, named, kernel)
     sizes, chunks, way = given.bound.sizes, given.chunks, given.way
-    outputs = []
-    for name, axes in op.outputs.items():
-        dtype = op.output_dtype(name, given.dtype)
-        outputs.append(Output(tuple(axes.split()), dtype, way.divisor))
-    cut = {axis for axis, parts in chunks.items() if len(parts) > 1}
-    here = tuple(None if cut - {*each.axes} else way.divisor for each in outputs)
-    frozen = always(kernel.method) if kernel is not None else freeze_operation(given.problem())
-    work = Block(
-        op, frozen, tuple(way.options.items()), given.dtype.name, given.scaled, here,
-    )  # fmt: skip
     token = (
-        op.name, repr(environment.environment(op)), frozen.choices, work.options, work.dtype,
-        work.scaled, here, way.divisor, [(axis, chunks[axis]) for axis in sizes],
+        op.name, repr(environment.environment(op)), work.frozen.choices, work.options, work.dtype,
+        work.scaled, work.divisors, way.divisor, [(axis, chunks[axis]) for axis in sizes],
     )  # fmt: skip
     results = blocked(
         op.name, work, token, given.operands, [each.names for each in op.inputs.values()],
         outputs, {axis: chunks[axis] for axis in sizes},
     )  # fmt: skip
     return results[0] if op.result_type is None else op.result_type(*results)
+
+
+def frozen_call(name: str, *arrays: Any, **named: Any) -> Block:
+    """What a task of such a call computes of its blocks, the kernel chosen."""
+    return _work(operations[name], arrays, named, None)[2]
+
+
+def _work(
+    op: Operation, arrays: Sequence[Any], named: Mapping[str, Any], kernel: Kernel | None
+) -> tuple[_Given, list[Output], Block]:
+    _refuse_wrong_statement(op)
+    given = _given(op, arrays, named)
+    divisor = given.way.divisor
+    outputs = [
+        Output(tuple(axes.split()), op.output_dtype(name, given.dtype), divisor)
+        for name, axes in op.outputs.items()
+    ]
+    cut = {axis for axis, parts in given.chunks.items() if len(parts) > 1}
+    # sums of blocks are divided when they are complete
+    here = tuple(None if cut - {*each.axes} else divisor for each in outputs)
+    frozen = always(kernel.method) if kernel is not None else freeze_operation(given.problem())
+    options = tuple(given.way.options.items())
+    return given, outputs, Block(op, frozen, options, given.dtype.name, given.scaled, here)
 
 
 @lru_cache(maxsize=256)
@@ -191,6 +203,3 @@ def _refuse_cut(op: Operation, bound: Bound, cut: Sequence[str], given: Mapping[
                 f"no parts of the whole; make it one: {name}.rechunk({{{names.index(axis)}: -1}})"
             )
     raise ValueError(f"{op.name}: an input is cut along {axis}; make it one chunk with rechunk")
-
-
-__all__ = ["Frozen", "block_of", "call"]

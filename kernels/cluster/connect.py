@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import pydoc
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -132,7 +134,9 @@ def _client(address: str, timeout_s: float) -> Client:
         raise ValueError(f"no address of a scheduler; {example}")
     try:
         with _quiet():
-            return Client(address.strip(), timeout=timeout_s, set_as_default=False)
+            kind = _kind_at(address.strip(), timeout_s)
+            if kind == "Scheduler":
+                return Client(address.strip(), timeout=timeout_s, set_as_default=False)
     except (OSError, TimeoutError) as problem:
         raise OSError(
             f"no scheduler answers at {address} within {timeout_s:g} s; {example}"
@@ -140,6 +144,29 @@ def _client(address: str, timeout_s: float) -> Client:
     except (ValueError, ImportError, TypeError) as problem:
         why = shortened(" ".join(str(problem).split()), 120)
         raise ValueError(f"{address} cannot be connected to ({why}); {example}") from problem
+    raise ValueError(f"{address} is the address of a {kind.lower()}, not of a scheduler; {example}")
+
+
+def _kind_at(address: str, timeout_s: float) -> str:
+    """``Scheduler``, ``Worker`` or ``Nanny``, as what answers there says.
+
+    distributed's own client (2026.8.0) waits for ever for what accepts a connection and then says
+    nothing, whatever its timeout.
+    """
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async def ask() -> str:
+        arguments = Security().get_connection_args("client")
+        async with rpc(address, timeout=timeout_s, connection_args=arguments) as other:
+            return str((await other.identity())["type"])
+
+    async def ask_in_time() -> str:
+        return await asyncio.wait_for(ask(), timeout_s)
+
+    # in a thread: a notebook's own has a running loop
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, ask_in_time()).result()
 
 
 def _workers(client: Client, timeout_s: float) -> list[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from types import FunctionType
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,46 +25,59 @@ ROWS = 512
 _MEMORY = threading.local()
 
 
+class Result(NamedTuple):
+    """What the rows of a block give."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    #: the axis of rows; None where tiles are added
+    rows: int | None
+
+
 def tiled(
-    call: Callable[..., Any], arrays: Sequence[Array], dtype: np.dtype[Any],
-    scaled: Sequence[int], cut: Sequence[int | None], outputs: Sequence[int | None],
-    *, whole: bool = False,
+    call: Callable[[Sequence[Array], tuple[Array, ...]], object], arrays: Sequence[Array],
+    dtype: np.dtype[Any], scaled: Sequence[int], cut: Sequence[int | None],
+    results: Sequence[Result], *, whole: bool = False,
 ) -> tuple[Array, ...]:  # fmt: skip
     """The results of ``call`` on rows whose bytes are scaled to ``x / 255``.
 
     Args:
-        call: computes a tile: arrays in, a tuple of as many as outputs.
+        call: ``call(arrays, outs)`` computes a tile and writes all of its results, in C order.
         arrays: whole blocks.
         dtype: that bytes become.
         scaled: places of the arrays of bytes, each with rows as its first axis.
         cut: of each array, the axis of rows; None where it has none.
-        outputs: of each output, the axis of rows; None where tiles are added.
+        results: of the whole block.
         whole: whether rows cannot be parted: all of them are one tile.
     """
-    first = scaled[0]
-    rows = arrays[first].shape[0]
+    rows = arrays[scaled[0]].shape[0]
     step = max(rows, 1) if whole else ROWS
-    totals: list[Any] = [None] * len(outputs)
+    totals = tuple(np.empty(each.shape, each.dtype) for each in results)
+    # in the first tile they are the totals themselves
+    parts = [
+        np.empty_like(t) if r.rows is None else t for r, t in zip(results, totals, strict=True)
+    ]
     # one tile at least: of no rows there are results too
     for begin in range(0, max(rows, 1), step):
         end = min(begin + step, rows)
-        tile = [
-            array if axis is None else array[(slice(None),) * axis + (slice(begin, end),)]
-            for array, axis in zip(arrays, cut, strict=True)
-        ]
+        tile = [_rows(a, axis, begin, end) for a, axis in zip(arrays, cut, strict=True)]
         for place in scaled:
             tile[place] = scale(tile[place], _memory(place, tile[place].shape, dtype))
-        for number, (part, axis) in enumerate(zip(call(*tile), outputs, strict=True)):
-            if axis is not None:
-                if totals[number] is None:
-                    shape = (*part.shape[:axis], rows, *part.shape[axis + 1 :])
-                    totals[number] = np.empty(shape, part.dtype)
-                totals[number][(slice(None),) * axis + (slice(begin, end),)] = part
-            elif totals[number] is None:
-                totals[number] = part
-            else:
-                np.add(totals[number], part, out=totals[number])
-    return tuple(totals)
+        wanted = totals if begin == 0 else parts
+        outs = [_rows(o, r.rows, begin, end) for o, r in zip(wanted, results, strict=True)]
+        lying = [out if out.flags.c_contiguous else np.empty(out.shape, out.dtype) for out in outs]
+        call(tile, tuple(lying))
+        for out, made in zip(outs, lying, strict=True):
+            if made is not out:
+                out[...] = made
+        for total, part, result in zip(totals, parts, results, strict=True):
+            if result.rows is None and begin:
+                np.add(total, part, out=total)
+    return totals
+
+
+def _rows(array: Array, axis: int | None, begin: int, end: int) -> Array:
+    return array if axis is None else array[(slice(None),) * axis + (slice(begin, end),)]
 
 
 def scale(pixels: Array, out: Array) -> Array:
@@ -84,7 +98,7 @@ def _memory(place: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 @cache
 def _scaling() -> Callable[[Array, Array, Any], None]:
-    return jit_of(_divide)  # type: ignore[no-any-return]
+    return jit_of(cast(FunctionType, _divide))
 
 
 def _divide(pixels: Array, out: Array, most: Any) -> None:

@@ -93,13 +93,13 @@ class _Limits:
     """One thread for all that counts for the whole process."""
 
     def __init__(self) -> None:
-        import threadpoolctl
+        from einbench.host.machine import limit_blas
 
-        self._blas = threadpoolctl.threadpool_limits(limits=1, user_api="blas")
+        self._undo_blas = limit_blas(1)
         self._pool = None if _counts_by_thread() else _set_one()
 
     def undo(self) -> None:
-        self._blas.restore_original_limits()
+        self._undo_blas()
         if self._pool is not None:
             self._pool[0](self._pool[1])
 

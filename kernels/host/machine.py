@@ -93,16 +93,34 @@ def limit_threads(n: int | None = None) -> Iterator[int]:
     if not whole or not 1 <= threads <= most:
         raise ValueError(f"threads={n!r}: expected 1 to {most}, {why}")
     threads = int(threads)
-    with threadpoolctl.threadpool_limits(limits=threads, user_api="blas"):
-        if ours is None:
-            yield threads
-            return
-        before = ours.get()
-        ours.set(threads)
-        try:
-            yield threads
-        finally:
-            ours.set(before)
+    with contextlib.ExitStack() as undone:
+        undone.callback(limit_blas(threads))
+        if ours is not None:
+            undone.callback(ours.set, ours.get())
+            ours.set(threads)
+        yield threads
+
+
+def limit_blas(n: int) -> Callable[[], None]:
+    """BLAS on ``n`` threads, in the whole process; what is returned sets what it had before.
+
+    Any Python thread may call either. threadpoolctl from 3.7 on lets one of them set OpenBLAS's
+    threads, the first that did and lives, and does nothing, without a word, for others.
+    """
+    _take_control()
+    limits = threadpoolctl.threadpool_limits(limits=n, user_api="blas")
+
+    def undo() -> None:
+        _take_control()
+        limits.restore_original_limits()
+
+    return undo
+
+
+def _take_control() -> None:
+    give_up = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", None)
+    if give_up is not None:
+        give_up(force=True)
 
 
 def numba_threads() -> threading_layer.Count | None:

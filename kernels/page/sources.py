@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from einbench.host.documents import Unreadable, load
 from einbench.records.columns import Row, as_text, mapping, number, plain, sequence, text
-from einbench.records.einbench_file import COMPARISONS, comparison_rows
+from einbench.records.einbench_file import COMPARISONS, SEVERAL, comparison_rows
 from einbench.records.jsonfile import found
 from einbench.records.read import read
 
@@ -78,9 +78,11 @@ def material(paths: Sequence[str], verbose: bool = False) -> Material:
         elif schema == DIALECTS:
             known.dialects.append(Document(str(path), document))
         else:
-            if schema in COMPARISONS:
-                known.runs.append(_run(document, str(path)))
-                _samples(document, text(str(path)), samples)
+            several = sequence(document.get("comparisons")) if schema == SEVERAL else [document]
+            for each in map(mapping, several):
+                if each.get("schema") in COMPARISONS:
+                    known.runs.append(_run(each, str(path)))
+                    _samples(each, text(str(path)), samples)
             if path in named:
                 others[str(path)] = None
     others |= dict.fromkeys(path for path in paths if Path(path).is_dir())

@@ -16,6 +16,8 @@ from einbench.records.jsonfile import Foreign, NoTimes
 HARNESS = "einbench"
 COMPARISONS = ("einbench.comparison/1", "einbench.fastest/1")
 EXPORT = "einbench.export/1"
+#: comparisons of several machines
+SEVERAL = "einbench.comparisons/1"
 _OTHERS = {
     "einbench.check": "verdicts without times",
     "einbench.list": "a list of kernels without times",
@@ -58,6 +60,13 @@ def rows(document: Mapping[str, Any], file: str | None, most: int = sys.maxsize)
         Unreadable: another document of ours, one of a newer einbench, or more rows.
     """
     schema = str(text(document.get("schema")))
+    if schema == SEVERAL:
+        found = Found(most)
+        for each in map(mapping, sequence(document.get("comparisons"))):
+            if each.get("schema") not in COMPARISONS or not isinstance(each.get("records"), list):
+                raise Unreadable(f"{schema} with something else than comparisons")
+            _add(found, each, file)
+        return found
     if schema not in (*COMPARISONS, EXPORT):
         _refuse(schema)
     if not isinstance(document.get("records"), list):
@@ -68,20 +77,26 @@ def rows(document: Mapping[str, Any], file: str | None, most: int = sys.maxsize)
         for record in document["records"]:
             found.add(mapping(record))
         return found
-    machine = mapping(document.get("machine"))
-    found.machines = [dict(machine)] if machine else []
-    shared = {
-        **machine_facts(machine), "harness": HARNESS, "file": file,
-        "date": from_iso(document.get("date")) or from_name(file or ""),
-    }  # fmt: skip
-    for record in document["records"]:
-        found.add(_facts(mapping(record)) | shared)
+    _add(found, document, file)
     return found
 
 
 def comparison_rows(document: Mapping[str, Any]) -> list[Row]:
     """Rows of a comparison that is at hand and was read from nowhere."""
     return rows(document, None).rows
+
+
+def _add(found: Found, document: Mapping[str, Any], file: str | None) -> None:
+    """The records of one machine."""
+    machine = mapping(document.get("machine"))
+    if machine:
+        found.machines.append(dict(machine))
+    shared = {
+        **machine_facts(machine), "harness": HARNESS, "file": file,
+        "date": from_iso(document.get("date")) or from_name(file or ""),
+    }  # fmt: skip
+    for record in document["records"]:
+        found.add(_facts(mapping(record)) | shared)
 
 
 def machine_facts(machine: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +133,7 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse(schema: str) -> None:
     family = schema.partition("/")[0]
-    for known in (*COMPARISONS, EXPORT):
+    for known in (*COMPARISONS, EXPORT, SEVERAL):
         if known.startswith(f"{family}/"):
             raise Unreadable(f"{schema} is of another einbench: this one reads {known}")
     if family in _OTHERS:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from einbench.choose.between import MOST_APART
 from einbench.choose.fewer import text as text_of
@@ -55,6 +55,17 @@ def _together(choices: Iterable[Won]) -> Iterator[list[Won]]:
         run.append(won)
     if run:
         yield run
+
+
+def winner_lines(cells: Sequence[Mapping[str, Any]], width: int) -> Iterator[Line]:
+    """The winners of tuned cells over ranges of batches, operation by operation."""
+    together: dict[str, list[Won]] = {}
+    several = len({cell["dtype"] for cell in cells}) > 1
+    for cell in cells:
+        name = cell["operation"] + f" {cell['dtype']}" * several
+        kernel, tie, threads = cell["kernel"] or "", tuple(cell["tie"]), cell["on_threads"] or 0
+        together.setdefault(name, []).append(Won(cell["batch"], kernel, tie, threads))
+    yield from range_lines([(name, ranges_text(won)) for name, won in together.items()], width)
 
 
 def range_lines(rows: Sequence[tuple[str, str]], width: int) -> Iterator[Line]:

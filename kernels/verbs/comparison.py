@@ -105,6 +105,22 @@ class Comparison:
         return as_html(self)
 
 
+def of_document(document: dict[str, Any]) -> Comparison:
+    """The comparison that `Comparison.document` made plain data of.
+
+    Raises:
+        ValueError: a record is none.
+    """
+    return Comparison(
+        [Record.from_json(record) for record in document["records"]],
+        document["machine"],
+        document["settings"],
+        document["wall_s"],
+        document["interrupted"],
+        document["date"],
+    )
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -325,6 +326,19 @@ def test_what_is_wrong_in_a_block_is_named_by_its_row() -> None:
         network().predict(da.from_array(bad, chunks=(ROWS, -1))).compute()
     with pytest.raises(ValueError, match=r"validation: y has 699 labels"):
         fit(network(), X, Y, validation=(DX, DY[:-1]))
+
+
+def test_the_example_of_the_page_on_networks_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "networks.md"
+    example = re.search(r"^Dask: [^`]*```python\n(.*?)```", page.read_text(), re.M | re.S)
+    assert example is not None
+    monkeypatch.chdir(tmp_path)
+    ran: dict[str, Any] = {}
+    exec(example[1], ran)
+    assert ran["net"].accuracy(ran["images"].reshape(-1, 784) / 255, ran["labels"]) > 0.85
+    assert "epoch" in capsys.readouterr().out
 
 
 def test_arrays_of_numpy_import_no_dask() -> None:

@@ -20,7 +20,7 @@ from einbench.record import Record
 from einbench.records.read import read
 
 from .guard import peak_bytes
-from .targets import corpus
+from .targets import TARGETS, corpus
 
 GATE = "[tool.einbench.gate]\n"
 TOML = {
@@ -152,3 +152,11 @@ def test_a_small_file_is_not_read_into_a_quarter_of_a_gigabyte(tmp_path: Path) -
     path = tmp_path / "compare.json"
     path.write_bytes(corpus("comparison")[0])
     assert peak_bytes(lambda: read([path])) < 2**21
+
+
+def test_seconds_whose_ratio_no_float_holds(tmp_path: Path) -> None:
+    """Of asv's: a kernel that takes 1e-320 seconds."""
+    before = corpus("asv")[2]
+    content = before.replace(b"1.541399888083106e-06", b"1e-320")
+    assert content != before
+    TARGETS["asv"](content, tmp_path)

@@ -190,3 +190,26 @@ def test_scipys_blas_is_not_taken_for_numpys():
         "assert before['fingerprint'] == after['fingerprint']\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_another_python_thread_limits_blas_too() -> None:
+    """Though the first one to do so still lives, which threadpoolctl takes for the only one."""
+    import threading
+
+    import threadpoolctl
+
+    from einbench.choose.environment import threads
+
+    threadpoolctl.threadpool_limits(limits=threads().blas, user_api="blas")  # this thread's now
+    found = []
+
+    def limited() -> None:
+        with limit_threads(1):
+            found.append(threads().blas)
+
+    with limit_threads():
+        before = threads().blas
+        other = threading.Thread(target=limited)
+        other.start()
+        other.join()
+        assert (found, threads().blas) == ([1], before)
