@@ -119,7 +119,6 @@ def _slices(node: Any) -> bool:
         return True
     inner = node.args[0] if node.args else None
     # several that were fused
-<<<<<<< HEAD
     fused = getattr(node.func, "__name__", "") == "_execute_subgraph"
     return fused and isinstance(inner, dict) and all(map(_slices, inner.values()))
 
@@ -131,13 +130,6 @@ def _is_basic(index: Any) -> bool:
     if isinstance(index, tuple):
         return all(map(_is_basic, index))
     return not isinstance(index, list | np.ndarray)
-=======
-    return (
-        node.func.__name__ == "_execute_subgraph"
-        and isinstance(inner, dict)
-        and all(_slices(each) for each in inner.values())
-    )
->>>>>>> arrays
 
 
 def _view(mapped: Mapped) -> Array:
