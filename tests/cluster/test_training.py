@@ -104,7 +104,7 @@ def test_the_fastest_kernels_are_chosen_once(monkeypatch: pytest.MonkeyPatch) ->
 
     asked: list[str] = []
 
-    def estimate(op: Any, bound: Any, threads: Any) -> Any:
+    def estimate(op: Any, bound: Any, threads: Any, **how: Any) -> Any:
         asked.append(op.name)
         return decide(op, bound, threads, "estimate")
 

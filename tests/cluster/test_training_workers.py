@@ -115,6 +115,33 @@ def test_a_worker_killed_at_a_random_moment_changes_no_bit(
     assert found == expected
 
 
+def test_a_worker_that_dies_while_it_is_asked_is_no_unfit_one(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from einbench.cluster.connect import connected
+
+    run = client.run
+
+    def dying(*given: Any, workers: Any, **more: Any) -> Any:
+        gone = {workers[0]: distributed.comm.CommClosedError("in <TCP>: closed")}
+        return run(*given, workers=workers[1:], **more) | gone
+
+    monkeypatch.setattr(client, "run", dying)
+    assert connected(client) is client
+
+
+def test_choosing_off_is_off_in_workers_too(client: Any, x: Any, tmp_path: Path) -> None:
+    from einbench.choose.default import defaults
+
+    net = network("auto")
+    with einbench.choosing("off"):
+        bits(net, x)
+    op = einbench.operation("mlp_logits_gradients")
+    drawn = op.draw(512, "float64", features=FEATURES, hidden1=30, hidden2=20, classes=CLASSES)
+    used = {record.operation: record.kernel for record in net.ledger}
+    assert used[op.name] == next(defaults(op, list(drawn.values()))).method
+
+
 def test_what_is_in_memory_is_sent_once(client: Any) -> None:
     from einbench.cluster.blocks import blocks_of
 
