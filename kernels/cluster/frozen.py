@@ -69,8 +69,8 @@ def freeze(label: str, choose: Callable[..., Any], *given: Any) -> Frozen:
     if len(found.choices) > 1:
         said = "; ".join(f"{method} on {kind}" for kind, method in found.choices)
         warnings.warn(
-            f"{label}: the workers' machines are of {len(found.choices)} kinds, and each uses its own "
-            f"kernel, so that last bits may differ ({shortened(said, 300)})",
+            f"{label}: the workers' machines are of {len(found.choices)} kinds, and each uses its "
+            f"own kernel, so that last bits may differ ({shortened(said, 300)})",
             stacklevel=4,
         )
     return found
