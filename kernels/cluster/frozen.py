@@ -18,7 +18,6 @@ import numpy.typing as npt
 from einbench.choose import environment, policy
 from einbench.choose.deciding import decide, passes
 from einbench.choose.signature import signature
-from einbench.cluster.waiting import awaited
 from einbench.cluster.worker import in_worker, machine, prepare
 from einbench.kernel import Kernel
 from einbench.names import shortened
@@ -70,8 +69,8 @@ def freeze(label: str, choose: Callable[..., Any], *given: Any) -> Frozen:
     if len(found.choices) > 1:
         said = "; ".join(f"{method} on {kind}" for kind, method in found.choices)
         warnings.warn(
-            f"{label}: the workers' machines are of {len(found.choices)} kinds, and each uses "
-            f"its own kernel, so that last bits may differ ({shortened(said, 300)})",
+            f"{label}: the workers' machines are of {len(found.choices)} kinds, and each uses its "
+            f"own kernel, so that last bits may differ ({shortened(said, 300)})",
             stacklevel=4,
         )
     return found
@@ -96,7 +95,7 @@ def _on_every_kind(
         )
         for addresses in list(kinds.values()) or [[]]
     ]  # fmt: skip
-    return dict(map(awaited, waiting))
+    return dict(future.result() for future in waiting)
 
 
 def _named(choose: Callable[..., Any], *given: Any) -> tuple[str, Any]:
