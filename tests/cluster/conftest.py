@@ -52,6 +52,7 @@ def started(tmp_path: Path) -> Iterator[Started]:
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
 @pytest.fixture

@@ -72,6 +72,7 @@ def test_what_a_cluster_cannot_do_is_refused(words: tuple[str, ...], tmp_path: P
     assert "leave it or --scheduler out" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not X86, reason="OPENBLAS_CORETYPE names x86-64's processors")
 def test_two_machines_are_measured_and_come_home(
     scheduler: str, started: Any, tmp_path: Path
