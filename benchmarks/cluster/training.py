@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     images, labels = (np.load(path, mmap_mode="r") for path in files)
     print(f"{given.rows:,} rows of {images.shape[1]} bytes, {given.dtype}, batch {given.batch:,}")
     alone = _alone(images, labels, given)
-    print(f"  this process   {alone['epoch_s']:8.1f} s   loss {alone['losses'][-1]:.12f}")
+    print(f"  this process {alone['epoch_s']:8.1f} s   loss {alone['losses'][-1]:.12f}")
     runs: list[dict[str, Any]] = []
     kernels: Any = given.kernels
     counts = [(count, 0) for count in given.workers]
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         said = f", {run['kills']} killed" if kills else ""
         bits = "" if len(runs) == 1 else ", same bits" if run["same"] else ", OTHER BITS"
         print(
-            f"  {count} workers      {run['epoch_s']:8.1f} s   losses differ by {away:.1e}{bits}"
+            f"  {count} workers    {run['epoch_s']:8.1f} s   losses differ by {away:.1e}{bits}"
             f"{said}"
         )
     print(f"  kernels: {', '.join(f'{op} {method}' for op, method in kernels.items())}")
@@ -109,7 +109,9 @@ def _network(given: argparse.Namespace, kernels: Any) -> Any:
 
 def _alone(images: Any, labels: Any, given: argparse.Namespace) -> dict[str, Any]:
     """One process, all its threads, and the rows of one batch in memory at a time."""
-    net, scale = _network(given, given.kernels), np.dtype(given.dtype).type(255)
+    # to find the fastest for so large a batch takes longer than the training
+    net = _network(given, "tiled" if given.kernels == "auto" else given.kernels)
+    scale = np.dtype(given.dtype).type(255)
     rng = np.random.default_rng(given.seed)
     every = places(given.rows, given.batch, given.order, rng)
     losses: list[float] = []
@@ -128,17 +130,19 @@ def _clustered(
     y = da.from_array(einbench.mapped(labels), chunks=given.block)
     net = _network(given, kernels)
     with (
-        LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(
+            n_workers=count, threads_per_worker=1, dashboard_address=":0", silence_logs="ERROR"
+        ) as cluster,
         Client(cluster),
         _killing(cluster, kills, given.seed) as killed,
     ):
         history = net.fit(
             x, y, epochs=1, batch=given.batch, order=given.order, seed=given.seed,
-            optimizer=N.SGD(0.1), on_step=lambda number, _: killed.step(number),
+            optimizer=N.SGD(0.1),
         )  # fmt: skip
     return {
         "workers": count,
-        "kills": killed.count,
+        "kills": len(killed),
         "epoch_s": history.epoch_s[0],
         "losses": history.step_losses,
         "accuracy": history.accuracy[0],
@@ -147,32 +151,21 @@ def _clustered(
     }
 
 
-class _Killed:
-    """How many were killed so far, and a wait for the rest before the training may end."""
-
-    def __init__(self, wanted: int, steps: int) -> None:
-        self.count, self.wanted, self.steps = 0, wanted, steps
-
-    def step(self, number: int) -> None:
-        """Nothing is done between steps."""
-
-
 @contextmanager
-def _killing(cluster: Any, wanted: int, seed: int) -> Iterator[_Killed]:
+def _killing(cluster: Any, wanted: int, seed: int) -> Iterator[list[int]]:
     """kill -9 of random workers at random moments, until so many were killed or the block ends."""
-    killed, over = _Killed(wanted, 0), threading.Event()
-    rng = np.random.default_rng(seed)
+    killed: list[int] = []
+    over, rng = threading.Event(), np.random.default_rng(seed)
 
     def kill() -> None:
-        while killed.count < wanted and not over.wait(rng.uniform(0.2, 3.0)):
+        while len(killed) < wanted and not over.wait(rng.uniform(0.2, 3.0)):
             pids = [nanny.pid for nanny in cluster.workers.values() if nanny.pid]
             if not pids:
                 continue
-            try:
-                os.kill(int(rng.choice(pids)), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            killed.count += 1
+            pid = int(rng.choice(pids))
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()

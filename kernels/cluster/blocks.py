@@ -111,17 +111,25 @@ def _slices(node: Any) -> bool:
     """Whether a node of a graph gives a part of an array, or stands for another."""
     if isinstance(node, Alias):
         return True
-    if not isinstance(node, Task):
+    if isinstance(node, DataNode):
+        return _is_basic(node.value)
+    if not isinstance(node, Task) or not all(map(_is_basic, node.args)):
         return False
     if node.func in _SLICERS:
         return True
     inner = node.args[0] if node.args else None
     # several that were fused
-    return (
-        node.func.__name__ == "_execute_subgraph"
-        and isinstance(inner, dict)
-        and all(_slices(each) for each in inner.values())
-    )
+    fused = getattr(node.func, "__name__", "") == "_execute_subgraph"
+    return fused and isinstance(inner, dict) and all(map(_slices, inner.values()))
+
+
+def _is_basic(index: Any) -> bool:
+    """Whether it is no array of places, by which a part would be read and copied."""
+    if isinstance(index, DataNode):
+        return _is_basic(index.value)
+    if isinstance(index, tuple):
+        return all(map(_is_basic, index))
+    return not isinstance(index, list | np.ndarray)
 
 
 def _view(mapped: Mapped) -> Array:

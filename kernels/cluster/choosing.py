@@ -11,6 +11,7 @@ import numpy.typing as npt
 from einbench.arguments import Bound
 from einbench.choose.deciding import decide
 from einbench.choose.environment import threads
+from einbench.choose.policy import Policy
 from einbench.choose.serving import serve
 from einbench.cluster.share import Share, named
 from einbench.cluster.worker import prepare
@@ -23,7 +24,7 @@ Array = npt.NDArray[Any]
 
 
 def chosen(
-    net: Sequential, shapes: Sequence[tuple[int, ...]], what: str, rows: int
+    net: Sequential, shapes: Sequence[tuple[int, ...]], what: str, rows: int, how: Policy
 ) -> dict[tuple[Any, ...], str]:
     """The fastest kernels of this machine, on one thread, for so many rows: a task.
 
@@ -32,6 +33,7 @@ def chosen(
         shapes: of its parameters, in order.
         what: is computed: ``gradients``, or what a network has a method for.
         rows: of a tile.
+        how: to choose: as it holds where the training was begun.
     """
     found: dict[tuple[Any, ...], str] = {}
 
@@ -40,7 +42,9 @@ def chosen(
             kernel.entry(bound.arrays, bound.options)
             return kernel
 
-        kernel, _ = serve(decide(op, bound, threads()), begin)
+        kernel, _ = serve(
+            decide(op, bound, threads(), context=how.context, choice=how.choice), begin
+        )
         found[named(op, bound)] = kernel.method
         return kernel
 

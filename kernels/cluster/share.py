@@ -103,7 +103,8 @@ def gradient_sums(
     with prepare(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         net = share.with_parameters(parameters)
         stepper, mean, single = net.stepper, net.loss.reduction == "mean", net.outputs == 1
-        total, right, gradients = 0.0, 0, []
+        total, right = 0.0, 0
+        gradients: list[Array] = []
         for x, t in _tiles(net, inputs, targets, rows, start):
             loss, outputs, found, factor = stepper(net.calls, x, t)
             weight = len(x) if mean else 1

@@ -17,11 +17,14 @@ import numpy.typing as npt
 from dask.base import get_scheduler
 from dask.task_spec import DataNode, Task, TaskRef
 
+from einbench.choose import policy
 from einbench.cluster.blocks import Blocks, Part, blocks_of
 from einbench.cluster.choosing import chosen
-from einbench.cluster.frozen import Frozen, current_client, freeze
+from einbench.cluster.connect import connected
+from einbench.cluster.frozen import Frozen, freeze
 from einbench.cluster.samples import checked_samples, checked_targets
 from einbench.cluster.share import TILE, Share, Sums, added, bare, gradient_sums, loss_sums
+from einbench.cluster.waiting import awaited
 from einbench.network import Sequential
 
 Array = npt.NDArray[Any]
@@ -77,7 +80,7 @@ class Summing:
         token = uuid.uuid4().hex
         given = f"parameters-{token}"
         graph: dict[Any, Any] = {given: DataNode(given, list(parameters))}
-        keys = []
+        keys: list[Any] = []
         for number, part in enumerate(samples.inputs.parts(rows)):
             key = (f"{self.name}-{token}", number)
             graph.update(samples.inputs.graphs[part.block])
@@ -120,13 +123,14 @@ def summing(net: Sequential, what: str) -> Summing:
 
 def share_of(net: Sequential, what: str) -> Share:
     """The network as it is sent, with the kernels that compute this."""
-    current_client()  # whose workers have to have this package
+    if client := _client():
+        connected(client)  # its workers have to have this package
     sent = bare(net)
     if isinstance(net.kernels, str) and net.kernels != "auto":
         return Share(sent, {})
     shapes = [parameter.shape for parameter in net.parameters.values()]
     label = f"network {what}"
-    kinds = freeze(label, chosen, sent, shapes, what, TILE).choices
+    kinds = freeze(label, chosen, sent, shapes, what, TILE, policy.now()).choices
     keys = {key for _, found in kinds for key in found}
     return Share(
         sent, {key: Frozen(tuple((kind, f.get(key, "")) for kind, f in kinds)) for key in keys}
@@ -135,7 +139,16 @@ def share_of(net: Sequential, what: str) -> Share:
 
 def computed(graph: dict[Any, Any], key: Any) -> Any:
     """By the client that is there, or by threads of this process."""
-    get = get_scheduler() or dask.threaded.get
+    client = _client()
+    if client is None:
+        return (get_scheduler() or dask.threaded.get)(graph, key)
     # of what changes with every step there is no better way to send it
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
-        return get(graph, key)
+        future = client.get(graph, key, sync=False)
+    return awaited(future)
+
+
+def _client() -> Any:
+    """What computes dask arrays now, where it is no scheduler of this process."""
+    found = getattr(get_scheduler(), "__self__", None)
+    return found if hasattr(found, "submit") else None

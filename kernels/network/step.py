@@ -30,9 +30,9 @@ class Step(NamedTuple):
     """
 
     loss: Any
-    #: how many of the samples are right; of a single output none is asked
+    #: how many of the samples are right, of a single output none, and how many there are
     right: int
-    count: int
+    size: int
     #: the new ones: in the spare arrays, or new memory
     parameters: Sequence[Array]
 

@@ -116,8 +116,8 @@ def _from_one_hot(rows: Array, number: Callable[[int], int]) -> Array:
         total = rows[place].sum()
         reason = "" if total == 1 else f": its sum is {total}"
         raise ValueError(
-            f"row {number(place)} of y is not one-hot{reason}; expected a single 1 and otherwise zeros, "
-            "or pass integer labels"
+            f"row {number(place)} of y is not one-hot{reason}; expected a single 1 and otherwise "
+            "zeros, or pass integer labels"
         )
     return rows.argmax(axis=1).astype(np.int64, copy=False)
 
