@@ -8,6 +8,8 @@ ARGS ?=
 JOBS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# images set it, and every test process would compile all tests again
+unexport PYTHONDONTWRITEBYTECODE
 
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
