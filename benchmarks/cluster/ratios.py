@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from contestants import Rows, contestants
 from distributed import Client, LocalCluster
-from memory import begin_watching, peak_bytes
+from private_memory import begin_watching, peak_bytes
 from shifted import shifted
 
 import einbench
