@@ -8,7 +8,9 @@ here and nowhere else: columns of the export and ``help(einbench.Record)`` are m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import reprlib
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
@@ -179,19 +181,21 @@ class Record:
         """The record that `to_json` made, also of an older einbench: what it lacks has its default.
 
         Raises:
-            ValueError: an entry without which there is no record is missing, or the status is none.
+            ValueError: it is no object, an entry without which there is no record is missing, or
+                one is of a wrong type; the message names the first.
         """
+        if not isinstance(document, Mapping):
+            raise ValueError(f"{reprlib.repr(document)}: {_NO_RECORD}")
         given = {name: document[name] for name in FIELDS if document.get(name) is not None}
+        if missing := [f.name for f in fields(cls) if _required(f) and f.name not in given]:
+            raise ValueError(f"a record without {', '.join(missing)}; {_NO_RECORD}")
+        for one in fields(cls):
+            fits, expected = _TYPES[str(one.type)]
+            if one.name in given and not fits(given[one.name]):
+                found = reprlib.repr(given[one.name])
+                raise ValueError(f"a record whose {one.name} is {found}: expected {expected}")
         if "leading" in document:  # the one field in which None says something
             given["leading"] = document["leading"]
-        if missing := [f.name for f in fields(cls) if _required(f) and f.name not in given]:
-            raise ValueError(
-                f"a record without {', '.join(missing)}; expected what Record.to_json() gives"
-            )
-        if given["status"] not in STATUSES:
-            raise ValueError(
-                f"status {given['status']!r:.40}: expected one of {', '.join(STATUSES)}"
-            )
         given["samples_s"] = tuple(given.get("samples_s", ()))
         return cls(**given)
 
@@ -200,8 +204,52 @@ class Record:
 FIELDS = tuple(f.name for f in fields(Record))
 
 
+_NO_RECORD = "expected what Record.to_json() gives"
+_MOST_COUNT = 2**63 - 1
+
+
 def _required(one: Any) -> bool:
     return one.default is MISSING
+
+
+def _is_text(value: Any) -> bool:
+    # half of a surrogate pair can neither be printed nor written
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_COUNT
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max  # neither does NaN
+
+
+def _is_mapping(value: Any, of: Callable[[Any], bool]) -> bool:
+    return isinstance(value, Mapping) and all(_is_text(k) and of(v) for k, v in value.items())
+
+
+#: annotation of a field -> whether a value that is not None fits, and what is expected
+_TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "str": (_is_text, "text"),
+    "str | None": (_is_text, "text or null"),
+    "Status": (lambda value: value in STATUSES, f"one of {', '.join(STATUSES)}"),
+    "int": (_is_count, "a whole number from 0"),
+    "int | None": (_is_count, "a whole number from 0, or null"),
+    "float | None": (_is_number, "a finite number or null"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "Mapping[str, int]": (lambda value: _is_mapping(value, _is_count), "{axis: whole number}"),
+    "Mapping[str, str]": (lambda value: _is_mapping(value, _is_text), "{name: text}"),
+    "tuple[float | None, ...]": (
+        lambda value: (
+            isinstance(value, list | tuple)
+            and all(item is None or _is_number(item) for item in value)
+        ),
+        "a list of finite numbers and null",
+    ),
+}
 
 
 def _plain(value: Any) -> Any:

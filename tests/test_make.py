@@ -124,3 +124,13 @@ def test_an_environment_in_its_own_folder_is_used(project: Path) -> None:
         [MAKE, "sound"], cwd=project, capture_output=True, text=True, check=False, env=SHELL
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_bytecode_is_kept_where_an_image_switches_that_off(tmp_path: Path) -> None:
+    more = tmp_path / "more.mk"
+    more.write_text('shown:\n\t@echo "<$$PYTHONDONTWRITEBYTECODE>"\n')
+    done = subprocess.run(
+        [MAKE, "-s", "-f", str(ROOT / "Makefile"), "-f", str(more), "shown"], cwd=tmp_path,
+        capture_output=True, text=True, check=True, env=SHELL | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.stdout == "<>\n"

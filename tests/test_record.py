@@ -84,13 +84,36 @@ def test_a_record_cannot_be_changed() -> None:
     ("entry", "value", "message"),
     [
         ("kernel", None, "a record without kernel; expected what Record.to_json"),
-        ("status", "wrong", "status 'wrong': expected one of ok, rejected, skipped"),
+        ("kernel", 7, "a record whose kernel is 7: expected text"),
+        ("kernel", "\ud800", r"kernel is '\\ud800': expected text"),
+        ("status", "wrong", "status is 'wrong': expected one of ok, rejected, skipped"),
+        ("status", ["ok"], r"status is \['ok'\]: expected one of ok"),
+        ("sizes", {"batch": "128"}, "sizes is {'batch': '128'}: expected {axis: whole number}"),
+        ("sizes", {"batch": -1}, "sizes is {'batch': -1}: expected {axis: whole number}"),
+        ("sizes", [128], r"sizes is \[128\]: expected {axis: whole number}"),
+        ("options", {"reduction": 1}, "options is {'reduction': 1}: expected {name: text}"),
+        ("threads", True, "threads is True: expected a whole number from 0"),
+        ("threads", 2**63, "threads is 9223372036854775808: expected a whole number from 0"),
+        ("leading", 1, "leading is 1: expected text or null"),
+        ("median_s", "fast", "median_s is 'fast': expected a finite number or null"),
+        ("median_s", math.nan, "median_s is nan: expected a finite number or null"),
+        ("median_s", 10**400, "median_s is 10+...0+: expected a finite number or null"),
+        ("samples_s", 3, "samples_s is 3: expected a list of finite numbers and null"),
+        ("samples_s", [1, "2"], r"samples_s is \[1, '2'\]: expected a list of finite"),
+        ("winner", 1, "winner is 1: expected true or false"),
+        ("peak_bytes", 1.5, "peak_bytes is 1.5: expected a whole number from 0, or null"),
     ],
 )
 def test_what_is_no_record_is_refused_in_one_line(entry: str, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         Record.from_json(OLD | {entry: value})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("document", [[OLD], "text", 3, None])
+def test_what_is_no_object_is_no_record(document: Any) -> None:
+    with pytest.raises(ValueError, match=r": expected what Record\.to_json\(\) gives"):
+        Record.from_json(document)
 
 
 def test_what_a_newer_version_adds_is_left_out() -> None:

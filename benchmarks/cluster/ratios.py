@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from contestants import Rows, contestants
 from distributed import Client, LocalCluster
-from memory import begin_watching, peak_bytes
+from private_memory import begin_watching, peak_bytes
 from shifted import shifted
 
 import einbench
@@ -144,8 +144,9 @@ def _measured(operation: str, rows: Rows, given: argparse.Namespace) -> dict[str
         beside_dask["median"] <= limits["dask"] and beside_loop["median"] <= LOOP and peak <= most
     )
     return {
-        "operation": operation, "times_s": times, "processor_s": busy, "best_of_dask": best, "beside_dask": beside_dask,
-        "beside_loop": beside_loop, "processor": processor, "peak_bytes": peak, "limits": limits, "reached": reached,
+        "operation": operation, "times_s": times, "processor_s": busy, "best_of_dask": best,
+        "beside_dask": beside_dask, "beside_loop": beside_loop, "processor": processor,
+        "peak_bytes": peak, "limits": limits, "reached": reached,
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from einbench.host.locks import ForkedLock
 from einbench.kernel import Kernel
 from einbench.names import is_expression
 from einbench.operation import Operation
+from einbench.plugins import of_plugin
 from einbench.problem import Problem
 
 if TYPE_CHECKING:
@@ -177,6 +178,9 @@ class _Asked(NamedTuple):
         return _passes(self.op, kernel, self.here, self.requested, self.memory)
 
     def why_wrong(self, kernel: Kernel) -> str:
+        theirs = kernel.available and of_plugin(kernel.origin.module)
+        if theirs and not passes(kernel, self.requested, write=False):
+            return "it does not pass the check in a process of its own"
         return _why_wrong_here(kernel, self.bound, self.here, self.requested)
 
 

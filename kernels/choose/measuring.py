@@ -1,6 +1,6 @@
 """A choice made by measuring: first times, the check of what is near the fastest, times, ranks.
 
-    first_times -> check_small -> run -> Measured
+    check_apart -> first_times -> check_small -> run -> Measured
 
 Where a kernel near the fastest turns out to be wrong, or fails at this size, the ones near the
 fastest of the others are next.
@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from einbench.check.judging import Verdict
 from einbench.check.layouts import read_only
 from einbench.check.room import fitting_rows, needed_bytes
 from einbench.check.verdicts import check_small
+from einbench.choose.apart import Apart, check_apart
 from einbench.choose.beside import missing
 from einbench.choose.candidates import First, first_times
 from einbench.choose.fewer import SHORT_S, fewer, on_threads, text
@@ -35,8 +37,9 @@ from einbench.measure.disturbance import QUIET
 from einbench.measure.run import Predictions, Results, compile_s, run
 from einbench.measure.timing import OVERDRAFT
 from einbench.operation import Operation
+from einbench.plugins import of_plugin
 from einbench.problem import Problem
-from einbench.record import Record
+from einbench.record import Record, Status
 from einbench.units import bytes_text
 
 #: rigor -> seconds of timing, calls of the winner where those take longer, and blocks
@@ -147,12 +150,13 @@ class _Work:
         self._first = First({}, {}, ())
         self._found: dict[str, Record] = {}
         self._excluded: set[str] = set()
+        self._apart: dict[str, Apart] = {}
         self.verdicts: dict[str, Verdict] = {}
         self.spent, self.disturbance, self.threads = Spent(), QUIET, 0
 
     def measure(self) -> None:
         """Until a kernel has won, or none is left."""
-        there = [kernel for kernel in self._kernels.values() if kernel.available]
+        there = self._callable()
         parts = self._parts(there)
         began_s, compiled_s = self._clock(), self._compiling_s()
         self._first = first_times(
@@ -178,6 +182,19 @@ class _Work:
             self.spent.discarded_s += self.spent.timing_s
             self.spent.timing_s = 0.0
             self._excluded |= set(near)
+
+    def _callable(self) -> list[Kernel]:
+        """Those that can run, and of plugins those that passed in a process of their own."""
+        there = [kernel for kernel in self._kernels.values() if kernel.available]
+        fresh = [kernel for kernel in there if kernel.method not in self._passed]
+        if any(of_plugin(kernel.origin.module) for kernel in fresh):
+            began_s = self._clock()
+            self._report(0.0, "checking plugins in a process of their own")
+            self._apart = check_apart(fresh, self._problem.dtype.name)
+            self.verdicts |= {method: found.verdict for method, found in self._apart.items()}
+            self._excluded |= {m for m, verdict in self.verdicts.items() if not verdict.passed}
+            self.spent.check_s += max(0.0, self._clock() - began_s)
+        return [kernel for kernel in there if kernel.method not in self._excluded]
 
     def _try_fewer_threads(self, winner: Record) -> None:
         """Time the winner on fewer threads too; its record is that of the number that is fastest.
@@ -329,8 +346,10 @@ class _Work:
             return replace(record, status="unavailable", reason=kernel.reason)
         verdict = self.verdicts.get(method)
         if verdict is not None and not verdict.passed:
+            unknown = verdict.status == "unchecked"
+            apart = self._apart[method].status if method in self._apart else ""
             return replace(
-                record, status="unchecked" if verdict.status == "unchecked" else "rejected",
+                record, status=cast("Status", apart or ("unchecked" if unknown else "rejected")),
                 reason=verdict.reason, error=verdict.error, limit=verdict.limit,
             )  # fmt: skip
         seconds = self._first.times.get(method)
@@ -355,6 +374,8 @@ def _disturbed(results: Results) -> tuple[bool, int, float]:
 
 def check_one(kernel: Kernel, dtype: str) -> Verdict:
     """The verdict on one kernel, on small hostile draws."""
+    if kernel.available and of_plugin(kernel.origin.module):
+        return check_apart([kernel], dtype)[kernel.method].verdict
     (verdict,) = check_small(kernel.operation, [kernel], np.dtype(dtype), seed=0)
     return verdict
 

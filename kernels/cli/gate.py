@@ -21,6 +21,7 @@ from einbench.cli.progress import bar
 from einbench.cli.resuming import resume_option
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming, refuse_unwritable
+from einbench.gate.state import KEPT_DAYS
 
 if TYPE_CHECKING:
     from einbench.gate.revision import Repository, Revision
@@ -63,7 +64,7 @@ FOLDER = ".gate"
     help="End with 2 where a cell was too noisy to be distinguished from its threshold.",
 )  # fmt: skip
 @json_option("every cell")
-@resume_option("launches")
+@resume_option("launches", f"for {KEPT_DAYS} days in {FOLDER}")
 @click.option("--summary", metavar="PATH", help="Append the tables as Markdown to this file.")
 def gate(
     base: str,

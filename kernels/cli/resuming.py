@@ -17,13 +17,17 @@ from einbench.cli.target import Target, special
 if TYPE_CHECKING:
     from einbench.records.journal import Journal
 
+#: what runs without a results file have kept is removed after so many days
+_KEPT_DAYS = 30
+_WHERE = f"beside the results, or for {_KEPT_DAYS} days with remembered choices"
 
-def resume_option(what: str) -> Callable[..., Any]:
-    """``--resume``, of what is measured one after the other."""
+
+def resume_option(what: str, where: str = _WHERE) -> Callable[..., Any]:
+    """``--resume``, of what is measured one after the other, and where that is kept."""
     return click.option(
         "--resume", is_flag=True,
         help=f"Go on where the same command was interrupted or killed: {what} that were finished "
-        "are kept as they are measured, beside the results, and not measured again.",
+        f"are kept as they are measured, {where}, and not measured again.",
     )  # fmt: skip
 
 
@@ -84,6 +88,7 @@ def _beside(target: Target, resume: bool) -> tuple[Journal, Target]:
 def _place(held: contextlib.ExitStack) -> Path:
     """Of a run without a results file."""
     from einbench.host.folders import wisdom_folder
+    from einbench.records.journal import purge
 
     context = click.get_current_context()
     given = {name: value for name, value in context.params.items() if name != "resume"}
@@ -93,6 +98,7 @@ def _place(held: contextlib.ExitStack) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
+        purge(folder, _KEPT_DAYS * 86_400)
     except OSError:  # read-only, or asked to keep nothing: then nothing is there to go on from
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="einbench-")))
     return folder / name

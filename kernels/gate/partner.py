@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from einbench.host.awake import within
+
 _LAUNCH = Path(__file__).with_name("launch.py")
 #: BLAS runs on one thread: its threads wait for each other where another process takes a core,
 #: and one such wait is longer than any regression. numba's parallel kernels get all of theirs.
@@ -95,7 +97,7 @@ class Partner:
             LaunchError: no answer came in time, or the process has died.
         """
         try:
-            line = self._answers.get(timeout=timeout_s)
+            line = within(timeout_s, lambda piece_s: self._answers.get(timeout=piece_s))
         except queue.Empty:
             self._process.kill()
             raise LaunchError(

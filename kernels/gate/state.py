@@ -13,7 +13,7 @@ from typing import Any
 from einbench.host.documents import write_whole
 
 #: a machine of three days ago is another machine
-_KEPT_S = 3 * 86_400
+KEPT_DAYS = 3
 
 
 class State:
@@ -48,5 +48,5 @@ class State:
 def _forget_old(folder: Path) -> None:
     """Runs that were not resumed."""
     for old in folder.glob("*"):
-        if time.time() - old.stat().st_mtime > _KEPT_S:
+        if time.time() - old.stat().st_mtime > KEPT_DAYS * 86_400:
             shutil.rmtree(old, ignore_errors=True)

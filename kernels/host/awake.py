@@ -1,12 +1,14 @@
 """Whether this process was stopped, or the machine slept: a time that spans that is no time.
 
 A process that was stopped is sent SIGCONT as it goes on. While a machine sleeps, Linux counts the
-seconds on one clock and not on another.
+seconds on one clock and not on another. Who waits for an answer waits in pieces: one that took far
+longer than asked for was no waiting.
 """
 
 from __future__ import annotations
 
 import contextlib
+import queue
 import signal
 import threading
 import time
@@ -18,6 +20,8 @@ Found = TypeVar("Found")
 
 #: readings of two clocks one after the other differ by less
 _LEAST_SLEEP_S = 0.05
+#: seconds of a piece of a wait, and how much longer one takes in which this process was stopped
+_PIECE_S, _STOPPED_S = 1.0, 0.25
 #: a machine that is stopped again and again gets a time all the same
 _TRIES = 5
 _continued = 0
@@ -48,6 +52,25 @@ def whole(measure: Callable[[], Found]) -> Found:
         if not interrupted(before):
             break
     return found
+
+
+def within(seconds: float, get: Callable[[float], Found]) -> Found:
+    """What ``get(seconds)`` gives in so many seconds that this process was not stopped for.
+
+    Raises:
+        queue.Empty: nothing came, as ``get`` says of its own seconds.
+    """
+    left_s = seconds
+    while True:
+        piece_s, began_s = min(left_s, _PIECE_S), time.monotonic()
+        try:
+            return get(piece_s)
+        except queue.Empty:
+            # what came while this process was stopped may be taken only after it goes on
+            if time.monotonic() - began_s < piece_s + _STOPPED_S:
+                left_s -= piece_s
+            if left_s <= 0:
+                raise
 
 
 @contextlib.contextmanager

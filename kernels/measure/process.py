@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from einbench.blame import Misbehaved
+from einbench.host.awake import within
 from einbench.jit.spinning import waiting
 from einbench.libraries.runtime import Runtime
 from einbench.measure.log import Log
@@ -150,7 +151,7 @@ class Process:
 
     def _answer(self, asked: str, timeout_s: float) -> Mapping[str, Any]:
         try:
-            line = self._answers.get(timeout=timeout_s)
+            line = within(timeout_s, lambda piece_s: self._answers.get(timeout=piece_s))
         except queue.Empty:
             self._kill()
             raise WorkerEnded(f"no answer within {timeout_s:g} s (asked {asked})", "hung") from None

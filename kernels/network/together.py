@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from einbench import draws
 from einbench.network.agreement import LIMITS, Family, judge, roundings
 from einbench.network.checkpoint import Checkpoint, digest
 from einbench.network.optimizer import SGD, Descent
@@ -222,7 +223,7 @@ def _perturbed_losses(
     rng = np.random.default_rng(number)
     for parameter in net.parameters.values():
         away = roundings(number) * np.finfo(parameter.dtype).eps
-        parameter *= 1 + away * rng.uniform(-1, 1, parameter.shape).astype(parameter.dtype)
+        parameter *= 1 + away * draws.uniform(rng, -1, 1, parameter.shape).astype(parameter.dtype)
     rows = places[:steps]
     try:
         return _steps(net, optimizer, x[rows.ravel()], y[rows.ravel()], rows.shape[1])[0]

@@ -7,7 +7,7 @@ A chart names its data and has ``@kernels`` and the like where lists of names an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from einbench.report.vega import COLOURS, Spec, altair, powers, seconds_axis
@@ -44,7 +44,11 @@ def filled(spec: Any, lists: Mapping[str, Sequence[Any]]) -> Any:
 
 def charts() -> dict[str, Spec]:
     """Every chart by its name, of data called ``rows``, and ``crossings`` beside them."""
-    alt = altair()
+    return _charts(altair())
+
+
+@cache  # Altair takes half a second to check them
+def _charts(alt: Any) -> dict[str, Spec]:
     made: dict[str, Callable[[Any], Any]] = {
         "time": _time, "error": _error, "rate": _rate,
         "memory": partial(_plain, "peak_bytes", "bytes of temporaries"),

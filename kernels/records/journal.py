@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,7 +68,7 @@ class Journal:
         #: what is made here, and goes again where nothing is written to it
         self._made = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = filelock.FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=0)
+        self._lock = filelock.FileLock(_lock_of(self.path), timeout=0)
         try:
             self._lock.acquire()
         except filelock.Timeout:
@@ -214,6 +215,43 @@ class Journal:
                 )
             return
         self._written, self._bytes = len(self._lines), self._bytes + len(text)
+
+
+def purge(folder: Path, unused_s: float) -> None:
+    """Remove runs there that nobody goes on from: no cell was kept, or none for so many seconds.
+
+    With all that lies beside them; one that a process has is left alone.
+    """
+    import filelock
+
+    for name in {path.name.lstrip(".").partition(ENDING)[0] for path in folder.glob(f"*{ENDING}*")}:
+        journal = folder / (name + ENDING)
+        lock = filelock.FileLock(_lock_of(journal), timeout=0)
+        with contextlib.suppress(OSError, filelock.Timeout), lock:
+            theirs = [path for path in folder.iterdir() if _is_of(path, journal)]
+            newest_s = max((path.stat().st_mtime for path in theirs), default=0.0)
+            if time.time() - newest_s > unused_s or not _holds_a_cell(journal):
+                for path in theirs:
+                    path.unlink(missing_ok=True)
+            # while it is held, as where a run ends
+            Path(lock.lock_file).unlink()
+
+
+def _lock_of(journal: Path) -> Path:
+    return journal.with_name(f".{journal.name}.lock")
+
+
+def _is_of(path: Path, journal: Path) -> bool:
+    """Whether a file is a journal, or what a run or an unfinished write left beside it."""
+    own = path == journal or path.name.lstrip(".").startswith(f"{journal.name}.")
+    return own and path != _lock_of(journal)
+
+
+def _holds_a_cell(journal: Path) -> bool:
+    try:
+        return read_whole(journal).count(b"\n") > 1
+    except (Damaged, Unreadable):
+        return False
 
 
 def _here() -> dict[str, Any]:

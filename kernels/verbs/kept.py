@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -86,9 +87,27 @@ def written_whole(path: Any, resume: bool, compare: Callable[..., Comparison]) -
 def _cell(value: Mapping[str, Any]) -> Cell:
     return Cell(
         [Record.from_json(record) for record in value["records"]],
-        {method: Prediction(**at) for method, at in value["known"].items()},
-        float(value["timed_s"]),
+        {method: _prediction(at) for method, at in value["known"].items()},
+        _seconds(value["timed_s"]),
     )
+
+
+def _prediction(at: Mapping[str, Any]) -> Prediction:
+    found = Prediction(**{**at, "measured_s": _seconds(at["measured_s"])})
+    if not (_whole(found.batch) and _whole(found.measured_batch) and 0 < found.part <= 1):
+        raise ValueError("expected rows and a part of a row")
+    return found
+
+
+def _whole(rows: Any) -> bool:
+    return isinstance(rows, int) and rows >= 0
+
+
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{seconds} seconds")
+    return seconds
 
 
 def _name(problem: Problem) -> str:

@@ -117,8 +117,8 @@ def test_emit_before_the_expression_does_not_take_it_for_a_path():
     ],
 )
 def test_wrong_use_is_one_line_and_status_2(args, said):
-    done = run("einsum", *args)
-    assert done.returncode == 2
+    done = CliRunner().invoke(main, ["einsum", *args])
+    assert done.exit_code == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert said in done.stderr
 

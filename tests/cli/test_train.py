@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import einbench
 from einbench import mnist
 from einbench.cli import main
+from einbench.network import data
 from einbench.network.data import normalise, scale_of
 
 QUICK = ["--samples", "500", "--epochs", "1", "--kernels", "matmul"]
@@ -24,6 +25,26 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     return tmp_path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _read_once():
+    """Unpacking the set and finding its scale takes longer than most of these trainings."""
+    read, measured, shipped = mnist.load, data.scale_of, mnist.load()
+    scale = scale_of(shipped.train.images)
+    for split in shipped:
+        split.images.flags.writeable = split.labels.flags.writeable = False
+
+    def load(folder=None):
+        return shipped if folder is None else read(folder)
+
+    def of(images):
+        return scale if images is shipped.train.images else measured(images)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "load", load)
+        patch.setattr(data, "scale_of", of)
+        yield
 
 
 def train(*args):

@@ -58,7 +58,7 @@ def read_until(descriptor, pattern, timeout_s=120):
 
 
 @POSIX
-@pytest.mark.parametrize("columns", [40, 100])
+@pytest.mark.parametrize("columns", [40, pytest.param(100, marks=pytest.mark.long)])
 def test_the_bar_shows_loss_and_accuracy_and_fits_the_terminal(columns):
     args = ["--samples", "500", "--epochs", "3", "--kernels", "matmul"]
     process, leader = start(args, columns)
@@ -134,7 +134,7 @@ def environment(**more):
 
 
 @POSIX
-@pytest.mark.parametrize("kind", ["pipe", "dumb terminal"])
+@pytest.mark.parametrize("kind", ["pipe", pytest.param("dumb terminal", marks=pytest.mark.long)])
 def test_a_row_an_epoch_as_it_ends_where_no_bar_can_be_drawn(kind):
     # endless: what is read was printed long before the training's end
     args = [*COMMAND, "--samples", "200", "--epochs", "100000", "--kernels", "matmul"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -74,6 +75,35 @@ def test_what_a_sleeping_machine_spans_is_measured_anew_a_few_times(monkeypatch)
     monkeypatch.setattr(awake, "_slept_s", lambda: float(next(always)))
     found = iter(range(100))
     assert awake.whole(lambda: next(found)) == awake._TRIES - 1
+
+
+@POSIX
+def test_time_that_a_process_is_stopped_for_is_no_waiting():
+    asked = []
+
+    def answer(piece_s):
+        asked.append(piece_s)
+        if len(asked) == 1:
+            stopped()
+            raise queue.Empty
+        return "there"
+
+    assert awake.within(0.001, answer) == "there"
+    assert asked == [0.001, 0.001]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 2.5])
+def test_a_wait_for_nothing_ends(seconds):
+    asked = []
+
+    def nothing(piece_s):
+        asked.append(piece_s)
+        raise queue.Empty
+
+    with pytest.raises(queue.Empty):
+        awake.within(seconds, nothing)
+    assert sum(asked) >= seconds
+    assert max(asked) <= awake._PIECE_S
 
 
 @POSIX

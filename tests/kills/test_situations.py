@@ -175,6 +175,21 @@ def test_without_a_results_file_cells_are_kept_with_the_choices(monkeypatch, tmp
     assert not list((tmp_path / "wisdom" / "unfinished").iterdir())
 
 
+def test_what_was_kept_there_and_never_gone_on_from_is_removed_after_a_month(monkeypatch, tmp_path):
+    monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path / "wisdom"))
+    unfinished = tmp_path / "wisdom" / "unfinished"
+    for name in ("tune-old", "tune-new"):
+        journal = Journal(unfinished / name)
+        journal.begin({"command": "tune"})
+        journal.keep("a", "")
+        journal._lock.release()  # as the system does for a process that is gone
+    month_ago_s = time.time() - 31 * 86_400
+    os.utime(unfinished / "tune-old.partial", (month_ago_s, month_ago_s))
+    done = invoke("tune", "relu", "--batch", "1")
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in unfinished.glob("*.partial")} == {"tune-new.partial"}
+
+
 #: a command whose results take a minute to write
 SLOW = """
 import sys, time

@@ -209,6 +209,26 @@ def test_patience_ends():
             kernel(X - 1)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no process is stopped there")
+def test_time_that_this_process_is_stopped_for_is_not_the_kernels():
+    def waiting(x):
+        if x[0, 0] < 0:
+            time.sleep(0.6)
+        return 2 * x
+
+    with Workers(1, timeout_s=120) as pool:
+        kernel = isolated(pool, waiting)
+        kernel(X)
+        process = pool.process(kernel)
+        process._timeout_s = 1.0
+        both = f"{process._process.pid} {os.getpid()}"
+        # as where a container is paused; the worker goes on last
+        code = f"sleep 0.2; kill -STOP {both}; sleep 1.3; kill -CONT {os.getpid()}; sleep 0.2; "
+        code += f"kill -CONT {process._process.pid}"
+        with subprocess.Popen(["/bin/sh", "-c", code]):
+            assert kernel(X - 1).tolist() == (2 * (X - 1)).tolist()
+
+
 def test_time_is_taken_there_and_the_last_result_comes_from_there(workers):
     def slow(x):
         time.sleep(0.02)

@@ -20,7 +20,14 @@ EXPRESSIONS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("library", CONTESTANTS)
+#: one that starts in a moment; `make test-peers` has the others as well
+LIBRARIES = [
+    pytest.param(name, marks=() if name == "opt_einsum" else pytest.mark.long)
+    for name in CONTESTANTS
+]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_it_gives_what_the_reference_gives(library):
     with Workers(1) as workers:
         for text in EXPRESSIONS:
@@ -35,7 +42,7 @@ def test_it_gives_what_the_reference_gives(library):
             workers.release()
 
 
-@pytest.mark.parametrize("library", CONTESTANTS)
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_no_behaviour_ends_its_process(library):
     (column,) = ask([library])
     assert column.reason == ""

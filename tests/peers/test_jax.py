@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
@@ -13,10 +12,6 @@ import pytest
 import einbench
 from einbench.operation import Operation
 
-if importlib.util.find_spec("jax"):
-    import jax
-    import jax.numpy as jnp
-
 Array = np.ndarray[Any, Any]
 
 PARAMETERS = ("w1", "b1", "w2", "b2", "w3", "b3")
@@ -25,7 +20,15 @@ SLACK = 3
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _double_precision() -> Iterator[None]:
+def _imported() -> None:
+    """Here and not above: who runs none of these tests does not wait for it."""
+    global jax, jnp  # noqa: PLW0603 - as an import does
+    import jax
+    import jax.numpy as jnp
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _double_precision(_imported: None) -> Iterator[None]:
     """JAX computes everything in float32 unless configured otherwise."""
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
@@ -167,8 +170,15 @@ def peers() -> dict[str, Callable[..., Any]]:
     }
 
 
+#: compiled in a moment; `make test-peers` has the others as well
+QUICK = ("linear", "relu", "softmax_vjp", "bias_gradient", "cross_entropy")
 CASES = [
-    pytest.param(op, dict(zip(op.options, chosen, strict=True)), id="-".join([op.name, *chosen]))
+    pytest.param(
+        op,
+        dict(zip(op.options, chosen, strict=True)),
+        id="-".join([op.name, *chosen]),
+        marks=() if op.name in QUICK else pytest.mark.long,
+    )
     for op in einbench.operations.values()
     for chosen in product(*op.options.values())
 ]

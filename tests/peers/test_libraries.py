@@ -8,7 +8,13 @@ import pytest
 
 from einbench.libraries import LIBRARIES, library_kernels
 
-KERNELS = [(library, name) for library in LIBRARIES for name in library_kernels(library)]
+#: a library computes these in `make test`, and all others in `make test-peers`
+QUICK = ("linear", "softmax_vjp", "mean_squared_error_gradient", "mlp_forward")
+KERNELS = [
+    pytest.param(library, name, marks=() if name in QUICK else pytest.mark.long)
+    for library in LIBRARIES
+    for name in library_kernels(library)
+]
 
 
 @pytest.fixture(autouse=True)

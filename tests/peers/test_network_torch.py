@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,10 +10,6 @@ import pytest
 
 import einbench
 from einbench.network.agreement import Family, judge, roundings
-
-if importlib.util.find_spec("torch"):
-    import torch
-    import torch.nn.functional as F  # noqa: N812 - its usual name
 
 N = einbench.network
 Array = np.ndarray[Any, Any]
@@ -51,6 +46,14 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, str], Tensor]] = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _imported() -> None:
+    """Here and not above: who runs none of these tests does not wait for it."""
+    global torch, F  # noqa: PLW0603 - as an import does
+    import torch
+    import torch.nn.functional as F  # noqa: N812 - its usual name
+
+
 def rows(z: Tensor, y: Tensor) -> Tensor:
     return F.one_hot(y, z.shape[1]).to(z.dtype)
 
@@ -67,7 +70,7 @@ def _auto_times_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
+def _one_thread(_imported: None) -> Iterator[None]:
     """PyTorch's threads wait for each other, and among busy cores that takes long."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -211,11 +214,15 @@ def our_curve(net: Any, x: Array, y: Array, rate: float, momentum: float) -> lis
     return net.fit(x, y, batch=DIGITS_BATCH, order="given", optimizer=optimizer).step_losses
 
 
+#: a compiled one; `make test-peers` has the others as well
+TRAINED = [
+    pytest.param(family, marks=() if family == "tiled" else pytest.mark.long) for family in FAMILIES
+]
 descents = pytest.mark.parametrize(("rate", "momentum"), [(RATE, 0.0), (RATE / 10, 0.9)])
 
 
 @descents
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", TRAINED)
 def test_a_hundred_steps_in_float64_have_the_losses_that_pytorchs_have(
     family: str, rate: float, momentum: float, digits: tuple[Array, Array]
 ) -> None:
@@ -227,7 +234,7 @@ def test_a_hundred_steps_in_float64_have_the_losses_that_pytorchs_have(
 
 
 @descents
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", TRAINED)
 def test_a_hundred_steps_in_float32_have_them_as_far_as_rounding_lets_them(
     family: str, rate: float, momentum: float, digits: tuple[Array, Array]
 ) -> None:
@@ -265,7 +272,7 @@ def test_loops_layer_by_layer_have_them_on_a_network_they_have_time_for(
     np.testing.assert_allclose(our_curve(net, x, y, RATE, 0.0), expected, rtol=LIMITS["float64"])
 
 
-@dtypes
+@pytest.mark.parametrize("dtype", [pytest.param("float64", marks=pytest.mark.long), "float32"])
 def test_the_comparison_sees_a_rate_that_is_a_thousandth_off(
     dtype: str, digits: tuple[Array, Array]
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -13,16 +12,20 @@ import pytest
 import einbench
 from einbench.operation import Operation
 
-if importlib.util.find_spec("torch"):
-    import torch
-    import torch.nn.functional as F  # noqa: N812 - its usual name
-
 Array = np.ndarray[Any, Any]
 Tensor = Any
 
 PARAMETERS = ("w1", "b1", "w2", "b2", "w3", "b3")
 #: the peer's rounding and the kernel's
 SLACK = 2
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imported() -> None:
+    """Here and not above: who runs none of these tests does not wait for it."""
+    global torch, F  # noqa: PLW0603 - as an import does
+    import torch
+    import torch.nn.functional as F  # noqa: N812 - its usual name
 
 
 def leaf(array: Array) -> Tensor:

@@ -178,3 +178,60 @@ def test_a_run_that_measured_nothing_leaves_nothing(tmp_path: Path) -> None:
     with Journal(tmp_path / "r.json") as journal:
         journal.begin(SETTINGS)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Runs without a results file: with a cell, without one, and one of which parts are left."""
+    for name, cells in {"cells": 1, "none": 0}.items():
+        journal = Journal(tmp_path / name)
+        journal.begin(SETTINGS)
+        for number in range(cells):
+            journal.keep(f"cell {number}", number)
+        journal._lock.release()
+        (tmp_path / f"{name}.partial.npz").write_bytes(b"parameters")
+    (tmp_path / ".parts.partial.lock").touch()
+    (tmp_path / ".parts.partial.ab12.unfinished").touch()
+    return tmp_path
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_runs_that_nobody_goes_on_from_are_removed_with_all_that_lies_beside_them(folder):
+    module.purge(folder, unused_s=3600.0)
+    assert names(folder) == {"cells.partial", "cells.partial.npz"}
+    module.purge(folder, unused_s=3600.0)
+    assert resumed(folder / "cells") == {"cell 0": 0}
+
+
+@pytest.mark.parametrize("touched", ["cells.partial", "cells.partial.npz"])
+def test_one_is_as_old_as_the_newest_of_its_files(folder, touched):
+    for path in folder.iterdir():
+        os.utime(path, (1e9, 1e9))
+    os.utime(folder / touched)
+    module.purge(folder, unused_s=3600.0)
+    assert names(folder) == {"cells.partial", "cells.partial.npz"}
+    os.utime(folder / touched, (1e9, 1e9))
+    module.purge(folder, unused_s=3600.0)
+    assert names(folder) == set()
+
+
+def test_one_that_a_process_has_is_left_alone_however_old(folder):
+    with Journal(folder / "none", anew=True) as journal:
+        journal.begin(SETTINGS)
+        for path in folder.iterdir():
+            os.utime(path, (1e9, 1e9))
+        module.purge(folder, unused_s=3600.0)
+        assert names(folder) == {"none.partial", "none.partial.npz", ".none.partial.lock"}
+        journal.keep("a", 1)
+    assert resumed(folder / "none") == {"a": 1}
+
+
+def test_other_files_and_a_folder_that_is_not_there_are_left_alone(tmp_path):
+    (tmp_path / "results.json").write_text("{}")
+    (tmp_path / "a.partially").mkdir()
+    module.purge(tmp_path, unused_s=0.0)
+    assert names(tmp_path) == {"results.json", "a.partially"}
+    module.purge(tmp_path / "none", unused_s=0.0)

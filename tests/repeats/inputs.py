@@ -1,4 +1,4 @@
-"""What one seed draws for every operation, as digests: the same on every platform.
+"""What one seed draws for operations and networks, as digests: the same on every platform.
 
 `python -m tests.repeats.inputs` writes `inputs.json` anew, after a draw was changed on purpose.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import einbench
+from einbench import network
 from einbench.check.hostile import changes
 from einbench.operation import Operation
 
@@ -21,6 +22,7 @@ FILE = Path(__file__).with_name("inputs.json")
 #: beside the operations: two, three and four operands, axes that are summed, kept and repeated
 EXPRESSIONS = ("ij,jk->ik", "bij,bjk->bik", "ab,bc,cd->ad", "ii->i")
 _SEED, _BATCH = 2026, 37
+INITIAL = ("he", "xavier", "normal", "uniform")
 
 
 def operations() -> list[Operation]:
@@ -30,7 +32,7 @@ def operations() -> list[Operation]:
 
 def digests() -> dict[str, dict[str, str]]:
     """``{"relu float32": {"harmless": ..., "hostile": ..., "exact": ...}, ...}``"""
-    return {
+    of_operations = {
         f"{op.name} {dtype}": {
             "harmless": _digest(op.draw(_BATCH, dtype, seed=_SEED).values()),
             "hostile": _digest(_hostile(op, np.dtype(dtype))),
@@ -39,6 +41,18 @@ def digests() -> dict[str, dict[str, str]]:
         for op in operations()
         for dtype in ("float32", "float64")
     }
+    return of_operations | {
+        f"network {dtype}": {
+            "two_classes": _digest(network.two_classes(_BATCH, _SEED, dtype)),
+            **{initial: _digest(_weights(initial, dtype)) for initial in INITIAL},
+        }
+        for dtype in ("float32", "float64")
+    }
+
+
+def _weights(initial: str, dtype: str) -> Iterable[np.ndarray[Any, Any]]:
+    layers = [network.Linear(_BATCH, 29, initial=initial)]
+    return network.Sequential(layers, dtype=dtype, seed=_SEED).parameters.values()
 
 
 def _hostile(op: Operation, dtype: np.dtype[Any]) -> Iterator[np.ndarray[Any, Any]]:

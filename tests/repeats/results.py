@@ -1,6 +1,7 @@
 """Digests of what every kernel returns, in a process that has so many threads.
 
-`python -m tests.repeats.results` prints them as JSON, kernel by kernel.
+`python -m tests.repeats.results` prints them as JSON, kernel by kernel, or those of operations that
+are named.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ BATCH, LOOPED = 600, 3
 _COUNTS = ("OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def in_fresh_process(threads: int) -> dict[str, str]:
+def in_fresh_process(threads: int, *names: str) -> dict[str, str]:
     """``{"linear[matmul] float32": digest}`` from a new process."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.repeats.results"],
+        [sys.executable, "-m", "tests.repeats.results", *names],
         cwd=ROOT, env=os.environ | dict.fromkeys(_COUNTS, str(threads)), text=True,
         capture_output=True, check=False,
     )  # fmt: skip
@@ -37,10 +38,10 @@ def in_fresh_process(threads: int) -> dict[str, str]:
     return found
 
 
-def digests() -> dict[str, str]:
-    """Of every kernel that can run here, in both precisions."""
+def digests(*names: str) -> dict[str, str]:
+    """Of every kernel that can run here, in both precisions; of these operations where named."""
     found = {}
-    for op in operations():
+    for op in (op for op in operations() if not names or op.name in names):
         for dtype in ("float32", "float64"):
             many, few = (op.draw(batch, dtype, seed=1) for batch in (BATCH, LOOPED))
             for kernel in op:
@@ -61,4 +62,4 @@ def _digest(result: object) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(digests()))
+    print(json.dumps(digests(*sys.argv[1:])))

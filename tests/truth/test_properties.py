@@ -26,7 +26,7 @@ from einbench.operation import Operation
 Array = np.ndarray[Any, Any]
 
 LABEL_DTYPES = ("int64", "int32", "int8", "uint8", "uint64")
-EXAMPLES = 100
+EXAMPLES = 40, pytest.param(200, marks=pytest.mark.long)
 
 # what each input may hold where not any number that products and sums keep finite
 PROBABILITIES = st.one_of(st.just(0.0), st.just(1.0), st.floats(2.0**-20, 1.0, width=32))
@@ -85,15 +85,16 @@ def cases(draw: st.DrawFn, op: Operation) -> tuple[Probe, np.dtype[Any]]:
     return Probe("drawn", "", inputs, options, judged=judged, layout=layout), np.dtype(dtype)
 
 
+@pytest.mark.parametrize("examples", EXAMPLES)
 @pytest.mark.parametrize("op", list(einbench.operations.values()), ids=lambda op: op.name)
 def test_every_kernel_gives_what_the_mathematics_says_for_inputs_nobody_chose(
-    op: Operation,
+    op: Operation, examples: int
 ) -> None:
     available = [kernel for kernel in op if kernel.available]
     assert available
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         derandomize="CI" in os.environ,
         database=None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -43,65 +44,58 @@ KINDS = (
 )  # fmt: skip
 LABELS = np.random.default_rng(12).integers(0, CLASSES, BATCH)
 every_kind = pytest.mark.parametrize("kind", KINDS)
-both_dtypes = pytest.mark.parametrize("dtype", ["float64", "float32"])
-both_reductions = pytest.mark.parametrize("reduction", ["mean", "sum"])
+DTYPES, REDUCTIONS = ("float64", "float32"), ("mean", "sum")
+both_dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def every_kernel(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("kernel", list(einbench.operation(name)), ids=repr)
 
 
-@both_dtypes
 @every_kind
 @every_kernel("softmax")
-def test_softmax_is_scipys(
-    kernel: Kernel, kind: str, dtype: str, agree: Callable[..., None]
-) -> None:
-    logits = logits_of(kind).astype(dtype)
-    agree(kernel, [logits], special.softmax(logits.astype(np.float64), axis=1))
+def test_softmax_is_scipys(kernel: Kernel, kind: str, agree: Callable[..., None]) -> None:
+    for dtype in DTYPES:
+        logits = logits_of(kind).astype(dtype)
+        agree(kernel, [logits], special.softmax(logits.astype(np.float64), axis=1))
 
 
-@both_reductions
-@both_dtypes
 @every_kind
 @every_kernel("cross_entropy")
 def test_cross_entropy_is_minus_scipys_log_softmax_at_the_labels(
-    kernel: Kernel, kind: str, dtype: str, reduction: str, agree: Callable[..., None]
+    kernel: Kernel, kind: str, agree: Callable[..., None]
 ) -> None:
-    logits = logits_of(kind).astype(dtype)
-    log_probs = special.log_softmax(logits.astype(np.float64), axis=1)
-    losses = -log_probs[np.arange(BATCH), LABELS]
-    agree(
-        kernel, [logits, LABELS], getattr(losses, reduction)(), tied=True, reduction=reduction
-    )  # fmt: skip
+    for dtype, reduction in product(DTYPES, REDUCTIONS):
+        logits = logits_of(kind).astype(dtype)
+        log_probs = special.log_softmax(logits.astype(np.float64), axis=1)
+        losses = -log_probs[np.arange(BATCH), LABELS]
+        expected = getattr(losses, reduction)()
+        agree(kernel, [logits, LABELS], expected, tied=True, reduction=reduction)
 
 
-@both_reductions
-@both_dtypes
 @every_kind
 @every_kernel("cross_entropy_gradient")
 def test_the_gradient_of_cross_entropy_is_scipys_softmax_minus_one_hot(
-    kernel: Kernel, kind: str, dtype: str, reduction: str, agree: Callable[..., None]
+    kernel: Kernel, kind: str, agree: Callable[..., None]
 ) -> None:
-    logits = logits_of(kind).astype(dtype)
-    expected = special.softmax(logits.astype(np.float64), axis=1) - np.eye(CLASSES)[LABELS]
-    if reduction == "mean":
-        expected /= BATCH
-    agree(kernel, [logits, LABELS], expected, reduction=reduction)
+    for dtype, reduction in product(DTYPES, REDUCTIONS):
+        logits = logits_of(kind).astype(dtype)
+        expected = special.softmax(logits.astype(np.float64), axis=1) - np.eye(CLASSES)[LABELS]
+        if reduction == "mean":
+            expected /= BATCH
+        agree(kernel, [logits, LABELS], expected, reduction=reduction)
 
 
-@both_dtypes
 @every_kind
 @every_kernel("sigmoid")
-def test_sigmoid_is_scipys_expit(
-    kernel: Kernel, kind: str, dtype: str, agree: Callable[..., None]
-) -> None:
+def test_sigmoid_is_scipys_expit(kernel: Kernel, kind: str, agree: Callable[..., None]) -> None:
     # down to where 1 / (1 + exp(-z)) would overflow, but not to where nothing is left
-    inputs = np.maximum(logits_of(kind), {"float64": -740, "float32": -100}[dtype]).astype(dtype)
-    inputs[:, 0] = np.linspace(-2, 2, BATCH)
-    z = inputs.astype(np.float64)
-    # SciPy's own gives zero from -710 on, where exp(z) is all there is to it
-    agree(kernel, [inputs], np.where(z < -700, np.exp(np.minimum(z, 0)), special.expit(z)))
+    for dtype, least in (("float64", -740), ("float32", -100)):
+        inputs = np.maximum(logits_of(kind), least).astype(dtype)
+        inputs[:, 0] = np.linspace(-2, 2, BATCH)
+        z = inputs.astype(np.float64)
+        # SciPy's own gives zero from -710 on, where exp(z) is all there is to it
+        agree(kernel, [inputs], np.where(z < -700, np.exp(np.minimum(z, 0)), special.expit(z)))
 
 
 @both_dtypes
