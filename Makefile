@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test test-long soak kills tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers fuzz peers report report-test einsum-race bounds-memory bounds-beside isolation-cost lint docs format check machine picture clean clone sound
+.PHONY: help compare test test-long soak kills tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers fuzz peers report report-test einsum-race bench-dask dask-kills bounds-memory bounds-beside isolation-cost lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -159,6 +159,17 @@ peers: $(VENV)/.peers  ## every operation beside other libraries (ARGS="--operat
 
 einsum-race: $(VENV)/.peers  ## einbench.einsum beside every einsum library, twice thirty expressions: 10 minutes (ARGS="--dtype float64")
 	@$(BIN)/python benchmarks/einsum/race.py --json results/einsum-race.json $(ARGS)
+
+# `make bench-dask`; a file of 784 bytes a row and another of 512 go to TO, a temporary folder
+ROWS ?= 2000000
+TO ?=
+
+bench-dask: $(VENV)/.test  ## operations on dask arrays beside dask.array and a loop, 20 minutes, 2.6 GB of disk (ROWS=200000 TO=folder)
+	@$(BIN)/python benchmarks/cluster/ratios.py --rows $(ROWS) $(if $(TO),--to "$(TO)") --json results/dask-ratios.json $(ARGS)
+
+dask-kills: N := $(if $(filter file,$(origin N)),20,$(N))
+dask-kills: $(VENV)/.test  ## kill -9 of a worker at N random moments: the same bits? (N=5)
+	@$(BIN)/python benchmarks/cluster/kills.py -n $(N) $(ARGS)
 
 bounds-memory: $(VENV)/.installed  ## extra memory of whole-network kernels at 60,000 and a million rows, 5 minutes
 	@$(CHOICE) bounds.memory ../results/bounds-memory.json $(ARGS)

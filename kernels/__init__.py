@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from einbench.check.judging import Verdict
     from einbench.choose.auto import auto
     from einbench.choose.policy import choosing
+    from einbench.cluster.mapped import mapped
     from einbench.dropin.calls import einsum
     from einbench.einsum.expression import expression
     from einbench.inputs import Input
@@ -56,6 +57,7 @@ __all__ = [
     "fastest",
     "forget",
     "load_plugins",
+    "mapped",
     "mnist",
     "network",
     "operation",
@@ -87,6 +89,7 @@ _PLACES = {
     "forget": "einbench.registry",
     "load_ipython_extension": "einbench.verbs.race_cell",
     "load_plugins": "einbench.plugins",
+    "mapped": "einbench.cluster.mapped",
     "operation": "einbench.registry",
     "operations": "einbench.registry",
     "race": "einbench.verbs.race",

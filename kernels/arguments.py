@@ -60,7 +60,7 @@ def bind(signature: Signature, arrays: Sequence[Any], named: Mapping[str, Any]) 
     """
     options = choose_options(signature, {k: v for k, v in named.items() if k in signature.options})
     rest = {k: v for k, v in named.items() if k not in signature.options}
-    given = _by_name(signature, arrays, rest)
+    given = by_name(signature, arrays, rest)
     checked = {name: _floating_or_integer(signature, name, v) for name, v in given.items()}
     _agree_on_dtype(signature, checked)
     return Bound(tuple(checked.values()), options, sizes_of(signature, checked))
@@ -150,9 +150,14 @@ def check_out(signature: Signature, bound: Bound, out: Any) -> Any:
     return memory[0] if len(names) == 1 else memory
 
 
-def _by_name(
+def by_name(
     signature: Signature, arrays: Sequence[Any], named: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """Arrays by the names of the operation's inputs, in their order.
+
+    Raises:
+        TypeError: one is missing, unknown, or given twice.
+    """
     call = f"{signature.name}({', '.join([*signature.inputs, *signature.options])})"
     if len(arrays) > len(signature.inputs):
         raise TypeError(f"{call} takes {len(signature.inputs)} arrays, got {len(arrays)}")

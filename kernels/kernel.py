@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from einbench.arguments import Bound, check_out
 from einbench.body import Body, Function, Plain, copy_to
+from einbench.chunked import any_chunked, cluster, refuse_out
 from einbench.host.libraries import why_missing
 from einbench.host.settings import why_unusable
 from einbench.lookup import Dispatch, key_into, key_of, look_up
@@ -141,6 +142,8 @@ class Kernel:
 
     def _begin(self, arrays: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """A call with arrays of a new kind, or with something else than NumPy arrays."""
+        if any_chunked((*arrays, *named.values())):
+            return cluster("calls").call(self.operation, arrays, named, self)
         bound = self._bound(arrays, named)
         op, (given, options, _) = self.operation, bound
         key = key_of(op, given, options)
@@ -149,6 +152,8 @@ class Kernel:
 
     def _write(self, arrays: tuple[Any, ...], named: Mapping[str, Any], out: Any) -> Any:
         """A call with memory of a new kind for its result, or with memory that is refused."""
+        if any_chunked((*arrays, *named.values(), out)):
+            refuse_out(self.operation.name)
         bound = self._bound(arrays, named)
         op, (given, options, _) = self.operation, bound
         memory = check_out(op, bound, out)

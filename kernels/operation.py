@@ -73,6 +73,12 @@ class Operation:
         independent: axes along which a slice of the inputs gives that slice of the output.
         independent_options: options under which those axes are independent, where not under all: a
             mean rescales.
+        added: axes along which results of slices of the inputs are parts of the whole: outputs that
+            have the axis are put side by side, those without are added up.
+        added_options: options under which they are, where not under all: a sum, no mean.
+        averaged: of the option that stands in ``added_options`` or ``independent_options``, the
+            choices that divide the results under that option by sizes of axes:
+            ``{"mean": "batch"}``.
         exact: ``exact(rng, dtype, sizes)`` -> inputs for which every order of summation gives the
             same bits.
         exact_options: options for which ``exact`` holds, where not for all.
@@ -105,6 +111,9 @@ class Operation:
     tied_limit: Callable[[float], float] = lambda terms: 4 + 2 * terms**0.5
     independent: Sequence[str] = ()
     independent_options: Mapping[str, str] = field(default_factory=dict)
+    added: Sequence[str] = ()
+    added_options: Mapping[str, str] = field(default_factory=dict)
+    averaged: Mapping[str, str] = field(default_factory=dict)
     exact: Callable[..., Mapping[str, Array]] | None = None
     exact_options: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, str] = field(default_factory=dict)

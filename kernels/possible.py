@@ -22,6 +22,7 @@ _MAPPINGS = {
     "inputs": '{"x": "batch features"}', "outputs": '{"y": "batch"}', "sizes": '{"features": 10}',
     "options": '{"reduction": ("mean", "sum")}', "reads": '{"x": "batch"}',
     "independent_options": '{"reduction": "sum"}', "exact_options": '{"reduction": "sum"}',
+    "added_options": '{"reduction": "sum"}', "averaged": '{"mean": "batch"}',
 }  # fmt: skip
 
 
@@ -36,7 +37,7 @@ def refuse_wrong_types(op: Operation) -> None:
         given = getattr(op, field)
         if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
             raise TypeError(f"{where} {field}={given!r}: expected names and values, {example}")
-    for field in ("integer_outputs", "independent"):
+    for field in ("integer_outputs", "independent", "added"):
         given = getattr(op, field)
         if not isinstance(given, tuple | list):
             raise TypeError(f"{where} {field}={given!r}: expected a tuple, ({given!r},)")
@@ -119,8 +120,11 @@ def _refuse_axes(op: Operation, where: str) -> None:
             raise ValueError(f"{where} axis {axis!r} is no name of a Python argument; rename it")
     if unused := set(op.sizes) - known:
         raise ValueError(f"{where} sizes of {sorted(unused)}, which are axes of no input; {there}")
-    if strange := set(op.independent) - known:
-        raise ValueError(f"{where} independent={sorted(strange)} are axes of no input; {there}")
+    averaged = " ".join(op.averaged.values()).split()
+    parts = {"independent": op.independent, "added": op.added, "averaged": averaged}
+    for field, stated in parts.items():
+        if strange := set(stated) - known:
+            raise ValueError(f"{where} {field}={sorted(strange)} are axes of no input; {there}")
     if missing := known - {op.leading} - set(op.sizes):
         raise ValueError(
             f"{where} no default size for axes {sorted(missing)}; name them in sizes={{...}}"

@@ -142,6 +142,11 @@ def keep() -> None:
     _SHIPPED.update(_OPERATIONS)
 
 
+def is_shipped(op: Operation) -> bool:
+    """Whether it is the package's own."""
+    return op.name in _SHIPPED and _OPERATIONS.get(op.name) is op
+
+
 def forget(name: str | Operation) -> None:
     """Remove an operation that was registered at run time.
 

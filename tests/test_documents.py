@@ -158,6 +158,13 @@ def test_every_make_target_a_document_names_exists():
         assert set(named) <= targets
 
 
+def test_the_page_on_dask_runs(capsys):
+    pytest.importorskip("dask.array", reason="dask is not installed (pip install 'einbench[dask]')")
+    (body,) = [body for _, kind, body in blocks("docs/dask.md") if kind == "python"]
+    exec(body, {})
+    assert "weight_gradient at batch 250" in capsys.readouterr().out
+
+
 def test_every_file_and_folder_that_contributing_names_exists():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = re.findall(r"`((?:kernels|tests|benchmarks|docs|results)/[\w./]*)`", text)
@@ -166,7 +173,8 @@ def test_every_file_and_folder_that_contributing_names_exists():
 
 
 def test_every_local_file_a_document_links_to_exists():
-    for document in ("README.md", "CONTRIBUTING.md", "docs/networks.md", "results/README.md"):
+    for document in ("README.md", "CONTRIBUTING.md", "docs/networks.md", "docs/dask.md",
+                     "results/README.md"):  # fmt: skip
         folder = (ROOT / document).parent
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)#:]+)\)", text):

@@ -10,7 +10,7 @@ import pytest
 
 HEAVY = (
     "numba", "llvmlite", "scipy", "rich", "click", "psutil", "threadpoolctl", "pandas", "torch",
-    "jax", "sklearn", "altair", "vl_convert", "jinja2",
+    "jax", "sklearn", "altair", "vl_convert", "jinja2", "dask", "distributed",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide, may_measure
 from einbench.choose.dispatch import empty, renewed
 from einbench.choose.serving import serve
+from einbench.chunked import any_chunked, cluster, refuse_out
 from einbench.jit import sharing
 from einbench.kernel import Kernel
 from einbench.lookup import Dispatch, key_into, key_of, look_up
@@ -99,6 +100,8 @@ class Auto:
         """A call with a key that is new, or with something else than NumPy arrays."""
         if operations.get(op.name) is not op:
             return self._present(op)(*arrays, **options)
+        if any_chunked(arrays):
+            return cluster("calls").call(op, arrays, options)
         bound = op.bind(*arrays, **options)
         key = key_of(op, bound.arrays, bound.options)
         first: list[Any] = []
@@ -116,6 +119,8 @@ class Auto:
         """A call with memory of a new kind for its result, or with memory that is refused."""
         if operations.get(op.name) is not op:
             return self._present(op)(*arrays, **options, out=out)
+        if any_chunked((*arrays, out)):
+            refuse_out(op.name)
         bound = op.bind(*arrays, **options)
         memory = check_out(op, bound, out)
         key = key_into(op, bound.arrays, bound.options, out)

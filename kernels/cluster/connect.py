@@ -87,7 +87,9 @@ def refuse_unfit(client: Client, timeout_s: float = TIMEOUT_S) -> None:
     import einbench
 
     # a function of Python's own: one of this package's would have to be there already
-    found = client.run(pydoc.locate, "einbench.__version__", workers=new, on_error="return")
+    answers = client.run(pydoc.locate, "einbench.__version__", workers=new, on_error="return")
+    # one that died meanwhile is none of those that are there
+    found = {a: version for a, version in answers.items() if not isinstance(version, OSError)}
     others = {a: version for a, version in found.items() if version != einbench.__version__}
     if others:
         address, version = next(iter(others.items()))
@@ -97,7 +99,7 @@ def refuse_unfit(client: Client, timeout_s: float = TIMEOUT_S) -> None:
             f"{count} cannot be used: {address} has {_version_text(version)}, {wanted}; install "
             "that in the environment of the workers and start them again"
         )
-    fitting.update(new)
+    fitting.update(found)
 
 
 def _version_text(found: object) -> str:

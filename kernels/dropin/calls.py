@@ -11,6 +11,7 @@ import numpy.typing as npt
 from einbench.arguments import refuse_masks
 from einbench.choose.environment import on_refresh
 from einbench.choose.policy import on_change
+from einbench.chunked import any_chunked, cluster, refuse_out
 from einbench.dropin.chosen import Pick
 from einbench.einsum.dtypes import CASTINGS
 from einbench.einsum.interleaved import as_expression
@@ -45,6 +46,9 @@ def einsum(
     and a rule picks the kernel. ``EINBENCH_CHOICE`` and `einbench.choosing` say the same for every
     choice: ``off`` has that rule pick among kernels that give the same bits from the first call on,
     ``frozen`` does so for what is not remembered.
+
+    Of dask arrays the result is one: computed later, block by block, with the values and the dtype
+    that NumPy gives on the whole, whatever the chunks.
 
     Args:
         operands: the expression and the arrays, or each array and the list of its subscripts.
@@ -106,6 +110,10 @@ def _planned(
     """A call with operands of a new kind, or with something that is wrong."""
     text, given = _expression(arguments)
     order, casting = _checked(order, casting)
+    if any_chunked((*given, out)):
+        if out is not None:
+            refuse_out(quoted(text))
+        return cluster("contraction").call(text, given, dtype, casting)
     if any(_has_own_way(each) for each in (*given, out)):
         more = {} if dtype is None else {"dtype": dtype}
         return np.einsum(text, *given, out=out, order=order, casting=casting, **more)  # type: ignore[call-overload]

@@ -104,6 +104,24 @@ def _checking(task: Task, name: str) -> Run:
     return run
 
 
+def name_of(task: Task, arrays: Sequence[Array], out: Array) -> str:
+    """The kernel's name, measured now where it is not known; ``out`` may be written to."""
+    if policy.now().choice != policy.ON:
+        return _still(task)[0]
+    return _chosen(task, arrays, out)
+
+
+def still(task: Task, name: str) -> Run:
+    """The kernel of that name, which computes in the same way from the first call on.
+
+    Where it does not compute this task, the one that the rule takes, without what was measured.
+    """
+    rates.use({})
+    with contextlib.suppress(Refusal, ImportError, MemoryError):
+        return _STILL.get(name, KERNELS[name])(task)
+    return common(task)
+
+
 #: without another kernel in their place until they are compiled, and for steps the rule alone
 _STILL: dict[str, Callable[[Task], Run]] = {
     **{f"blocked{which}": partial(blocked, rank=n) for n, which in enumerate(pairs.ORDERS)},

@@ -26,7 +26,8 @@ def contraction(text: str, *names: str) -> dict[str, Any]:
     """Arguments of an `Operation` that follow from its expression with named axes.
 
     ``**contraction("batch units, units features -> batch features", "dlogits", "weights")``:
-    independent axes, terms, limits, FLOPs, reference, scale, and exact probes of those inputs.
+    independent and added axes, terms, limits, FLOPs, reference, scale, and exact probes of those
+    inputs.
     """
     named = as_letters(text)
     subscripts = parse(named.text)
@@ -55,6 +56,7 @@ def facts(shown: Contraction, axes: Sequence[str], names: Sequence[str]) -> dict
     reference = partial(reference_of, shown)
     return {
         "independent": tuple(axes[i] for i in shown.output),
+        "added": tuple(summed),
         "terms": terms,
         "tied_limit": lambda terms: 4 + terms / 2,
         "flops": partial(_flops, shown, tuple(axes)),

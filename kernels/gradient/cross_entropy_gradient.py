@@ -55,6 +55,7 @@ cross_entropy_gradient = register(
         sizes={"classes": 10},
         independent=("batch",),
         independent_options={"reduction": "sum"},
+        averaged={"mean": "batch"},
         terms=lambda s: s["classes"],
         # equal terms of a sum, added one by one, are all rounded the same way
         tied_limit=lambda terms: 4 + max(terms / 2, 2 * terms**0.5),

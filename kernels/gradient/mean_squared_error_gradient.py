@@ -46,6 +46,7 @@ mean_squared_error_gradient = register(
         sizes={"classes": 10},
         independent=("batch", "classes"),
         independent_options={"reduction": "sum"},
+        averaged={"mean": "batch classes"},
         # a difference, a factor that was rounded, and their product
         limit=lambda terms: 4,
         tied_limit=lambda terms: 4,

@@ -133,6 +133,8 @@ mlp_sgd_step = register(
             "inputs": {**mlp_shared.INPUTS, "rate": Input("", Kind("rate", _draw_rate), IN_SUMS)},
             "flops": lambda s: mlp_shared.training_flops(s) + 2 * network.weight_count(s),
             "exact": _exact,
+            # a step along a part's gradient is no part of the step
+            "added": (),
         },
     )
 )

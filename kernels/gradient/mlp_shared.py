@@ -81,6 +81,7 @@ TRAINING: dict[str, Any] = {
     **mlp_shared.FORWARD,
     "inputs": INPUTS,
     "independent": (),
+    "added": ("batch",),
     "terms": lambda s: s["batch"],
     "flops": training_flops,
     "exact": exact,

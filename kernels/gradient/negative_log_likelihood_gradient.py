@@ -53,6 +53,7 @@ negative_log_likelihood_gradient = register(
         sizes={"classes": 10},
         independent=("batch",),
         independent_options={"reduction": "sum"},
+        averaged={"mean": "batch"},
         # two divisions; where no label is the result must be zero
         limit=lambda terms: 4,
         tied_limit=lambda terms: 4,

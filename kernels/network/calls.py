@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
 import numpy.typing as npt
 
+from einbench.arguments import Bound
 from einbench.body import Function
 from einbench.choose.deciding import decide
 from einbench.choose.dispatch import renewed
@@ -20,6 +21,7 @@ from einbench.operation import Operation
 from einbench.registry import operations
 
 Array = npt.NDArray[Any]
+Choose = Callable[[Operation, Bound], Kernel | None]
 
 
 class Calls:
@@ -28,11 +30,15 @@ class Calls:
     Arrays are the network's own or a kernel's results: their shapes and dtypes were checked
     where they came in, and are not checked again. Those between the first and the last are
     parameters, in C order; so the options, and shape and order of the first and the last, say
-    all that in one network a choice may depend on.
+    all that in one network a choice may depend on. Where the fastest is requested ``choose`` may
+    know which that is.
     """
 
-    def __init__(self, kernels: str | Mapping[str, str] = "auto") -> None:
+    def __init__(
+        self, kernels: str | Mapping[str, str] = "auto", choose: Choose | None = None
+    ) -> None:
         self.families = Families(kernels)
+        self._choose = choose
         self.ledger = Ledger()
         self._dispatch = renewed()
 
@@ -79,6 +85,8 @@ class Calls:
             return kernel.entry(bound.arrays, bound.options)
 
         kernel = self.families.kernel(op)
+        if kernel is None and self._choose is not None:
+            kernel = self._choose(op, bound)
         if kernel is None:
             kernel, function = serve(decide(op, bound, threads()), begin)
         else:

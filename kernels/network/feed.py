@@ -25,17 +25,34 @@ def feed(
     first ``skip`` batches are left out, as if they had been given.
     """
     count = len(inputs)
-    if order == "random":
-        places = islice(_drawn(count, batch, rng), skip, None)
-        yield from _gathered(inputs, targets, batch, places)
-    elif order == "shuffled" and batch < count:
-        places = islice(_shuffled(count, batch, rng), skip, None)
-        yield from _gathered(inputs, targets, batch, places)
+    chosen = places(count, batch, order, rng, skip)
+    if gathers(count, batch, order):
+        yield from _gathered(inputs, targets, batch, chosen)
     else:
-        # all at once are a sum in any order: there is nothing to shuffle
-        for first in chain([skip * batch % (-(-count // batch) * batch)], repeat(0)):
-            for start in range(first, count, batch):
-                yield inputs[start : start + batch], targets[start : start + batch]
+        for part in chosen:
+            yield inputs[part], targets[part]
+
+
+def gathers(count: int, batch: int, order: str) -> bool:
+    """Whether the samples of a batch lie anywhere, and not one after the other."""
+    # all at once are a sum in any order: there is nothing to shuffle
+    return order == "random" or (order == "shuffled" and batch < count)
+
+
+def places(
+    count: int, batch: int, order: str, rng: np.random.Generator, skip: int = 0
+) -> Iterator[Any]:
+    """Which samples each batch of `feed` has: their numbers, or a slice where they are in turn."""
+    if not gathers(count, batch, order):
+        return _in_turn(count, batch, skip)
+    drawn = _drawn if order == "random" else _shuffled
+    return islice(drawn(count, batch, rng), skip, None)
+
+
+def _in_turn(count: int, batch: int, skip: int) -> Iterator[slice]:
+    for first in chain([skip * batch % (-(-count // batch) * batch)], repeat(0)):
+        for start in range(first, count, batch):
+            yield slice(start, min(start + batch, count))
 
 
 def _drawn(count: int, batch: int, rng: np.random.Generator) -> Iterator[Array]:
@@ -44,21 +61,21 @@ def _drawn(count: int, batch: int, rng: np.random.Generator) -> Iterator[Array]:
 
 
 def _shuffled(count: int, batch: int, rng: np.random.Generator) -> Iterator[Array]:
-    places = np.arange(count)
+    order = np.arange(count)
     while True:
-        rng.shuffle(places)
+        rng.shuffle(order)
         for start in range(0, count, batch):
-            yield places[start : start + batch]
+            yield order[start : start + batch]
 
 
 def _gathered(
-    inputs: Array, targets: Array, batch: int, places: Iterator[Array]
+    inputs: Array, targets: Array, batch: int, every: Iterator[Array]
 ) -> Iterator[tuple[Array, Array]]:
     # of anything but C order, take would copy all samples for every batch
     inputs, targets = np.ascontiguousarray(inputs), np.ascontiguousarray(targets)
     some_inputs = aligned((batch, *inputs.shape[1:]), inputs.dtype)
     some_targets = aligned((batch, *targets.shape[1:]), targets.dtype)
-    for chosen in places:
+    for chosen in every:
         size = len(chosen)
         # clip: the places are in range, and without it take would write to a copy first
         x = np.take(inputs, chosen, axis=0, out=some_inputs[:size], mode="clip")

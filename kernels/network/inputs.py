@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,8 +67,22 @@ def real(values: Any, name: str) -> Array:
     )
 
 
-def converted(values: Array, dtype: np.dtype[Any], name: str, *, single: bool = False) -> Array:
+def converted(
+    values: Array,
+    dtype: np.dtype[Any],
+    name: str,
+    *,
+    single: bool = False,
+    number: Callable[[int], int] = int,
+) -> Array:
     """In the network's dtype, and finite.
+
+    Args:
+        values: some rows, or one number a row.
+        dtype: the network's.
+        name: for messages.
+        single: whether it is one sample, given without an axis of rows.
+        number: of a row among all that there are, from its place here.
 
     Raises:
         ValueError: names the first NaN or infinity and its place.
@@ -79,6 +94,7 @@ def converted(values: Array, dtype: np.dtype[Any], name: str, *, single: bool = 
     if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         value = values[place]
+        place = (number(place[0]), *place[1:])
         where = f"row {place[0]}, column {place[1]}" if len(place) > 1 else f"position {place[0]}"
         if single:
             where = f"position {place[-1]}"

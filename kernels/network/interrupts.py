@@ -17,6 +17,15 @@ from typing import Any
 
 from einbench.host.early import STOPPING
 
+#: what delivers, of the blocks that are entered
+_ENTERED: list[Callable[[], None]] = []
+
+
+def deliver() -> None:
+    """Where nothing is half done inside a step: as the function that `between_steps` gives."""
+    if _ENTERED and threading.current_thread() is threading.main_thread():
+        _ENTERED[-1]()
+
 
 @contextlib.contextmanager
 def between_steps() -> Iterator[Callable[[], None]]:
@@ -35,7 +44,7 @@ def between_steps() -> Iterator[Callable[[], None]]:
         if len(waiting) > 1:
             before[number](number, frame)
 
-    def deliver() -> None:
+    def delivered() -> None:
         if waiting:
             number, frame = waiting.pop()
             waiting.clear()
@@ -43,10 +52,12 @@ def between_steps() -> Iterator[Callable[[], None]]:
 
     for number in before:
         signal.signal(number, note)
+    _ENTERED.append(delivered)
     try:
-        yield deliver
+        yield delivered
     finally:
+        _ENTERED.remove(delivered)
         for number, handler in before.items():
             if signal.getsignal(number) is note:
                 signal.signal(number, handler)
-    deliver()
+    delivered()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,6 +38,13 @@ class Ledger:
     def account(self, operation: str, kernel: str) -> Account:
         """The one account of this kernel."""
         return self._accounts.setdefault((operation, kernel), Account())
+
+    def add(self, records: Iterable[Record]) -> None:
+        """What kernels have cost elsewhere."""
+        for record in records:
+            account = self.account(record.operation, record.kernel)
+            account.calls += record.calls
+            account.seconds_s += record.seconds_s
 
     def clear(self) -> None:
         """Every sum back to zero."""

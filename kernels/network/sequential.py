@@ -14,7 +14,8 @@ from einbench.names import check_dtype
 from einbench.network import storage
 from einbench.network.calls import Calls
 from einbench.network.chain import Chain, forward
-from einbench.network.checkpoint import Checkpoint, digest
+from einbench.network.checkpoint import Checkpoint
+from einbench.network.elsewhere import elsewhere
 from einbench.network.history import History
 from einbench.network.inputs import samples
 from einbench.network.layers import Layer
@@ -23,7 +24,7 @@ from einbench.network.losses import CrossEntropy, Loss
 from einbench.network.optimizer import SGD, Optimizer
 from einbench.network.plan import Plan, check_callbacks, plan
 from einbench.network.shape import widths
-from einbench.network.step import Gradients
+from einbench.network.step import Gradients, InMemory, Source
 from einbench.network.targets import as_labels, as_rows, count_right
 from einbench.network.training import Judge, Training
 from einbench.network.whole import Whole, whole
@@ -115,14 +116,20 @@ class Sequential:
     def forward(self, x: Any) -> Array:
         """Outputs of the last layer, a row a sample; of one sample (1-D) a vector.
 
+        Of a dask array they are one too, with the parameters as they are now.
+
         Raises:
             TypeError: x is not of real numbers.
             ValueError: it has another shape, or a number that is not finite.
         """
+        if cluster := elsewhere(x):
+            return cluster.forward(self, x)
         return self._in_blocks(x, lambda rows: forward(self.layers, self.calls, rows))
 
     def probabilities(self, x: Any) -> Array:
         """Softmax of the outputs where they are logits; else the outputs."""
+        if cluster := elsewhere(x):
+            return cluster.probabilities(self, x)
         shortcut = self.whole
         if shortcut is not None:
             return self._in_blocks(x, lambda rows: shortcut.probabilities(self.calls, rows))
@@ -134,6 +141,8 @@ class Sequential:
 
     def predict(self, x: Any) -> Any:
         """argmax_c of the outputs: int64 (samples,), of one sample a scalar."""
+        if cluster := elsewhere(x):
+            return cluster.predict(self, x)
         return self.probabilities(x).argmax(axis=-1)
 
     def accuracy(self, x: Any, y: Any) -> float:
@@ -142,16 +151,22 @@ class Sequential:
 
     def loss_value(self, x: Any, y: Any) -> float:
         """The loss of these samples together, as the reduction makes it."""
+        if cluster := elsewhere(x):
+            return cluster.loss_value(self, x, y)
         rows, targets = self.checked(x, y)
-        total = self._totals(rows, targets)[0]
+        total = self.totals(rows, targets)[0]
         return total / len(rows) if self.loss.reduction == "mean" else total
 
     def evaluate(self, x: Any, y: Any) -> tuple[float, float]:
         """(loss, accuracy), both means over the samples; accuracy of a single output is NaN."""
+        if cluster := elsewhere(x):
+            return cluster.evaluate(self, x, y)
         return self.judge(*self.checked(x, y))
 
     def gradients(self, x: Any, y: Any) -> tuple[float, list[tuple[int, str, Array]]]:
         """The loss, and its gradient by every parameter: (number of the layer, name, array)."""
+        if cluster := elsewhere(x):
+            return cluster.gradients(self, x, y)
         rows, targets = self.checked(x, y)
         loss, _, gradients, factor = self.stepper(self.calls, rows, targets)
         names = [(n, name) for n, layer in enumerate(self.layers) for name in layer.names]
@@ -183,7 +198,8 @@ class Sequential:
         """Train; a Ctrl-C, a loss that is no number, or an error leaves whole parameters behind.
 
         Args:
-            x: samples, rows of numbers; converted to the network's dtype once.
+            x: samples, rows of numbers; converted to the network's dtype once. Of a dask array the
+                workers add up the gradients of its blocks, and bytes are pixels, 1 / 255 of them.
             y: integer labels, one-hot rows, or rows of numbers for a squared error.
             epochs: rounds through the samples; one where steps are not given either.
             steps: steps instead of epochs; an epoch of the history is then ``every`` steps,
@@ -213,10 +229,11 @@ class Sequential:
         """
         descending = SGD(0.1) if optimizer is None else optimizer
         check_callbacks(descending, on_step, on_epoch, seed)
-        rows, targets = self.checked(x, y)
-        judge = None if validation is None else self._judge(validation)
+        cluster = elsewhere(x)
+        source: Source = cluster.source(self, x, y) if cluster else self._in_memory(x, y)
+        judge = None if validation is None else self._judge(validation, x)
         settings = plan(
-            len(rows), epochs=epochs, steps=steps, batch=batch, every=every, order=order,
+            source.count, epochs=epochs, steps=steps, batch=batch, every=every, order=order,
             target=target, on_interrupt=on_interrupt, outputs=self.outputs,
         )  # fmt: skip
         rng = self.rng if seed is None else np.random.default_rng(seed)
@@ -224,16 +241,19 @@ class Sequential:
         if checkpoint is not None:
             if seed is None:
                 raise ValueError("checkpoint= goes on with the same order of samples: give a seed")
-            kept = Checkpoint(checkpoint, self._about(rows, targets, settings, descending, seed))
+            kept = Checkpoint(checkpoint, self._about(source, settings, descending, seed))
         elif resume:
             raise ValueError("resume=True goes on from a file: give checkpoint= too")
         return Training(
-            self.layers, self.loss, self.calls, self.stepper, (rows, targets), judge, settings,
-            descending, rng, on_step, on_epoch, kept, resume,
+            self.layers, self.loss, self.calls, source, judge, settings, descending, rng, on_step,
+            on_epoch, kept, resume,
         ).train()  # fmt: skip
 
+    def _in_memory(self, x: Any, y: Any) -> InMemory:
+        return InMemory(*self.checked(x, y), self.stepper, self.calls, self.outputs == 1)
+
     def _about(
-        self, rows: Array, targets: Array, settings: Plan, optimizer: Optimizer, seed: int
+        self, source: Source, settings: Plan, optimizer: Optimizer, seed: int
     ) -> dict[str, Any]:
         """What decides the steps of a training."""
         return {
@@ -246,8 +266,8 @@ class Sequential:
             "seed": seed,
             "rate": optimizer.rate,
             "momentum": getattr(optimizer, "momentum", None),
-            "samples": len(rows),
-            "data": digest(rows, targets),
+            "samples": source.count,
+            "data": source.digest(),
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -280,19 +300,22 @@ class Sequential:
 
     def judge(self, rows: Array, targets: Array) -> tuple[float, float]:
         """(loss, accuracy) of samples that are checked already, means over them."""
-        total, right = self._totals(rows, targets)
+        total, right = self.totals(rows, targets)
         count = len(rows)
         return total / count, right / count if self.outputs > 1 else float("nan")
 
-    def _judge(self, validation: Any) -> Judge:
+    def _judge(self, validation: Any, x: Any) -> Judge:
         if not isinstance(validation, tuple | list) or len(validation) != 2:
             raise TypeError("validation must be a pair (x, y)")
+        cluster = elsewhere(x, validation[0])
         try:
+            if cluster:
+                return cluster.judge(self, x, *validation)
             return partial(self.judge, *self.checked(*validation))
         except (TypeError, ValueError) as problem:
             raise type(problem)(f"validation: {problem}") from None
 
-    def _totals(self, rows: Array, targets: Array) -> tuple[float, int]:
+    def totals(self, rows: Array, targets: Array) -> tuple[float, int]:
         """The loss summed over samples, and how many are right."""
         total, right = 0.0, 0
         mean, whole = self.loss.reduction == "mean", self.whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,17 @@ from einbench.network.inputs import converted, real
 Array = npt.NDArray[Any]
 
 
-def as_labels(y: Any, count: int, classes: int, *, single: bool = False) -> Array:
+def as_labels(
+    y: Any,
+    count: int,
+    classes: int,
+    *,
+    single: bool = False,
+    number: Callable[[int], int] = int,
+) -> Array:
     """Integer labels (count,) in [0, classes), from labels or from one-hot rows.
+
+    ``number`` gives the number of a row among all that there are, from its place here.
 
     Raises:
         TypeError: labels that are not integers.
@@ -23,15 +33,23 @@ def as_labels(y: Any, count: int, classes: int, *, single: bool = False) -> Arra
     array = _with_row_axis(real(y, "y"), classes, single)
     if array.ndim == 1:
         _same_length(array, count)
-        return _labels(array, classes)
+        return _labels(array, classes, number)
     _one_row_a_sample(array, count, classes)
-    return _from_one_hot(array)
+    return _from_one_hot(array, number)
 
 
 def as_rows(
-    y: Any, count: int, outputs: int, dtype: np.dtype[Any], *, single: bool = False
+    y: Any,
+    count: int,
+    outputs: int,
+    dtype: np.dtype[Any],
+    *,
+    single: bool = False,
+    number: Callable[[int], int] = int,
 ) -> Array:
     """Rows (count, outputs): as given, one-hot from integer labels, or a column from numbers.
+
+    ``number`` gives the number of a row among all that there are, from its place here.
 
     Raises:
         TypeError: not real numbers.
@@ -44,12 +62,12 @@ def as_rows(
         if outputs == 1:
             array = array[:, None]
         else:
-            labels = _labels(array, outputs)
+            labels = _labels(array, outputs, number)
             rows = np.zeros((count, outputs), dtype)
             rows[np.arange(count), labels] = 1
             return rows
     _one_row_a_sample(array, count, outputs)
-    return converted(array, dtype, "y")
+    return converted(array, dtype, "y", number=number)
 
 
 def _with_row_axis(array: Array, classes: int, single: bool) -> Array:
@@ -66,7 +84,7 @@ def _same_length(labels: Array, count: int) -> None:
         )
 
 
-def _labels(array: Array, classes: int) -> Array:
+def _labels(array: Array, classes: int, number: Callable[[int], int]) -> Array:
     if array.dtype.kind not in "iu":
         raise TypeError(
             f"labels must be integers, got {array.dtype}; convert with y.astype('int64')"
@@ -75,7 +93,7 @@ def _labels(array: Array, classes: int) -> Array:
     if outside.any():
         place = int(np.argmax(outside))
         raise ValueError(
-            f"label {array[place]} at position {place} is out of range; the network has "
+            f"label {array[place]} at position {number(place)} is out of range; the network has "
             f"{classes} classes, expected labels from 0 to {classes - 1}"
         )
     return np.ascontiguousarray(array, np.int64)
@@ -90,7 +108,7 @@ def _one_row_a_sample(array: Array, count: int, classes: int) -> None:
         )
 
 
-def _from_one_hot(rows: Array) -> Array:
+def _from_one_hot(rows: Array, number: Callable[[int], int]) -> Array:
     wrong = (rows != 0).sum(axis=1) != 1
     wrong |= rows.max(axis=1) != 1
     if wrong.any():
@@ -98,8 +116,8 @@ def _from_one_hot(rows: Array) -> Array:
         total = rows[place].sum()
         reason = "" if total == 1 else f": its sum is {total}"
         raise ValueError(
-            f"row {place} of y is not one-hot{reason}; expected a single 1 and otherwise zeros, "
-            "or pass integer labels"
+            f"row {number(place)} of y is not one-hot{reason}; expected a single 1 and otherwise "
+            "zeros, or pass integer labels"
         )
     return rows.argmax(axis=1).astype(np.int64, copy=False)
 

@@ -14,18 +14,15 @@ import numpy.typing as npt
 from einbench.host.memory import aligned
 from einbench.network.calls import Calls
 from einbench.network.checkpoint import Checkpoint
-from einbench.network.feed import feed
 from einbench.network.history import History
 from einbench.network.interrupts import between_steps
 from einbench.network.layers import Layer
 from einbench.network.losses import Loss
 from einbench.network.optimizer import Optimizer, Steps
 from einbench.network.plan import Plan
-from einbench.network.step import Gradients, stepping
-from einbench.network.targets import count_right
+from einbench.network.step import Source
 
 Array = npt.NDArray[Any]
-Data = tuple[Array, Array]
 OnStep = Callable[[int, float], object]
 OnEpoch = Callable[[History], object]
 #: (loss, accuracy) on the validation set, with the parameters as they are
@@ -105,9 +102,7 @@ class Training:
     layers: Sequence[Layer]
     loss: Loss
     calls: Calls
-    #: as a whole or layer by layer
-    gradients_of: Gradients
-    data: Data
+    source: Source
     judge: Judge | None
     plan: Plan
     optimizer: Optimizer
@@ -154,7 +149,7 @@ class Training:
         self._stop_at_target()
         if history.stopped:
             return
-        batches = feed(*self.data, plan.batch, plan.order, self.rng, skip=history.steps)
+        batches = self.source.batches(plan, self.rng, history.steps)
         for first in range(history.steps + 1, plan.steps + 1, plan.every):
             last = min(first + plan.every - 1, plan.steps)
             loss, accuracy, seconds_s = self._epoch(first, last, batches, descent)
@@ -193,31 +188,28 @@ class Training:
             self.history.stopped = "target"
 
     def _epoch(
-        self, first: int, last: int, batches: Iterator[Data], descent: Steps
+        self, first: int, last: int, batches: Iterator[Any], descent: Steps
     ) -> tuple[float, float, float]:
         """Steps from first to last: mean loss and accuracy of their samples, and seconds."""
         parameters, calls, on_step = self.parameters, self.calls, self.on_step
         deliver = self.deliver
         step_losses = self.history.step_losses
-        advance = stepping(self.gradients_of, calls, descent)
+        advance = self.source.stepping(descent)
         mean, single = self.loss.reduction == "mean", self.plan.single
         total, right, count = 0.0, 0, 0
         prepared_s, start_s = calls.ledger.preparing_s, perf_counter()
         for step in range(first, last + 1):
-            inputs, targets = next(batches)
-            loss, outputs, following = advance(
-                inputs, targets, parameters.current, parameters.other
+            loss, some_right, size, following = advance(
+                next(batches), parameters.current, parameters.other
             )
             value = float(loss)
             if not isfinite(value):
                 if step > 1:
                     parameters.swap()
                 raise self._diverged(f"the loss became {value}", step)
-            size = len(inputs)
             total += value * size if mean else value
             count += size
-            if not single:
-                right += count_right(outputs, targets)
+            right += some_right
             parameters.adopt(following)
             step_losses.append(value)
             if on_step is not None:

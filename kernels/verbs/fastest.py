@@ -12,6 +12,7 @@ from einbench.choose import environment, policy
 from einbench.choose.book import RIGORS
 from einbench.choose.deciding import Decision, decide
 from einbench.choose.serving import serve
+from einbench.chunked import any_chunked, cluster, refuse_out
 from einbench.contexts import check_context
 from einbench.kernel import Kernel
 from einbench.lookup import Dispatch, key_into, key_of, look_up
@@ -108,6 +109,8 @@ def _check_and_call(
     if not kernel.available:
         return kernel(*arrays, **options)
     op = kernel.operation
+    if any_chunked(arrays):
+        return cluster("calls").call(op, arrays, options, kernel)
     bound = op.bind(*arrays, **options)
     key = key_of(op, bound.arrays, bound.options)
     first: list[Any] = []
@@ -129,6 +132,8 @@ def _check_and_write(
     if not decision.kernel.available:
         return decision.kernel(*arrays, **options, out=out)
     op = decision.kernel.operation
+    if any_chunked((*arrays, out)):
+        refuse_out(op.name)
     bound = op.bind(*arrays, **options)
     memory = check_out(op, bound, out)
 
@@ -170,7 +175,8 @@ def fastest(
 
     Args:
         op_or_name: an operation or its name.
-        inputs: its arrays by position; by name and with options in ``named``.
+        inputs: its arrays by position; by name and with options in ``named``. Of dask arrays the
+            choice is made for one block, drawn at random, on one thread.
         rigor: ``estimate`` times nothing and guesses from what is remembered; ``measure``
             times kernels for 0.3 s or three calls of the winner, whichever is longer, compilation
             and checking apart; ``patient`` for 5 s or a hundred. A remembered choice serves
@@ -200,7 +206,11 @@ def fastest(
     if choice is not None:
         policy.check_choice(choice)
     op = operation(op_or_name)
-    bound = op.bind(*inputs, **named)
+    if any_chunked((*inputs, *named.values())):
+        # tasks have one thread each
+        bound, threads = cluster("calls").block_of(op, inputs, named), threads or 1
+    else:
+        bound = op.bind(*inputs, **named)
     with environment.limited(threads):
         now = environment.threads()
         decision = decide(
