@@ -17,6 +17,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +48,21 @@ def main() -> None:
     print(__doc__.split("\n", 1)[0], "\n")
     call_s, row_s, result_bytes = _kernel()
     add_s = _addition(result_bytes)
-    scheduler_s = _scheduler()
+    scheduler_s, worker_s = _overheads()
     print(
-        f"measured   scheduler {1e6 * scheduler_s:.0f} us a task; mlp_gradients from bytes on one"
+        f"measured   scheduler {1e6 * scheduler_s:.0f} us a task, worker {1e6 * worker_s:.0f} us;\n"
+        f"           mlp_gradients from bytes on one thread {1e3 * call_s:.1f} ms + "
+        f"{1e9 * row_s:.0f} ns a row;\n"
+        f"           a partial result {result_bytes:,} bytes, added in {1e6 * add_s:.0f} us\n"
+        f"stated     {given.gbit_s:g} Gbit/s and {given.latency_us:g} us between workers, reading "
+        f"{given.read_mb_s:g} MB/s\n           and {given.price:g} an hour for each\n"
     )
-    print(f"           thread {1e3 * call_s:.1f} ms + {1e9 * row_s:.0f} ns a row; a partial result")
-    print(f"           {result_bytes:,} bytes, added in {1e6 * add_s:.0f} us")
-    print(
-        f"stated     {given.gbit_s:g} Gbit/s and {given.latency_us:g} us between workers, reading"
-    )
-    print(f"           {given.read_mb_s:g} MB/s and {given.price:g} an hour for each\n")
-    _held_against_real_runs()
-    network = {"latency_s": given.latency_us / 1e6, "bytes_per_s": given.gbit_s * 1e9 / 8}
+    _held_against_real_runs(scheduler_s)
+    network = {
+        "worker_s": worker_s,
+        "latency_s": given.latency_us / 1e6,
+        "bytes_per_s": given.gbit_s * 1e9 / 8,
+    }
     read_s = ROW_BYTES / (given.read_mb_s * 1e6)
 
     def step(workers: int, rows: int, block: int) -> Outcome:
@@ -126,18 +130,22 @@ def _nothing(number: int) -> int:
     return number
 
 
-def _scheduler(tasks: int = 2_000) -> float:
-    """Processor seconds of the scheduler for a task that does nothing, the least of some runs."""
-    with _client(2) as client:
-        client.gather(client.map(_nothing, range(100), pure=False))
-        return (
-            _best(
-                lambda: client.gather(client.map(_nothing, range(tasks), pure=False)),
-                4,
-                lambda: client.run_on_scheduler(time.process_time),
-            )
-            / tasks
-        )
+def _overheads(tasks: int = 1_000) -> tuple[float, float]:
+    """Processor seconds of the scheduler and of a worker for a task that does nothing."""
+    with _client(1) as client:
+        _no_ops(client, 100)
+
+        def used_s() -> tuple[float, float]:
+            (worker_s,) = client.run(time.process_time).values()
+            return client.run_on_scheduler(time.process_time), worker_s
+
+        found = []
+        for _ in range(3):
+            before = used_s()
+            _no_ops(client, tasks)
+            found.append([(b - a) / tasks for a, b in zip(before, used_s(), strict=True)])
+    scheduler_s, worker_s = (min(each) for each in zip(*found, strict=True))
+    return scheduler_s, worker_s
 
 
 @contextlib.contextmanager
@@ -169,11 +177,11 @@ def _add(parts: list[Any]) -> Any:
     return total
 
 
-def _held_against_real_runs(block_s: float = 0.05, blocks: int = 96) -> None:
+def _held_against_real_runs(scheduler_s: float, block_s: float = 0.05, blocks: int = 96) -> None:
     """Blocks that sleep, and a tree of additions: seconds as run and as simulated.
 
-    What a task takes of the scheduler, and how long a block really slept, are those of the same
-    minute on the same cluster: on a machine that does other things both are longer.
+    How long a block really slept, and what a task that does nothing takes of a worker, are those of
+    the same minute on the same cluster: on a machine that does other things both are longer.
     """
     from distributed import get_task_stream
 
@@ -182,7 +190,8 @@ def _held_against_real_runs(block_s: float = 0.05, blocks: int = 96) -> None:
     for workers in (1, 2, 4):
         with _client(workers) as client:
             _no_ops(client, 100)
-            scheduler_s = _best(lambda c=client: _no_ops(c, 500), 3, time.perf_counter) / 500
+            each_s = _best(partial(_no_ops, client, 500), 3, time.perf_counter) / 500
+            worker_s = workers * each_s
             found = []
             for _ in range(3):
                 with get_task_stream(client) as stream:
@@ -192,11 +201,11 @@ def _held_against_real_runs(block_s: float = 0.05, blocks: int = 96) -> None:
                 found.append((real_s, _durations(stream.data)))
         real_s, (slept_s, add_s) = min(found)
         work = Work(blocks, slept_s, 0, add_s / 3)
-        foreseen_s = simulate(work, Cluster(workers, scheduler_s)).wall_s
+        foreseen_s = simulate(work, Cluster(workers, scheduler_s, worker_s=worker_s)).wall_s
         print(
             f"  {workers} workers  {real_s:.2f} s real, {foreseen_s:.2f} s simulated "
             f"({foreseen_s / real_s:.2f}); a block {slept_s:.3f} s, "
-            f"a task {1e3 * scheduler_s:.1f} ms"
+            f"a task that does nothing {1e3 * worker_s:.1f} ms"
         )
     print()
 
@@ -209,7 +218,7 @@ def _durations(tasks: Any) -> tuple[float, float]:
     """Mean seconds of blocks, and of additions with what they fetch."""
     sums: dict[str, list[float]] = {"_sleep": [], "_add": []}
     for task in tasks:
-        name = str(task["key"]).rsplit("-", 1)[0]
+        name = str(task["key"]).partition("-")[0]
         if name in sums:
             spent = [each["stop"] - each["start"] for each in task["startstops"]]
             sums[name].append(sum(spent))

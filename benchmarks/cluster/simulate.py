@@ -25,6 +25,8 @@ class Cluster:
     #: of the scheduler's own thread for each task
     scheduler_s: float
     latency_s: float = 0.0
+    #: of a worker for each task, before the next begins
+    worker_s: float = 0.0
     #: of the network between two workers
     bytes_per_s: float = math.inf
 
@@ -139,10 +141,11 @@ class _Run:
             heapq.heappush(self.events, (end_s, next(self.numbers), worker, None))
 
     def _duration_s(self, node: _Node) -> float:
+        own_s = self.cluster.worker_s
         if not node.operands:
-            return self.work.block_s
+            return own_s + self.work.block_s
         sent_s = self.work.result_bytes / self.cluster.bytes_per_s + 2 * self.cluster.latency_s
-        return (node.operands - 1) * (sent_s + self.work.add_s)
+        return own_s + (node.operands - 1) * (sent_s + self.work.add_s)
 
     def _place(self, worker: int) -> None:
         if len(self.held[worker]) < 2:

@@ -125,9 +125,9 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[f
     unlike(_BLAS_KERNELS, made_for, theirs[2], "BLAS's kernels for")
     unlike(_BLAS_VERSION, version, theirs[1], "BLAS")
     models = one.get("cpu"), other.get("cpu")
-    unlike(_MAKER, *(str(model or "").split("(")[0].split(" ")[0] or None for model in models),
-           "processors of")  # fmt: skip
-    unlike(_MODEL, *models, "processor")
+    makers = [str(model or "").split("(")[0].split(" ")[0] or None for model in models]
+    unlike(_MAKER, makers[0], makers[1], "processors of")
+    unlike(_MODEL, models[0], models[1], "processor")
     unlike(_VERSION, one.get("numpy"), other.get("numpy"), "NumPy")
     unlike(_VERSION, one.get("numba"), other.get("numba"), "numba")
     cores = one.get("usable_cores"), other.get("usable_cores")

@@ -44,9 +44,9 @@ def answer(
 
     target = Target.of(json_path)
     memory = wisdom()
-    known, problems_read = machines.known(memory)
-    for problem in problems_read:
-        click.echo(f"einbench: warning: {problem}", err=True)
+    known, unread = machines.known(memory)
+    for line in unread:
+        click.echo(f"einbench: warning: {line}", err=True)
     own = machines.here(memory)
     everything = [k for k in (own, *known) if any(book.choices for book in k.books.values())]
     everything = list({k.facts["fingerprint"]: k for k in reversed(everything)}.values())[::-1]
@@ -61,20 +61,20 @@ def answer(
     else:
         found = named(given, measured)
     answers: list[dict[str, Any]] = []
-    lines: list[list[tuple[str, str]]] = []
+    shown: list[list[tuple[str, str]]] = []
     out = console(target.tables)
     for one in found:
         source = next(k for k in everything if k.facts is one.facts)
-        lines += [*one.lines(out.width), []]
+        shown += [*one.lines(out.width), []]
         for problem in problems:
             row = _row(source, one, problem, threads, context)
             answers.append(row)
-            lines.append([(_line(row), "bold green" if row["kernel"] else "bold red")])
+            shown.append([(_line(row), "bold green" if row["kernel"] else "bold red")])
     try:
         target.write({"schema": SCHEMA, "answers": answers})
     finally:
-        for line in lines:
-            print_line(out, line)
+        for each in shown:
+            print_line(out, each)
     return 0 if all(row["kernel"] for row in answers) else 1
 
 

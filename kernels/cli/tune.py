@@ -93,32 +93,27 @@ def tune(
     from einbench.choose.tune import BATCHES, cell_name, plan
     from einbench.choose.tune import tune as fill
     from einbench.choose.wisdom import wisdom
-    from einbench.report.ranges import winner_lines
-    from einbench.report.terminal import print_line
 
     chosen_batches, chosen_dtypes = batches or BATCHES, dtypes or ("float32",)
     ops, sizes, rows = asked(operations, sizes)
     chosen_batches = chosen_batches if rows is None else (rows,)
     problems = plan(ops, chosen_batches, chosen_dtypes, sizes)
+    settings: dict[str, Any] = {
+        "batches": list(chosen_batches), "dtypes": list(chosen_dtypes),
+        "sizes": sizes, "threads": threads, "rigor": rigor, "again": again, "context": context,
+    }  # fmt: skip
     if scheduler is not None:
         refuse_beside_scheduler(resume=resume)
         from einbench.cli.fleet import tune_machines
 
-        return tune_machines(scheduler, problems, {
-            "batches": list(chosen_batches), "dtypes": list(chosen_dtypes), "sizes": sizes,
-            "threads": threads, "rigor": rigor, "again": again, "context": context,
-        }, Target.of(json_path))  # fmt: skip
+        return tune_machines(scheduler, problems, settings, Target.of(json_path))
     with limited(threads):
         pass  # an impossible number is refused before anything is begun
     target = Target.of(json_path)
     names = list(dict.fromkeys(each.operation.name for each in problems))
     memory = wisdom()
     refuse_unwritable(memory, names)
-    settings: dict[str, Any] = {
-        "operations": names, "batches": list(chosen_batches), "dtypes": list(chosen_dtypes),
-        "sizes": sizes, "threads": threads, "rigor": rigor, "again": again,
-        "context": context, "wisdom": memory.folder,
-    }  # fmt: skip
+    settings = {"operations": names, **settings, "wisdom": memory.folder}
     done: list[Tuned] = []
     began_s = time.perf_counter()
     interrupted = False
@@ -147,10 +142,6 @@ def tune(
                 journal.end()
         finally:
             # printed even where the disk turned out to be full
-            for line in winner_lines([row(tuned) for tuned in done], out.width):
-                print_line(out, line)
-            if done:
-                out.print()
             _end(done, out, wall_s, memory.folder)
     if interrupted:
         _say_how_far(problems, done, out, rigor, threads, context, again)
@@ -179,9 +170,14 @@ def _document(done: Sequence[Tuned], settings: dict[str, Any]) -> dict[str, Any]
 def _end(done: Sequence[Tuned], out: Console, wall_s: float, folder: str) -> None:
     """Wrong kernels, cells without any, how many were measured, and where the wisdom is."""
     from einbench.report.choice import plain_text
-    from einbench.report.terminal import print_paragraph
+    from einbench.report.ranges import winner_lines
+    from einbench.report.terminal import print_line, print_paragraph
     from einbench.units import seconds_text
 
+    for line in winner_lines([row(tuned) for tuned in done], out.width):
+        print_line(out, line)
+    if done:
+        out.print()
     for text in _alarms(done):
         print_paragraph(out, plain_text(text), "bold white on red")
     for tuned in done:

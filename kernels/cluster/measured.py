@@ -77,8 +77,11 @@ def _on_one(
         with alone(client, measuring, neighbours, report):
             for job in jobs:
                 report(float(done), f"{job.name} on {kind.facts['cpu']}")
-                answer = _answer(client, kind, job, lambda p, text, n=done: report(n + p, text))
-                yield answer
+
+                def of_job(part: float, label: str, n: int = done) -> None:
+                    report(n + part, label)
+
+                yield _answer(client, kind, job, of_job)
                 done += 1
     except Gone as problem:
         for job in jobs[done:]:

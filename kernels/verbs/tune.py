@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy.typing as npt
 
 from einbench.choose import machines
+from einbench.choose.book import RIGORS
 from einbench.choose.kept import refuse_unwritable
-from einbench.choose.tune import BATCHES, RIGORS, plan
+from einbench.choose.tune import BATCHES, plan
 from einbench.choose.tune import tune as fill
 from einbench.choose.wisdom import wisdom as remembered
 from einbench.contexts import check_context

@@ -45,6 +45,11 @@ def test_a_slow_scheduler_is_what_limits() -> None:
     assert wall_s(1000, 1.0, blocks=16, block_s=0.0) == 21.0
 
 
+def test_a_worker_takes_its_own_time_for_each_task() -> None:
+    found = sim.simulate(sim.Work(3, 1.0), sim.Cluster(1, 0.0, worker_s=0.25))
+    assert (found.wall_s, found.tasks) == (4.0, 4)
+
+
 def test_an_addition_fetches_all_but_one_of_its_operands() -> None:
     work = sim.Work(blocks=4, block_s=1.0, result_bytes=100, add_s=0.5)
     found = sim.simulate(work, sim.Cluster(4, 0.0, bytes_per_s=50.0))
