@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from einbench.choose import environment, policy
 from einbench.choose.deciding import decide, passes
 from einbench.choose.signature import signature
+from einbench.cluster.waiting import through_deaths
 from einbench.cluster.worker import in_worker, machine, prepare
 from einbench.kernel import Kernel
 from einbench.names import shortened
@@ -85,17 +87,18 @@ def _on_every_kind(
     for address, kind in sorted(answers.items()):
         if isinstance(kind, str):
             kinds.setdefault(kind, []).append(address)
-    waiting = [
-        client.submit(
+
+    def submit(addresses: list[str]) -> Any:
+        return client.submit(
             _named, choose, *given, pure=False, priority=1,
             # where one that is restarted has another address, and any may take its place
             workers=addresses if len(kinds) > 1 else None,
             allow_other_workers=len(kinds) > 1,
             key=f"einbench_choose-{label}-{np.random.default_rng().integers(1 << 62):x}",
-        )
-        for addresses in list(kinds.values()) or [[]]
-    ]  # fmt: skip
-    return dict(future.result() for future in waiting)
+        )  # fmt: skip
+
+    every = list(kinds.values()) or [[]]
+    return dict(through_deaths(partial(submit, addresses)) for addresses in every)
 
 
 def _named(choose: Callable[..., Any], *given: Any) -> tuple[str, Any]:

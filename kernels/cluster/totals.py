@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dask
@@ -24,7 +25,7 @@ from einbench.cluster.connect import connected
 from einbench.cluster.frozen import Frozen, freeze
 from einbench.cluster.samples import checked_samples, checked_targets
 from einbench.cluster.share import TILE, Share, Sums, added, bare, gradient_sums, loss_sums
-from einbench.cluster.waiting import awaited
+from einbench.cluster.waiting import through_deaths
 from einbench.network import Sequential
 
 Array = npt.NDArray[Any]
@@ -77,6 +78,12 @@ class Summing:
 
     def of(self, samples: Data, rows: slice | Array, parameters: Sequence[Array]) -> Sums:
         """Over these rows, with these parameters; waits for them."""
+        return computed(partial(self._graph, samples, rows, parameters))
+
+    def _graph(
+        self, samples: Data, rows: slice | Array, parameters: Sequence[Array]
+    ) -> tuple[dict[Any, Any], Any]:
+        """A graph and its last key."""
         token = uuid.uuid4().hex
         given = f"parameters-{token}"
         graph: dict[Any, Any] = {given: DataNode(given, list(parameters))}
@@ -98,7 +105,7 @@ class Summing:
             for key, group in zip(keys, groups, strict=True):
                 graph[key] = Task(key, added, *map(TaskRef, group))
             level += 1
-        return computed(graph, keys[0])
+        return graph, keys[0]
 
     @staticmethod
     def _targets(samples: Data, part: Part, graph: dict[Any, Any]) -> Any:
@@ -137,15 +144,22 @@ def share_of(net: Sequential, what: str) -> Share:
     )
 
 
-def computed(graph: dict[Any, Any], key: Any) -> Any:
-    """By the client that is there, or by threads of this process."""
+def computed(make: Callable[[], tuple[dict[Any, Any], Any]]) -> Any:
+    """The key of a graph, by the client that is there, or by threads of this process.
+
+    Args:
+        make: gives both, with other keys whenever it is called.
+    """
     client = _client()
     if client is None:
-        return (get_scheduler() or dask.threaded.get)(graph, key)
-    # of what changes with every step there is no better way to send it
-    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
-        future = client.get(graph, key, sync=False)
-    return awaited(future)
+        return (get_scheduler() or dask.threaded.get)(*make())
+
+    def submit() -> Any:
+        # of what changes with every step there is no better way to send it
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
+            return client.get(*make(), sync=False)
+
+    return through_deaths(submit)
 
 
 def _client() -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from einbench.network.interrupts import deliver
@@ -15,12 +16,34 @@ from einbench.network.interrupts import deliver
 if TYPE_CHECKING:
     from distributed import Future
 
+#: that a task is submitted
+_TIMES = 5
 #: seconds between two looks at what has come meanwhile
 _LOOK_S = 0.5
 #: within which a result that is ready comes over the network, before it is asked for again
 _FETCH_S = 60.0
 #: without any worker, after which that is said
 _ALONE_S = 30.0
+
+
+def through_deaths(submit: Callable[[], Future]) -> Any:
+    """The result of what is submitted; once more where workers died with it, and then again.
+
+    Dask gives a task up that four workers died with, which random deaths may well be.
+
+    Raises:
+        distributed.KilledWorker: so many died that the task is at fault.
+    """
+    from distributed import KilledWorker
+
+    for _ in range(_TIMES - 1):
+        future = submit()
+        try:
+            return awaited(future)
+        except KilledWorker:
+            # as long as somebody has it the scheduler answers so without trying
+            future.release()
+    return awaited(submit())
 
 
 def awaited(future: Future) -> Any:

@@ -115,6 +115,25 @@ def test_a_worker_killed_at_a_random_moment_changes_no_bit(
     assert found == expected
 
 
+@pytest.mark.long
+def test_more_workers_may_die_with_one_task_than_dask_allows(
+    client: Any, x: Any, tmp_path: Path
+) -> None:
+    expected = bits(network(), x)
+
+    def deadly(block: Any, block_info: Any = None) -> Any:
+        # the first block takes six workers with it
+        if block_info and block_info[0]["chunk-location"] == (0, 0):
+            died = len(list(tmp_path.iterdir()))
+            if died < 6:
+                (tmp_path / str(died)).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        return block
+
+    assert bits(network(), x.map_blocks(deadly, dtype=x.dtype, meta=x._meta)) == expected
+    assert len(list(tmp_path.iterdir())) == 6
+
+
 def test_a_worker_that_dies_while_it_is_asked_is_no_unfit_one(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +174,14 @@ def test_what_is_in_memory_is_sent_once(client: Any) -> None:
         bits(network(), numbers, LABELS),
     ]
     np.testing.assert_allclose(np.frombuffer(both[0][0]), np.frombuffer(both[1][0]), rtol=1e-12)
+
+
+def test_what_is_persisted_stays_where_it_is(client: Any, x: Any) -> None:
+    expected, net = bits(network(), x), network()
+    kept, labels = client.persist(x), Y.persist()
+    assert bits(network(), kept[:], labels) == bits(net, kept, labels) == expected
+    assert net.accuracy(kept, labels) == net.accuracy(x, Y)
+    np.testing.assert_array_equal(net.predict(kept).compute(), net.predict(x).compute())
 
 
 class Doubled:
