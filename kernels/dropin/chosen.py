@@ -91,24 +91,15 @@ def _still(task: Task) -> tuple[str, Run]:
     return rule.choose_common(task)[0], common(task)
 
 
-def _checking(task: Task, name: str) -> Run:
-    """What checks a kernel that imported wisdom names, and then computes as `_still` says."""
-
-    def run(arrays: Sequence[Array], out: Array) -> None:
-        if task not in _KNOWN:
-            with importing():
-                from einbench.dropin import measured
-            _know(task, "" if measured.error_of(task, name, arrays, out) is None else name)
-        _still(task)[1](arrays, out)
-
-    return run
-
-
 def name_of(task: Task, arrays: Sequence[Array], out: Array) -> str:
     """The kernel's name, measured now where it is not known; ``out`` may be written to."""
-    if policy.now().choice != policy.ON:
-        return _still(task)[0]
-    return _chosen(task, arrays, out)
+    if policy.now().choice == policy.ON:
+        return _chosen(task, arrays, out)
+    name, run = _still(task)
+    if not name:  # one that imported wisdom names
+        run(arrays, out)
+        name = _still(task)[0]
+    return name
 
 
 def still(task: Task, name: str) -> Run:
@@ -120,6 +111,19 @@ def still(task: Task, name: str) -> Run:
     with contextlib.suppress(Refusal, ImportError, MemoryError):
         return _STILL.get(name, KERNELS[name])(task)
     return common(task)
+
+
+def _checking(task: Task, name: str) -> Run:
+    """What checks a kernel that imported wisdom names, and then computes as `_still` says."""
+
+    def run(arrays: Sequence[Array], out: Array) -> None:
+        if task not in _KNOWN:
+            with importing():
+                from einbench.dropin import measured
+            _know(task, "" if measured.error_of(task, name, arrays, out) is None else name)
+        _still(task)[1](arrays, out)
+
+    return run
 
 
 #: without another kernel in their place until they are compiled, and for steps the rule alone
