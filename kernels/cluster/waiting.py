@@ -6,6 +6,7 @@ again: what waits for the end of a step would wait for ever.
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 _TIMES = 5
 #: seconds between two looks at what has come meanwhile
 _LOOK_S = 0.5
-#: within which a result that is ready comes over the network, before it is asked for again
-_FETCH_S = 60.0
 #: without any worker, after which that is said
 _ALONE_S = 30.0
 
@@ -52,23 +51,40 @@ def awaited(future: Future) -> Any:
     Raises:
         Exception: what the task raised.
     """
+    # by another thread, for `result(timeout)` may raise UnboundLocalError (distributed 2026.8)
+    found: list[Any] = []
+    fetching = threading.Thread(target=_fetch, args=(future, found), daemon=True)
+    fetching.start()
     said, since_s = False, time.monotonic()
-    while True:
-        try:
-            return future.result(_FETCH_S if future.status == "finished" else _LOOK_S)
-        except TimeoutError:
-            if future.status == "error":
-                raise
-        deliver()
-        if said or time.monotonic() - since_s < _ALONE_S:
-            continue
-        since_s = time.monotonic()
-        if not future.client.nthreads():
-            said = True
-            where = future.client.scheduler.address
-            warnings.warn(
-                f"einbench: the cluster has no workers; this waits for one (dask worker {where}), "
-                "or for Ctrl-C",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+    try:
+        while fetching.is_alive():
+            fetching.join(_LOOK_S)
+            deliver()
+            if said or time.monotonic() - since_s < _ALONE_S or not fetching.is_alive():
+                continue
+            since_s = time.monotonic()
+            if said := not future.client.nthreads():
+                _say_alone(future.client.scheduler.address)
+    except BaseException:
+        future.release()  # which ends the thread
+        raise
+    result, problem = found[0]
+    if problem is not None:
+        raise problem
+    return result
+
+
+def _fetch(future: Future, found: list[Any]) -> None:
+    try:
+        found.append((future.result(), None))
+    except BaseException as problem:
+        found.append((None, problem))
+
+
+def _say_alone(where: str) -> None:
+    warnings.warn(
+        f"einbench: the cluster has no workers; this waits for one (dask worker {where}), or for "
+        "Ctrl-C",
+        RuntimeWarning,
+        stacklevel=3,
+    )
