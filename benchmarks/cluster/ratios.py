@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     if given.json:
         settings = {name: each for name, each in vars(given).items() if name not in ("to", "json")}
         document = {
-            "schema": "einbench-dask-ratios/1",
+            "schema": "einbench.cluster-ratios/1",
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "machine": machine(), "settings": settings, "results": results,
         }  # fmt: skip

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from einbench.check.contract import bits
 from einbench.check.truth import as_tuple
 from einbench.host.locks import ForkedLock
+from einbench.host.machine import numba_threads
 from einbench.problem import Problem
 from einbench.units import one_line
 
@@ -110,9 +111,14 @@ def _in_threads(call: Callable[..., Any], turns: int, *given: Sequence[Array]) -
     found: list[list[Any]] = [[] for _ in given]
     problems: list[str] = []
     together = threading.Barrier(len(given))
+    # numba's number of threads is each Python thread's own, and sums may differ with it
+    count = numba_threads() if "numba" in sys.modules else None
+    used = count and count.get()
 
     def run(number: int) -> None:
         try:
+            if count and used:
+                count.set(used)
             for _ in range(turns):
                 together.wait()
                 found[number].append(_quietly(call, given[number]))

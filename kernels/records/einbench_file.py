@@ -38,6 +38,7 @@ _OTHERS = {
 _STUDIES = (
     "einbench.bounds-",
     "einbench.choice-",
+    "einbench.cluster-",
     "einbench.einsum-",
     "einbench.gate-",
     "einbench.peers-",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy.typing as npt
 
@@ -21,9 +21,6 @@ from einbench.names import unknown
 from einbench.operation import Operation
 from einbench.verbs.fleet import OnMachine, Progress, gather, tune_fleet
 from einbench.verbs.tuned import row
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def tune(
     threads: int | None = None,
     again: bool = False,
     context: str | None = None,
-    client: Client | str | None = None,
+    client: Any = None,
     progress: Progress | None = None,
     **sizes: int,
 ) -> Machines:
@@ -107,7 +104,7 @@ def tune(
     return Machines(tuple(tune_fleet(client, ops, settings, progress)))
 
 
-def wisdom(client: Client | str | None = None) -> Machines:
+def wisdom(client: Any = None) -> Machines:
     """How many choices each machine remembers: those brought home, or all of a cluster's now.
 
     With a client every distinct machine of the cluster is asked, and all that it remembers is kept

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from einbench.check import state
+from einbench.host.machine import numba_threads
 
 
 def test_both_threads_take_every_turn_on_inputs_of_their_own():
@@ -38,3 +39,14 @@ def test_what_one_of_them_raises_is_said_and_ends_the_other():
     with pytest.raises(RuntimeError, match=r"in another thread: .*two at once"):
         state._in_threads(call, 3, [np.ones(1)], [np.zeros(1)])
     assert sys.getswitchinterval() == before
+
+
+def test_kernels_in_other_threads_have_as_many_of_numbas_threads():
+    count = numba_threads()
+    before = count.get()
+    count.set(1)
+    try:
+        found = state._in_threads(lambda x: np.array(count.get()), 1, [np.ones(1)], [np.ones(1)])
+    finally:
+        count.set(before)
+    assert [int(each[0]) for each in found] == [1, 1]
