@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from einbench.check.contract import bits
 from einbench.check.truth import as_tuple
+from einbench.host import threading_layer
 from einbench.host.locks import ForkedLock
-from einbench.host.machine import numba_threads
 from einbench.problem import Problem
 from einbench.units import one_line
 
@@ -112,7 +112,7 @@ def _in_threads(call: Callable[..., Any], turns: int, *given: Sequence[Array]) -
     problems: list[str] = []
     together = threading.Barrier(len(given))
     # numba's number of threads is each Python thread's own, and sums may differ with it
-    count = numba_threads() if "numba" in sys.modules else None
+    count = threading_layer.count() if "numba" in sys.modules else None
     used = count and count.get()
 
     def run(number: int) -> None:
