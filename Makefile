@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SOURCES := $(shell find kernels -type f -not -path '*/__pycache__/*')
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help compare test test-long soak kills tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers fuzz peers report report-test einsum-race bench-dask dask-kills bounds-memory bounds-beside isolation-cost lint docs format check machine picture clean clone sound
+.PHONY: help compare test test-long soak kills tune choice-regret choice-agreement choice-dispatch choice-first choice-series choice-policies choice-estimate choice-contexts bench-ci bench-expressions gate gate-study history history-quick history-newest publish test-peers test-dask fuzz peers report report-test einsum-race bench-dask dask-kills bounds-memory bounds-beside isolation-cost lint docs format check machine picture clean clone sound
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -144,6 +144,9 @@ publish: clone $(VENV)/.bench  ## asv: pages of all results in .asv/html (their 
 test-peers: $(VENV)/.peers  ## every forward and gradient against PyTorch's and JAX's autograd; einsum libraries; oneMKL's kernels
 	EINBENCH_REQUIRE_PEERS=1 $(BIN)/python -m pytest tests/peers tests/jit/gemm/test_mkl.py -n $(JOBS) --dist worksteal $(ARGS)
 
+test-dask: $(VENV)/.dask  ## dask arrays and clusters, on real schedulers and workers, 2 minutes
+	$(BIN)/python -m pytest tests/cluster tests/test_documents.py -n $(JOBS) --dist loadfile -m "not long" $(ARGS)
+
 # all of them where none is named
 FORMAT ?=
 
@@ -164,11 +167,11 @@ einsum-race: $(VENV)/.peers  ## einbench.einsum beside every einsum library, twi
 ROWS ?= 2000000
 TO ?=
 
-bench-dask: $(VENV)/.test  ## operations on dask arrays beside dask.array and a loop, 20 minutes, 2.6 GB of disk (ROWS=200000 TO=folder)
+bench-dask: $(VENV)/.dask  ## operations on dask arrays beside dask.array and a loop, 20 minutes, 2.6 GB of disk (ROWS=200000 TO=folder)
 	@$(BIN)/python benchmarks/cluster/ratios.py --rows $(ROWS) $(if $(TO),--to "$(TO)") --json results/dask-ratios.json $(ARGS)
 
 dask-kills: N := $(if $(filter file,$(origin N)),20,$(N))
-dask-kills: $(VENV)/.test  ## kill -9 of a worker at N random moments: the same bits? (N=5)
+dask-kills: $(VENV)/.dask  ## kill -9 of a worker at N random moments: the same bits? (N=5)
 	@$(BIN)/python benchmarks/cluster/kills.py -n $(N) $(ARGS)
 
 bounds-memory: $(VENV)/.installed  ## extra memory of whole-network kernels at 60,000 and a million rows, 5 minutes
@@ -264,6 +267,10 @@ $(VENV)/.lint: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.peers: $(VENV)/.test
 	@$(INSTALL) '.[mkl,peers,einsum-libraries]'
+	@touch $@
+
+$(VENV)/.dask: $(VENV)/.test
+	@$(INSTALL) '.[dask]'
 	@touch $@
 
 $(VENV)/.fuzz: $(VENV)/.installed

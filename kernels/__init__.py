@@ -119,6 +119,12 @@ class _Package(ModuleType):
         if not (isinstance(value, ModuleType) and name in _PLACES):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By name, as cloudpickle has it of other modules: functions of a notebook refer to it."""
+        from importlib import import_module
+
+        return import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = _Package
 # what calls `einbench.einsum` alone waits for none of them

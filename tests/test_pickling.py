@@ -191,3 +191,15 @@ def test_a_pool_of_processes_takes_them_all(method: str, tmp_path: Path) -> None
         timeout=300, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_the_package_is_found_by_its_name() -> None:
+    """A function of a notebook that uses it travels to a worker by value."""
+    import cloudpickle
+
+    assert pickle.loads(pickle.dumps(einbench)) is einbench  # noqa: S301 - its own
+
+    def name() -> str:
+        return einbench.operation("relu").name
+
+    assert pickle.loads(cloudpickle.dumps(name))() == "relu"  # noqa: S301 - its own

@@ -43,8 +43,8 @@ class Rows(NamedTuple):
 Contestants = dict[str, Callable[[Client], list[Array]]]
 
 
-def contestants(operation: str, rows: Rows) -> Contestants:
-    """Name -> what gives the results of the operation on all rows."""
+def contestants(operation: str, rows: Rows) -> tuple[Contestants, str]:
+    """Name -> what gives the results of the operation on all rows; and the kernel chosen."""
     x = rows.cut(rows.images)
     if operation == "weight_gradient":
         rest: tuple[Any, ...] = (rows.dlogits,)
@@ -73,7 +73,8 @@ def contestants(operation: str, rows: Rows) -> Contestants:
 
     found: Contestants = {"einbench": partial(computed, lambda: own(x, *others))}
     found |= {name: partial(computed, make) for name, make in ways.items()}
-    return found | {"loop": partial(_loop, operation, rows, rest)}
+    kernel = frozen_call(operation, x, *others).frozen.choices[0][1]
+    return found | {"loop": partial(_loop, operation, rows, rest)}, kernel
 
 
 def _scaled(x: Any) -> Any:

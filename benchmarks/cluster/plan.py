@@ -17,6 +17,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,7 @@ def _held_against_real_runs(scheduler_s: float, block_s: float = 0.05, blocks: i
     for workers in (1, 2, 4):
         with _client(workers) as client:
             _no_ops(client, 100)
-            each_s = _best(lambda c=client: _no_ops(c, 500), 3, time.perf_counter) / 500
+            each_s = _best(partial(_no_ops, client, 500), 3, time.perf_counter) / 500
             worker_s = workers * each_s
             found = []
             for _ in range(3):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import logging
 import os
 import shutil
 import statistics
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as problem:
         print(f"ratios: {folder}: {problem.strerror or problem}", file=sys.stderr)
         return 2
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     results = []
     for operation in given.operations:
         results.append(_measured(operation, rows, given))
@@ -116,7 +118,7 @@ def _measured(operation: str, rows: Rows, given: argparse.Namespace) -> dict[str
         for number, address in enumerate(sorted(client.nthreads())):
             core = cores[number % len(cores)]
             client.run(os.sched_setaffinity, 0, {core}, workers=[address])
-        ways = contestants(operation, rows)
+        ways, kernel = contestants(operation, rows)
         client.run(begin_watching)
         ways["einbench"](client)
         ways["einbench"](client)
@@ -144,7 +146,8 @@ def _measured(operation: str, rows: Rows, given: argparse.Namespace) -> dict[str
         beside_dask["median"] <= limits["dask"] and beside_loop["median"] <= LOOP and peak <= most
     )
     return {
-        "operation": operation, "times_s": times, "processor_s": busy, "best_of_dask": best,
+        "operation": operation, "kernel": kernel, "best_of_dask": best,
+        "times_s": times, "processor_s": busy,
         "beside_dask": beside_dask, "beside_loop": beside_loop, "processor": processor,
         "peak_bytes": peak, "limits": limits, "reached": reached,
     }  # fmt: skip
@@ -170,7 +173,7 @@ def _ratio(times: dict[str, list[float]], other: str) -> dict[str, float]:
 
 
 def _show(result: dict[str, Any]) -> None:
-    print(f"{result['operation']}")
+    print(f"{result['operation']}, by {result['kernel']}")
     for name, taken in result["times_s"].items():
         print(
             f"  {name:10}{statistics.median(taken):8.2f} s  ({min(taken):.2f} to {max(taken):.2f})"

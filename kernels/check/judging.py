@@ -81,7 +81,7 @@ def judge(kernel: Kernel, posed: Iterable[Posed], series_s: float = SERIES_S) ->
     closest = Verdict(kernel, True, 0.0, 0.0, "", dtype=dtype)
     patience = Patience(series_s)
     for probe in posed:
-        if not patience.allows(probe.probe, probe.problem.rows):
+        if not patience.allows(probe):
             continue
         verdict = _verdict(kernel, probe, dtype, patience)
         if not verdict.passed:
@@ -138,7 +138,7 @@ def _fault(kernel: Kernel, posed: Posed, expected: Truth, patience: Patience) ->
 
     def call() -> Any:
         start_s = time.process_time()
-        with np.errstate(all="ignore"), patience.spent(posed.probe, problem.rows):
+        with np.errstate(all="ignore"), patience.spent(posed):
             result = plain(*problem.given)
         took_s.append(time.process_time() - start_s)
         return result

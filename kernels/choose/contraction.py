@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from einbench.choose import policy
 from einbench.choose.environment import Environment, Threads, machine, threads
@@ -20,7 +20,7 @@ from einbench.einsum import rates, rule
 from einbench.einsum.kernels import KERNELS, MEASURED
 from einbench.einsum.language import parse
 from einbench.einsum.named import as_letters, is_named
-from einbench.einsum.shapes import bind, letter
+from einbench.einsum.shapes import Contraction, bind, letter
 from einbench.einsum.task import Strides, Task, in_order
 from einbench.names import is_expression
 
@@ -61,19 +61,40 @@ def signature(task: Task, threads: Threads, context: str = PROGRAM) -> Signature
     )
 
 
-def recalled(task: Task) -> str | None:
+class Recalled(NamedTuple):
+    """A kernel from memory."""
+
+    kernel: str
+    #: it passed the check here, with this code: imported wisdom is not believed
+    checked: bool
+
+
+def recalled(task: Task) -> Recalled | None:
     """The kernel that the book of a task's canonical form says, if made here and with this code."""
     if wisdom().off:
         return None
-    environment = here(task.contraction.text, task.dtype.name)
+    dtype = task.dtype.name
+    environment = here(task.contraction.text, dtype)
     requested = signature(task, threads(), policy.now().context)
-    for choice in wisdom().book(task.contraction.text).of(environment):
+    book = wisdom().book(task.contraction.text)
+    for choice in book.of(environment):
         if choice.signature == requested and choice.kernel in KERNELS:
-            return choice.kernel
+            return Recalled(choice.kernel, choice.kernel in book.passed(environment, dtype))
     return None
 
 
-MEASURED.append(recalled)
+def measured(task: Task) -> str | None:
+    """The same of a kernel that passed the check here."""
+    found = recalled(task)
+    return found.kernel if found is not None and found.checked else None
+
+
+def is_of_einsum(environment: Environment) -> bool:
+    """Whether `einbench.einsum` chose there: its kernels have no code of their own each."""
+    return not any(digest for _, digest in environment.candidates)
+
+
+MEASURED.append(measured)
 
 
 def book_of(name: str) -> str:
@@ -82,11 +103,22 @@ def book_of(name: str) -> str:
 
     if not is_expression(name) or name in operations:
         return name
+    found = _contraction(name)
+    return name if found is None else found.text
+
+
+def is_book(name: str) -> bool:
+    """Whether choices of `einbench.einsum` are remembered under that name."""
+    found = _contraction(name)
+    return found is not None and found.fits_numpy and found.text == name
+
+
+def _contraction(name: str) -> Contraction | None:
     try:
         subscripts = parse(as_letters(name).text if is_named(name) else name)
-        return bind(subscripts, [(1,) * len(each) for each in subscripts.inputs]).text
+        return bind(subscripts, [(1,) * len(each) for each in subscripts.inputs])
     except ValueError:
-        return name
+        return None
 
 
 def named(name: str) -> Operation | None:

@@ -34,6 +34,9 @@ _MEASURING = ForkedLock()
 #: what `_why_wrong_here` found, of so many at most
 _WRONG: dict[tuple[Kernel, Environment, Signature], str] = {}
 _MOST_LOOKED_AT = 4096
+#: to look at inputs of more bytes takes so long that a look at as many rows or more stands for one,
+#: and at no more than so many times as many
+_LARGE_BYTES, _MOST_TIMES = 4 << 20, 4
 #: what a kernel raises that refuses its arrays
 _REFUSALS = ("ValueError: ", "IndexError: ")
 
@@ -317,6 +320,8 @@ def _passes(
 def _why_wrong_here(kernel: Kernel, bound: Bound, here: Environment, requested: Signature) -> str:
     """What is wrong at this size with a kernel not timed there; looked at once a process."""
     key = (kernel, here, requested)
+    if key not in _WRONG and _right_above(kernel, bound, here, requested):
+        return ""
     if key not in _WRONG:
         from einbench.choose.first_use import why_wrong
 
@@ -329,6 +334,26 @@ def _why_wrong_here(kernel: Kernel, bound: Bound, here: Environment, requested: 
             return found  # other numbers in such arrays may be taken
         _WRONG[key] = found
     return _WRONG[key]
+
+
+def _right_above(kernel: Kernel, bound: Bound, here: Environment, requested: Signature) -> bool:
+    """Whether it was looked at at sizes that are not smaller, and these are large."""
+    if sum(array.nbytes for array in bound.arrays) < _LARGE_BYTES:
+        return False
+    return any(
+        not why
+        and looked_at is kernel
+        and there == here
+        and seen.kind == requested.kind
+        and all(
+            n <= m <= _MOST_TIMES * n for n, m in zip(_sizes(requested), _sizes(seen), strict=True)
+        )
+        for (looked_at, there, seen), why in tuple(_WRONG.items())
+    )
+
+
+def _sizes(asked: Signature) -> list[int]:
+    return [size for _, size in asked.sizes]
 
 
 def _measure(

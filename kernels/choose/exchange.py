@@ -1,11 +1,14 @@
 """Wisdom to carry to another machine, and imported wisdom, which is not trusted.
 
     {"schema": "einbench.wisdom/1", "machine": [...], "date": ...,
-     "operations": {"softmax_vjp": {"schema": "einbench.wisdom/1", ...}, ...}}
+     "operations": {"softmax_vjp": {"schema": "einbench.wisdom/1", ...}, ...},
+     "paces": {"schema": "einbench.paces/1", ...}}
 
 Every operation's document is a book as it lies on disk. The one file of an operation can be
-imported as well. Of imported wisdom only choices are taken, its checks are not, so that each
-kernel is checked here before it is first called.
+imported as well. Expressions have theirs under their canonical form, and the paces of the machine
+(`einbench.choose.paces`), by which orders of pairs are named, come with them. Of imported wisdom
+only choices are taken, its checks are not, so that each kernel is checked here before it is first
+called.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from einbench.choose import contraction, paces
 from einbench.choose.book import (
     MOST_CHOICES,
     SCHEMA,
@@ -25,9 +29,11 @@ from einbench.choose.book import (
     check_schema,
     document,
 )
-from einbench.choose.environment import Environment, differences, environment
+from einbench.choose.environment import Environment
 from einbench.choose.kept import held, refuse_unwritable
+from einbench.choose.shown import changed, environments, operation_of
 from einbench.choose.wisdom import Wisdom
+from einbench.einsum.kernels import KERNELS
 from einbench.host.documents import Damaged, load
 from einbench.names import is_expression, normalise, printable
 from einbench.operation import Operation
@@ -62,6 +68,7 @@ def exported(memory: Wisdom, machine: Mapping[str, Any], date: str) -> dict[str,
         date: of now, ISO 8601 in UTC.
     """
     books = {name: memory.book(name) for name in held(memory)}
+    measured = paces.exported(memory)
     return {
         "schema": SCHEMA,
         "machine": [dict(machine)],
@@ -69,11 +76,21 @@ def exported(memory: Wisdom, machine: Mapping[str, Any], date: str) -> dict[str,
         "operations": {
             name: document(name, found) for name, found in books.items() if found.choices
         },
+        **({} if measured is None else {"paces": measured}),
     }
 
 
-def read_export(path: str | os.PathLike[str]) -> dict[str, Book]:
-    """The books in a file, validated to the last: what is not of their form is refused whole.
+class Export(NamedTuple):
+    """What a file holds."""
+
+    #: of operations and expressions
+    books: dict[str, Book]
+    #: what `einbench.choose.paces` wrote, not validated
+    paces: Any = None
+
+
+def read_export(path: str | os.PathLike[str]) -> Export:
+    """What a file holds, its books validated to the last: of another form it is refused whole.
 
     Raises:
         NewerSchema: a newer einbench wrote it.
@@ -85,11 +102,11 @@ def read_export(path: str | os.PathLike[str]) -> dict[str, Book]:
         name = found.get("operation")
         if not isinstance(name, str):
             raise Damaged("not wisdom: it names no operation")
-        return {_named(name): _validated(found, name)}
+        return Export({_named(name): _validated(found, name)})
     books = books_of(found)
     if not any(each.choices for each in books.values()):
         raise Damaged("there is no choice in it")
-    return books
+    return Export(books, found.get("paces"))
 
 
 def books_of(found: Mapping[str, Any]) -> dict[str, Book]:
@@ -104,12 +121,12 @@ def books_of(found: Mapping[str, Any]) -> dict[str, Book]:
     return {_named(name): _validated(each, name) for name, each in documents.items()}
 
 
-def import_choices(memory: Wisdom, books: Mapping[str, Book], now: str) -> Imported:
+def import_choices(memory: Wisdom, export: Export, now: str) -> Imported:
     """Add imported choices to the local ones, all of which stay as they are.
 
     Args:
         memory: where they are added.
-        books: of operations; those that are not registered are left out.
+        export: where operations are not registered here they are left out.
         now: ISO 8601 in UTC; nothing is younger.
 
     Raises:
@@ -119,19 +136,22 @@ def import_choices(memory: Wisdom, books: Mapping[str, Book], now: str) -> Impor
     differing: Counter[str] = Counter()
     kept: dict[str, tuple[Remembered, ...]] = {}
     answers = 0
-    refuse_unwritable(memory, [name for name in books if name in operations])
-    for name, theirs in books.items():
-        op = operations.get(name)
+    known = {name: _known(name) for name in export.books}
+    refuse_unwritable(memory, [name for name, op in known.items() if op is not None])
+    if export.paces is not None:
+        paces.imported(memory, export.paces)
+    for name, theirs in export.books.items():
+        op = known[name]
         if op is None:
             what = "expression" if is_expression(name) else "operation"
             shown = printable(name, 80)
             left[f"of {what} {shown}, which is not registered here"] += len(theirs.choices)
             continue
-        here = environment(op)
+        here = environments(op, theirs.choices)
         fitting = _fitting(op, theirs, memory.book(name), here, left)
-        answers += sum(choice.environment == here for choice in fitting)
+        answers += sum(choice.environment in here for choice in fitting)
         for choice in fitting:
-            differing.update(differences(choice.environment, here))
+            differing.update(changed(choice, here))
         if fitting:
             # what is measured later is younger, and stays where both have the same date
             kept[name] = tuple(c._replace(date=min(c.date, now)) for c in fitting)
@@ -156,13 +176,14 @@ def _validated(found: Any, name: str) -> Book:
 
 
 def _fitting(
-    op: Operation, theirs: Book, mine: Book, here: Environment, left: Counter[str]
+    op: Operation, theirs: Book, mine: Book, here: Sequence[Environment], left: Counter[str]
 ) -> list[Remembered]:
     """Choices that can be imported, answers first and then the newest; the others are counted."""
     fitting: list[Remembered] = []
     known = {(own.signature, own.environment) for own in mine.choices}
     for choice in theirs.choices:
-        if missing := [name for name in choice.tie if name not in op]:
+        there = KERNELS if contraction.is_of_einsum(choice.environment) else op.kernels
+        if missing := [name for name in choice.tie if name not in there]:
             shown = printable(missing[0], 80)
             left[f"of kernel {op.name}[{shown}], which is not registered here"] += 1
         elif not _fits(op, choice):
@@ -173,7 +194,7 @@ def _fitting(
             known.add((choice.signature, choice.environment))
             fitting.append(choice)
     fitting.sort(key=lambda choice: choice.date, reverse=True)
-    fitting.sort(key=lambda choice: choice.environment != here)
+    fitting.sort(key=lambda choice: choice.environment not in here)
     # a full book would lose choices of its own
     free = max(0, MOST_CHOICES - len(mine.choices))
     if len(fitting) > free:
@@ -185,10 +206,22 @@ def _fits(op: Operation, choice: Remembered) -> bool:
     """Whether a call could have this signature: axes, options and arrays are the operation's."""
     requested = choice.signature
     options = dict(requested.options)
+    if contraction.is_of_einsum(choice.environment):
+        strided = {f"x{n} strides" for n, order in enumerate(requested.layout) if order != "C"}
+        taken = options.keys() - {"out strides"} == strided
+    else:
+        taken = options.keys() == op.options.keys() and all(
+            value in op.options[name] for name, value in options.items()
+        )
     return (
-        tuple(axis for axis, _ in requested.sizes) == op.axes
-        and options.keys() == op.options.keys()
-        and all(value in op.options[name] for name, value in options.items())
+        taken
+        and tuple(axis for axis, _ in requested.sizes) == op.axes
         and len(requested.layout) == len(op.inputs)
         and set(requested.layout) <= set("CFS")
     )
+
+
+def _known(name: str) -> Operation | None:
+    """The operation, or the expression in canonical letters, that choices are remembered of."""
+    known = name in operations or (is_expression(name) and contraction.is_book(name))
+    return operation_of(name) if known else None

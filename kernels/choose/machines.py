@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from einbench.choose.book import SCHEMA, Book
 from einbench.choose.environment import machine as kind_of_machine
-from einbench.choose.exchange import Imported, books_of, import_choices
+from einbench.choose.exchange import Export, Imported, books_of, import_choices
 from einbench.choose.kept import held, refuse_unwritable
 from einbench.choose.wisdom import Wisdom
 from einbench.host.documents import Damaged, Unreadable, load, write_whole
@@ -59,9 +59,8 @@ def keep(memory: Wisdom, document: Mapping[str, Any]) -> Imported:
         name: Book(tuple(c for c in book.choices if c.environment.machine == here))
         for name, book in found.books.items()
     }
-    return import_choices(
-        memory, {name: book for name, book in answering.items() if book.choices}, found.date
-    )
+    answers = {name: book for name, book in answering.items() if book.choices}
+    return import_choices(memory, Export(answers), found.date)
 
 
 def known(memory: Wisdom) -> tuple[list[Known], list[str]]:

@@ -30,11 +30,11 @@ from einbench.choose.telling import Progress
 from einbench.host import background
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
-from einbench.measure.beside import MOST_PAUSED_S, PAUSE_S
+from einbench.measure.beside import round_s
 from einbench.measure.candidate import Clock
 from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
 from einbench.measure.disturbance import QUIET
-from einbench.measure.run import Predictions, Results, compile_s, run
+from einbench.measure.run import Predictions, Results, compile_s, contexts, run
 from einbench.measure.timing import OVERDRAFT
 from einbench.operation import Operation
 from einbench.plugins import of_plugin
@@ -303,16 +303,13 @@ class _Work:
         """Check these at this size and time them, in this share of the budget."""
         seconds = [times[m].seconds for m in kernels if m in times]
         fastest_s, longest_s = min(seconds, default=0.0), max(seconds, default=0.0)
-        # alone, after a product that takes as long, and after a pause
-        round_s = 3 * sum(seconds)
-        if fastest_s <= MOST_PAUSED_S:
-            round_s += sum(seconds) + len(seconds) * PAUSE_S
+        each_s = round_s(contexts(self._conditions), seconds)
         # of long calls there are as many blocks as rounds
         given_s = share * self._budget_s
         whole_s = max(given_s, self._calls * fastest_s)
-        blocks = min(self._blocks, max(1, int(whole_s / max(round_s, 1e-9))))
+        blocks = min(self._blocks, max(1, int(whole_s / max(each_s, 1e-9))))
         # in few blocks the first rounds may take three budgets, and long calls' first is extra
-        most_s = (self._most_s - round_s) / (OVERDRAFT if blocks < OVERDRAFT else 1.0)
+        most_s = (self._most_s - each_s) / (OVERDRAFT if blocks < OVERDRAFT else 1.0)
         budget_s = min(given_s, max(most_s, 1e-3))
         # first times may have been quicker than calls are now: none that is near is left out
         limits = Limits(

@@ -20,7 +20,7 @@ import numpy as np
 
 from einbench.choose import contraction
 from einbench.choose.environment import on_refresh, threads
-from einbench.choose.wisdom import wisdom
+from einbench.choose.wisdom import Wisdom, wisdom
 from einbench.einsum import estimates, preparing, rates
 from einbench.einsum.blocked import blocked
 from einbench.einsum.kernels import KERNELS
@@ -77,17 +77,36 @@ def measure(dtypes: Iterable[str] = DTYPES, *, compiled: bool = False, again: bo
     use_kept()
     if wisdom().off:
         return
-    known = {} if again else rates.used()
+    known = {} if again else _kept(wisdom().folder)
     more = ("loops",) if compiled else ()
     missing = [d for d in dtypes if d in DTYPES and not known.get(d, {}).keys() >= {"pass", *more}]
     if not missing:
         return
     rates.use({})  # what is expected on a common core
     found = {name: {**known.get(name, {}), **_measured(name, compiled)} for name in missing}
-    made = {**known, **found}
+    _keep(wisdom(), {**known, **found})
+
+
+def exported(memory: Wisdom) -> dict[str, Any] | None:
+    """What is kept, with the machine, the threads and the code; None where nothing is."""
+    known = {} if memory.off else _kept(memory.folder)
+    return {**_about(), "paces": known} if known else None
+
+
+def imported(memory: Wisdom, found: Any) -> None:
+    """Keep what was measured elsewhere on such a machine, of dtypes that nothing is known of here.
+
+    Orders of pairs have their names by it: choices among them that were made there answer here.
+    """
+    theirs, known = _stated(found), _kept(memory.folder)
+    if theirs.keys() - known.keys():
+        _keep(memory, {**theirs, **known})
+
+
+def _keep(memory: Wisdom, made: dict[str, dict[str, float]]) -> None:
     content = json.dumps({**_about(), "paces": made}, indent=1) + "\n"
     with contextlib.suppress(OSError):  # who remembers a choice says that nothing can be written
-        write_whole(_path(wisdom().folder), content)
+        write_whole(_path(memory.folder), content)
     _kept.cache_clear()
     rates.use(made)
 
@@ -108,9 +127,13 @@ def _about() -> dict[str, Any]:
 def _kept(folder: str) -> dict[str, dict[str, float]]:
     """What the file holds, if it was measured here; a damaged one is measured again."""
     try:
-        found = load(_path(folder), 1 << 16)
+        return _stated(load(_path(folder), 1 << 16))
     except Unreadable:
         return {}
+
+
+def _stated(found: Any) -> dict[str, dict[str, float]]:
+    """What a document says of such a machine; nothing where it has another form."""
     about = _about()
     if not isinstance(found, dict) or any(found.get(key) != about[key] for key in about):
         return {}

@@ -68,14 +68,8 @@ def shown(memory: Wisdom, requested: Iterable[str]) -> Shown:
         if op is None:
             foreign[name] = len(choices)
             continue
-        here: list[Environment] = []
-        if name not in operations:
-            paces.use_kept()
-            here = [contraction.here(name, dtype) for dtype in ("", *paces.DTYPES)]
-        # that of an operation takes milliseconds to find out, and there may be thousands
-        if not here or any(choice.environment not in here for choice in choices):
-            here.append(environment(op))
-        kept += [Kept(name, c, _changed(c, here)) for c in choices]
+        here = environments(op, choices)
+        kept += [Kept(name, c, changed(c, here)) for c in choices]
     return Shown(
         f"EINBENCH_WISDOM={OFF}" if memory.off else memory.folder,
         sum(_size(memory.path(name)) for name in names),
@@ -89,7 +83,19 @@ def operation_of(name: str) -> Operation | None:
     return operations.get(name) or contraction.named(name)
 
 
-def _changed(choice: Remembered, here: Sequence[Environment]) -> tuple[str, ...]:
+def environments(op: Operation, choices: Iterable[Remembered]) -> list[Environment]:
+    """Those here that such choices of an operation may have been made in."""
+    here: list[Environment] = []
+    if op.name not in operations:
+        paces.use_kept()
+        here = [contraction.here(op.name, dtype) for dtype in ("", *paces.DTYPES)]
+    # that of an operation takes milliseconds to find out, and there may be thousands
+    if not here or any(choice.environment not in here for choice in choices):
+        here.append(environment(op))
+    return here
+
+
+def changed(choice: Remembered, here: Sequence[Environment]) -> tuple[str, ...]:
     """What differs from an environment here: `einbench.einsum` has one of its own."""
     return min((tuple(differences(choice.environment, each)) for each in here), key=len)
 

@@ -78,7 +78,11 @@ def compare_machines(
                 _show(of_document(document), target)
             out.print()
     if not documents:
-        return INTERRUPTED if not any(each.reasons for each in found) else WRONG_USE
+        if any(each.reasons for each in found):
+            return WRONG_USE
+        text = "interrupted before the first operation was measured; no file was written"
+        click.echo(f"einbench: {text}", err=True)
+        return INTERRUPTED
     kept = "stdout" if target.stdout else target.path
     out.print(f"all numbers: {kept}", markup=False, soft_wrap=True)
     if interrupted:

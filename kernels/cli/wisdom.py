@@ -117,7 +117,7 @@ def import_(file: str) -> int:
     from einbench.report.terminal import print_paragraph
 
     try:
-        books = read_export(file)
+        export = read_export(file)
     except NewerSchema as problem:
         raise ValueError(f"{file}: {problem}; update this one; nothing was imported") from None
     except Unreadable as problem:
@@ -125,7 +125,7 @@ def import_(file: str) -> int:
             f"{file}: {problem}; expected what einbench wisdom export writes; nothing was imported"
         ) from None
     with in_one_line():
-        imported = import_choices(remembered(), books, _now())
+        imported = import_choices(remembered(), export, _now())
     out = console()
     print_paragraph(out, _imported_text(imported), "bold green" if imported.names else "bold")
     for why, count in imported.left.items():

@@ -36,6 +36,8 @@ ANY = "any"
 _MOST_BYTES = 32 << 20
 #: (operation, choices, machine, dtype) -> the kernel that serves here
 _SERVING: dict[Any, Kernel] = {}
+#: (problem, its code, what was said of choosing) -> what was chosen in this process
+_CHOSEN: dict[Any, str] = {}
 _MOST_SERVING = 1024
 
 
@@ -128,8 +130,14 @@ def freeze_operation(problem: Problem) -> Frozen:
 
 
 def choose(problem: Problem) -> str:
-    """The name of the fastest kernel here, on one thread: remembered, else measured now."""
+    """The name of the fastest kernel here, on one thread: remembered, else measured now.
+
+    A process that is asked again gives the same answer, whatever was measured meanwhile.
+    """
     op = problem.operation
+    key = (problem.empty(), environment.environment(op), policy.now())
+    if key in _CHOSEN:
+        return _CHOSEN[key]
     rows = problem.rows
     while rows > 1 and problem.sized({op.leading or "": rows}).input_bytes > _MOST_BYTES:
         rows //= 2
@@ -143,7 +151,10 @@ def choose(problem: Problem) -> str:
         for name, array in drawn.arrays.items()
     ]
     with prepare():
-        return _decided(op, arrays, problem.options).method
+        found = _decided(op, arrays, problem.options).method
+    if len(_CHOSEN) >= _MOST_SERVING:
+        _CHOSEN.clear()
+    return _CHOSEN.setdefault(key, found)
 
 
 def _decided(op: Operation, arrays: Sequence[Array], options: Mapping[str, str]) -> Kernel:

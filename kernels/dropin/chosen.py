@@ -21,7 +21,8 @@ from einbench.host.forking import importing
 from einbench.host.locks import ForkedLock
 
 _LOCK = ForkedLock()
-#: task -> the name of its kernel
+#: task -> the name of its kernel; while choices are frozen, of one that had to be checked, and
+#: empty where it was wrong
 _KNOWN: dict[Task, str] = {}
 _MOST_KNOWN = 8192
 #: kernels that run code of numba's
@@ -53,7 +54,9 @@ class Pick:
     def __call__(self, task: Task) -> Run:
         """The kernel that was chosen for a task; else what chooses one as it is first called."""
         if policy.now().choice != policy.ON:
-            return _still(task)[1]
+            still, run = _still(task)
+            self.pending = self.pending or not still
+            return run
         name = _settled(task)
         if name is None:
             self.pending = True
@@ -72,22 +75,31 @@ def _still(task: Task) -> tuple[str, Run]:
     """The kernel where nothing is measured: remembered if choices are frozen, else by the rule.
 
     It computes in the same way from the first call on, whatever is compiled or measured by then.
+    One that imported wisdom names has no name yet: it is checked in its first call.
     """
     if policy.now().choice == policy.FROZEN and remembering() and task.contraction.fits_numpy:
         paces.use_kept()
-        name = contraction.recalled(task)
-        if name is not None:
+        found = contraction.recalled(task)
+        if found is not None:
+            name = found.kernel if found.checked else _KNOWN.get(task)
+            if name is None:
+                return "", _checking(task, found.kernel)
             with contextlib.suppress(Refusal, ImportError, MemoryError):
-                return name, _STILL.get(name, KERNELS[name])(task)
+                if name:
+                    return name, _STILL.get(name, KERNELS[name])(task)
     rates.use({})  # what was measured of this machine may be measured again
     return rule.choose_common(task)[0], common(task)
 
 
 def name_of(task: Task, arrays: Sequence[Array], out: Array) -> str:
     """The kernel's name, measured now where it is not known; ``out`` may be written to."""
-    if policy.now().choice != policy.ON:
-        return _still(task)[0]
-    return _chosen(task, arrays, out)
+    if policy.now().choice == policy.ON:
+        return _chosen(task, arrays, out)
+    name, run = _still(task)
+    if not name:  # one that imported wisdom names
+        run(arrays, out)
+        name = _still(task)[0]
+    return name
 
 
 def still(task: Task, name: str) -> Run:
@@ -99,6 +111,19 @@ def still(task: Task, name: str) -> Run:
     with contextlib.suppress(Refusal, ImportError, MemoryError):
         return _STILL.get(name, KERNELS[name])(task)
     return common(task)
+
+
+def _checking(task: Task, name: str) -> Run:
+    """What checks a kernel that imported wisdom names, and then computes as `_still` says."""
+
+    def run(arrays: Sequence[Array], out: Array) -> None:
+        if task not in _KNOWN:
+            with importing():
+                from einbench.dropin import measured
+            _know(task, "" if measured.error_of(task, name, arrays, out) is None else name)
+        _still(task)[1](arrays, out)
+
+    return run
 
 
 #: without another kernel in their place until they are compiled, and for steps the rule alone
@@ -117,7 +142,7 @@ def _settled(task: Task) -> str | None:
     if name is None:
         paces.use_kept()
         whether = remembering() and task.contraction.fits_numpy
-        name = contraction.recalled(task) if whether else None
+        name = contraction.measured(task) if whether else None
         if name is None and not (whether and len(costs_of(task)) > 1):
             name = _expected(task)
         if name is not None:
@@ -199,22 +224,25 @@ def _measured(task: Task, arrays: Sequence[Array], out: Array) -> str:
     with importing():
         from einbench.dropin import measured  # imports more than a next process may
 
-    costs = costs_of(task)
-    name = near.winner(task, min(costs.values()))
+    text, dtype, costs = task.contraction.text, task.dtype.name, costs_of(task)
+    imported = contraction.recalled(task)
+    name = near.winner(task, min(costs.values())) if imported is None else imported.kernel
+    if name is not None and (error := measured.error_of(task, name, arrays, out)) is not None:
+        if imported is not None:
+            here = contraction.here(text, dtype)
+            wisdom().remember(text, passed={(here, dtype): {name: error}})
+        _know(task, name)
+        return name
     try:
-        if name is not None and not measured.right(task, name, arrays, out):
-            name = None
-        choice = None
-        if name is None:
-            with allowance.spending(task.contraction.text):
-                choice = measured.measured(task, costs, arrays, out)
+        with allowance.spending(text):
+            choice = measured.measured(task, costs, arrays, out)
     except MemoryError:
         # what the comparison takes is not left: the rule serves, and nothing is remembered
         return _expected(task)
-    if name is None:
-        name = "einsum" if choice is None else choice.kernel
-        if choice is not None:
-            near.won(task, name)
-            wisdom().remember(task.contraction.text, choice)
+    name = "einsum" if choice is None else choice.kernel
+    if choice is not None:
+        near.won(task, name)
+        passed = {each: time.error for each, time in choice.times.items()}
+        wisdom().remember(text, choice, passed={(choice.environment, dtype): passed})
     _know(task, name)
     return name

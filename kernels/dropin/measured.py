@@ -69,17 +69,19 @@ class _Seen(NamedTuple):
     error: float
 
 
-def right(task: Task, name: str, arrays: Sequence[Array], out: Array) -> bool:
-    """Whether a kernel is right for these operands; it leaves its result in ``out``."""
-    operands = finite(arrays)
-    judge = Judge(task, operands)
-    judge.poison(out)
+def error_of(task: Task, name: str, arrays: Sequence[Array], out: Array) -> float | None:
+    """The error of a kernel for these operands, in units of rounding; None where it is not right.
+
+    It leaves its result in ``out``.
+    """
     try:
+        operands = finite(arrays)
+        judge = Judge(task, operands)
+        judge.poison(out)
         _seconds(KERNELS[name](task), operands, out)
-        judge.error(out)
+        return judge.error(out)
     except Exception:  # what raises is not right
-        return False
-    return True
+        return None
 
 
 def measured(

@@ -62,7 +62,9 @@ class Partner:
             start_new_session=True,  # Ctrl-C is for the gate, which ends its launches itself
         )
         self._answers: queue.Queue[str | None] = queue.Queue()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener = threading.Thread(
+            target=self._listen, name="einbench-listener", daemon=True
+        )
         self._listener.start()
         self._request = "to start"
         try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -22,8 +22,8 @@ from einbench.contexts import AFTER_BLAS, AFTER_PAUSE
 #: from the fastest kernel's seconds to what precedes a call; None where the call would not notice
 Preceding = Callable[[float], Callable[[], object] | None]
 
-PAUSE_S = 0.002
-MOST_PAUSED_S, _MOST_AFTER_S = 0.02, 0.5
+_PAUSE_S = 0.002
+_MOST_PAUSED_S, _MOST_AFTER_S = 0.02, 0.5
 #: sides of the product
 _LEAST, _MOST, _STEP = 192, 1024, 32
 #: the side that the rate of products is measured at, and how often
@@ -32,7 +32,7 @@ _SIDE, _CALLS = 256, 3
 
 def pause(call_s: float) -> Callable[[], object] | None:
     """2 ms of sleep."""
-    return None if call_s > MOST_PAUSED_S else partial(time.sleep, PAUSE_S)
+    return None if call_s > _MOST_PAUSED_S else partial(time.sleep, _PAUSE_S)
 
 
 def product_like(call_s: float) -> Callable[[], object] | None:
@@ -49,6 +49,17 @@ def side(call_s: float, flops_per_s: float) -> int:
 #: in the order of `einbench.contexts.BESIDE`: threads of BLAS that the product of a kernel's sample
 #: has left awake are ended before the next kernel's
 PRECEDING: Mapping[str, Preceding] = {AFTER_PAUSE: pause, AFTER_BLAS: product_like}
+
+
+def round_s(contexts: Iterable[str], calls_s: Sequence[float]) -> float:
+    """Seconds of a call of each kernel alone, and of one in each of these contexts."""
+    fastest_s = min(calls_s, default=0.0)
+    before = {
+        AFTER_PAUSE: _PAUSE_S if fastest_s <= _MOST_PAUSED_S else None,
+        AFTER_BLAS: fastest_s if fastest_s <= _MOST_AFTER_S else None,
+    }
+    beside = [before_s for at in contexts if (before_s := before[at]) is not None]
+    return (1 + len(beside)) * sum(calls_s) + len(calls_s) * sum(beside)
 
 
 @functools.lru_cache(maxsize=2)

@@ -38,8 +38,9 @@ class Candidate:
     #: near the best: worth timing in other contexts than alone
     contends: bool = True
     output: object = None
-    #: the same call, where it is timed as a turn
+    #: the same call, where it is timed as a turn, and what the fastest kernel takes
     turn: Turn | None = None
+    like_s: float = 0.0
     #: seconds that the last sample took beyond its timed calls
     overhead_s: float = 0.0
     #: seconds of samples that were taken anew
@@ -102,17 +103,23 @@ class Candidate:
             return
         began_s = clock()
         for context, precede in preceding.items():
-            self.output = None
-            if warm:
-                self.call()
-            precede()
-            took_s = self.timed(1, clock)
+            took_s = self._after(context, precede, clock, warm=warm)
             times_s = self.beside_s.setdefault(context, [])
             # a kernel that was thought to be slow had rounds without
             times_s += repeat(math.nan, len(self.samples_s) - 1 - len(times_s))
             times_s.append(took_s)
             self.fastest_s[context] = min(took_s, self.fastest_s.get(context, math.inf))
         self.beside_cost_s += clock() - began_s
+
+    def _after(self, context: str, precede: Call, clock: Clock, *, warm: bool) -> float:
+        turn = self.turn
+        if turn is not None:
+            return whole(lambda: turn.after(context, self.like_s, warm))
+        self.output = None
+        if warm:
+            self.call()
+        precede()
+        return self.timed(1, clock)
 
     def ranked_s(self, context: str) -> float:
         """What the fastest calls so far would rank it by."""

@@ -20,7 +20,7 @@ class Log:
         self._kept = b""
         #: written since it was last begun
         self.bytes = 0
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader = threading.Thread(target=self._read, name="einbench-listener", daemon=True)
         waiting.add(self._reader)
         self._reader.start()
 

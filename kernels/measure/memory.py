@@ -6,12 +6,13 @@ import ctypes
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from einbench.host import background
+from einbench.measure.tracing import tracing
 
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
@@ -40,7 +41,8 @@ def peak_extra_bytes(
 
     The call runs once, and slower than without tracing: make it once beforehand, so that
     compilation does not count, and take no times meanwhile. tracemalloc is stopped afterwards
-    if it was not on; the process's greatest resident size (VmHWM) starts anew.
+    if it was not on, and not begun where other threads are at work (see `tracing`): then only
+    resident memory is measured. The process's greatest resident size (VmHWM) starts anew.
 
     Args:
         call: takes no arguments and returns an array, or a tuple of arrays.
@@ -56,11 +58,10 @@ def peak_extra_bytes(
 
 
 def _traced_extra_bytes(call: Callable[[], object], output_bytes: int | None) -> int | None:
-    tracing = tracemalloc.is_tracing()
     _trim()
-    if not tracing:
-        tracemalloc.start()
-    try:
+    with nullcontext(True) if tracemalloc.is_tracing() else tracing() as counts:
+        if not counts:
+            return _resident_extra_bytes(call, output_bytes)
         resident_before = _resident_restart()
         # reading files allocates too: from here to the next reading only the call allocates
         tracemalloc.reset_peak()
@@ -68,9 +69,6 @@ def _traced_extra_bytes(call: Callable[[], object], output_bytes: int | None) ->
         output = call()
         _, peak = tracemalloc.get_traced_memory()
         resident_peak = _status_bytes("VmHWM")
-    finally:
-        if not tracing:
-            tracemalloc.stop()
     out = _array_bytes(output) if output_bytes is None else output_bytes
     counted = peak - before - out
     resident = _from_resident(resident_before, resident_peak, out)

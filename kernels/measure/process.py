@@ -98,7 +98,9 @@ class Process:
         assert running.stderr is not None  # noqa: S101 - it is a pipe
         self._log = Log(running.stderr)
         self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener = threading.Thread(
+            target=self._listen, name="einbench-listener", daemon=True
+        )
         waiting.add(self._listener)
         self._listener.start()
         try:

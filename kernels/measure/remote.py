@@ -213,6 +213,17 @@ class RemoteCall:
         self._remote.note_cores(float(answer["cores"]))
         return float(answer["call_s"])
 
+    def after(self, context: str, like_s: float, warm: bool) -> float:
+        """Seconds of a call on the worker's clock, after what precedes it in the context there."""
+        with self._remote.running() as process:
+            if self._bound != (process, self._workers.generation):
+                self._bind(process)
+            self._workers.quiet()
+            answer = process.ask(
+                "after", key=self._remote.key, context=context, like_s=like_s, warm=warm
+            )
+        return float(answer["call_s"])
+
     def result(self) -> Any:
         """The result of one more call; of the first, where it is not prepared yet."""
         with self._remote.running() as process:

@@ -21,7 +21,7 @@ from einbench.check.judging import Verdict
 from einbench.check.sized import Kept, keep, timed_case
 from einbench.check.truth import Case
 from einbench.check.unchanged import PrivateCopy, differing
-from einbench.contexts import ALONE, PROGRAM
+from einbench.contexts import PROGRAM
 from einbench.host import awake, background
 from einbench.kernel import Kernel
 from einbench.measure.admit import (
@@ -122,8 +122,6 @@ def run(
     """
     background.wait()
     kernels = problem.operation.kernels if kernels is None else kernels
-    if conditions.reuse_outputs or any(map(remote, kernels.values())):
-        conditions = replace(conditions, context=ALONE)  # turns are timed in no other
     own = {m: k for m, k in kernels.items() if m in verdicts or k.reason}
     report("whole numbers at this size")
     private = PrivateCopy(problem)
@@ -266,13 +264,13 @@ def _time(
             least_calls=limits.least_calls,
             clock=clock,
             keep=partial(keep, case),
-            beside=_asked(conditions),
+            beside=contexts(conditions),
             context=conditions.context,
             brief=conditions.bare,
         )
 
 
-def _asked(conditions: Conditions) -> Mapping[str, Preceding]:
+def contexts(conditions: Conditions) -> Mapping[str, Preceding]:
     """Contexts beside alone: all where they are shown or ranked by, else the one of a choice.
 
     Calls in others would take nine parts of ten of the time that its rounds have.

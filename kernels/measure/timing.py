@@ -94,8 +94,8 @@ def interleave(
     - With ``beside``, a single call of the kernel in each of these contexts follows its sample in
       every round, those after BLAS when all have had theirs, unless the kernel is slow and beyond
       twice the best's time alone, and from round 4 on of kernels within twice the best's time in
-      ``context`` only. What precedes such a call is not timed, and counts against the budget. Turns
-      are timed alone.
+      ``context`` only. What precedes such a call is not timed, and counts against the budget. What
+      precedes that of a `Turn` is called in its process.
 
     So every kernel has at least one sample, one that is not slow three, and no cell takes longer
     than the warm-up, three budgets and one slow call each. The budget begins after the warm-up,
@@ -222,9 +222,9 @@ def _outputs(candidates: dict[str, Candidate], failures: dict[str, str]) -> dict
 def _preceding(
     beside: Mapping[str, Preceding], candidates: Mapping[str, Candidate], best_s: float
 ) -> dict[str, Call]:
-    """What to call before a call in each context; nothing where turns are timed."""
-    if any(candidate.turn is not None for candidate in candidates.values()):
-        return {}
+    """What to call before a call in each context; a turn calls it where it is timed."""
+    for candidate in candidates.values():
+        candidate.like_s = best_s
     return {at: made for at, make in beside.items() if (made := make(best_s)) is not None}
 
 

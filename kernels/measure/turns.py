@@ -18,6 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from einbench.jit.spinning import stop_spinning
+from einbench.measure.beside import PRECEDING
 
 #: untimed calls go on for so long
 _UNTIMED_S = 0.0015
@@ -35,6 +36,11 @@ class Turn(Protocol):
 
     def timed(self, calls: int, warm: bool) -> float:
         """Seconds of a call, the median of groups of so many; untimed calls first if ``warm``."""
+
+    def after(self, context: str, like_s: float, warm: bool) -> float:
+        """Seconds of one call in a context other than alone, where the fastest kernel takes so
+        long; an untimed one first if ``warm``.
+        """
 
     def result(self) -> object:
         """The result of one more call."""
@@ -55,6 +61,10 @@ class LocalTurn:
         """As `turn_s`, after stopping threads that another kernel left spinning."""
         stop_spinning()
         return turn_s(self.call, calls, warm)
+
+    def after(self, context: str, like_s: float, warm: bool) -> float:
+        """As `after_s`."""
+        return after_s(self.call, context, like_s, warm)
 
     def result(self) -> object:
         """The result of one more call; what it does not write is NaN, or -1."""
@@ -95,3 +105,21 @@ def turn_s(call: Callable[[], object], calls: int, warm: bool) -> float:
         if collecting:
             gc.enable()
     return statistics.median(times_s) / calls
+
+
+def after_s(call: Callable[[], object], context: str, like_s: float, warm: bool) -> float:
+    """Seconds of one call after what precedes it in a context, the collector off meanwhile."""
+    precede = PRECEDING[context](like_s)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        if warm:
+            call()
+        if precede is not None:
+            precede()
+        start_s = time.perf_counter()
+        call()
+        return time.perf_counter() - start_s
+    finally:
+        if collecting:
+            gc.enable()

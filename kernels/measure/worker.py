@@ -25,7 +25,7 @@ from typing import Any, Protocol, TextIO
 
 import numpy as np
 
-from einbench.jit.spinning import settle, settled
+from einbench.jit.spinning import settle, settled, stop_spinning
 from einbench.kernel import Kernel
 from einbench.libraries.library_kernels import LibraryBody, Way
 from einbench.libraries.runtime import NUMPY, Array, Runtime
@@ -36,7 +36,7 @@ from einbench.measure.results import ResultEncoder, Words, raised
 from einbench.measure.shared import Attached, Place, flagged
 from einbench.measure.state import State
 from einbench.measure.transfer import found, unpickled
-from einbench.measure.turns import turn_s
+from einbench.measure.turns import after_s, turn_s
 from einbench.problem import Problem
 
 
@@ -135,6 +135,15 @@ class Worker:
             processor_s = time.process_time() - processor_s
             cores = processor_s / (time.perf_counter() - start_s)
         return {"call_s": call_s, "cores": cores}
+
+    def after(self, key: str, context: str, like_s: float, warm: bool) -> Words:
+        """Seconds of one call in a context other than alone; threads of BLAS are ended after it."""
+        kernel, way = self._ways[key]
+        with self._turn(kernel):
+            way.before()
+            call_s = after_s(way.call, context, like_s, warm)
+            stop_spinning()
+        return {"call_s": call_s}
 
     def result(self, key: str, results: Words) -> Words:
         """The result of one more call."""

@@ -25,6 +25,8 @@ _OTHERS = {
     "einbench.journal": "unfinished: run its command again with --resume",
     "einbench.gate": "a gate's verdicts on two commits, not times of one",
     "einbench.tune": "winners, not the times of those that lost",
+    "einbench.tunes": "winners, not the times of those that lost",
+    "einbench.answers": "answers of a machine's memory, not a run's times",
     "einbench.train": "a training",
     "einbench.dialects": "answers of einsum libraries without times",
     "einbench.paces": "what steps of einsum take on a machine, not times of kernels",

@@ -113,11 +113,11 @@ def compare(
             is a status in their records; None: those of plugins do.
         time_limit_s: after so many seconds a kernel in another process has hung; None takes 60 for
             those of this package and of plugins, 300 for those of libraries.
-        reuse_outputs: kernels write to memory that is there already, where they can; they are
-            timed alone then, as they are where some run in processes of their own.
+        reuse_outputs: kernels write to memory that is there already, where they can.
         context: what kernels are ranked by: ``alone``, called again and again; ``after_blas``, each
             call after a matrix product that takes about as long; ``after_pause``, each after 2 ms
-            of sleep; ``program``, the geometric mean of the three medians. All are timed.
+            of sleep; ``program``, the geometric mean of the three medians. All are timed. Before a
+            kernel in another process NumPy computes the product there.
         keep: a JSON file for the results; until they are written, every finished cell is kept
             beside it, in ``NAME.partial``.
         resume: go on from what is kept there: those cells are not measured again.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from einbench.choose import machines
-from einbench.choose.exchange import exported, import_choices
+from einbench.choose.exchange import Export, exported, import_choices
 from einbench.choose.kept import refuse_unwritable
 from einbench.choose.tune import plan
 from einbench.choose.tune import tune as fill
@@ -199,8 +199,10 @@ def export_here() -> str:
 
 def import_here(document: str) -> int:
     """In a worker: take in what another machine of its kind remembers; how many choices."""
-    found = machines.read(json.loads(document))
-    imported = import_choices(remembered(), found.books, found.date)
+    given = json.loads(document)
+    found = machines.read(given)
+    export = Export(dict(found.books), given.get("paces"))
+    imported = import_choices(remembered(), export, found.date)
     return imported.answers + imported.hints
 
 

@@ -56,9 +56,9 @@ def worst_of(seeds: range, every: int) -> tuple[Worst, list[str]]:
                 patience = {kernel: Patience() for kernel in able}
                 for posed in posed_numbers(op, dtype, seed, many, sweep=every == 1):
                     for kernel in able:
-                        if not patience[kernel].allows(posed.probe, posed.problem.rows):
+                        if not patience[kernel].allows(posed):
                             continue  # as in the check: loops are asked at fewer sizes
-                        with patience[kernel].spent(posed.probe, posed.problem.rows):
+                        with patience[kernel].spent(posed):
                             right = ask(kernel, posed, found)
                         if not right:
                             reason = judge(kernel, [posed]).reason

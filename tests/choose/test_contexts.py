@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.choose import environment
+from einbench.choose import environment, measuring
 from einbench.choose.book import Spread, book, document
 from einbench.choose.tune import exactly, plan, tune
 from einbench.choose.wisdom import wisdom
@@ -29,8 +29,8 @@ def softmax(auto: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 @pytest.fixture
 def bench(start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Of two kernels: the simple one takes twice as long alone, the other five times after BLAS."""
-    made = start(simple=2e-3, pool=1e-3)
+    """Of two kernels: one takes nearly twice as long alone, the other five times after BLAS."""
+    made = start(simple=1.9e-3, pool=1e-3)
     awake = False
 
     def after_blas(call_s: float) -> Callable[[], object]:
@@ -115,6 +115,24 @@ def test_a_choice_for_one_context_spends_its_time_there(
     winner = next(r for r in choice.records if r.winner)
     found = {at for at in (AFTER_BLAS, AFTER_PAUSE) if getattr(winner, f"{at}_s") is not None}
     assert found == timed
+
+
+def test_of_one_context_as_many_blocks_are_timed_as_its_rounds_leave_time_for(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "PRECEDING", PRECEDING)
+    blocks: dict[str, int] = {}
+
+    def timed(*given: Any, limits: Any, **more: Any) -> Any:
+        blocks[context] = limits.blocks
+        raise LookupError
+
+    monkeypatch.setattr(measuring, "run", timed)
+    for context in (ALONE, AFTER_PAUSE, PROGRAM):
+        with pytest.raises(LookupError):
+            start(one=0.02, other=0.02).decide(1, context=context)
+    # 0.3 s of rounds of 0.04, 0.084 and 0.164 s
+    assert blocks == {ALONE: 7, AFTER_PAUSE: 3, PROGRAM: 1}
 
 
 def test_a_spread_that_is_none_is_damaged(softmax: dict[str, Any]) -> None:

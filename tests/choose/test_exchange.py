@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from einbench.choose.book import MOST_CHOICES, Book, NewerSchema, document
 from einbench.choose.environment import environment
-from einbench.choose.exchange import exported, import_choices, read_export
+from einbench.choose.exchange import Export, exported, import_choices, read_export
 from einbench.choose.wisdom import Wisdom, wisdom
 from einbench.host.documents import Damaged, Unreadable
 
@@ -56,7 +56,7 @@ def by(bench, batch=4, kernel="quick", **more):
 
 
 def taken(bench, *choices):
-    return import_choices(wisdom(), {bench.op.name: Book(choices=choices)}, NOW)
+    return import_choices(wisdom(), Export({bench.op.name: Book(choices=choices)}), NOW)
 
 
 def test_what_was_exported_answers_where_everything_is_the_same(bench, other_machine, file):
@@ -134,18 +134,22 @@ def test_a_full_book_loses_none_of_its_own(bench):
 def test_what_is_not_registered_here_or_of_another_form_is_left_out_and_counted(bench):
     imported = import_choices(
         wisdom(),
-        {
-            "nobody_knows": Book(choices=(by(bench),)),
-            bench.op.name: Book(
-                choices=(
-                    by(bench, kernel="theirs"),
-                    by(bench, layout="CC"),
-                    by(bench, options=(("reduction", "sum"),)),
-                    by(bench)._replace(signature=by(bench).signature._replace(sizes=(("b", 1),))),
-                    by(bench),
-                )
-            ),
-        },
+        Export(
+            {
+                "nobody_knows": Book(choices=(by(bench),)),
+                bench.op.name: Book(
+                    choices=(
+                        by(bench, kernel="theirs"),
+                        by(bench, layout="CC"),
+                        by(bench, options=(("reduction", "sum"),)),
+                        by(bench)._replace(
+                            signature=by(bench).signature._replace(sizes=(("b", 1),))
+                        ),
+                        by(bench),
+                    )
+                ),
+            }
+        ),
         NOW,
     )
     assert imported.answers == 1
@@ -231,7 +235,7 @@ def test_no_spoiled_document_is_anything_but_refused_or_read(data, file):
             break
         node = node[key]
     try:
-        books = read_export(file(whole))
+        books = read_export(file(whole)).books
     except Unreadable:
         return
     assert all(isinstance(each, Book) for each in books.values())

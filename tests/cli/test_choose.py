@@ -317,7 +317,7 @@ def test_a_group_alone_and_every_part_of_it_has_help():
         (["fastest", "relu", "--size", "clases=3"], "known: features"),
         (["fastest", "relu", "--batch", "1,2"], "one at a time"),
         (["fastest", "relu", "--threads", "9999"], "expected 1 to"),
-        (["fastest", "relu", "--machine", "a"], "needs --from"),
+        (["fastest", "relu", "--machine", "a"], "nothing is remembered"),
         (["fastest", "--from", ".", "--rigor", "patient"], "--from times nothing"),
         (["fastest", "--from", ".", "--again"], "--from times nothing"),
         (["fastest", "--from", ".", "--size", "features=3"], "--from times nothing"),

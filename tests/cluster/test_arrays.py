@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.cluster.graph import FAN_IN
+from einbench.cluster import frozen
 
 da = pytest.importorskip(
     "dask.array", reason="dask is not installed (pip install 'einbench[dask]')"
 )
 import dask  # noqa: E402
+
+from einbench.cluster.graph import FAN_IN  # noqa: E402
 
 #: what is drawn of an axis, and how it is cut
 ROWS, CUTS = 23, (7, 1, 9, 6)
@@ -158,6 +160,21 @@ def test_expressions_take_dask_arrays():
     for lazy in (op["einsum"](x, y), einbench.fastest(op, x, y)(x, y)):
         assert lazy.chunks == ((2, 2, 1), (3, 1))
         assert np.array_equal(lazy.compute(), a @ b)
+
+
+def test_one_program_gets_the_same_kernel_for_the_same_blocks(monkeypatch):
+    asked, ask = [], frozen._decided
+    monkeypatch.setattr(frozen, "_CHOSEN", {})
+    monkeypatch.setattr(frozen, "_decided", lambda op, *given: asked.append(op) or ask(op, *given))
+    op = einbench.operation("bias_gradient")
+    x = da.ones((20, 6), "f4", chunks=(5, -1))
+    names = {einbench.auto.bias_gradient(x).name for _ in range(2)}
+    assert asked == [op]
+    assert len(names) == 1
+    einbench.auto.bias_gradient(x.rechunk((10, -1)))
+    with einbench.choosing("frozen"):
+        einbench.auto.bias_gradient(x)
+    assert asked == [op] * 3
 
 
 def test_an_operation_of_ones_own_is_held_to_what_it_states():

@@ -136,12 +136,17 @@ def test_two_machines_are_measured_and_come_home(
     assert "no machine 'nobody'" in missing.stderr
 
 
-def choose(batch: int) -> tuple[str, str]:
-    from einbench.cluster.worker import prepare
+def chooser() -> Any:
+    """A task that travels by value: workers have no module of tests."""
 
-    with prepare():
-        drawn = einbench.operation("relu").draw(batch)
-        return einbench.fastest("relu", **drawn).origin, machine()
+    def choose(batch: int) -> tuple[str, str]:
+        from einbench.cluster.worker import prepare
+
+        with prepare():
+            drawn = einbench.operation("relu").draw(batch)
+            return einbench.fastest("relu", **drawn).origin, machine()
+
+    return choose
 
 
 @pytest.mark.long
@@ -153,13 +158,13 @@ def test_a_worker_of_another_machine_joins_and_makes_its_own_choice(
     wait_for(scheduler, 1)
     with Client(scheduler, set_as_default=False) as client:
         einbench.tune("relu", [64], client=client)
-        assert client.submit(choose, 64, pure=False).result()[0] == "remembered"
+        assert client.submit(chooser(), 64, pure=False).result()[0] == "remembered"
         # the same folder of choices, as on a file system that machines share
         worker_of(started, scheduler, tmp_path / "shared", OPENBLAS_CORETYPE="Nehalem")
         client.wait_for_workers(2, timeout=90)
         (first,), (second,) = machines_of(client).values()
         found = client.gather([
-            client.submit(choose, 64, workers=[w], allow_other_workers=False, pure=False)
+            client.submit(chooser(), 64, workers=[w], allow_other_workers=False, pure=False)
             for w in (first, second) for _ in range(2)
         ])  # fmt: skip
     origins = {name: [o for o, of in found if of == name] for _, name in found}

@@ -208,6 +208,24 @@ def test_what_precedes_a_call_is_a_product_of_numpy_and_two_milliseconds_of_slee
     assert beside.PRECEDING[AFTER_BLAS](0.6) is None
 
 
+@pytest.mark.parametrize(
+    ("contexts", "call_s", "expected_s"),
+    [
+        ((), 1e-3, 3e-3),
+        ((AFTER_PAUSE,), 1e-3, 2 * 3e-3 + 2 * 2e-3),
+        ((AFTER_BLAS,), 1e-3, 2 * 3e-3 + 2 * 1e-3),
+        ((AFTER_PAUSE, AFTER_BLAS), 1e-3, 3 * 3e-3 + 2 * 3e-3),
+        # what a call would not notice precedes none
+        ((AFTER_PAUSE, AFTER_BLAS), 0.1, 2 * 0.3 + 2 * 0.1),
+        ((AFTER_PAUSE, AFTER_BLAS), 1.0, 3.0),
+    ],
+)
+def test_a_round_takes_what_is_called_in_it(
+    contexts: tuple[str, ...], call_s: float, expected_s: float
+) -> None:
+    assert beside.round_s(contexts, [call_s, 2 * call_s]) == pytest.approx(expected_s)
+
+
 @pytest.mark.long
 def test_a_record_has_medians_and_intervals_in_every_context() -> None:
     comparison = einbench.compare("softmax", batches=64, budget_s=0.4, context=AFTER_BLAS)
@@ -222,6 +240,15 @@ def test_a_record_has_medians_and_intervals_in_every_context() -> None:
     assert again == record
     with pytest.raises(ValueError, match="context"):
         einbench.compare("softmax", context="beside")
+
+
+@pytest.mark.parametrize("how", [{"isolate": True}, {"reuse_outputs": True}])
+def test_where_calls_are_turns_they_are_timed_in_every_context_too(how: dict[str, bool]) -> None:
+    records = einbench.compare("relu", batches=1, budget_s=0.3, **how).records  # type: ignore[arg-type]
+    (winner,) = (record for record in records if record.winner)
+    assert winner.context == PROGRAM
+    assert winner.after_pause_low_s <= winner.after_pause_s <= winner.after_pause_high_s
+    assert winner.after_blas_low_s <= winner.after_blas_s <= winner.after_blas_high_s
 
 
 def test_records_of_older_versions_were_ranked_alone() -> None:

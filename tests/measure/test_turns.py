@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from einbench.contexts import AFTER_PAUSE
 from einbench.measure import turns
 from einbench.measure.turns import LocalTurn, Turn, turn_s
 
@@ -72,3 +73,18 @@ def test_a_local_turn_gives_what_its_call_gives_or_the_memory_it_writes_to():
     # what it does not write is nothing that another call left there
     np.testing.assert_array_equal(held, [1, 1, np.nan])
     assert LocalTurn(lambda: 3).result() == 3
+
+
+def test_a_call_in_a_context_follows_what_precedes_it_there(clock, monkeypatch):
+    said = []
+    monkeypatch.setitem(turns.PRECEDING, AFTER_PAUSE, lambda like_s: lambda: said.append(like_s))
+
+    def call():
+        said.append("call")
+        clock[0] += 0.01
+
+    assert turns.after_s(call, AFTER_PAUSE, 7e-4, warm=True) == pytest.approx(0.01)
+    assert said == ["call", 7e-4, "call"]
+    del said[:]
+    assert LocalTurn(call).after(AFTER_PAUSE, 7e-4, warm=False) == pytest.approx(0.01)
+    assert said == [7e-4, "call"]

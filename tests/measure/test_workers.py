@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 import einbench
 from einbench.check.layouts import LAYOUTS, as_layout
 from einbench.check.verdicts import check_small
+from einbench.contexts import AFTER_BLAS, AFTER_PAUSE
 from einbench.measure.locked import locked
 from einbench.measure.predict import predict
 from einbench.measure.process import WorkerEnded
@@ -244,6 +246,25 @@ def test_time_is_taken_there_and_the_last_result_comes_from_there(workers):
     assert turn.result().tolist() == (2 * X).tolist()
 
 
+@pytest.mark.parametrize("context", [AFTER_BLAS, AFTER_PAUSE])
+def test_what_precedes_a_call_in_a_context_does_so_there(workers, context):
+    called_s = []
+
+    def when(x):
+        called_s.append(time.perf_counter())
+        time.sleep(0.001)
+        return np.full(x.shape, called_s[-2] - called_s[-3] if len(called_s) > 2 else 0.0)
+
+    turn = remote(isolated(workers, when)).bound((X,), {})
+    turn.result()
+    start_s = time.perf_counter()
+    call_s = turn.after(context, 1e-5, warm=True)
+    assert 0.001 <= call_s <= time.perf_counter() - start_s
+    # between the untimed call and the timed one lay a pause, or a product
+    between_s = turn.result()[0, 0] - 0.001
+    assert between_s >= (0.002 if context == AFTER_PAUSE else 1e-5)
+
+
 def test_preparing_is_not_timed_and_is_reported(workers):
     def planned(problem):
         time.sleep(0.05)
@@ -353,13 +374,15 @@ def test_neither_process_nor_memory_is_left_behind(tmp_path, end, send):
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     pid, *names = running.stdout.readline().split()
-    worker = psutil.Process(int(pid))
+    found = []
+    with contextlib.suppress(psutil.NoSuchProcess):  # after a crash it may have ended by now
+        found = [psutil.Process(int(pid))]
     if send is not None:
         assert all((SHARED / name).exists() for name in names)
         time.sleep(0.3)
         running.send_signal(send)
     _, errors = running.communicate(timeout=60)
-    _, alive = psutil.wait_procs([worker], timeout=30)
+    _, alive = psutil.wait_procs(found, timeout=30)
     assert not alive
     for _ in range(100):  # after a kill it is the tracker that cleans up
         if not any((SHARED / name).exists() for name in names):

@@ -141,7 +141,10 @@ def test_wrong_use_is_one_line(results, einbench, args, message):
     ("args", "message"),
     [
         ([], "Missing argument 'OPERATION': name one, or results with --from PATH."),
-        (["softmax", "--machine", "x"], "--machine: only results have one: it needs --from PATH"),
+        (
+            ["softmax", "--machine", "x", "--again"],
+            "--again: --machine times nothing; leave it out",
+        ),
         (["softmax", "--commit", "x"], "--commit: only results have one: it needs --from PATH"),
         (["softmax", "--batch", "1,2"], "--batch: one at a time"),
         (["softmax", "--dtype", "float32,float64"], "--dtype: one at a time"),
