@@ -159,7 +159,9 @@ def _killing(cluster: Any, wanted: int, seed: int) -> Iterator[list[int]]:
 
     def kill() -> None:
         while len(killed) < wanted and not over.wait(rng.uniform(0.2, 3.0)):
-            pids = [nanny.pid for nanny in cluster.workers.values() if nanny.pid]
+            # a nanny gives up where its worker dies before it has joined (distributed 2026.8)
+            joined = cluster.scheduler.workers
+            pids = [n.pid for n in cluster.workers.values() if n.worker_address in joined and n.pid]
             if not pids:
                 continue
             pid = int(rng.choice(pids))
