@@ -25,6 +25,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 from distributed import Client, LocalCluster
@@ -51,11 +52,13 @@ def main(arguments: Sequence[str]) -> int:
     print(f"  this process {alone['epoch_s']:8.1f} s   loss {alone['losses'][-1]:.12f}")
     runs: list[dict[str, Any]] = []
     kernels: Any = given.kernels
+    epoch_s = 0.0
     counts = [(count, 0) for count in given.workers]
     if given.kills:
         counts.append((max(given.workers), given.kills))
     for count, kills in counts:
-        run = _clustered(images, labels, given, count, kills, kernels)
+        run = _clustered(images, labels, given, count, kills, kernels, epoch_s)
+        epoch_s = run["epoch_s"]
         # chosen once: two choices may find different kernels, with other last bits
         kernels = run["kernels"]
         away = float(np.abs(np.subtract(run["losses"], alone["losses"])).max())
@@ -124,21 +127,29 @@ def _alone(images: Any, labels: Any, given: argparse.Namespace) -> dict[str, Any
 
 
 def _clustered(
-    images: Any, labels: Any, given: argparse.Namespace, count: int, kills: int, kernels: Any
+    images: Any,
+    labels: Any,
+    given: argparse.Namespace,
+    count: int,
+    kills: int,
+    kernels: Any,
+    expected_s: float,
 ) -> dict[str, Any]:
     x = da.from_array(einbench.mapped(images), chunks=(given.block, images.shape[1]))
     y = da.from_array(einbench.mapped(labels), chunks=given.block)
     net = _network(given, kernels)
     with (
+        # a LocalCluster gives up a worker that is not there so long after it died
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1 h"}),
         LocalCluster(
             n_workers=count, threads_per_worker=1, dashboard_address=":0", silence_logs="ERROR"
         ) as cluster,
         Client(cluster),
-        _killing(cluster, kills, given.seed) as killed,
+        _killing(cluster, kills, expected_s) as (killed, begun),
     ):
         history = net.fit(
             x, y, epochs=1, batch=given.batch, order=given.order, seed=given.seed,
-            optimizer=N.SGD(0.1),
+            optimizer=N.SGD(0.1), on_step=lambda *_: begun.set(),
         )  # fmt: skip
     return {
         "workers": count,
@@ -152,14 +163,18 @@ def _clustered(
 
 
 @contextmanager
-def _killing(cluster: Any, wanted: int, seed: int) -> Iterator[list[int]]:
-    """kill -9 of random workers at random moments, until so many were killed or the block ends."""
+def _killing(cluster: Any, wanted: int, expected_s: float) -> Iterator[Any]:
+    """kill -9 of random workers at random moments, some ``wanted`` in so many seconds.
+
+    Gives those killed, and an event: the first step is over.
+    """
     killed: list[int] = []
-    over, rng = threading.Event(), np.random.default_rng(seed)
+    begun, over, rng = threading.Event(), threading.Event(), np.random.default_rng()
 
     def kill() -> None:
-        while len(killed) < wanted and not over.wait(rng.uniform(0.2, 3.0)):
-            # a nanny gives up where its worker dies before it has joined (distributed 2026.8)
+        begun.wait()
+        while len(killed) < wanted and not over.wait(rng.uniform(0, 2 * expected_s / wanted)):
+            # a nanny gives up where its worker dies before it has joined
             joined = cluster.scheduler.workers
             pids = [n.pid for n in cluster.workers.values() if n.worker_address in joined and n.pid]
             if not pids:
@@ -172,9 +187,10 @@ def _killing(cluster: Any, wanted: int, seed: int) -> Iterator[list[int]]:
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     try:
-        yield killed
+        yield killed, begun
     finally:
         over.set()
+        begun.set()
         thread.join()
 
 
