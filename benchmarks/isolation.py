@@ -11,7 +11,6 @@ workers are forked of imports NumPy, numba and einbench: that is stated apart.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import math
 import random
@@ -35,6 +34,7 @@ from einbench.measure.placement import randomise_placement
 from einbench.measure.remote import in_workers
 from einbench.measure.turns import LocalTurn
 from einbench.measure.workers import Workers
+from einbench.moment import now
 from einbench.problem import Problem
 
 SCHEMA = "einbench.bounds-isolation/1"
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
         f"a process in place of one that died: {start_s['fork_s']:.3f} s"
     )
     document = {
-        "schema": SCHEMA, "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "schema": SCHEMA, "date": now(),
         "machine": machine(), "ratio": mean, "cells": cells, **start_s, **beside,
     }  # fmt: skip
     if asked.json is not None:

@@ -12,7 +12,6 @@ another product of BLAS is among these calls, which leaves no threads but those 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import sys
 import time
@@ -26,6 +25,7 @@ import numpy as np
 import einbench
 from einbench.host.documents import write_whole
 from einbench.host.machine import machine
+from einbench.moment import now
 
 from .ratios import ratio
 
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
             )
     document = {
         "schema": SCHEMA,
-        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "date": now(),
         "machine": machine(),
         "records": records,
     }

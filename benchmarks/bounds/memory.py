@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import datetime
 import json
 import subprocess
 import sys
@@ -30,6 +29,7 @@ import einbench
 from einbench.host.documents import write_whole
 from einbench.host.machine import machine
 from einbench.measure.workload import load_images, sizes_for, workload
+from einbench.moment import now
 from einbench.problem import Problem
 
 Array = npt.NDArray[Any]
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
             mapped.unlink()
     document = {
         "schema": SCHEMA,
-        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "date": now(),
         "machine": machine(),
         "limit_bytes": LIMIT_BYTES,
         "records": records,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from pathlib import Path
 from typing import Any
 
 from einbench.host.documents import write_whole
 from einbench.host.machine import machine
+from einbench.moment import now
 
 
 class Study:
@@ -32,7 +32,7 @@ class Study:
         """The document, whole."""
         document = {
             "schema": self._schema,
-            "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "date": now(),
             "machine": machine(),
             "summary": self.summary,
             "rows": self.rows,

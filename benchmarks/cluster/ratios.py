@@ -13,7 +13,6 @@ watched alone: the most private memory that one of them had.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import logging
 import os
@@ -35,6 +34,7 @@ from shifted import shifted
 import einbench
 from einbench.host.documents import write_whole
 from einbench.host.machine import machine
+from einbench.moment import now
 
 #: operation -> most of dask.array's time; of the loop's time for both; bytes beyond three blocks
 LIMITS = {"weight_gradient": 0.8, "mlp_gradients": 0.6}
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         settings = {name: each for name, each in vars(given).items() if name not in ("to", "json")}
         document = {
             "schema": "einbench.cluster-ratios/1",
-            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "date": now(),
             "machine": machine(), "settings": settings, "results": results,
         }  # fmt: skip
         write_whole(Path(given.json), (json.dumps(document, indent=1) + "\n").encode())

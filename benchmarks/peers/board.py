@@ -11,7 +11,6 @@ that does not agree with the reference is excluded, and the status is then 1.
 from __future__ import annotations
 
 import argparse
-import datetime
 import hashlib
 import json
 import math
@@ -30,6 +29,7 @@ from einbench.libraries import LIBRARIES
 from einbench.libraries.library_kernels import SLACK
 from einbench.libraries.runtimes import modules_of
 from einbench.measure.disturbance import Moment, moment_with_workers, other_cores
+from einbench.moment import now
 from einbench.names import check_dtype
 from einbench.operation import Operation
 from einbench.verbs.compare import check_batches
@@ -116,7 +116,7 @@ class Board:
         cells = [self._cells[place] for place in places]
         return {
             "schema": SCHEMA,
-            "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "date": now(),
             "commit": _commit(),
             "machine": self._machine,
             "settings": self._settings,

@@ -7,7 +7,6 @@ Nothing of them answers calls here; `einbench fastest --machine` reads them.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from einbench.choose.exchange import Export, Imported, books_of, import_choices
 from einbench.choose.kept import held, refuse_unwritable
 from einbench.choose.wisdom import Wisdom
 from einbench.host.documents import Damaged, Unreadable, load, write_whole
+from einbench.moment import now
 
 _MOST_BYTES = 64 * 1024 * 1024
 
@@ -83,7 +83,7 @@ def here(memory: Wisdom) -> Known:
         name: Book(tuple(c for c in memory.book(name).choices if c.environment.machine == own))
         for name in held(memory)
     }
-    return Known(machine(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), books)
+    return Known(machine(), now(), books)
 
 
 def read(document: Any) -> Known:

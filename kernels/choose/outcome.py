@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
@@ -10,6 +9,7 @@ from einbench.choose.book import Remembered, Spread, Time
 from einbench.choose.environment import Environment
 from einbench.choose.signature import Signature
 from einbench.measure.disturbance import QUIET, Disturbance
+from einbench.moment import now
 from einbench.record import Record
 
 
@@ -83,7 +83,7 @@ def remembered(
         environment,
         requested,
         rigor,
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        now(),
         winner,
         tuple(r.kernel for r in records if r.tie) or (winner,),
         times,

@@ -12,6 +12,7 @@ from einbench.cli.progress import bar
 from einbench.cli.streams import console
 from einbench.cli.target import Target
 from einbench.cli.warned import in_one_line
+from einbench.moment import now
 from einbench.record import WRONG
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def tune_machines(
     from einbench.choose.wisdom import wisdom
     from einbench.report.machines import tuned_lines
     from einbench.report.terminal import print_line
-    from einbench.verbs.fleet import now, tune_fleet
+    from einbench.verbs.fleet import tune_fleet
 
     names = list(dict.fromkeys(each.operation.name for each in problems))
     with in_one_line(), bar() as progress:

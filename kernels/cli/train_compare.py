@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import statistics
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from einbench.cli.resuming import say_resumed
 from einbench.cli.streams import console
 from einbench.cli.target import Target, naming
 from einbench.cli.train_settings import Settings
+from einbench.moment import now
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -155,7 +155,7 @@ def _document(
     sizes = (shown.features, *settings.hidden, shown.classes)
     return {
         "schema": SCHEMA,
-        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "date": now(),
         "machine": machine(),
         "settings": {
             **settings.document(), "compare": True, "steps": steps, "budget_s": budget_s

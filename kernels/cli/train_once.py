@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import sys
 import time
@@ -22,6 +21,7 @@ from einbench.cli.train_kept import Kept
 from einbench.cli.train_rows import EpochRows
 from einbench.cli.train_settings import Settings
 from einbench.cli.train_watch import Timed, Watch
+from einbench.moment import now
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -203,7 +203,7 @@ def _document(
     history = trained.history
     return {
         "schema": SCHEMA,
-        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "date": now(),
         "machine": machine(),
         "settings": settings.document(),
         "network": {"shape": shape_text(trained.net), "described": repr(trained.net)},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -32,6 +31,7 @@ from einbench.cli.resuming import keeping, resume_option, say_resumed
 from einbench.cli.streams import console
 from einbench.cli.target import Target
 from einbench.cli.warned import in_one_line
+from einbench.moment import now
 from einbench.verbs.tuned import row
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _document(done: Sequence[Tuned], settings: dict[str, Any]) -> dict[str, Any]
 
     return {
         "schema": SCHEMA,
-        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "date": now(),
         "machine": machine(),
         "settings": settings,
         "cells": [row(tuned) for tuned in done],

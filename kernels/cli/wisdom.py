@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from einbench.cli.parameters import json_option, plugins_option
 from einbench.cli.streams import console
 from einbench.cli.target import Target, refuse_unwritable
 from einbench.cli.warned import in_one_line
+from einbench.moment import now
 
 if TYPE_CHECKING:
     from einbench.choose.exchange import Imported
@@ -86,7 +86,7 @@ def export_(file: str) -> int:
     path = None if file == "-" else Path(file)
     target = Target(path, stdout=path is None, option="einbench wisdom export PATH")
     with in_one_line():
-        document = exported(memory, machine(), _now())
+        document = exported(memory, machine(), now())
     if not document["operations"]:
         raise ValueError(f"nothing is remembered in {memory.folder}; einbench tune fills it")
     target.write(document)
@@ -125,7 +125,7 @@ def import_(file: str) -> int:
             f"{file}: {problem}; expected what einbench wisdom export writes; nothing was imported"
         ) from None
     with in_one_line():
-        imported = import_choices(remembered(), export, _now())
+        imported = import_choices(remembered(), export, now())
     out = console()
     print_paragraph(out, _imported_text(imported), "bold green" if imported.names else "bold")
     for why, count in imported.left.items():
@@ -169,10 +169,6 @@ def forget(operations: tuple[str, ...]) -> int:
     for line in closed:
         complain(line)
     return WRONG_USE if closed else 0
-
-
-def _now() -> str:
-    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _counted(count: int, what: str) -> str:

@@ -12,7 +12,6 @@ pause would take forty times as long as they do, and there is one for every size
 
 from __future__ import annotations
 
-import datetime
 import math
 
 # here and below: what NumPy, ranking and writing import when it is first used, while no fork waits
@@ -38,6 +37,7 @@ from einbench.host.memory import available_bytes
 from einbench.measure.beside import PRECEDING
 from einbench.measure.blocks import interleave_in_blocks
 from einbench.measure.ranking import Ranking, Summary, rank, rank_in_context, summarise
+from einbench.moment import now
 from einbench.units import bytes_text, one_line, ratio_text, seconds_text
 
 #: kernels that are expected to take so many times the best one's time are not looked at
@@ -122,7 +122,7 @@ def measured(
     return Remembered(
         contraction.here(task.contraction.text, task.dtype.name),
         contraction.signature(task, threads(), context), RIGOR,
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        now(),
         winner, ranking.ties or (winner,), times, left_out,
     )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import math
 import os
@@ -17,10 +16,6 @@ from einbench.record import Record
 SCHEMA = "einbench.comparison/1"
 
 
-def _now() -> str:
-    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 @dataclass(frozen=True)
 class Comparison:
     """Records of checked and timed kernels; prints as tables, shows as HTML in a notebook."""
@@ -33,7 +28,7 @@ class Comparison:
     #: stopped before its end: the records are those of the cells that were finished
     interrupted: bool = False
     #: when it ended, ISO 8601 in UTC
-    date: str = field(default_factory=_now)
+    date: str = field(default_factory=now)
 
     def document(self) -> dict[str, Any]:
         """Everything as plain data for JSON; NaN and infinity become null."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from einbench.cluster.connect import connection
 from einbench.cluster.kinds import Kind, kinds
 from einbench.cluster.measured import Job, on_each
 from einbench.host.machine import machine
+from einbench.moment import now
 from einbench.records.einbench_file import SEVERAL
 from einbench.verbs.tuned import row
 
@@ -204,11 +204,6 @@ def import_here(document: str) -> int:
     export = Export(dict(found.books), given.get("paces"))
     imported = import_choices(remembered(), export, found.date)
     return imported.answers + imported.hints
-
-
-def now() -> str:
-    """ISO 8601, in UTC."""
-    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _brought_home(client: Client, kind: Kind, reasons: list[str]) -> int:
