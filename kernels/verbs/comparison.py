@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from einbench.host.documents import write_whole
+from einbench.moment import now
 from einbench.names import shortened
 from einbench.record import Record
 
