@@ -12,11 +12,11 @@ import dask
 import numpy as np
 import numpy.typing as npt
 from dask.array.core import getter, getter_nofancy
-from dask.base import get_scheduler
 from dask.core import flatten
 from dask.optimization import cull
 from dask.task_spec import Alias, DataNode, Task, TaskRef
 
+from einbench.cluster.connect import current_client
 from einbench.cluster.mapped import Mapped, as_mapped
 
 Array = npt.NDArray[Any]
@@ -77,7 +77,7 @@ def blocks_of(array: Any) -> Blocks:
     if not any(map(_is_future, graph.values())):
         (array,) = dask.optimize(array)
         graph = dict(array.__dask_graph__())
-    client = getattr(get_scheduler(collections=[array]), "__self__", None)
+    client = current_client()
     if client is not None and _held_bytes(graph) > _MOST_BYTES:
         array = client.persist(array)
         graph = dict(array.__dask_graph__())

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from einbench.cluster.worker import in_worker
 from einbench.names import shortened
 
 if TYPE_CHECKING:
@@ -56,6 +57,15 @@ def connected(address_or_client: str | Client, timeout_s: float = TIMEOUT_S) -> 
         client.close()
         raise
     return client
+
+
+def current_client() -> Client | None:
+    """The client that computes dask arrays now; None in a task, and where threads compute them."""
+    from dask.base import get_scheduler
+
+    found = getattr(get_scheduler(), "__self__", None)
+    usable = getattr(found, "status", "") == "running" and not getattr(found, "asynchronous", True)
+    return found if usable and not in_worker() else None
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ later chooses for itself and says so.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from einbench.choose import environment, policy
 from einbench.choose.deciding import decide, passes
 from einbench.choose.signature import signature
+from einbench.cluster.connect import connected, current_client
 from einbench.cluster.waiting import through_deaths
 from einbench.cluster.worker import in_worker, machine, prepare
 from einbench.kernel import Kernel
@@ -67,8 +67,9 @@ def freeze(label: str, choose: Callable[..., Any], *given: Any) -> Frozen:
         given: what it is called with.
     """
     client = current_client()
-    if client is None:
+    if client is None or not client.nthreads():
         return Frozen(((machine(), choose(*given)),))
+    connected(client)
     found = Frozen(tuple(sorted(_on_every_kind(client, label, choose, given).items())))
     if len(found.choices) > 1:
         said = "; ".join(f"{method} on {kind}" for kind, method in found.choices)
@@ -105,23 +106,6 @@ def _on_every_kind(
 
 def _named(choose: Callable[..., Any], *given: Any) -> tuple[str, Any]:
     return machine(), choose(*given)
-
-
-def current_client() -> Client | None:
-    """The client that computes dask arrays now, if it has workers that can be asked."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None or in_worker():
-        return None
-    try:
-        client = distributed.default_client()
-    except ValueError:
-        return None
-    usable = not client.asynchronous and client.status == "running"
-    if not usable or not client.nthreads():
-        return None
-    from einbench.cluster.connect import connected
-
-    return connected(client)
 
 
 def freeze_operation(problem: Problem) -> Frozen:

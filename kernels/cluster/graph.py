@@ -7,21 +7,48 @@ same chunks give the same sums in the same order, on however many workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
 
 import dask.array as da
 import numpy as np
-from dask._task_spec import Task, TaskRef
 from dask.base import tokenize
 from dask.blockwise import blockwise
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
+from dask.task_spec import Task, TaskRef
 
 #: partial sums that one task adds
 FAN_IN = 4
 Axes = tuple[Hashable, ...]
+
+
+class Sum(NamedTuple):
+    """One addition of a tree."""
+
+    key: Any
+    #: keys of what is added, in order
+    parts: list[Any]
+    level: int
+    last: bool
+
+
+def tree(keys: list[Any], named: Callable[[int, int, bool], Any]) -> Iterator[Sum]:
+    """Additions of `FAN_IN` neighbours at a time, level after level, until one is left.
+
+    Args:
+        keys: of what is added, one at least.
+        named: ``named(level, number, last)`` is the key of an addition.
+    """
+    level, last = 0, False
+    while not last:
+        groups = [keys[n : n + FAN_IN] for n in range(0, len(keys), FAN_IN)]
+        last = len(groups) == 1
+        keys = [named(level, number, last) for number in range(len(groups))]
+        for key, group in zip(keys, groups, strict=True):
+            yield Sum(key, group, level, last)
+        level += 1
 
 
 class Output(NamedTuple):
@@ -125,12 +152,11 @@ def blocked(
             n for n, o in enumerate(outputs) if frozenset(o.axes) & frozenset(cut) == axes_kept
         ]
         parts = [axis for axis in cut if axis not in axes_kept]
-        for place in places:
-            results[place] = (
-                made.array(outputs[place], None if single else place) if not parts else None
-            )
         if parts:
             made.add(outputs, places, parts, results, single=single)
+            continue
+        for place in places:
+            results[place] = made.array(outputs[place], None if single else place)
     return results
 
 
@@ -241,16 +267,11 @@ def _tree(
     take: tuple[int, ...] | None,
 ) -> None:  # fmt: skip
     """Tasks that add the blocks of one place of the result; the last one has its key."""
-    function: Callable[..., Any] = added if take is None else _Taken(take)
-    level = 0
-    while True:
-        groups = [keys[n : n + FAN_IN] for n in range(0, len(keys), FAN_IN)]
-        last = len(groups) == 1
-        above = []
-        for number, group in enumerate(groups):
-            key: Any = (name, *place) if last else (f"{name}-{level}", *place, number)
-            tasks[key] = Task(key, function, ending if last else None, *map(TaskRef, group))
-            above.append(key)
-        if last:
-            return
-        function, keys, level = added, above, level + 1
+
+    def named(level: int, number: int, last: bool) -> Any:
+        return (name, *place) if last else (f"{name}-{level}", *place, number)
+
+    for each in tree(keys, named):
+        function = added if take is None or each.level else _Taken(take)
+        end = ending if each.last else None
+        tasks[each.key] = Task(each.key, function, end, *map(TaskRef, each.parts))

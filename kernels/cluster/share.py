@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from einbench.arguments import Bound
 from einbench.cluster.frozen import Frozen, serving
-from einbench.cluster.tiles import scale
+from einbench.cluster.tiles import ROWS, scale
 from einbench.cluster.worker import prepare
 from einbench.host.memory import aligned
 from einbench.kernel import Kernel
@@ -29,8 +29,6 @@ from einbench.network.targets import as_labels, as_rows, count_right
 from einbench.operation import Operation
 
 Array = npt.NDArray[Any]
-#: rows that go through a network at once: a power of two, by which means are multiplied exactly
-TILE = 512
 _NOTHING = np.empty(0)
 
 
@@ -158,8 +156,8 @@ def outputs_of(
         net = share.with_parameters(parameters)
         compute, memory = getattr(net, what), _memory(inputs, net)
         parts = [
-            compute(_in_dtype(inputs[first : first + TILE], net, memory, start + first))
-            for first in range(0, max(len(inputs), 1), TILE)
+            compute(_in_dtype(inputs[first : first + ROWS], net, memory, start + first))
+            for first in range(0, max(len(inputs), 1), ROWS)
         ]
     return np.concatenate(parts)
 
@@ -174,8 +172,8 @@ def _tiles(
     targets = np.asarray(targets if whole else targets[0])
     count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
     memory = _memory(inputs, net)
-    for first in range(0, count, TILE):
-        last = min(first + TILE, count)
+    for first in range(0, count, ROWS):
+        last = min(first + ROWS, count)
         if isinstance(rows, slice):
             here: Any = slice(rows.start + first, rows.start + last)
             x = _in_dtype(inputs[here], net, memory, start + here.start)
@@ -193,7 +191,7 @@ def _memory(inputs: Array, net: Sequential) -> Array | None:
     """For a tile of pixels, used again for the next."""
     if inputs.dtype != np.uint8:
         return None
-    return aligned((min(TILE, len(inputs)), net.features), net.dtype)
+    return aligned((min(ROWS, len(inputs)), net.features), net.dtype)
 
 
 def _in_dtype(values: Array, net: Sequential, memory: Array | None, numbers: int | Array) -> Array:

@@ -21,16 +21,16 @@ from dask.task_spec import DataNode, Task, TaskRef
 from einbench.choose import policy
 from einbench.cluster.blocks import Blocks, Part, blocks_of
 from einbench.cluster.choosing import chosen
-from einbench.cluster.connect import connected
+from einbench.cluster.connect import connected, current_client
 from einbench.cluster.frozen import Frozen, freeze
+from einbench.cluster.graph import tree
 from einbench.cluster.samples import checked_samples, checked_targets
-from einbench.cluster.share import TILE, Share, Sums, added, bare, gradient_sums, loss_sums
+from einbench.cluster.share import Share, Sums, added, bare, gradient_sums, loss_sums
+from einbench.cluster.tiles import ROWS
 from einbench.cluster.waiting import through_deaths
 from einbench.network import Sequential
 
 Array = npt.NDArray[Any]
-#: sums that are added in one task
-FAN_IN = 4
 _TASKS: dict[str, Callable[..., Sums]] = {"gradients": gradient_sums, "loss": loss_sums}
 
 
@@ -98,14 +98,11 @@ class Summing:
                 int(start),
             )  # fmt: skip
             keys.append(key)
-        level = 0
-        while len(keys) > 1:
-            groups = [keys[n : n + FAN_IN] for n in range(0, len(keys), FAN_IN)]
-            keys = [(f"{self.name}-sum-{token}", level, n) for n in range(len(groups))]
-            for key, group in zip(keys, groups, strict=True):
-                graph[key] = Task(key, added, *map(TaskRef, group))
-            level += 1
-        return graph, keys[0]
+        if len(keys) == 1:
+            return graph, keys[0]
+        for each in tree(keys, lambda level, n, last: (f"{self.name}-sum-{token}", level, n)):
+            graph[each.key] = Task(each.key, added, *map(TaskRef, each.parts))
+        return graph, each.key
 
     @staticmethod
     def _targets(samples: Data, part: Part, graph: dict[Any, Any]) -> Any:
@@ -130,14 +127,14 @@ def summing(net: Sequential, what: str) -> Summing:
 
 def share_of(net: Sequential, what: str) -> Share:
     """The network as it is sent, with the kernels that compute this."""
-    if client := _client():
+    if client := current_client():
         connected(client)  # its workers have to have this package
     sent = bare(net)
     if isinstance(net.kernels, str) and net.kernels != "auto":
         return Share(sent, {})
     shapes = [parameter.shape for parameter in net.parameters.values()]
     label = f"network {what}"
-    kinds = freeze(label, chosen, sent, shapes, what, TILE, policy.now()).choices
+    kinds = freeze(label, chosen, sent, shapes, what, ROWS, policy.now()).choices
     keys = {key for _, found in kinds for key in found}
     return Share(
         sent, {key: Frozen(tuple((kind, f.get(key, "")) for kind, f in kinds)) for key in keys}
@@ -150,7 +147,7 @@ def computed(make: Callable[[], tuple[dict[Any, Any], Any]]) -> Any:
     Args:
         make: gives both, with other keys whenever it is called.
     """
-    client = _client()
+    client = current_client()
     if client is None:
         return (get_scheduler() or dask.threaded.get)(*make())
 
@@ -160,9 +157,3 @@ def computed(make: Callable[[], tuple[dict[Any, Any], Any]]) -> Any:
             return client.get(*make(), sync=False)
 
     return through_deaths(submit)
-
-
-def _client() -> Any:
-    """What computes dask arrays now, where it is no scheduler of this process."""
-    found = getattr(get_scheduler(), "__self__", None)
-    return found if hasattr(found, "submit") else None
