@@ -60,7 +60,10 @@ def keep(memory: Wisdom, document: Mapping[str, Any]) -> Imported:
         for name, book in found.books.items()
     }
     answers = {name: book for name, book in answering.items() if book.choices}
-    return import_choices(memory, Export(answers), found.date)
+    # among the choices of expressions there are names that the paces give
+    return import_choices(
+        memory, Export(answers, document.get("paces") if answers else None), found.date
+    )
 
 
 def known(memory: Wisdom) -> tuple[list[Known], list[str]]:

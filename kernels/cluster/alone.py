@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from einbench.cluster.kinds import Worker
+from einbench.cluster.waiting import awaited
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -100,19 +101,17 @@ def result_of(client: Client, future: Future, address: str, look: Callable[[], N
     Raises:
         Gone: the worker left, or the scheduler.
     """
-    from distributed import TimeoutError as NotYet
-
     looked_s = time.monotonic()
-    while True:
-        try:
-            return future.result(timeout=_EVERY_S)
-        except NotYet:
-            pass
+
+    def look_there() -> None:
+        nonlocal looked_s
         look()
         if time.monotonic() - looked_s > 2:
             looked_s = time.monotonic()
             if client.status != "running" or address not in client.nthreads():
                 raise Gone(f"worker {address} left while it measured")
+
+    return awaited(future, look_there)
 
 
 def refuse_abandoned() -> None:

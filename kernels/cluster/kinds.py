@@ -77,14 +77,6 @@ def kinds(client: Client) -> list[Kind]:
     return sorted(found, key=lambda kind: (-len(kind.workers), kind.machine))
 
 
-def machines(client: Client) -> dict[str, list[str]]:
-    """Addresses of the workers, by what tells their choices apart."""
-    found: dict[str, list[str]] = {}
-    for address, name in sorted(client.run(machine).items()):
-        found.setdefault(name, []).append(address)
-    return found
-
-
 def _said() -> dict[str, Any]:
     """Of the process that this runs in."""
     from einbench.host.folders import wisdom_folder

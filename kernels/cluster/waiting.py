@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: that a task is submitted
 _TIMES = 5
 #: seconds between two looks at what has come meanwhile
-_LOOK_S = 0.5
+_LOOK_S = 0.1
 #: without any worker, after which that is said
 _ALONE_S = 30.0
 
@@ -38,33 +38,28 @@ def through_deaths(submit: Callable[[], Future]) -> Any:
     for _ in range(_TIMES - 1):
         future = submit()
         try:
-            return awaited(future)
+            return awaited(future, _watching(future))
         except KilledWorker:
             # as long as somebody has it the scheduler answers so without trying
             future.release()
-    return awaited(submit())
+    future = submit()
+    return awaited(future, _watching(future))
 
 
-def awaited(future: Future) -> Any:
-    """The result; signals that a training has put off are delivered while it is waited for.
+def awaited(future: Future, look: Callable[[], object]) -> Any:
+    """The result; ``look`` is called while it is waited for, and may raise.
 
     Raises:
-        Exception: what the task raised.
+        Exception: what the task raised, or ``look``, after which the future is released.
     """
     # by another thread, for `result(timeout)` may raise UnboundLocalError (distributed 2026.8)
     found: list[Any] = []
     fetching = threading.Thread(target=_fetch, args=(future, found), daemon=True)
     fetching.start()
-    said, since_s = False, time.monotonic()
     try:
         while fetching.is_alive():
             fetching.join(_LOOK_S)
-            deliver()
-            if said or time.monotonic() - since_s < _ALONE_S or not fetching.is_alive():
-                continue
-            since_s = time.monotonic()
-            if said := not future.client.nthreads():
-                _say_alone(future.client.scheduler.address)
+            look()
     except BaseException:
         future.release()  # which ends the thread
         raise
@@ -72,6 +67,22 @@ def awaited(future: Future) -> Any:
     if problem is not None:
         raise problem
     return result
+
+
+def _watching(future: Future) -> Callable[[], object]:
+    """What delivers signals that a training has put off, and says where there is no worker."""
+    said, since_s = False, time.monotonic()
+
+    def look() -> None:
+        nonlocal said, since_s
+        deliver()
+        if said or future.done() or time.monotonic() - since_s < _ALONE_S:
+            return
+        since_s = time.monotonic()
+        if said := not future.client.nthreads():
+            _say_alone(future.client.scheduler.address)
+
+    return look
 
 
 def _fetch(future: Future, found: list[Any]) -> None:
@@ -86,5 +97,5 @@ def _say_alone(where: str) -> None:
         f"einbench: the cluster has no workers; this waits for one (dask worker {where}), or for "
         "Ctrl-C",
         RuntimeWarning,
-        stacklevel=3,
+        stacklevel=4,
     )

@@ -22,7 +22,6 @@ import einbench
 from einbench.choose import machines
 from einbench.choose.wisdom import Wisdom
 from einbench.cluster.kinds import kinds
-from einbench.cluster.kinds import machines as machines_of
 from einbench.cluster.worker import machine
 from einbench.records.kin import of_known
 from einbench.records.read import read
@@ -81,10 +80,9 @@ def test_two_machines_are_measured_and_come_home(
     worker_of(started, scheduler, tmp_path / "b", OPENBLAS_CORETYPE="Nehalem")
     wait_for(scheduler, 2)
     with Client(scheduler, set_as_default=False) as client:
-        assert len(kinds(client)) == 2
-        names = machines_of(client)
-        assert [len(each) for each in names.values()] == [1, 1]
-        assert machine() not in names
+        each = kinds(client)
+        assert [len(kind.workers) for kind in each] == [1, 1]
+        assert machine() not in [kind.machine for kind in each]
 
     tuned = command(tmp_path, "tune", "relu", "--batch", "1,64", "--scheduler", scheduler)
     assert tuned.returncode == 0, tuned.stderr
@@ -162,7 +160,7 @@ def test_a_worker_of_another_machine_joins_and_makes_its_own_choice(
         # the same folder of choices, as on a file system that machines share
         worker_of(started, scheduler, tmp_path / "shared", OPENBLAS_CORETYPE="Nehalem")
         client.wait_for_workers(2, timeout=90)
-        (first,), (second,) = machines_of(client).values()
+        first, second = (kind.measuring.address for kind in kinds(client))
         found = client.gather([
             client.submit(chooser(), 64, workers=[w], allow_other_workers=False, pure=False)
             for w in (first, second) for _ in range(2)
