@@ -269,7 +269,10 @@ def segfaults_when_timed(x):
 
 
 def many_threads(x):
-    # ignores every limit of threads but the cores that its process is bound to
+    # ignores every limit of threads but the cores that its process is bound to; where it is timed
+    # only: beside other processes what one row takes would foretell too much for many
+    if len(x) != 77:
+        return 2 * x
     threads = [threading.Thread(target=np.sort, args=(x.ravel(),)) for _ in range(4)]
     for thread in threads:
         thread.start()
