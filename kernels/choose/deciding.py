@@ -36,7 +36,7 @@ _WRONG: dict[tuple[Kernel, Environment, Signature], str] = {}
 _MOST_LOOKED_AT = 4096
 #: to look at inputs of more bytes takes so long that a look at as many rows or more stands for one,
 #: and at no more than so many times as many
-_LARGE_BYTES, _MOST_TIMES = 4 << 20, 4
+_LARGE_BYTES, _MOST_TIMES = 1 << 18, 4
 #: what a kernel raises that refuses its arrays
 _REFUSALS = ("ValueError: ", "IndexError: ")
 

@@ -126,13 +126,17 @@ with einbench.share_threads():
     from einbench.jit import pool
     time.sleep(0.5)
     product()
-    before_s, end_s = used_s(), time.monotonic() + 1
+    before_s, began_s = used_s(), time.monotonic()
     big = drawn(900)
-    while time.monotonic() < end_s:
-        big @ big
     ours = {t.native_id for t in pool.threads()}
-    spent_s = {n: s - before_s.get(n, 0) for n, s in used_s().items()}
-    assert sum(s for n, s in spent_s.items() if n in ours) > 0.1, spent_s
+    # beside other processes the calling thread may do it all for a while
+    while True:
+        big @ big
+        spent_s = {n: s - before_s.get(n, 0) for n, s in used_s().items()}
+        took_s = time.monotonic() - began_s
+        if took_s > 1 and sum(s for n, s in spent_s.items() if n in ours) > 0.1:
+            break
+        assert took_s < 60, spent_s
     # einsum of BEGIN uses none, and what is left is within two ticks of the system's clock
     others = {n: s for n, s in spent_s.items() if n not in ours | {threading.get_native_id()}}
     assert sum(others.values()) < 0.05, spent_s
