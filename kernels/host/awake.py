@@ -22,6 +22,8 @@ Found = TypeVar("Found")
 _LEAST_SLEEP_S = 0.05
 #: seconds of a piece of a wait, and how much longer one takes in which this process was stopped
 _PIECE_S, _STOPPED_S = 1.0, 0.25
+#: seconds after a span that may hold a stop, within which a thread that has a signal handles it
+_HANDLED_S = 0.01
 #: a machine that is stopped again and again gets a time all the same
 _TRIES = 5
 _continued = 0
@@ -32,15 +34,19 @@ class Mark(NamedTuple):
 
     continued: int
     slept_s: float
+    at_s: float
 
 
 def mark() -> Mark:
     """The current moment."""
-    return Mark(_continued, _slept_s())
+    return Mark(_continued, _slept_s(), time.monotonic())
 
 
 def interrupted(since: Mark) -> bool:
     """Whether there was a stop or a sleep since."""
+    if time.monotonic() - since.at_s > _STOPPED_S:
+        # another thread may have been given the signal, and handles it when it next runs
+        time.sleep(_HANDLED_S)
     return _continued != since.continued or _slept_s() - since.slept_s > _LEAST_SLEEP_S
 
 

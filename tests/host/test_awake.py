@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -20,10 +21,18 @@ STOPPED_S = 0.4
 
 
 def stopped() -> None:
-    """This process stops, and is continued by another one."""
-    code = f"sleep {STOPPED_S}; kill -CONT {os.getpid()}"
+    """This process stops, and is continued by another one once it has stopped.
+
+    The signal may go to any thread, which handles it when it next runs.
+    """
+    own = os.getpid()
+    state = f"ps -o state= -p {own} | grep -q T"
+    if os.path.exists("/proc/self/status"):
+        state = f"grep -q State:.T /proc/{own}/status"
+    code = f"until {state}; do sleep 0.01; done; sleep {STOPPED_S}; kill -CONT {own}"
     with subprocess.Popen(["/bin/sh", "-c", code]):
-        os.kill(os.getpid(), signal.SIGSTOP)
+        os.kill(own, signal.SIGSTOP)
+    time.sleep(0.1)
 
 
 @POSIX
