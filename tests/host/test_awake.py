@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def stopped() -> None:
     """
     own = os.getpid()
     state = f"ps -o state= -p {own} | grep -q T"
-    if os.path.exists("/proc/self/status"):
+    if Path("/proc/self/status").exists():
         state = f"grep -q State:.T /proc/{own}/status"
     code = f"until {state}; do sleep 0.01; done; sleep {STOPPED_S}; kill -CONT {own}"
     with subprocess.Popen(["/bin/sh", "-c", code]):
