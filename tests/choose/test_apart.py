@@ -13,6 +13,7 @@ import pytest
 #: kernels note the process that they are called in
 PLUGIN = """
 import os
+import time
 from pathlib import Path
 import numpy as np
 import einbench
@@ -57,6 +58,24 @@ def dies_too(x):
     os._exit(3)
 
 einbench.register(own)
+
+stuck = einbench.Operation(
+    name="stuck", formula="y = 3 x", inputs={"x": "batch columns"},
+    outputs={"y": "batch columns"}, sizes={"columns": 3}, reference=lambda x: 3 * x,
+    scale=lambda y, x: abs(y), flops=lambda sizes: 1.0, independent=("batch", "columns"),
+)
+
+@stuck.kernel("right")
+def tripled(x):
+    note("right")
+    return x + x + x
+
+@stuck.kernel("hangs")
+def hangs(x):
+    note("hangs")
+    time.sleep(3600)
+
+einbench.register(stuck)
 """
 
 
@@ -119,4 +138,31 @@ def test_a_program_goes_on_whichever_kernel_its_call_would_have_taken(run, tmp_p
     found, inside, called = run(str(program), choice)
     assert found == [[[[2, 2, 2], [2, 2, 2]]] * 2, "right"]
     assert called == {"right", "dies_too"}
+    assert inside == {"right"}
+
+
+HANGING = """
+import json
+import numpy as np, einbench
+from einbench.measure import workers
+
+workers.ISOLATED_TIMEOUT_S = 3.0
+einbench.load_plugins()
+x = np.ones((2, 3), "f4")
+choice = einbench.fastest("stuck", x)
+print(json.dumps([
+    einbench.auto.stuck(x).tolist(), {r.kernel: [r.status, r.reason] for r in choice.records},
+]))
+"""
+
+
+def test_a_program_goes_on_where_a_kernel_hangs(run, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(HANGING, "utf-8")
+    (result, found), inside, called = run(str(program))
+    assert result == [[3, 3, 3], [3, 3, 3]]
+    assert found["right"][0] == "ok"
+    assert found["hangs"][0] == "hung"
+    assert found["hangs"][1].startswith("no answer within 3 s")
+    assert called == {"right", "hangs"}
     assert inside == {"right"}
