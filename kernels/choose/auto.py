@@ -152,7 +152,7 @@ class Auto:
         decision = self._decision(op, bound)
         _, (call, result) = serve(decision, begin)
         first.append(result)
-        return self._for_now(op, decision, call)
+        return self._for_now(op, bound, decision, call)
 
     def _written(
         self, op: Operation, bound: Bound, memory: Any, first: list[Any]
@@ -167,17 +167,19 @@ class Auto:
         decision = self._decision(op, bound)
         _, call = serve(decision, begin)
         first.append(memory)
-        return self._for_now(op, decision, call)
+        return self._for_now(op, bound, decision, call)
 
     def _for_now(
-        self, op: Operation, decision: Decision, call: Callable[..., Any]
+        self, op: Operation, bound: Bound, decision: Decision, call: Callable[..., Any]
     ) -> Callable[..., Any]:
         """The call; one that was estimated to save time has its operation decided anew later."""
-        if decision.estimate is None or self._rigor == "estimate" or may_measure(op):
+        if decision.estimate is None or self._rigor == "estimate":
+            return call
+        if may_measure(op, bound.arrays):
             return call
 
         def until_allowed(*arrays: Any) -> Any:
-            if may_measure(op):
+            if may_measure(op, arrays[: len(op.inputs)]):
                 empty(op)
             return call(*arrays)
 

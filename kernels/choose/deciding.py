@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -141,7 +141,7 @@ def decide(
             return found
         if not again and (found := _from_memory(asked, between)):
             return found
-        if rigor == "estimate" or not (waits or again or may_measure(op)):
+        if rigor == "estimate" or not (waits or again or may_measure(op, bound.arrays)):
             found = _estimated(asked, [method for method, _ in here.candidates], report)
             if found is None:
                 raise NoKernelLeft(f"{op.name}: no kernel passes the check")
@@ -153,7 +153,7 @@ def decide(
             # another thread or process may have measured it while this one waited
             if not again and (found := _from_memory(asked, between)):
                 return found
-            with allowance.spending(op.name):
+            with allowance.spending(op.name, bound.arrays):
                 decision = _measure(asked, budget_s, clock, report)
     if decision.measured is not None:
         spent = decision.measured.spent
@@ -162,9 +162,9 @@ def decide(
     return decision
 
 
-def may_measure(op: Operation) -> bool:
+def may_measure(op: Operation, arrays: Sequence[Any]) -> bool:
     """Whether a call that came with arguments of a new kind may have them measured."""
-    return allowance.allows(op.name)
+    return allowance.allows(op.name, arrays)
 
 
 class _Asked(NamedTuple):

@@ -190,7 +190,7 @@ def _choosing(task: Task) -> Run:
     for_good: list[Run] = []
 
     def run(arrays: Sequence[Array], out: Array) -> None:
-        if not for_good and (task in _KNOWN or allowance.allows(book)):
+        if not for_good and (task in _KNOWN or allowance.allows(book, arrays)):
             for_good.append(_made(task, _chosen(task, arrays, out)))
         elif not (for_good or for_now):
             name = _settled(task) or near.winner(task, 0.0) or _expected(task)
@@ -234,7 +234,7 @@ def _measured(task: Task, arrays: Sequence[Array], out: Array) -> str:
         _know(task, name)
         return name
     try:
-        with allowance.spending(text):
+        with allowance.spending(text, arrays):
             choice = measured.measured(task, costs, arrays, out)
     except MemoryError:
         # what the comparison takes is not left: the rule serves, and nothing is remembered

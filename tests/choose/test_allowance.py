@@ -36,25 +36,44 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     allowance.forget()
 
 
-def spend(clock: Clock, name: str, seconds: float) -> None:
-    with allowance.spending(name):
+SMALL = np.ones(10)
+
+
+def spend(clock: Clock, name: str, seconds: float, array: np.ndarray = SMALL) -> None:
+    with allowance.spending(name, [array]):
         clock.now_s += seconds
 
 
 def test_the_first_seconds_of_each_name_are_free(clock):
     spend(clock, "ij->i", 1.4)
-    assert allowance.allows("ij->i")
+    assert allowance.allows("ij->i", [SMALL])
     spend(clock, "ij->i", 1.4)
-    assert not allowance.allows("ij->i")
-    assert allowance.allows("ij->j")
+    assert not allowance.allows("ij->i", [SMALL])
+    assert allowance.allows("ij->j", [SMALL])
 
 
 def test_beyond_them_a_tenth_of_the_time_is_allowed(clock):
     spend(clock, "ij->i", 3.5)  # two beyond
     clock.now_s += 16.4
-    assert not allowance.allows("ij->i")
+    assert not allowance.allows("ij->i", [SMALL])
     clock.now_s += 0.2
-    assert allowance.allows("ij->i")
+    assert allowance.allows("ij->i", [SMALL])
+
+
+def test_larger_arrays_wait_until_there_is_time_for_what_they_are_expected_to_take(clock):
+    large = np.ones(10 * 4**3)
+    spend(clock, "ij->i", 0.3)  # 1.2 seconds with the large ones, and 0.3 spent
+    assert allowance.allows("ij->i", [large])
+    spend(clock, "ij->i", 0.6)  # 2.4 seconds with the large ones
+    assert allowance.allows("ij->i", [SMALL])
+    assert not allowance.allows("ij->i", [large])
+    clock.now_s += 23.0
+    assert not allowance.allows("ij->i", [large])
+    clock.now_s += 0.2
+    assert allowance.allows("ij->i", [large])
+    spend(clock, "ij->i", 0.5, large)
+    assert not allowance.allows("ij->i", [np.ones(large.size * 6**3)])
+    assert allowance.allows("ij->i", [large])
 
 
 def test_what_raises_is_counted(clock):
@@ -62,9 +81,9 @@ def test_what_raises_is_counted(clock):
         clock.now_s += 3.0
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), allowance.spending("ij->i"):
+    with pytest.raises(ZeroDivisionError), allowance.spending("ij->i", [SMALL]):
         fail()
-    assert not allowance.allows("ij->i")
+    assert not allowance.allows("ij->i", [SMALL])
 
 
 @pytest.fixture
@@ -73,7 +92,7 @@ def allowed(tmp_path, monkeypatch):
     monkeypatch.setenv("EINBENCH_WISDOM", str(tmp_path))
     environment.refresh()
     said = [True]
-    monkeypatch.setattr(allowance, "allows", lambda name: said[-1])
+    monkeypatch.setattr(allowance, "allows", lambda name, arrays: said[-1])
     yield said
     environment.refresh()
 
@@ -138,4 +157,4 @@ def test_who_asks_for_a_choice_gets_it_measured_however_much_was(clock):
     bench.kernel("loop", 0.0)
     spend(clock, bench.op.name, 3.5)
     assert einbench.fastest(bench.op, np.ones((10, 3), np.float32)).origin == "measured"
-    assert not allowance.allows(bench.op.name)
+    assert not allowance.allows(bench.op.name, [SMALL])
