@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 #: seconds of measuring for each name that are not asked for, and with larger arrays than any before
-_FREE_S, _MOST_S = 1.5, 2.0
+_FREE_S, _MOST_S = 1.25, 1.75
 #: and the part of the time since the first measurement that all names may take beyond these
 _PART = 0.1
 #: seconds of a measurement grow with the bytes of its arrays to this power: most of what is
 #: measured is timed for as long whatever its size, and the rest is in proportion to it
-_GROWTH = 1 / 3
+_GROWTH = 1 / 4
 _STARTED: list[float] = []
 
 

@@ -6,8 +6,9 @@ a first time says nothing of whether it is right.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,7 +21,6 @@ from einbench.measure.calls import bare, bound
 from einbench.measure.candidate import Clock
 from einbench.measure.conditions import PRUNED_RATIO
 from einbench.measure.predict import Prediction, predict
-from einbench.problem import Problem
 from einbench.units import ratio_text, seconds_text
 
 #: a call that is expected to be as short is made at the full size, and again if it is shorter
@@ -29,6 +29,8 @@ _CALL_S, _SHORT_S = 0.02, 0.002
 _MOST_WAITED_S = 0.1
 #: so often, and a kernel is not left out before its time has been taken as often again
 _CALLS, _MORE_CALLS = 3, 4
+#: at most so many times as long takes a call that waited for a core
+_DELAYED = 100
 #: of calls too long to be made here, what takes so many times as long as the fastest is left out:
 #: checking and timing one takes five calls and the truth of large arrays, and where they are long
 #: neither threads nor caches change their order
@@ -66,43 +68,74 @@ class First(NamedTuple):
 
 
 def first_times(
-    problem: Problem, kernels: Iterable[Kernel], clock: Clock, report: Callable[[str], None]
+    private: PrivateCopy,
+    kernels: Sequence[Kernel],
+    clock: Clock,
+    report: Callable[[str], None],
 ) -> First:
-    """The least of a few calls of each, at this size or at fewer rows where that takes long."""
-    private = PrivateCopy(problem)
+    """The least of a few calls of each, at this size or at fewer rows where that takes long.
+
+    Those registered last are called first: they are there because they are faster, and what is far
+    from them is soon known to be. Inputs are compared after all calls, and where they were changed
+    all are called again and compared after each kernel.
+    """
+    found, _ = _called(private, kernels, clock, report, compare=False)
+    if private.changed():
+        found, told = _called(private, kernels, clock, report, compare=True)
+        if not told:  # it does so once: the check says which
+            found = found._replace(times={}, odd=tuple(kernel.method for kernel in kernels))
+    return found
+
+
+def _called(
+    private: PrivateCopy,
+    kernels: Sequence[Kernel],
+    clock: Clock,
+    report: Callable[[str], None],
+    *,
+    compare: bool,
+) -> tuple[First, bool]:
+    """First times; and whether some kernel changed its inputs, where they are compared."""
+    problem = private.problem
     times: dict[str, Prediction] = {}
     left_out: dict[str, str] = {}
     odd: list[str] = []
-    for kernel in kernels:
+    fastest_s, told = math.inf, False
+    for kernel in reversed(kernels):
         report(kernel.method)
         if why := room.too_much(kernel, problem):
             left_out[kernel.method] = why
             continue
+        limit_s = min(_CALL_S, max(_SHORT_S, _far_s(fastest_s)))
         try:
-            found = predict(kernel, private.problem, _CALL_S, clock=clock)
-            if found.seconds <= _CALL_S:
+            found = predict(kernel, problem, limit_s, clock=clock)
+            if found.seconds <= limit_s:
                 at_size = Prediction(problem.rows, problem.rows, found.seconds)
-                found = _least(bare(kernel, private.problem), at_size, 1, 0.0, clock)
+                found = _least(bare(kernel, problem), at_size, 1, 0.0, clock)
                 if found.seconds <= _SHORT_S:
-                    found = _least(bare(kernel, private.problem), found, _CALLS - 1, 0.0, clock)
+                    found = _least(bare(kernel, problem), found, _CALLS - 1, 0.0, clock)
             times[kernel.method] = found
+            fastest_s = min(fastest_s, found.seconds)
         except (Exception, SystemExit):  # what it raises is said where it is checked
             odd.append(kernel.method)
-        if private.changed():
+        if compare and private.changed():
+            told = True
             times.pop(kernel.method, None)
             odd.append(kernel.method)
-    fastest_s = min((at.seconds for at in times.values()), default=0.0)
+    enough_s = _far_s(min((at.seconds for at in times.values()), default=0.0))
     for kernel in kernels:
         seen = times.get(kernel.method)
         # one call while BLAS waited for a core may take a hundred times what others do
-        if seen is not None and seen.seconds > _far_s(fastest_s) and seen.part == 1.0:
-            part = private.problem
+        doubtful = seen is not None and enough_s < seen.seconds < _DELAYED * enough_s
+        if seen is not None and doubtful and seen.part == 1.0:
+            part = problem
             if part.batch is not None:
                 part = part.first_rows(seen.measured_batch)
-            enough_s = _far_s(fastest_s)
             times[kernel.method] = _least(bound(kernel, part), seen, _MORE_CALLS, enough_s, clock)
-            private.changed()
-    return First(times, left_out, tuple(dict.fromkeys(odd)))
+            if compare:
+                private.changed()
+    in_order = {k.method: times[k.method] for k in kernels if k.method in times}
+    return First(in_order, left_out, tuple(k.method for k in kernels if k.method in odd)), told
 
 
 def _far_s(fastest_s: float) -> float:

@@ -19,6 +19,7 @@ import numpy as np
 from einbench.check.judging import Verdict
 from einbench.check.layouts import read_only
 from einbench.check.room import fitting_rows, needed_bytes
+from einbench.check.unchanged import PrivateCopy
 from einbench.check.verdicts import check_small
 from einbench.choose.apart import Apart, check_apart
 from einbench.choose.beside import missing
@@ -148,6 +149,8 @@ class _Work:
         self._kernels = {k.method: k for k in problem.operation if k.here}
         self._compiled_s = _compiled_s(problem.operation)
         self._first = First({}, {}, ())
+        #: a copy of the inputs, for who calls next
+        self._spare: list[PrivateCopy] = []
         self._found: dict[str, Record] = {}
         self._excluded: set[str] = set()
         self._apart: dict[str, Apart] = {}
@@ -157,10 +160,11 @@ class _Work:
     def measure(self) -> None:
         """Until a kernel has won, or none is left."""
         there = self._callable()
-        parts = self._parts(there)
+        parts = self._parts(there[::-1])
         began_s, compiled_s = self._clock(), self._compiling_s()
+        self._spare = [PrivateCopy(self._problem)]
         self._first = first_times(
-            self._problem,
+            self._spare[0],
             there,
             self._clock,
             lambda method: self._report(*parts[method]),
@@ -319,7 +323,7 @@ class _Work:
         return run(
             self._problem, self._conditions, verdicts, times, roofline=None, limits=limits,
             clock=self._clock, compiled_s=self._compiled_s, kernels=kernels,
-            report=lambda label: self._told(part, label),
+            report=lambda label: self._told(part, label), spare=self._spare,
         )  # fmt: skip
 
     def _not_timed(self, kernel: Kernel) -> Record:

@@ -7,7 +7,7 @@ It is called with private copies of the inputs (`einbench.check.unchanged`) and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +37,9 @@ _TRACED_CALL_S = 0.02
 _EXTRA_CALL_S = 0.1
 #: of larger problems, temporaries are measured at a part of about so many bytes first
 _LARGE_BYTES, _PART_BYTES = 256 << 20, 4 << 20
+#: reasons: of a kernel that was found to change its inputs, and of all where that cannot be told
+CHANGES = "changes its input {} at the timed size"
+CHANGED = "inputs were changed while this and other kernels were called at the timed size"
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,40 @@ class Answered:
     peak_bytes: int | None = None
 
 
-def admit(
+def admit_all(
+    private: PrivateCopy,
+    kernels: Mapping[str, Kernel],
+    verdicts: Mapping[str, Verdict],
+    known: Mapping[str, Prediction],
+    limits: Limits,
+    clock: Clock,
+) -> dict[str, Admission]:
+    """By method, of each kernel: whether it may run, and what a call takes.
+
+    Inputs are compared after all calls, and where they were changed after each kernel's.
+    """
+
+    def each() -> Iterator[tuple[str, Admission]]:
+        for method, kernel in kernels.items():
+            yield (
+                method,
+                _admit(private, kernel, verdicts.get(method), known.get(method), limits, clock),
+            )
+
+    found = dict(each())
+    if private.changed():
+        wrong = {}
+        for method, admission in each():
+            found[method] = admission
+            if (changed := private.changed()) and admission.outcome.status != "failed":
+                wrong[method] = Outcome("rejected", CHANGES.format(changed))
+        if not wrong:
+            wrong = {m: Outcome("rejected", CHANGED) for m, a in found.items() if a.expected}
+        found |= {method: Admission(outcome) for method, outcome in wrong.items()}
+    return found
+
+
+def _admit(
     private: PrivateCopy,
     kernel: Kernel,
     verdict: Verdict | None,
@@ -97,10 +133,7 @@ def admit(
             return Admission(Outcome("skipped", reason))
         expected = awake.whole(lambda: predict(kernel, problem, limits.call_s, known, clock))
     except (Exception, SystemExit) as raised:  # whatever a kernel raises is its result
-        private.changed()
         return Admission(failure(said_of(raised)))
-    if changed := private.changed():
-        return Admission(Outcome("rejected", f"changes its input {changed} at the timed size"))
     if expected.seconds <= limits.call_s:
         return Admission(Outcome(), expected)
     reason = (
@@ -157,7 +190,7 @@ def answer_exactly(
         given = case or Case(private.problem if private else problem, nothing)
         answered = _answered(kernels[method], given, expected, limits, clock)
         if private is not None and (changed := private.changed()):
-            wrong = Outcome("rejected", f"changes its input {changed} at the timed size")
+            wrong = Outcome("rejected", CHANGES.format(changed))
             answered = replace(answered, outcome=wrong)
         found[method] = answered
     return found

@@ -7,7 +7,7 @@ for bit, what they were; and that the output is memory of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from einbench.check.sized import judge_output, part_cases
 from einbench.check.truth import Case, as_tuple
 from einbench.check.unchanged import PrivateCopy
 from einbench.kernel import Kernel
-from einbench.measure.admit import Outcome, failure
+from einbench.measure.admit import CHANGED, CHANGES, Outcome, failure
 from einbench.measure.calls import bound
 from einbench.measure.where import remote
 from einbench.problem import Problem
@@ -37,17 +37,26 @@ def look(
     if not here:
         return found
     for part in part_cases(timed):
-        for kernel in here:
-            if kernel.method not in found and (wrong := judged(kernel, part, private)):
-                found[kernel.method] = wrong
+        found |= _looked_at(private, here, part)
+    left = [kernel for kernel in here if kernel.method not in found]
     with hostile_rows(private, seed) as case:
-        for kernel in here:
-            if kernel.method in found:
-                continue
-            wrong = judged(kernel, case, private, "wrong on hostile rows among the real ones")
-            if wrong:
-                found[kernel.method] = wrong
+        found |= _looked_at(private, left, case, "wrong on hostile rows among the real ones")
     return found
+
+
+def _looked_at(
+    private: PrivateCopy, kernels: Sequence[Kernel], case: Case | None, exposes: str = ""
+) -> dict[str, Outcome]:
+    """Of these, those that are wrong.
+
+    Inputs are compared after all calls, and where they were changed after each kernel's.
+    """
+    results = {kernel.method: _judged(kernel, case, private, exposes) for kernel in kernels}
+    if private.changed():
+        results = {kernel.method: judged(kernel, case, private, exposes) for kernel in kernels}
+        if not any(results.values()):  # it does so once
+            results = dict.fromkeys(results, Outcome("rejected", CHANGED))
+    return {method: wrong for method, wrong in results.items() if wrong}
 
 
 def judged(
@@ -61,12 +70,20 @@ def judged(
         private: the copy that it is given.
         exposes: begins the reason where the values are wrong.
     """
+    found = _judged(kernel, case, private, exposes)
+    if (changed := private.changed()) and (found is None or found.status != "failed"):
+        found = replace(found or Outcome(), status="rejected", reason=CHANGES.format(changed))
+    return found
+
+
+def _judged(
+    kernel: Kernel, case: Case | None, private: PrivateCopy, exposes: str
+) -> Outcome | None:
     problem: Problem = private.problem if case is None else case.problem
     try:
         with np.errstate(all="ignore"):
             result = bound(kernel, problem)()
     except (Exception, SystemExit) as raised:
-        private.changed()
         return failure(one_line(raised))
     reason = contract.form(problem, result)
     units, limit = np.inf, 0.0
@@ -77,9 +94,6 @@ def judged(
         units, reason = judge_output(case, result, kernel.slack)
         limit = kernel.slack * case.truth.limit
         reason = f"{exposes}: {reason}" if reason and exposes else reason
-    del result
-    if changed := private.changed():
-        reason = f"changes its input {changed} at the timed size"
     return Outcome("rejected", reason, units, limit) if reason else None
 
 
@@ -88,7 +102,6 @@ def culprits(private: PrivateCopy, kernels: Mapping[str, Kernel]) -> dict[str, O
 
     All of them where it cannot be told: none is believed then.
     """
-    reason = "changes its input {} at the timed size"
     found: dict[str, Outcome] = {}
     for method, kernel in kernels.items():
         call = bound(kernel, private.problem)
@@ -96,7 +109,6 @@ def culprits(private: PrivateCopy, kernels: Mapping[str, Kernel]) -> dict[str, O
             with np.errstate(all="ignore"):
                 call()
             if changed := private.changed():
-                found[method] = Outcome("rejected", reason.format(changed))
+                found[method] = Outcome("rejected", CHANGES.format(changed))
                 break
-    whole = "inputs were changed while this and other kernels were timed"
-    return found or dict.fromkeys(kernels, replace(Outcome("rejected"), reason=whole))
+    return found or dict.fromkeys(kernels, Outcome("rejected", CHANGED))

@@ -28,7 +28,7 @@ from einbench.measure.admit import (
     Admission,
     Answered,
     Outcome,
-    admit,
+    admit_all,
     answer_exactly,
     failure,
     judge,
@@ -104,6 +104,7 @@ def run(
     compiled_s: Mapping[str, float] | None = None,
     kernels: Mapping[str, Kernel] | None = None,
     report: Callable[[str], None] = lambda label: None,
+    spare: list[PrivateCopy] | None = None,
 ) -> Results:
     """A record for every kernel, whatever its outcome.
 
@@ -119,16 +120,14 @@ def run(
         kernels: by method, where not the operation's own: some that run in workers, too. One
             without a verdict is a library's, and is judged on the timed inputs.
         report: called with what is being done.
+        spare: a private copy of these inputs that is taken from it and used, if there is one.
     """
     background.wait()
     kernels = problem.operation.kernels if kernels is None else kernels
     own = {m: k for m, k in kernels.items() if m in verdicts or k.reason}
     report("whole numbers at this size")
-    private = PrivateCopy(problem)
-    admissions = {
-        method: admit(private, kernel, verdicts.get(method), known.get(method), limits, clock)
-        for method, kernel in own.items()
-    }
+    private = spare.pop() if spare else PrivateCopy(problem)
+    admissions = admit_all(private, own, verdicts, known, limits, clock)
     del private  # the exact inputs take its place
     predicted = {method: a.expected for method, a in admissions.items() if a.expected}
     passed = {method: at for method, at in predicted.items() if admissions[method].outcome.passed}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from einbench.check import room
+from einbench.check.unchanged import PrivateCopy
 from einbench.choose.candidates import first_times
 from einbench.dropin import measured
 from einbench.einsum import facts
@@ -87,7 +88,7 @@ def test_memory_beyond_the_limit_is_refused_with_the_bytes(monkeypatch):
         assert needed > 4e8
         said = f"needs {bytes_text(needed)} of temporaries"
         assert room.too_much(op[name], problem).startswith(said)
-    found = first_times(problem, [op["path"]], time.perf_counter, lambda name: None)
+    found = first_times(PrivateCopy(problem), [op["path"]], time.perf_counter, lambda name: None)
     assert "404 MB of temporaries" in found.left_out["path"]
     # and where a call of einsum chooses
     task, costs = task_of(op, sizes), {"path": 1.0}
