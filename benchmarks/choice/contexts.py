@@ -30,6 +30,7 @@ import numpy as np
 
 import einbench
 from einbench.arguments import Bound
+from einbench.check.unchanged import PrivateCopy
 from einbench.choose.candidates import first_times
 from einbench.choose.fewer import text, threads_of
 from einbench.contexts import ALONE, CONTEXTS, PROGRAM
@@ -84,7 +85,7 @@ def _row(number: int) -> dict[str, Any]:
         "operation": op.name, "sizes": dict(bound.sizes), "load": round(os.getloadavg()[0], 1),
     }  # fmt: skip
     kernels = [kernel for kernel in op if kernel.available and kernel.here]
-    first = first_times(problem, kernels, time.perf_counter, lambda method: None).times
+    first = first_times(PrivateCopy(problem), kernels, time.perf_counter, lambda method: None).times
     best_s = min(at.seconds for at in first.values())
     choices = {context: einbench.fastest(op, context=context, **drawn) for context in CONTEXTS}
     # a kernel on fewer threads is another one

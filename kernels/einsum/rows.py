@@ -13,9 +13,9 @@ from typing import Any
 
 from einbench.einsum.terms import multiply_rows
 from einbench.jit.bodies import Intrinsic
-from einbench.jit.gemm.block import merge
+from einbench.jit.gemm import summing
+from einbench.jit.gemm.summing import merge
 from einbench.jit.linked import Pointer, at, linked, number
-from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import lanes, vector_bytes
 
@@ -202,11 +202,11 @@ def _dots(
 
 #: ``part_of_row(columns, count, ...)``: up to four vectors of a row; ``factor`` is `_ONE` where B
 #: has one element for all columns; pointers
-part_of_row = Intrinsic(_build_part_of_row, __file__, also=emitter.SOURCES)
+part_of_row = Intrinsic(_build_part_of_row, __file__, also=summing.SOURCES)
 #: ``together()``: of how many rows `dots` takes at once the products with one other
 together = Intrinsic(_build_together, __file__)
 #: ``dots(rows, factor, ...)``: products of so many rows of A, or of one, with b, summed; pointers
-dots = Intrinsic(_build_dots, __file__, also=emitter.SOURCES)
+dots = Intrinsic(_build_dots, __file__, also=summing.SOURCES)
 
 
 @linked()

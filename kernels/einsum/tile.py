@@ -16,11 +16,12 @@ from typing import Any
 from einbench.einsum.fetching import fetch
 from einbench.einsum.terms import MOST_TERMS, few_terms
 from einbench.jit.bodies import Intrinsic, helper
-from einbench.jit.gemm.block import ROWS, VECTORS, highest, merge
+from einbench.jit.gemm import block as gemm_block
+from einbench.jit.gemm.block import ROWS, VECTORS, highest
+from einbench.jit.gemm.summing import add_products, merge
 from einbench.jit.gemm.transposing import move as move_vectors
 from einbench.jit.gemm.transposing import transpose
 from einbench.jit.linked import Pointer, at, linked
-from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import lanes
 
@@ -80,7 +81,7 @@ def _block(
     vectors: list[Emitter], height: int, mask: Any, a: Any, a_row: Any, a_step: Any,
     b: Any, b_step: Any, c: Any, c_row: Any, count: Any, add: Any,
 ) -> None:  # fmt: skip
-    """The sums of one block are phi nodes, which LLVM keeps in registers."""
+    """One block: zeros or what is there already, with the products added."""
     emit, last, width = vectors[0], vectors[-1], len(vectors)
     builder = emit.builder
     places = [(i, j) for i in range(height) for j in range(width)]
@@ -99,35 +100,11 @@ def _block(
     builder.position_at_end(begun)
     first = merge(emit, [vectors[j].zero for _, j in places], fresh, there, adding)
     builder.branch(loop)
-    builder.position_at_end(loop)
-
-    def carried(start: Any) -> Any:
-        value = builder.phi(start.type)
-        value.add_incoming(start, begun)
-        return value
-
-    step, a_here, b_here = carried(emit.number(0)), carried(a), carried(b)
-    sums = [carried(value) for value in first]
-    row = [load(b_here, j) for j in range(width)]
-    added = []
-    for i in range(height):
-        factor = emit.everywhere(emit.after(a_here, a_row, i))
-        for j, each in enumerate(vectors):
-            same = factor
-            if each.lanes < emit.lanes:
-                same = each.shuffle(factor, factor, list(range(each.lanes)))
-            added.append(each.add_product(same, row[j], sums[i * width + j]))
-    following = builder.add(step, emit.number(1))
-    for value, then in (
-        (step, following),
-        (a_here, builder.gep(a_here, [a_step])),
-        (b_here, builder.gep(b_here, [b_step])),
-        *zip(sums, added, strict=True),
-    ):
-        value.add_incoming(then, loop)
-    builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
-    builder.position_at_end(done)
-    for value, (i, j) in zip(added, places, strict=True):
+    added = add_products(
+        vectors, dict(zip(places, first, strict=True)), (a, a_row, a_step), (b, b_step), load,
+        (begun, loop, done), count,
+    )  # fmt: skip
+    for (i, j), value in added.items():
         where = builder.gep(emit.after(c, c_row, i), [emit.number(j * emit.lanes)])
         if j < width - 1:
             emit.store(value, where)
@@ -136,7 +113,7 @@ def _block(
 
 
 #: ``block(rows, columns, ...)``: one block of 1, 2, 4 or 8 rows and up to three vectors; pointers
-block = Intrinsic(_build_block, __file__, also=emitter.SOURCES)
+block = Intrinsic(_build_block, __file__, also=gemm_block.SOURCES)
 
 
 @helper()

@@ -17,11 +17,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from einbench.jit.bodies import Intrinsic
+from einbench.jit.gemm import summing
+from einbench.jit.gemm.summing import add_products, merge
 from einbench.jit.linked import Pointer, Scalar, at, linked
-from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import few_registers, lanes
 
+#: what code that emits a block depends on
+SOURCES = (__file__, *summing.SOURCES)
 #: width of a block at most, in vectors of B
 VECTORS = 3
 #: rows of a block, largest first: eight times three sums, three of B and one of A fill
@@ -172,62 +175,18 @@ def _sum(
     emit: Emitter, shape: tuple[int, int], begun: dict[tuple[int, int], Any],
     factors: tuple[Any, Any, Any], panel: tuple[Any, Any], count: Any, copy: Any,
 ) -> dict[tuple[int, int], Any]:  # fmt: skip
-    """The loop over p: its sums are phi nodes, which LLVM keeps in registers.
-
-    What is read of B is stored to ``copy``, if there is one, row after row.
-    """
-    builder = emit.builder
-    (rows, vectors), (a_base, a_row, a_step), (b_base, b_step) = shape, factors, panel
-    before = builder.block
+    """What is begun with where there are no products, else with those added."""
+    builder, before = emit.builder, emit.builder.block
     loop, done = builder.append_basic_block("products"), builder.append_basic_block("summed")
     builder.cbranch(builder.icmp_signed(">", count, emit.number(0)), loop, done)
-    builder.position_at_end(loop)
 
-    def carried(first: Any) -> Any:
-        value = builder.phi(first.type)
-        value.add_incoming(first, before)
-        return value
+    def load(base: Any, j: int) -> Any:
+        return emit.load(builder.gep(base, [emit.number(j * emit.lanes)]))
 
-    step, a_here, b_here = carried(emit.number(0)), carried(a_base), carried(b_base)
-    sums = {place: carried(value) for place, value in begun.items()}
-    copying = [] if copy is None else [carried(copy)]
-    row_of_b = [
-        emit.load(builder.gep(b_here, [emit.number(j * emit.lanes)])) for j in range(vectors)
-    ]
-    for to in copying:
-        for j, vector in enumerate(row_of_b):
-            emit.store(vector, builder.gep(to, [emit.number(j * emit.lanes)]))
-    added = {}
-    for i in range(rows):
-        factor = emit.everywhere(emit.after(a_here, a_row, i))
-        for j in range(vectors):
-            added[i, j] = emit.add_product(factor, row_of_b[j], sums[i, j])
-    following = builder.add(step, emit.number(1))
-    for value, then in (
-        (step, following),
-        (a_here, builder.gep(a_here, [a_step])),
-        (b_here, builder.gep(b_here, [b_step])),
-        *((sums[place], added[place]) for place in begun),
-        *((to, builder.gep(to, [emit.number(vectors * emit.lanes)])) for to in copying),
-    ):
-        value.add_incoming(then, loop)
-    builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
-    builder.position_at_end(done)
+    blocks = before, loop, done
+    added = add_products([emit] * shape[1], begun, factors, panel, load, blocks, count, copy)
     summed = merge(emit, begun.values(), before, [added[place] for place in begun], loop)
     return dict(zip(begun, summed, strict=True))
-
-
-def merge(
-    emit: Emitter, skipped: Iterable[Any], before: Any, computed: Iterable[Any], after: Any
-) -> list[Any]:
-    """Phi nodes where control comes from two blocks, with the values that either of them has."""
-    found = []
-    for first, second in zip(skipped, computed, strict=True):
-        value = emit.builder.phi(first.type)
-        value.add_incoming(first, before)
-        value.add_incoming(second, after)
-        found.append(value)
-    return found
 
 
 def rectify(emit: Emitter, value: Any, zero: Any, rectified: Any) -> Any:
@@ -237,11 +196,11 @@ def rectify(emit: Emitter, value: Any, zero: Any, rectified: Any) -> Any:
 
 
 #: ``highest()``: rows of the largest block here, a quarter of the vector registers
-highest = Intrinsic(_build_rows, __file__, also=emitter.SOURCES)
+highest = Intrinsic(_build_rows, __file__, also=summing.SOURCES)
 #: ``block_product(rows, vectors, ...)``: one block, on pointers
-block_product = Intrinsic(_build_block_product, __file__, also=emitter.SOURCES)
+block_product = Intrinsic(_build_block_product, __file__, also=summing.SOURCES)
 #: ``gathering_product(vectors, ...)``: a block of ``highest()`` rows, which packs B as it reads it
-gathering_product = Intrinsic(_build_gathering_product, __file__, also=emitter.SOURCES)
+gathering_product = Intrinsic(_build_gathering_product, __file__, also=summing.SOURCES)
 
 
 @linked()

@@ -13,9 +13,9 @@ from typing import Any
 
 from einbench.jit.bodies import Intrinsic
 from einbench.jit.gemm import block
-from einbench.jit.gemm.block import branches, highest, merge, rectify
+from einbench.jit.gemm.block import branches, highest, rectify
+from einbench.jit.gemm.summing import merge
 from einbench.jit.linked import Pointer, at, linked
-from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import few_registers, lanes
 
@@ -138,7 +138,7 @@ def _store(
 
 
 #: ``dot_block(rows, units, a, row, b, row, count, bias, c, row, rectified)``, on pointers
-dot_block = Intrinsic(_build_dot_block, __file__, also=(block.__file__, *emitter.SOURCES))
+dot_block = Intrinsic(_build_dot_block, __file__, also=block.SOURCES)
 
 
 @linked()
