@@ -17,6 +17,8 @@ from einbench.einsum.task import Array, Run, Task
 from einbench.host.memory import available_bytes
 from einbench.units import bytes_text
 
+#: products that NumPy makes sooner than sums are taken apart
+_FEW_PRODUCTS = 4096
 #: results of less than this are made without asking how much memory is left
 _ASK_BYTES = 1 << 28
 Call = Callable[..., Any]
@@ -62,7 +64,9 @@ def plan(
     work = computed_in(found)
     task, run = _run(contraction, operands, work, fresh(), kernel, ones=ones)
     if work is found or work == found:
-        if plain(task) and contraction.fits_numpy:
+        # what is summed before any product NumPy sums for every product
+        most = max(prod(task.contraction.sizes), _FEW_PRODUCTS)
+        if prod(contraction.sizes) <= most and plain(task) and contraction.fits_numpy:
             return _numpy(text, dtype=dtype, order=order, casting=casting)
         return _result(run, fresh)
     wide = maker(contraction, operands, work, order, names)

@@ -116,3 +116,29 @@ def test_a_lattice_of_more_operands_and_axes_than_numpy_takes_at_once_is_compute
     assert len(number) == 52
     ones = [each for site in sites for each in (np.ones((2,) * len(site)), site)]
     assert einbench.einsum(*ones, []) == 2.0**52
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ij,kl->", lambda a: a.sum() ** 2),
+        ("ij,kl->ik", lambda a: np.outer(a.sum(1), a.sum(1))),
+        ("ij,jk->", lambda a: a.sum(0) @ a.sum(1)),
+        ("ij,k->", lambda a: a.sum() * a[0].sum()),
+    ],
+)
+def test_numpys_own_call_never_takes_sums_over_for_every_product(text, expected, monkeypatch):
+    a = np.random.default_rng(0).random((40, 40))
+    arrays = (a, a[0] if text == "ij,k->" else a)
+    real, given = np.einsum, []
+
+    def einsum(said, *operands, **how):
+        given.append([np.shape(each) for each in operands])
+        return real(said, *operands, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "einsum", einsum)
+        results = [einbench.einsum(text, *arrays) for _ in range(5)]
+    for found in results:
+        np.testing.assert_allclose(found, expected(a))
+    assert [each.shape for each in arrays] not in given
