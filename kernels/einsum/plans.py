@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -10,15 +11,17 @@ import numpy as np
 
 from einbench.einsum.dtypes import common, computed_in, is_own
 from einbench.einsum.language import parse, quoted
-from einbench.einsum.normal import normalise
+from einbench.einsum.normal import Ready, Step, normalise
 from einbench.einsum.results import maker
 from einbench.einsum.shapes import Contraction, bind, names_of
-from einbench.einsum.task import Array, Run, Task
+from einbench.einsum.task import Array, Refusal, Run, Task, in_order
 from einbench.host.memory import available_bytes
 from einbench.units import bytes_text
 
 #: products that NumPy makes sooner than sums are taken apart
 _FEW_PRODUCTS = 4096
+#: elements of an operand whose sums are worth a kernel that is chosen for them
+_MANY_SUMMED = 1 << 15
 #: results of less than this are made without asking how much memory is left
 _ASK_BYTES = 1 << 28
 Call = Callable[..., Any]
@@ -196,7 +199,10 @@ def _run(
 ) -> tuple[Task, Run]:  # fmt: skip
     """What fills memory like ``out``: steps before the products, the products, what comes after."""
     normal = normalise(contraction, operands, dtype, ones=ones)
-    steps = [each.step(dtype) for each in normal.ready]
+    steps = [
+        _presum(each, operand, dtype, kernel) or each.step(dtype)
+        for each, operand in zip(normal.ready, operands, strict=True)
+    ]
     ready = [o if step is None else step(o) for o, step in zip(operands, steps, strict=True)]
     inner = out
     shape = normal.contraction.out_shape
@@ -228,3 +234,30 @@ def _run(
             np.copyto(out, target[where])
 
     return task, run
+
+
+def _presum(ready: Ready, operand: Array, dtype: np.dtype[Any], kernel: Kernel) -> Step | None:
+    """The steps of an operand that has much to sum, its sums as an expression of their own.
+
+    None where it has not, or where no kernel computes that.
+    """
+    if ready.summed is None or operand.size < _MANY_SUMMED or dtype.kind not in "fc":
+        return None
+    before = replace(ready, summed=None).step(dtype)
+    array = operand if before is None else before(operand)
+    indices = tuple(range(array.ndim))
+    left = tuple(i for i in indices if i not in ready.summed)
+    shape = tuple(array.shape[i] for i in left)
+    strides = in_order(shape, dtype.itemsize)
+    task = Task(Contraction((indices,), left, array.shape), dtype, (array.strides,), strides)
+    try:
+        run = kernel(task)
+    except Refusal:
+        return None
+
+    def step(given: Array) -> Array:
+        summed = np.empty(shape, dtype)
+        run([given if before is None else before(given)], summed)
+        return summed
+
+    return step
