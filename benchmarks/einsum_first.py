@@ -67,9 +67,11 @@ def main(rounds: int = 5) -> int:
 
 
 def _seconds(work: str, settings: dict[str, str]) -> tuple[float, bool]:
+    # some images set it, and every process would compile the modules anew
+    inherited = {n: value for n, value in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(  # noqa: S603 - the text above
         [sys.executable, "-c", _TAKEN.format(work=work)],
-        capture_output=True, text=True, check=True, env={**os.environ, **settings},
+        capture_output=True, text=True, check=True, env={**inherited, **settings},
     )  # fmt: skip
     seconds, numba = done.stdout.split()
     return float(seconds), numba == "True"

@@ -93,6 +93,8 @@ def _measured(name: str, batch: int, compiled: bool) -> dict[str, Any]:
             "EINBENCH_WISDOM": os.path.join(folder, "wisdom"),  # noqa: PTH118
             "NUMBA_CACHE_DIR": os.path.join(folder, "compiled"),  # noqa: PTH118
         }
+        # some images set it, and every process would compile the modules anew
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
         first, following = _answer(name, batch, env), _answer(name, batch, env)
         row = {
             "first_s": first["first_s"], "end_s": first["end_s"], "next_s": following["first_s"],
