@@ -20,7 +20,7 @@ from einbench.einsum.plans import plan, plan_into
 
 Array = npt.NDArray[Any]
 #: kinds of operands whose plan is kept; all are dropped where there are more
-_MOST_PLANS = 4096
+_MOST_PLANS = 2048
 _PLANS: dict[Any, Callable[..., Any]] = {}
 
 

@@ -33,7 +33,7 @@ def seconds(task: Task, name: str) -> float:
     return _loops(task)[1 if name == "numba_parallel" else 0]
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=2048)
 def quickest(task: Task) -> tuple[str, float]:
     """Which of these kernels takes the least, and the seconds it is expected to take."""
     expected = costs(task)

@@ -95,7 +95,7 @@ class Product:
     seconds: float
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=2048)
 def product(task: Task) -> Product:
     """The product that is expected to take the least time.
 

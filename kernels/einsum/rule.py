@@ -67,7 +67,7 @@ def _near(seconds: dict[str, float]) -> dict[str, float]:
     return {name: each for name, each in seconds.items() if each <= most}
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=2048)
 def _machine(task: Task, has_machine: bool, times: float) -> dict[str, float]:
     """Seconds of the machine in each order; empty where they are so many times another kernel's."""
     name, seconds = choose_common(task)
