@@ -26,7 +26,7 @@ def blocked(task: Task, rank: int = 0) -> Run:
     Raises:
         Refusal: it has one operand, or is not of float32 or float64, or nothing is compiled here.
     """
-    if why := why_not_compiled(False):
+    if why := why_not_compiled():
         raise Refusal(why)
     made = program(task, rank)
     axes = tuple(len(each) for each in (*task.strides, task.out_strides))

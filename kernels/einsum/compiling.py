@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ from einbench.host.forking import import_numba
 from einbench.host.libraries import why_missing
 from einbench.host.locks import ForkedLock
 from einbench.host.settings import why_unusable
-from einbench.host.threading_layer import start_threads, why_not_parallel
 
 #: sums may be split over vector lanes, and products fused with sums
 FASTMATH = frozenset({"reassoc", "contract"})
@@ -38,7 +37,7 @@ def source_of(task: Task, *, parallel: bool, unroll_from: int = WORTH_UNROLLING)
 def interpreted(task: Task, *, parallel: bool = False, unroll_from: int = WORTH_UNROLLING) -> Run:
     """The loops run by Python, one product at a time; those for threads in turn."""
     source = source_of(task, parallel=parallel, unroll_from=unroll_from)
-    function = _function(source, _seen(task.dtype), range)
+    function = _functions(source, _seen(task.dtype))["loops"]
 
     def quiet(*arrays: Array) -> None:
         with np.errstate(all="ignore"):
@@ -58,13 +57,13 @@ def compiled(task: Task, *, parallel: bool, unroll_from: int = WORTH_UNROLLING) 
     Raises:
         Refusal: nothing can be compiled here, or nothing shared out between threads.
     """
-    why = why_missing(("numba",)) or why_unusable() or (why_not_parallel() if parallel else "")
-    if why:
+    if why := why_not_compiled():
         raise Refusal(why)
-    source = source_of(task, parallel=parallel, unroll_from=unroll_from)
-    if parallel and "prange" not in source:
-        raise Refusal("there is no loop for threads to share")
     laid = nest(task, unroll_from)
+    writer = Writer(laid, task.dtype.kind, parallel=parallel)
+    source = writer.in_pieces() if parallel else writer.text()
+    if not source:
+        raise Refusal("there is no loop for threads to share")
     shapes = tuple((each.contiguous, len(each.indices)) for each in (*laid.operands, laid.out))
     dtype = _seen(task.dtype)
     key = (source, dtype.char, shapes)
@@ -85,15 +84,12 @@ def _seen(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype
 
 
-def _function(source: str, dtype: np.dtype[Any], prange: Any) -> FunctionType:
-    """The function of a generated source, which holds names made here and nothing of a user's."""
-    scope: dict[str, Any] = {
-        "np": np, "T": dtype.type, "zero": dtype.type(0), "prange": prange,
-    }  # fmt: skip
+def _functions(source: str, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """The functions of a generated source, which holds names made here and nothing of a user's."""
+    scope: dict[str, Any] = {"np": np, "T": dtype.type, "zero": dtype.type(0), "prange": range}
     exec(_code(source), scope)  # noqa: S102 - see above
-    function: FunctionType = scope["loops"]
-    function.__module__ = __name__
-    return function
+    scope["loops"].__module__ = __name__
+    return scope
 
 
 @functools.lru_cache(maxsize=256)
@@ -107,16 +103,24 @@ def _compile(
     import_numba()
     import numba
 
+    from einbench.jit import dividing, pool
+    from einbench.jit.bodies import digest_of
     from einbench.jit.code_cache import CodeCache
 
+    scope = _functions(source, dtype)
     if parallel:
-        start_threads()
-    function = _function(source, dtype, numba.prange)
-    dispatcher: Any = numba.njit(
-        parallel=parallel, fastmath=set(FASTMATH), error_model="numpy", nogil=True
-    )(function)
+        pool.start()
+        piece = scope["piece"]
+        given = piece.__code__.co_argcount - 2
+        scope["length_of"] = dividing.length_of.built
+        scope["share_out"] = dividing.divided(piece, given, FASTMATH)
+        function = scope["loops"]
+    else:
+        function = dividing.apart(scope["loops"], len(shapes), FASTMATH)
+    dispatcher: Any = numba.njit(fastmath=set(FASTMATH), error_model="numpy", nogil=True)(function)
     # the source says all that the code depends on, besides what the cache adds
-    dispatcher._cache = CodeCache(function, f"einsum {dtype.char} {parallel} {source}")
+    about = f"einsum {dtype.char} {digest_of(dividing.SOURCES)} {source}"
+    dispatcher._cache = CodeCache(function, about)
     types = [
         numba.types.Array(
             numba.from_dtype(dtype), axes, "C" if contiguous or axes == 0 else "A",
@@ -174,6 +178,6 @@ def _bytes_of(step: Callable[[Array], Array] | None) -> Callable[[Array], Array]
 
 
 @functools.cache
-def why_not_compiled(parallel: bool) -> str:
+def why_not_compiled() -> str:
     """Why no loops can be compiled here; empty where they can."""
-    return why_missing(("numba",)) or why_unusable() or (why_not_parallel() if parallel else "")
+    return why_missing(("numba",)) or why_unusable()

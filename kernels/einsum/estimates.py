@@ -56,9 +56,8 @@ def costs(task: Task) -> dict[str, float]:
     if len(loops.free) + len(loops.summed) > _MOST_COMPILED:
         return costs
     serial, parallel = _loops(task)
-    if not why_not_compiled(False):
+    if not why_not_compiled():
         costs["numba"] = serial + WORTH_COMPILING
-    if not why_not_compiled(True):
         costs["numba_parallel"] = parallel + WORTH_COMPILING
     return costs
 

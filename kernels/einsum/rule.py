@@ -72,7 +72,7 @@ def _machine(task: Task, has_machine: bool, times: float) -> dict[str, float]:
     """Seconds of the machine in each order; empty where they are so many times another kernel's."""
     name, seconds = choose_common(task)
     worth = _WORTH_PROGRAM if len(task.strides) > 2 else WORTH_COMPILING
-    if seconds < worth or why_not_compiled(False):
+    if seconds < worth or why_not_compiled():
         return {}
     blocked: dict[str, float] = {}
     orders = len(pairs.orders_of(task)) if len(task.strides) > 2 else 1

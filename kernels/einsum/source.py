@@ -30,6 +30,8 @@ class Writer:
         self._parallel = parallel
         self._lines: list[str] = []
         self._depth = 1
+        #: the line of the loop that threads share, its variable and how many rounds it has
+        self._shared: tuple[int, str, str] | None = None
         #: operands without axes, which numba does not share between threads as arrays
         self._scalars = {f"t{n}" for n, laid in enumerate(nest.operands) if not laid.indices}
         inside = set(nest.out.indices)
@@ -57,6 +59,30 @@ class Writer:
             self._pieces()
         return "\n".join(self._lines) + "\n"
 
+    def in_pieces(self) -> str:
+        """As `text`, the loop that threads share given to ``share_out``; empty without one.
+
+        It is a function of its own, ``piece(first, count, a0, ..., out)``, of some rounds.
+        """
+        lines = self.text().splitlines()
+        if self._shared is None:
+            return ""
+        begin, name, count = self._shared
+        after = range(begin + 1, len(lines))
+        end = next((n for n in after if not lines[n].startswith(" " * 8)), len(lines))
+        # what all pieces write to is made once
+        made = [line for line in lines[1:begin] if line.startswith("    parts = ")]
+        names = [f"a{n}" for n in range(len(self._nest.operands))]
+        given = ", ".join([*names, "out", *(["parts"] if made else [])])
+        piece = [
+            f"def piece(first, count, {given}):",
+            *(line for line in lines[1:begin] if line not in made),
+            f"    for {name} in range(first, first + count):",
+            *lines[begin + 1 : end],
+        ]
+        whole = [*lines[:begin], f"    share_out({count}, length_of({count}), {given})"]
+        return "\n".join([*piece, *whole, *lines[end:]]) + "\n"
+
     def _say(self, line: str) -> None:
         self._lines.append("    " * self._depth + line)
 
@@ -82,6 +108,8 @@ class Writer:
             self._for(f"i{index}", f"n{index}")
 
     def _for(self, name: str, count: str, over: str = "range") -> None:
+        if over == "prange":
+            self._shared = len(self._lines), name, count
         self._say(f"for {name} in {over}({count}):")
         self._depth += 1
 

@@ -147,8 +147,6 @@ def _compile(
 
 def _build_call(symbol: Callable[[int], str], kinds: list[str], result: str, divided: bool) -> Any:
     """numba's intrinsic that calls the symbol."""
-    import inspect
-
     from llvmlite import ir
     from numba.core import cgutils
     from numba.extending import intrinsic
@@ -178,13 +176,18 @@ def _build_call(symbol: Callable[[int], str], kinds: list[str], result: str, div
 
         return known[result](*taken), generate
 
+    return intrinsic(of_so_many(call, len(kinds)))
+
+
+def of_so_many(call: Any, count: int) -> Any:
+    """``call(typing, *arguments)`` for so many arguments, as numba's intrinsics need to be."""
+    import inspect
+
     # numba takes its arguments one by one, which it must see before it calls it
-    names = ["typing", *(f"argument{n}" for n in range(len(kinds)))]
+    names = ["typing", *(f"argument{n}" for n in range(count))]
     one = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # inspect looks for it
-        [inspect.Parameter(name, one) for name in names]
-    )
-    return intrinsic(call)
+    call.__signature__ = inspect.Signature([inspect.Parameter(name, one) for name in names])
+    return call
 
 
 def _build_at() -> Any:
