@@ -18,6 +18,7 @@ from einbench.einsum.task import Refusal, Task, by_memory
 WORTH_COMPILING = 2e-5
 #: loops around the innermost: compiling more of them takes seconds
 _MOST_COMPILED = 12
+_LINE_BYTES = 64
 
 
 def seconds(task: Task, name: str) -> float:
@@ -62,10 +63,21 @@ def costs(task: Task) -> dict[str, float]:
     return costs
 
 
+def moving(task: Task) -> float:
+    """Seconds of reading every operand and writing the result once, on one core."""
+    return rates.passing(_bytes(task), task.dtype)
+
+
 def _bytes(task: Task) -> float:
-    contraction = task.contraction
-    every = (*contraction.inputs, contraction.output)
-    return float(sum(prod(contraction.shape(each)) for each in every) * task.dtype.itemsize)
+    """What is read and written: whole lines of a cache where elements lie further apart."""
+    contraction, least = task.contraction, task.dtype.itemsize
+    moved = 0
+    for indices, strides in zip(
+        (*contraction.inputs, contraction.output), (*task.strides, task.out_strides), strict=True
+    ):
+        apart = min((abs(stride) for stride in strides if stride), default=least)
+        moved += prod(contraction.shape(indices)) * max(least, min(apart, _LINE_BYTES))
+    return float(moved)
 
 
 def _einsum(task: Task) -> float:
@@ -80,7 +92,7 @@ def _einsum(task: Task) -> float:
     seconds = (iterations / rate + iterations / length * rates.BEGIN_EINSUM) * rates.pace(
         "einsum", task.dtype
     )
-    return rates.CALL_EINSUM + max(seconds, rates.passing(_bytes(task), task.dtype))
+    return rates.CALL_EINSUM + max(seconds, moving(task))
 
 
 def _innermost(task: Task) -> tuple[int, bool]:
@@ -118,9 +130,9 @@ def _loops(task: Task) -> tuple[float, float]:
     ):
         rate /= 3  # an array whose elements lie apart is gathered
     seconds, dtype = operations / (rate * nest(task).vector), task.dtype
-    moving = rates.passing(_bytes(task), dtype)
+    least = moving(task)
     serial, parallel = (
-        max(seconds * rates.pace(kind, dtype), moving) for kind in ("loops", "loops parallel")
+        max(seconds * rates.pace(kind, dtype), least) for kind in ("loops", "loops parallel")
     )
     threads = rates.threads()
     outermost = max((task.contraction.sizes[i] for i in task.contraction.output), default=0)

@@ -25,7 +25,7 @@ _WORTH_IMPORTING = 0.9
 _BESIDE_BLAS = 1.2
 #: times as long as the best that an order of pairs, or the machine, may be expected to take, and be
 #: the best yet; the machine for one step, where it is there already
-_MAY_BE_BETTER, _ONE_STEP = 2.5, 1.5
+_MAY_BE_BETTER, _ONE_STEP = 2.5, 4.0
 #: seconds from which on steps are large products, of which BLAS takes what is expected: no compiler
 #: is imported for what may be better
 _LONG_S = 1e-3
@@ -76,9 +76,10 @@ def _machine(task: Task, has_machine: bool, times: float) -> dict[str, float]:
         return {}
     blocked: dict[str, float] = {}
     orders = len(pairs.orders_of(task)) if len(task.strides) > 2 else 1
+    least = estimates.moving(task) / rates.threads()
     for rank, which in enumerate(pairs.ORDERS[:orders]):
         with contextlib.suppress(Refusal):
-            blocked[f"blocked{which}"] = program(task, rank).seconds
+            blocked[f"blocked{which}"] = max(program(task, rank).seconds, least)
     # where BLAS has it all, there must be some use in importing a compiler; where there is a
     # machine, its threads and those of BLAS would wait for each other
     if name == "matmul":

@@ -27,6 +27,7 @@ import numpy as np
 
 from einbench.host.libraries import library
 from einbench.host.locks import ForkedLock
+from einbench.host.slices import shorten
 from einbench.host.threading_layer import running_layer, start_threads, threads_without
 from einbench.jit.atomics import add, exchange, pause, read
 from einbench.jit.bodies import callback_of, copy_for_numba, helper, jit_of
@@ -274,6 +275,7 @@ def _grow(threads: int) -> None:
         )
         thread.start()
         words[NUMBERS + number] = thread.native_id or 0
+        shorten(thread.native_id or 0)
         _THREADS.append(thread)
     words[END + 1] = 1 + len(_THREADS)
 
