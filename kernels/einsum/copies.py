@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import prod
 
 from einbench.einsum import rates
-from einbench.einsum.jobs import VECTOR_BYTES, Job, Place, Step, alone
+from einbench.einsum.jobs import VECTOR_BYTES, Job, Place, Step, alone, together
 from einbench.einsum.shapes import Indices
 from einbench.einsum.task import in_order
 
@@ -58,7 +58,32 @@ def product(
         if sum(job.cycles for job in jobs) < sum(job.cycles for job in best):
             best = jobs
             shared = {number: elements[operand] for operand, number, *_ in taken}
+    apart = _apart(step, indices, places, sizes, item)
+    if apart is not None and apart.cycles < sum(job.cycles for job in best):
+        return [apart], {}
     return best, shared
+
+
+def _apart(
+    step: Step, indices: Sequence[Indices], places: dict[int, Place], sizes: dict[int, int],
+    item: int,
+) -> Job | None:  # fmt: skip
+    """The product made in pieces of their own, and copied from there to where the result lies.
+
+    That is of use where what lies next to each other in the result are numbers of a stack of
+    products, each of which would write to all of its lines.
+    """
+    output, number, to = indices[step.c], len(indices), places[step.c].strides
+    if not output or step.b is None:
+        return None
+    last = min(output, key=lambda i: abs(to[i]))
+    if not (last in indices[step.a] and last in indices[step.b]):
+        return None
+    steps = [replace(step, c=number), Step(number, None, step.c)]
+    made = [
+        together(steps, i, places, [*indices, output], sizes, item) for i in output if i != last
+    ]
+    return min(made, key=lambda each: each.cycles, default=None)
 
 
 def _orders(

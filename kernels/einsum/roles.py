@@ -14,7 +14,7 @@ from math import prod
 from einbench.einsum.machine import COPY, MOST_LOOPS, PRODUCT, SUMS, TOTALS
 from einbench.einsum.task import Refusal
 from einbench.einsum.terms import MOST_TERMS
-from einbench.einsum.tile import FAR
+from einbench.einsum.tile import FAR, square_side
 
 Strides = Mapping[int, int]
 Inner = tuple[int | None, int | None, int | None]
@@ -96,6 +96,12 @@ def _all(
             yield _made(kind, inner, arrays, sizes, lanes, swapped=swapped)
 
 
+def _moving(lanes: int, rows: int, columns: int, *, turned: bool) -> float:
+    """Cycles of an element that is moved to another order, in squares where rows become columns."""
+    side = square_side(lanes, rows, columns) if turned else 1
+    return _ELEMENT if side == 1 else _TURNED * (lanes / side) ** 0.5
+
+
 def _or_none(indices: Iterable[int]) -> list[int | None]:
     return [*indices] or [None]
 
@@ -126,16 +132,16 @@ def _made(
         if p <= MOST_TERMS and ones[2]:
             cycles = 20 + 4.0 * i + i * vectors * (1 + max(2, p))
         if not ones[1]:
-            turned = step is not None and b[step] == 1 and min(p, j) >= lanes
-            cycles += p * j * (_TURNED if turned else _ELEMENT)
+            turned = step is not None and b[step] == 1
+            cycles += p * j * _moving(lanes, p, j, turned=turned)
         elif step is not None and b[step] >= FAR:
             cycles += p * vectors * _APART
         if not ones[2]:
-            turned = row is not None and c[row] == 1 and min(i, j) >= lanes
-            cycles += i * j * (1.5 if turned else 2 * _ELEMENT)
+            turned = row is not None and c[row] == 1
+            cycles += i * j * (0.9 + _moving(lanes, i, j, turned=turned))
     elif kind == COPY:
-        turned = row is not None and a.get(row, 0) == 1 and ones[2] and min(i, j) >= lanes
-        each = 2 * vectors if ones[0] and ones[2] else j * (_TURNED if turned else _ELEMENT)
+        turned = row is not None and a.get(row, 0) == 1 and ones[2]
+        each = 2 * vectors if ones[0] and ones[2] else j * _moving(lanes, i, j, turned=turned)
         cycles = i * (5 + each)
     elif column is not None and ones[0] and ones[2] and (ones[1] or b.get(column, 0) == 0):
         if p == 1:

@@ -20,7 +20,7 @@ from einbench.jit.gemm import block as gemm_block
 from einbench.jit.gemm.block import ROWS, VECTORS, highest
 from einbench.jit.gemm.summing import add_products, merge
 from einbench.jit.gemm.transposing import move as move_vectors
-from einbench.jit.gemm.transposing import transpose
+from einbench.jit.gemm.transposing import transpose, transpose_half, transpose_quarter
 from einbench.jit.linked import Pointer, at, linked
 from einbench.jit.simd.emitter import Emitter
 from einbench.jit.simd.registers import lanes
@@ -152,6 +152,36 @@ def work_elements(like: Pointer) -> int:
     return (MOST_DEPTH + _APART) * panel_columns(like)
 
 
+@helper()
+def square_side(size: int, rows: int, columns: int) -> int:
+    """Of squares that are transposed in registers: all lanes, a half or a quarter; 1 for none."""
+    least = min(rows, columns)
+    for side in (size, size // 2, size // 4):
+        if 1 < side <= least:
+            return side
+    return 1
+
+
+@linked()
+def turn(
+    side: int, rows: int, columns: int, a: Pointer, a_col: int, c: Pointer, c_row: int
+) -> None:
+    """C[i, j] = A[i, j], columns of A and rows of C contiguous, in squares."""
+    size = lanes(a)
+    for j in range(0, columns, side):
+        # the last ones begin before those next to them end
+        col = min(j, columns - side)
+        for i in range(0, rows, side):
+            row = min(i, rows - side)
+            here, there = at(a, row + col * a_col), at(c, row * c_row + col)
+            if side == size:
+                transpose(here, a_col, there, c_row)
+            elif 2 * side == size:
+                transpose_half(here, a_col, there, c_row)
+            else:
+                transpose_quarter(here, a_col, there, c_row)
+
+
 @linked()
 def move(
     rows: int, columns: int, a: Pointer, a_row: int, a_col: int, c: Pointer, c_row: int, c_col: int,
@@ -161,13 +191,9 @@ def move(
     size = lanes(a)
     if c_row < c_col:
         rows, columns, a_row, a_col, c_row, c_col = columns, rows, a_col, a_row, c_col, c_row
-    if add == 0 and a_row == 1 and c_col == 1 and rows >= size and columns >= size:
-        # squares, of which the last ones begin before those next to them end
-        for j in range(0, columns, size):
-            col = min(j, columns - size)
-            for i in range(0, rows, size):
-                row = min(i, rows - size)
-                transpose(at(a, row + col * a_col), a_col, at(c, row * c_row + col), c_row)
+    side = square_side(size, rows, columns)
+    if add == 0 and a_row == 1 and c_col == 1 and side > 1:
+        turn(side, rows, columns, a, a_col, c, c_row)
         return
     for i in range(rows):
         x, z = at(a, i * a_row), at(c, i * c_row)

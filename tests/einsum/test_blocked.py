@@ -103,6 +103,20 @@ def test_the_machine_computes_what_numpy_does(text, sizes, dtype):
         assert np.all(np.abs(out - expected) <= 60 * np.finfo(dtype).eps * scale)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("heads", [2, 4, 7, 8, 12, 16, 19])
+def test_where_a_stack_is_innermost_in_the_result_products_are_made_apart(dtype, heads):
+    rng = np.random.default_rng(3)
+    a, b = rng.random((2, 2, 45, heads, 16)).astype(dtype)
+    out = np.full((2, 45, 45, heads), np.nan, dtype).transpose(0, 3, 1, 2)
+    each = task_of("bqhd,bkhd->bhqk", [a, b], out)
+    blocked.blocked(each)([a, b], out)
+    np.testing.assert_allclose(out, np.einsum("bqhd,bkhd->bhqk", a, b), rtol=1e-5)
+    if heads >= 8:
+        (job,) = jobs_of(program.program(each))
+        assert job[3] == 2  # the product, and the copy
+
+
 def test_operands_of_any_strides():
     rng = np.random.default_rng(1)
     a = rng.random((40, 90))[::-1, ::3]

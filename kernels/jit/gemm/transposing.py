@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from einbench.jit.bodies import Intrinsic
@@ -9,7 +10,7 @@ from einbench.jit.simd import emitter
 from einbench.jit.simd.emitter import Emitter
 
 
-def _build_transpose() -> Any:
+def _build_transpose(parts: int) -> Any:
     from numba import types
     from numba.extending import intrinsic
 
@@ -17,7 +18,7 @@ def _build_transpose() -> Any:
         i = types.int64
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            emit = Emitter(builder, a.dtype.bitwidth)
+            emit = Emitter(builder, a.dtype.bitwidth, parts)
             a_base, a_row, c_base, c_row = arguments
             lanes = range(emit.lanes)
             rows = [emit.load(emit.after(a_base, a_row, r)) for r in lanes]
@@ -41,8 +42,15 @@ def _build_transpose() -> Any:
     return intrinsic(transpose)
 
 
+def _transpose(parts: int) -> Intrinsic:
+    build = functools.partial(_build_transpose, parts)
+    return Intrinsic(build, __file__, also=emitter.SOURCES)
+
+
 #: ``transpose(a, row, c, row)``: lanes x lanes elements of a, transposed into c; pointers
-transpose = Intrinsic(_build_transpose, __file__, also=emitter.SOURCES)
+transpose = _transpose(1)
+#: the same of a half and of a quarter of the lanes
+transpose_half, transpose_quarter = _transpose(2), _transpose(4)
 
 
 def _build_move() -> Any:
