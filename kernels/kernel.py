@@ -16,7 +16,7 @@ from einbench.chunked import any_chunked, cluster, refuse_out
 from einbench.host.libraries import why_missing
 from einbench.host.settings import why_unusable
 from einbench.lookup import Dispatch, key_into, key_of, look_up
-from einbench.prepared import MOST_PROBLEMS
+from einbench.prepared import MOST_PROBLEMS, Prepared
 
 if TYPE_CHECKING:
     # an operation makes its kernels; a kernel only names the one it belongs to
@@ -188,7 +188,7 @@ class Kernel:
         It serves arrays of the same shapes, dtypes and strides as these, and these options. Where
         memory for the result is given, it is called with such memory after the arrays.
         """
-        if out is None or self.takes_out:
+        if out is None or self.takes_out or isinstance(self.body, Prepared):
             return self.body.entry(arrays, options, out)
         call = self.body.entry(arrays, options)
         return lambda *given: copy_to(given[-1], call(*given[:-1]))

@@ -83,6 +83,9 @@ class Prepared:
     def entry(
         self, arrays: Sequence[Array], options: Mapping[str, str], out: Any = None
     ) -> Function:
-        """What was prepared."""
+        """What was prepared, or its attribute ``into``, which fills memory after the arrays."""
         call = self.prepared(arrays, options)
-        return call if out is None else lambda *given: copy_to(given[-1], call(*given[:-1]))
+        if out is None:
+            return call
+        into: Function | None = getattr(call, "into", None)
+        return into or (lambda *given: copy_to(given[-1], call(*given[:-1])))

@@ -17,7 +17,7 @@ from einbench.einsum.language import ELLIPSIS, parse, quoted
 from einbench.einsum.named import as_letters, dotted
 from einbench.einsum.nest import ANY_SIZES
 from einbench.einsum.pairs import ORDERS, order_of, orders_of
-from einbench.einsum.plans import plan
+from einbench.einsum.plans import plan, plan_into
 from einbench.einsum.products import broadcast, groups_of
 from einbench.einsum.rule import choose_common
 from einbench.einsum.shapes import Contraction, bind, letter
@@ -222,22 +222,41 @@ def _prepared(text: str, name: str, problem: Problem) -> Callable[..., Array]:
             np.zeros(each.shape(problem.sizes), problem.dtype)
             for each in problem.operation.inputs.values()
         ]
-        return _array_of(_made(text, arrays, kernel, ones=ones))
+        return _made(text, arrays, kernel, ones=ones)
     known: dict[Any, Callable[..., Array]] = {}
 
-    def call(*arrays: Array) -> Array:
+    def of(arrays: Sequence[Array]) -> Any:
         key = tuple([(a.shape, a.strides) for a in arrays])
         if key not in known:
-            known[key] = _array_of(_made(text, arrays, kernel, ones=ones))
-        return known[key](*arrays)
+            known[key] = _made(text, arrays, kernel, ones=ones)
+        return known[key]
 
+    def call(*arrays: Array) -> Array:
+        found: Array = of(arrays)(*arrays)
+        return found
+
+    call.into = lambda *given: of(given[:-1]).into(*given)  # type: ignore[attr-defined]
     return call
 
 
 def _made(
     text: str, arrays: Sequence[Array], kernel: Callable[[Task], Run], *, ones: bool
-) -> Callable[..., Any]:
-    return plan(text, arrays, None, "C", "safe", kernel, views=False, ones=ones)
+) -> Callable[..., Array]:
+    """A planned call, an array without axes in place of a scalar; and the same into memory."""
+    planned = plan(text, arrays, None, "C", "safe", kernel, views=False, ones=ones)
+    filling: list[Callable[..., Array]] = []
+
+    def call(*arrays: Array) -> Array:
+        return np.asarray(planned(*arrays))
+
+    def into(*given: Array) -> Array:
+        if not filling:  # most are never given any
+            *arrays, out = given
+            filling.append(plan_into(text, arrays, None, "safe", out, kernel, ones=ones))
+        return filling[0](*given)
+
+    call.into = into  # type: ignore[attr-defined]  # looked for by what calls it
+    return call
 
 
 def _unroll_from(problem: Problem) -> int:
@@ -266,11 +285,6 @@ def _planned(name: str, unroll_from: int, task: Task) -> Run:
         if base not in _COMPILED:
             raise
         return loops(parallel=False)
-
-
-def _array_of(call: Callable[..., Any]) -> Callable[..., Array]:
-    """An array without axes in place of a scalar."""
-    return lambda *arrays: np.asarray(call(*arrays))
 
 
 _LOOPS = ("numba", "numba_parallel")

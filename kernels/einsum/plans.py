@@ -85,7 +85,7 @@ def plan(
 
 def plan_into(
     text: str, operands: Sequence[Array], dtype: np.dtype[Any] | None, casting: str, out: Array,
-    kernel: Kernel,
+    kernel: Kernel, *, ones: bool = False,
 ) -> Call:  # fmt: skip
     """A function of operands like these and of memory like ``out``, which it fills.
 
@@ -108,19 +108,27 @@ def plan_into(
         return _zeros
     work = computed_in(found)
     made = maker(contraction, operands, work, "K", names)
-    beside = _run(contraction, operands, work, made(), kernel)[1]
+
+    beside: list[Run] = []
+
+    def planned(arrays: Sequence[Array]) -> Run:
+        # of most calls no operand overlaps the memory, and this is never planned
+        if not beside:
+            beside.append(_run(contraction, arrays, work, made(), kernel, ones=ones)[1])
+        return beside[0]
 
     def through(*given: Array) -> Array:
         *arrays, memory = given
         result = made()
-        beside(arrays, result)
+        planned(arrays)(arrays, result)
         with np.errstate(over="ignore"):
             np.copyto(memory, result, casting="unsafe")
         return memory
 
     if not (out.dtype == work and all(out.strides) and out.flags.aligned):
+        planned(operands)
         return through
-    run = _run(contraction, operands, work, out, kernel)[1]
+    run = _run(contraction, operands, work, out, kernel, ones=ones)[1]
 
     def direct(*given: Array) -> Array:
         *arrays, memory = given
