@@ -108,6 +108,15 @@ def test_it_is_checked_and_writes_to_memory_that_is_given(op: Operation) -> None
     np.testing.assert_allclose(out, x @ w, rtol=1e-5)
 
 
+def test_what_it_prepares_may_be_another_kernel_whatever_that_can_do() -> None:
+    expressed = einbench.expression("ij,jk->ik", i=4, j=5, k=6)
+    expressed.kernel("mine", prepare=True)(lambda problem: expressed["matmul"])
+    a, b = expressed.draw().values()
+    out = np.full((4, 6), np.nan, np.float32)
+    assert expressed["mine"](a, b, out=out) is out
+    np.testing.assert_array_equal(out, expressed["mine"](a, b))
+
+
 def test_what_is_chosen_does_not_prepare_again(op: Operation) -> None:
     made = counting(op)
     op.remove("matmul")

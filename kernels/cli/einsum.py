@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ from einbench.libraries.contestants import CONTESTANTS, check_contestants
 from einbench.record import WRONG
 
 if TYPE_CHECKING:
+    from einbench.arguments import Array
+    from einbench.kernel import Kernel
     from einbench.operation import Operation
     from einbench.verbs.comparison import Comparison
 
@@ -110,6 +113,7 @@ def einsum(
     its optimised path, tensordot, a stack of matrix products, and for three operands and more a
     path of pairs.
     """
+    from einbench.host.machine import limit_threads
     from einbench.verbs.compare import compare
 
     expression, emitted = _told_apart(expression, emitted)
@@ -148,7 +152,9 @@ def einsum(
         if json_path is not None:
             target.write(comparison.document())
         if emitted is not None:
-            _write(op, rows, letters, comparison, dtype, emitted, tables)
+            drawn = op.draw(rows, dtype, seed)
+            with limit_threads(threads):
+                _write(op, tuple(drawn.values()), letters, comparison, emitted, tables)
         (journal.end if comparison.interrupted else journal.finish)()
     if comparison.interrupted:
         return INTERRUPTED
@@ -192,15 +198,14 @@ def _operation(text: str, sizes: dict[str, int]) -> tuple[Operation, str, int | 
 
 def _write(
     op: Operation,
-    rows: int | None,
+    arrays: Sequence[Array],
     letters: str,
     comparison: Comparison,
-    dtype: str,
     path: str,
     tables: IO[str],
 ) -> None:
     """The winner's source; to stdout where there is no path."""
-    from einbench.einsum.emit import emit, is_plain, is_same
+    from einbench.einsum.emit import emit, is_plain
     from einbench.host.documents import write_whole
     from einbench.kernel import HERE
     from einbench.units import ratio_text
@@ -211,38 +216,48 @@ def _write(
     best = winner if winner in plain else min(plain, key=lambda r: r.median_s or 0, default=None)
     if best is None or winner is None:
         raise ValueError("no kernel passed the check and was timed: there is nothing to emit")
-    shapes = [each.shape(op.all_sizes(rows, {})) for each in op.inputs.values()]
-    source = emit(letters, shapes, dtype, best.kernel)
-    slower = (best.median_s or 0.0) / (winner.median_s or 1.0)
-    if not is_same(best.kernel):
-        slower *= _over_kernel(op, rows, dtype, best.kernel, source)
-    said = ""
-    if best is not winner:
-        what = "instructions of this processor" if winner.runtime in HERE else "a library's call"
-        said = f"{winner.kernel} is {what}: emitted is {best.kernel}, {ratio_text(slower)} its time"
-    elif not is_same(best.kernel):
+    source = emit(letters, [each.shape for each in arrays], arrays[0].dtype, best.kernel)
+    if path == "-":
+        click.echo(source, nl=False)
+    else:
+        with naming(Path(path), "--emit PATH"):
+            write_whole(path, source)
+        console(tables).print(f"{best.kernel} as Python: {path}", markup=False, soft_wrap=True)
+    slower, said = (best.median_s or 0.0) / (winner.median_s or 1.0), ""
+    if "@numba" in source:
+        # einbench compiles loops for arrays that do not overlap, and its own threads share them
+        slower *= _over_kernel(op[best.kernel], arrays, source)
         said = (
             f"{best.kernel} is emitted as numba compiles and shares its loops: "
             f"{ratio_text(slower)} its time"
         )
+    if best is not winner:
+        what = "instructions of this processor" if winner.runtime in HERE else "a library's call"
+        said = f"{winner.kernel} is {what}: emitted is {best.kernel}, {ratio_text(slower)} its time"
     if said:
         console(tables).print(said, markup=False, soft_wrap=True)
-    if path == "-":
-        click.echo(source, nl=False)
-        return
-    with naming(Path(path), "--emit PATH"):
-        write_whole(path, source)
-    console(tables).print(f"{best.kernel} as Python: {path}", markup=False, soft_wrap=True)
 
 
-def _over_kernel(op: Operation, rows: int | None, dtype: str, kernel: str, source: str) -> float:
+def _over_kernel(kernel: Kernel, arrays: Sequence[Array], source: str) -> float:
     """The time of emitted source over that of the kernel it stands for, in turns."""
-    from einbench.verbs.race import race
+    import numpy as np
+
+    from einbench.measure.blocks import interleave_in_blocks
 
     scope: dict[str, Any] = {}
     exec(compile(source, "<emitted>", "exec"), scope)  # noqa: S102 - written by `emit`
-    functions = {kernel: op[kernel].function, "emitted": scope["contract"]}
-    arrays = op.draw(rows, dtype=dtype).values()
-    raced = race(functions, *arrays, budget_s=_EMITTED_S).records
-    first, second = (record.median_s or math.nan for record in raced)
-    return second / first
+    calls = {
+        "kernel": partial(kernel.prepared(arrays, {}), *arrays),
+        "emitted": partial(scope["contract"], *arrays),
+    }
+    expected_s = {}
+    for name, call in calls.items():
+        call()  # compiled now
+        began_s = time.perf_counter()
+        call()
+        expected_s[name] = time.perf_counter() - began_s
+    timing = interleave_in_blocks(
+        lambda: calls, 4, budget_s=_EMITTED_S, rng=np.random.default_rng(0),
+        expected_s=expected_s, keep=lambda output: None,
+    )  # fmt: skip
+    return float(np.nanmedian(timing.samples["emitted"]) / np.nanmedian(timing.samples["kernel"]))

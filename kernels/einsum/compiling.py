@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from importlib.util import source_hash
 from types import CodeType
 from typing import Any
 
@@ -85,10 +86,17 @@ def _seen(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _functions(source: str, dtype: np.dtype[Any]) -> dict[str, Any]:
-    """The functions of a generated source, which holds names made here and nothing of a user's."""
+    """The functions of a generated source, which holds names made here and nothing of a user's.
+
+    What is linked into code on disk has a symbol of the function's name, and of two with one name
+    a process would call the first for both: each source has names of its own.
+    """
     scope: dict[str, Any] = {"np": np, "T": dtype.type, "zero": dtype.type(0), "prange": range}
     exec(_code(source), scope)  # noqa: S102 - see above
-    scope["loops"].__module__ = __name__
+    own = source_hash(f"{dtype.char} {source}".encode()).hex()
+    for name in scope.keys() & {"loops", "piece"}:
+        scope[name].__module__ = __name__
+        scope[name].__name__ = scope[name].__qualname__ = f"{name}_{own}"
     return scope
 
 
@@ -101,6 +109,16 @@ def _compile(
     source: str, dtype: np.dtype[Any], shapes: Sequence[tuple[bool, int]], *, parallel: bool
 ) -> Any:
     import_numba()
+    from numba.core.compiler_lock import global_compiler_lock
+
+    # a fork waits for this lock, and for none of those that are taken inside
+    with global_compiler_lock:
+        return _compile_locked(source, dtype, shapes, parallel=parallel)
+
+
+def _compile_locked(
+    source: str, dtype: np.dtype[Any], shapes: Sequence[tuple[bool, int]], *, parallel: bool
+) -> Any:
     import numba
 
     from einbench.jit import dividing, pool
@@ -118,8 +136,8 @@ def _compile(
     else:
         function = dividing.apart(scope["loops"], len(shapes), FASTMATH)
     dispatcher: Any = numba.njit(fastmath=set(FASTMATH), error_model="numpy", nogil=True)(function)
-    # the source says all that the code depends on, besides what the cache adds
-    about = f"einsum {dtype.char} {digest_of(dividing.SOURCES)} {source}"
+    # what the code depends on, besides what the cache adds
+    about = f"einsum {dtype.char} {digest_of(dividing.SOURCES | {__file__})} {source}"
     dispatcher._cache = CodeCache(function, about)
     types = [
         numba.types.Array(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from math import prod
 from einbench.einsum import rates
 from einbench.einsum.jobs import VECTOR_BYTES, Job, Place, Step, alone, together
 from einbench.einsum.shapes import Indices
-from einbench.einsum.task import in_order
+from einbench.einsum.task import Refusal, in_order
 
 #: how far a product is from the least cycles where copies of its operands are looked at, and how
 #: often it must read each
@@ -80,9 +81,11 @@ def _apart(
     if not (last in indices[step.a] and last in indices[step.b]):
         return None
     steps = [replace(step, c=number), Step(number, None, step.c)]
-    made = [
-        together(steps, i, places, [*indices, output], sizes, item) for i in output if i != last
-    ]
+    made: list[Job] = []
+    for index in output:
+        if index != last:
+            with contextlib.suppress(Refusal):  # more loops than the machine takes
+                made.append(together(steps, index, places, [*indices, output], sizes, item))
     return min(made, key=lambda each: each.cycles, default=None)
 
 

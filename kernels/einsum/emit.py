@@ -27,13 +27,6 @@ def is_plain(method: str) -> bool:
     return order_of(method)[0] != "blocked"
 
 
-def is_same(method: str) -> bool:
-    """Whether what is written is the kernel's very code: einbench compiles loops for arrays that do
-    not overlap, and has its own threads share them.
-    """
-    return method in ("loop", "einsum", "einsum_path", "tensordot", "matmul", "broadcast")
-
-
 def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, method: str) -> str:
     """The source of ``contract(x0, ...)``, which gives the result of an expression in new memory.
 

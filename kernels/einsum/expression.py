@@ -27,6 +27,7 @@ from einbench.inputs import Input, Kind
 from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.pickling import keep_recipe, recipe
+from einbench.prepared import Filling
 from einbench.problem import Problem
 
 #: size of an axis that is given none, and is not the axis of rows
@@ -212,7 +213,7 @@ def _products(shown: Contraction) -> set[str]:
     return {"matmul"} if groups.stack else {"matmul", "tensordot"}
 
 
-def _prepared(text: str, name: str, problem: Problem) -> Callable[..., Array]:
+def _prepared(text: str, name: str, problem: Problem) -> Filling:
     """A kernel planned for the arrays of a problem; those that are not contiguous, in the call."""
     unroll_from = _unroll_from(problem)
     kernel = partial(_planned, name, unroll_from)
@@ -223,25 +224,22 @@ def _prepared(text: str, name: str, problem: Problem) -> Callable[..., Array]:
             for each in problem.operation.inputs.values()
         ]
         return _made(text, arrays, kernel, ones=ones)
-    known: dict[Any, Callable[..., Array]] = {}
+    known: dict[Any, Filling] = {}
 
-    def of(arrays: Sequence[Array]) -> Any:
+    def of(arrays: Sequence[Array]) -> Filling:
         key = tuple([(a.shape, a.strides) for a in arrays])
         if key not in known:
             known[key] = _made(text, arrays, kernel, ones=ones)
         return known[key]
 
-    def call(*arrays: Array) -> Array:
-        found: Array = of(arrays)(*arrays)
-        return found
-
-    call.into = lambda *given: of(given[:-1]).into(*given)  # type: ignore[attr-defined]
-    return call
+    return Filling(
+        lambda *arrays: of(arrays).call(*arrays), lambda *given: of(given[:-1]).into(*given)
+    )
 
 
 def _made(
     text: str, arrays: Sequence[Array], kernel: Callable[[Task], Run], *, ones: bool
-) -> Callable[..., Array]:
+) -> Filling:
     """A planned call, an array without axes in place of a scalar; and the same into memory."""
     planned = plan(text, arrays, None, "C", "safe", kernel, views=False, ones=ones)
     filling: list[Callable[..., Array]] = []
@@ -255,8 +253,7 @@ def _made(
             filling.append(plan_into(text, arrays, None, "safe", out, kernel, ones=ones))
         return filling[0](*given)
 
-    call.into = into  # type: ignore[attr-defined]  # looked for by what calls it
-    return call
+    return Filling(call, into)
 
 
 def _unroll_from(problem: Problem) -> int:

@@ -30,7 +30,7 @@ _PIECES = 8
 @helper()
 def length_of(items: int) -> int:
     """Items of a piece, whatever they take."""
-    return max(1, items // (_PIECES * num_threads()))
+    return max(1, items // (_PIECES * max(1, num_threads())))
 
 
 def divided(piece: FunctionType, given: int, fastmath: frozenset[str]) -> Any:
@@ -39,7 +39,8 @@ def divided(piece: FunctionType, given: int, fastmath: frozenset[str]) -> Any:
     The pool must have been started by then, and before such code is loaded from disk.
 
     Args:
-        piece: ``piece(first, count, *given)``, which raises nothing.
+        piece: ``piece(first, count, *given)``, which raises nothing; of its name there is no
+            other, in any process.
         given: how many further arguments there are; no memory that it writes to is in two.
         fastmath: LLVM's flags of its arithmetic.
     """
@@ -63,7 +64,7 @@ def apart(function: FunctionType, given: int, fastmath: frozenset[str]) -> Funct
     """What calls a function of arrays that do not overlap, to be compiled by numba.
 
     Args:
-        function: returns and raises nothing.
+        function: returns and raises nothing; of its name there is no other, in any process.
         given: how many arguments it has; no memory that it writes to is in two.
         fastmath: LLVM's flags of its arithmetic.
     """
@@ -85,6 +86,7 @@ def apart(function: FunctionType, given: int, fastmath: frozenset[str]) -> Funct
     exec(f"def caller({names}):\n    call_apart({names})", scope)  # noqa: S102 - names made here
     caller: FunctionType = scope["caller"]
     caller.__module__ = function.__module__
+    caller.__name__ = caller.__qualname__ = f"call_{function.__name__}"
     return caller
 
 

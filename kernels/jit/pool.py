@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from einbench.host.forking import import_numba
 from einbench.host.libraries import library
 from einbench.host.locks import ForkedLock
 from einbench.host.slices import shorten
@@ -230,7 +231,11 @@ def start(least: int = 1) -> None:
 
     Without POSIX threads the pool has none, and a caller does all pieces itself.
     """
-    with _LOCK.lock:
+    import_numba()
+    from numba.core.compiler_lock import global_compiler_lock
+
+    # the first: a fork waits for it, and for none of those that are taken inside
+    with global_compiler_lock, _LOCK.lock:
         if library("tbb") is not None or running_layer() is not None:
             start_threads()  # numba knows how many threads to use when its own are there
         else:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import einbench
 from einbench.cli import main
-from einbench.cli.einsum import _write
+from einbench.cli.einsum import _over_kernel, _write
 from einbench.kernel import HERE
 
 BMM = ["einsum", "qij,qjk->qik", "--size", "4", "--size", "q=300", "--budget", "0.2"]
@@ -147,10 +147,24 @@ def test_what_is_no_plain_python_is_said_and_the_best_that_is_emitted(
         for name, s in times.items()
     ]  # fmt: skip
     comparison = SimpleNamespace(records=records)
-    raced = SimpleNamespace(records=[SimpleNamespace(median_s=s) for s in (0.5, 1.0)])
-    monkeypatch.setattr("einbench.verbs.race.race", lambda *arguments, **options: raced)
+    monkeypatch.setitem(_write.__globals__, "_over_kernel", lambda *arguments: 2.0)
     op = einbench.expression("ij,jk->ik", i=3, j=4, k=5)
-    _write(op, None, "ij,jk->ik", comparison, "float32", "winner.py", sys.stdout)
+    arrays = tuple(op.draw().values())
+    _write(op, arrays, "ij,jk->ik", comparison, "winner.py", sys.stdout)
     assert said in capsys.readouterr().out
     kernel = "matmul" if winner == "matmul" else "numba"
     assert f"kernel {kernel}," in (tmp_path / "winner.py").read_text()
+
+
+def test_emitted_loops_are_timed_beside_their_kernel():
+    op = einbench.expression("bi,bi->b", b=5000, i=3)
+    arrays = tuple(op.draw().values())
+    source = "from time import sleep\ndef contract(x0, x1):\n    sleep(0.01)\n"
+    assert _over_kernel(op["numba"], arrays, source) > 10
+
+
+def test_what_is_emitted_without_loops_is_the_kernel_itself(tmp_path):
+    args = ["einsum", "ij,jk->ik", "--size", "300", "--budget", "0.2", "--emit", "winner.py"]
+    said = CliRunner().invoke(main, args).output
+    if "matmul as Python" in said:
+        assert "its time" not in said

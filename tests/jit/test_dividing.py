@@ -1,5 +1,7 @@
 """Functions of arrays that do not overlap, called by compiled ones, alone and in pieces."""
 
+import threading
+
 import numba
 import numpy as np
 import pytest
@@ -65,3 +67,17 @@ def test_what_is_written_is_held_apart_from_what_is_read():
     named = [line for line in code.splitlines() if line.startswith("define") and "scaled" in line]
     # beside numba's own two, where it leaves its result and what went wrong
     assert any(line.count("noalias") > 2 for line in named), named
+
+
+def test_what_a_fork_waits_for_is_held_while_the_pool_is_started():
+    """Or a child would have a lock of llvmlite's that nobody releases."""
+    from numba.core.compiler_lock import global_compiler_lock
+
+    pool.start()
+    done = threading.Event()
+    waiting = threading.Thread(target=lambda: (pool.start(), done.set()))
+    with global_compiler_lock:
+        waiting.start()
+        assert not done.wait(0.5)
+    waiting.join(60)
+    assert done.is_set()
