@@ -46,9 +46,10 @@ def test_a_sample_that_spans_a_stop_is_discarded(when):
         if len(calls) == when:
             stopped()
 
+    # the other takes longer: beside other processes the one that is looked at could lose, and end
     timing = interleave(
-        {"stopped": call, "other": lambda: None}, budget_s=10.0, rng=np.random.default_rng(0),
-        least_rounds=3, most_rounds=20, min_sample_s=1e-9,
+        {"stopped": call, "other": lambda: sum(range(5000))}, budget_s=10.0,
+        rng=np.random.default_rng(0), least_rounds=3, most_rounds=20, min_sample_s=1e-9,
     )  # fmt: skip
     samples = timing.samples["stopped"]
     assert len(calls) > when
