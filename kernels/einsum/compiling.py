@@ -122,7 +122,6 @@ def _compile_locked(
     import numba
 
     from einbench.jit import dividing, pool
-    from einbench.jit.bodies import digest_of
     from einbench.jit.code_cache import CodeCache
 
     scope = _functions(source, dtype)
@@ -137,7 +136,7 @@ def _compile_locked(
         function = dividing.apart(scope["loops"], len(shapes), FASTMATH)
     dispatcher: Any = numba.njit(fastmath=set(FASTMATH), error_model="numpy", nogil=True)(function)
     # what the code depends on, besides what the cache adds
-    about = f"einsum {dtype.char} {digest_of(dividing.SOURCES | {__file__})} {source}"
+    about = f"einsum {dtype.char} {_digest()} {source}"
     dispatcher._cache = CodeCache(function, about)
     types = [
         numba.types.Array(
@@ -148,6 +147,15 @@ def _compile_locked(
     ]  # fmt: skip
     # its dispatcher would look at the types of all arguments, which a plan knows
     return dispatcher.compile(tuple(types))
+
+
+@functools.cache
+def _digest() -> str:
+    """Of the files that compiled loops depend on, read once: every new source asks."""
+    from einbench.jit.bodies import digest_of
+    from einbench.jit.dividing import SOURCES
+
+    return digest_of(SOURCES | {__file__})
 
 
 def _given(loops: Nest, dtype: np.dtype[Any], function: Callable[..., None]) -> Run:
