@@ -129,7 +129,6 @@ def _compile_locked(
         pool.start()
         piece = scope["piece"]
         given = piece.__code__.co_argcount - 2
-        scope["length_of"] = dividing.length_of.built
         scope["share_out"] = dividing.divided(piece, given, FASTMATH)
         function = scope["loops"]
     else:

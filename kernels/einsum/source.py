@@ -80,7 +80,7 @@ class Writer:
             f"    for {name} in range(first, first + count):",
             *lines[begin + 1 : end],
         ]
-        whole = [*lines[:begin], f"    share_out({count}, length_of({count}), {given})"]
+        whole = [*lines[:begin], f"    share_out({count}, 0, {given})"]
         return "\n".join([*piece, *whole, *lines[end:]]) + "\n"
 
     def _say(self, line: str) -> None:

@@ -29,7 +29,7 @@ from einbench.jit.claiming import counters
 from einbench.jit.gemm.linear import outputs_all, packed_elements, run_serially
 from einbench.jit.gemm.mkl_layer import outputs_by_mkl
 from einbench.jit.linked import elements_to_line
-from einbench.jit.pool import num_threads
+from einbench.jit.pool_code import num_threads
 from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register

@@ -43,7 +43,7 @@ from einbench.jit.gemm.three_layers import (
     run_serially,
 )
 from einbench.jit.linked import address, elements_to_line
-from einbench.jit.pool import num_threads
+from einbench.jit.pool_code import num_threads
 from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register

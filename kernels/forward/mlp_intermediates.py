@@ -42,7 +42,7 @@ from einbench.forward.mlp_shared_rounding import forward_rounding
 from einbench.jit.claiming import counters
 from einbench.jit.gemm.three_layers import RESULTS, SHARED, intermediates_all, planned, run_serially
 from einbench.jit.linked import address, elements_to_line
-from einbench.jit.pool import num_threads
+from einbench.jit.pool_code import num_threads
 from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.registry import register

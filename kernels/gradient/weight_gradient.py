@@ -30,7 +30,7 @@ from einbench.jit.gemm.linear import run_serially, weights_all
 from einbench.jit.gemm.mkl_layer import weights_by_mkl
 from einbench.jit.gemm.partial import by_parts, partial_elements, parts_of, weights_by_parts
 from einbench.jit.linked import elements_to_line
-from einbench.jit.pool import num_threads
+from einbench.jit.pool_code import num_threads
 from einbench.kernel import BLAS_VARIES, Sizes
 from einbench.operation import Operation
 from einbench.registry import register

@@ -23,8 +23,7 @@ import numpy as np
 from einbench.host.locks import ForkedLock
 from einbench.jit import pool
 from einbench.jit.bodies import Intrinsic, callback_of, copy_for_numba, digest_of
-from einbench.jit.pool import share_out
-from einbench.jit.pool_code import END, LINE, posix, shared, symbol, words_of, yield_core
+from einbench.jit.pool_code import END, LINE, posix, run, shared, symbol, words_of, yield_core
 
 # places: what is to be done, the number of the first job, code of a thread and of the pool's piece;
 # memory for a mutex; the threads made for a call
@@ -144,7 +143,7 @@ def _run_jobs(_sync: int, do_job: int, jobs: int, size: int, data: int, given: i
     words[DO_JOB], words[DATA], words[SIZE], words[GIVEN] = do_job, data, size, given
     if count == 1:
         _do(0, 1, 0)
-    elif count > shared()[END + 1] or not share_out(words[PIECE], 0, count, 1, count):
+    elif count > shared()[END + 1] or run(words[PIECE], 0, count, 1, count) == 0:
         _on_new_threads(words, count)
     unlock_blas(words)
 
@@ -191,7 +190,7 @@ def _compiled() -> _Code:
     add_symbol(symbol("blas"), _address())
     word, small = numba.types.int64, numba.types.int32
 
-    digest = digest_of(share_out.sources | {__file__})
+    digest = digest_of(run.sources | {__file__})
 
     def compiled(function: Any, kind: Any) -> Any:
         return callback_of(copy_for_numba(function, f"einbench_blas_{digest}"), kind)

@@ -6,7 +6,7 @@
 
     @numba.njit
     def doubled(x, out):
-        share_out(len(x), length_of(len(x)), x, out)
+        share_out(len(x), 0, x, out)
 
 where ``share_out = divided(piece, 2, fastmath)``. numba gives its own parallel loops arrays that do
 not overlap, and no others: LLVM then keeps operands in registers while a result is written, which
@@ -19,22 +19,13 @@ from types import FunctionType
 from typing import Any
 
 from einbench.jit import pool_code
-from einbench.jit.bodies import helper
 from einbench.jit.linked import of_so_many
-from einbench.jit.pool import num_threads
-
-#: pieces for each thread: one that is delayed leaves some to others
-_PIECES = 8
-
-
-@helper()
-def length_of(items: int) -> int:
-    """Items of a piece, whatever they take."""
-    return max(1, items // (_PIECES * max(1, num_threads())))
 
 
 def divided(piece: FunctionType, given: int, fastmath: frozenset[str]) -> Any:
     """numba's intrinsic ``share_out(items, length, *given)``, for code that is compiled next.
+
+    A piece is so many items long; one of 0 is as long as leaves every thread some.
 
     The pool must have been started by then, and before such code is loaded from disk.
 
@@ -125,4 +116,4 @@ def _plain(context: Any, builder: Any, compiled: Any, signature: Any) -> Any:
 
 
 #: files that code with `divided` or `apart` depends on
-SOURCES = frozenset({__file__, *pool_code.SOURCES, *length_of.sources})
+SOURCES = frozenset({__file__, *pool_code.SOURCES})

@@ -49,9 +49,10 @@ from einbench.jit.pool_code import (
     OWNED,
     SHARES,
     TICKET,
-    asked_for,
     call,
+    least,
     lock,
+    num_threads,
     own_core,
     restrict,
     shared,
@@ -66,6 +67,8 @@ from einbench.jit.pool_code import (
 #: polls of a worker before it sleeps, about a hundred microseconds, and polls between two yields of
 #: its core
 _SPINS, _YIELD_EVERY = 2048, 16
+#: pieces for each thread: one that is delayed leaves some to others
+_PIECES = 8
 
 Words = Any  # the state, as a pointer
 
@@ -76,11 +79,6 @@ _THREADS: list[threading.Thread] = []
 
 
 @helper()
-def num_threads() -> int:
-    """How many threads would share a job, including the caller."""
-    return min(asked_for(), shared()[END + 1], MOST)
-
-
 def _claim_pieces(state: Words, thread: int) -> None:
     """Claim and compute pieces: of the thread's own share first, then of the following ones."""
     function, given, total, piece, threads = (
@@ -93,40 +91,29 @@ def _claim_pieces(state: Words, thread: int) -> None:
         while read(state, place) < last:
             first = add(state, place, 1) * piece
             if first < last * piece:
-                call(function, first, min(piece, total - first), given)
+                call(function, first, least(piece, total - first), given)
 
 
-def _avoid_core(state: Words, core: int) -> None:
-    """Restrict the workers' affinity to other cores than the caller's before they are woken.
+def _run(function: int, given: int, total: int, piece: int, exactly: int) -> int:
+    """All pieces, with the workers that spin; ``function(first, count, given)`` is one piece.
 
-    Linux may wake a thread on the waker's own core although another is idle; both then share it
-    until the load is balanced, some milliseconds later. In a virtual machine of two cores a product
-    of 1,000 rows, after a pause of 50 ms, took 5.0 instead of 3.0 ms in two turns of three.
-    """
-    if core < 0 or core >= MOST_CORES or core == state[KEPT_OFF]:
-        return
-    state[KEPT_OFF] = core
-    word, bit = CORES + core // 64, 1 << (core % 64)
-    before = state[word]
-    state[word] = before & ~bit
-    for thread in range(1, state[END + 1]):
-        # a thread that has not started yet has number 0, which the system takes for the caller
-        if state[NUMBERS + thread] > 0:
-            restrict(state, state[NUMBERS + thread])
-    state[word] = before
-
-
-@helper()
-def share_out(function: int, given: int, total: int, piece: int, threads: int) -> bool:
-    """All pieces, by so many threads with the caller; False and nothing where the pool is at work.
-
-    A worker that comes late finds its share untouched or claimed by another: as many pieces as
-    there are threads may wait for each other, for each gets a thread.
+    A piece of 0 is as long as leaves every thread some. By ``exactly`` so many threads with the
+    caller, where that is not 0: then 0, and nothing is done, where the pool is at work. A
+    worker that comes late finds its share untouched or claimed by another: as many pieces as there
+    are threads may wait for each other, for each gets a thread.
     """
     state = shared()
-    if exchange(state, OWNED, 1) != 0:
-        return False
+    threads = exactly if exactly > 0 else num_threads()
+    if piece == 0:
+        piece = (total - 1) // (_PIECES * threads) + 1
     pieces = (total + piece - 1) // piece
+    threads = least(threads, pieces)
+    if threads <= 1 or exchange(state, OWNED, 1) != 0:
+        if exactly > 0:
+            return 0
+        for first in range(0, total, piece):
+            call(function, first, least(piece, total - first), given)
+        return 1
     state[JOB], state[JOB + 1], state[JOB + 2] = function, given, total
     state[JOB + 3], state[JOB + 4] = piece, threads
     for share in range(threads):
@@ -134,11 +121,25 @@ def share_out(function: int, given: int, total: int, piece: int, threads: int) -
     add(state, GATE, -CLOSED)
     add(state, TICKET, 1)
     if read(state, ASLEEP) > 0:
-        _avoid_core(state, own_core())
+        # Linux may wake a thread on the waker's own core although another is idle; both then share
+        # it until the load is balanced, some milliseconds later. In a virtual machine of two cores
+        # a product of 1,000 rows, after a pause of 50 ms, took 5.0 and not 3.0 ms in two turns of
+        # three
+        core = own_core()
+        if 0 <= core < MOST_CORES and core != state[KEPT_OFF]:
+            state[KEPT_OFF] = core
+            word, bit = CORES + core // 64, 1 << (core % 64)
+            before = state[word]
+            state[word] = before & ~bit
+            for thread in range(1, state[END + 1]):
+                # one that has not started yet has number 0, which is the caller's to the system
+                if state[NUMBERS + thread] > 0:
+                    restrict(state, state[NUMBERS + thread])
+            state[word] = before
         lock(state)
         wake(state)
         unlock(state)
-    _claim_pieces(state, 0)
+    _claim_pieces(state, np.int64(0))  # numba compiles it anew for 0 as a literal
     add(state, GATE, CLOSED)
     waited = 0
     while read(state, GATE) != CLOSED:
@@ -147,15 +148,7 @@ def share_out(function: int, given: int, total: int, piece: int, threads: int) -
         if waited % _YIELD_EVERY == 0:
             yield_core(state)
     exchange(state, OWNED, 0)
-    return True
-
-
-def _run(function: int, given: int, total: int, piece: int) -> None:
-    """All pieces, with the workers that spin; ``function(first, count, given)`` is one piece."""
-    threads = min(num_threads(), (total + piece - 1) // piece)
-    if threads <= 1 or not share_out(function, given, total, piece, threads):
-        for first in range(0, total, piece):
-            call(function, first, min(piece, total - first), given)
+    return 1
 
 
 def _serve(thread: int) -> None:
@@ -191,7 +184,7 @@ def _known_to_linker() -> tuple[Any, Any]:
 
     add_symbol(symbol("state"), _address())
     word = numba.types.int64
-    run = callback_of(_copied(_run, "run"), numba.types.void(word, word, word, word))
+    run = callback_of(_copied(_run, "run"), word(word, word, word, word, word))
     add_symbol(symbol("run"), run.address)
     serve = jit_of(_copied(_serve, "serve"))
     serve.compile((word,))

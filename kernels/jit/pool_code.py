@@ -71,21 +71,44 @@ def words_of(part: str) -> Intrinsic:
     return _intrinsic(build)
 
 
-def _build_asked_for() -> Any:
+def _build_num_threads() -> Any:
     from llvmlite import ir
     from numba import types
     from numba.core.cgutils import get_or_insert_function
     from numba.extending import intrinsic
 
-    def asked_for(typing: Any) -> Any:
+    def num_threads(typing: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            word = ir.IntType(64)
             kind = ir.FunctionType(ir.IntType(32), [])
-            count = get_or_insert_function(builder.module, kind, "get_num_threads")
-            return builder.sext(builder.call(count, []), ir.IntType(64))
+            asked = get_or_insert_function(builder.module, kind, "get_num_threads")
+            count = builder.sext(builder.call(asked, []), word)
+            kind = ir.FunctionType(ir.VoidType(), [])
+            state = get_or_insert_function(builder.module, kind, symbol("state"))
+            words = builder.bitcast(state, word.as_pointer())
+            there = builder.load(builder.gep(words, [word(END + 1)]))
+            return _least(builder, _least(builder, count, there), word(MOST))
 
         return types.int64(), generate
 
-    return intrinsic(asked_for)
+    return intrinsic(num_threads)
+
+
+def _least(builder: Any, one: Any, other: Any) -> Any:
+    return builder.select(builder.icmp_signed("<", one, other), one, other)
+
+
+def _build_least() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def least(typing: Any, one: Any, other: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return _least(builder, *arguments)
+
+        return types.int64(types.int64, types.int64), generate
+
+    return intrinsic(least)
 
 
 def _build_call() -> Any:
@@ -177,7 +200,10 @@ def _build_restrict() -> Any:
 shared = words_of("state")
 #: how many threads are asked for where numba has no layer
 wanted = words_of("wanted")
-asked_for = _intrinsic(_build_asked_for)
+#: ``num_threads()``: how many threads would share a job, including the caller
+num_threads = _intrinsic(_build_num_threads)
+#: ``least(one, other)``: as ``min``, which takes numba a tenth of a second to compile
+least = _intrinsic(_build_least)
 call = _intrinsic(_build_call)
 lock = posix("pthread_mutex_lock", MUTEX)
 unlock = posix("pthread_mutex_unlock", MUTEX)
@@ -190,10 +216,38 @@ own_core = _intrinsic(_build_own_core)
 restrict = _intrinsic(_build_restrict)
 
 
-def share(builder: Any, function: Any, arguments: list[Any]) -> None:
-    """Code for ``function(first, count, ...)`` of all items, given (items, piece, ...)."""
+def _code_of_run(builder: Any) -> Any:
     from llvmlite import ir
     from numba.core.cgutils import get_or_insert_function
+
+    word = ir.IntType(64)
+    return get_or_insert_function(builder.module, ir.FunctionType(word, [word] * 5), symbol("run"))
+
+
+def _build_run() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def run(typing: Any, function: Any, given: Any, total: Any, piece: Any, exactly: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.call(_code_of_run(builder), arguments)
+
+        i = types.int64
+        return i(i, i, i, i, i), generate
+
+    return intrinsic(run)
+
+
+#: ``run(function, given, total, piece, exactly)``: see the pool's function of that name
+run = _intrinsic(_build_run)
+
+
+def share(builder: Any, function: Any, arguments: list[Any]) -> None:
+    """Code for ``function(first, count, ...)`` of all items, given (items, piece, ...).
+
+    A piece of 0 is as long as leaves every thread some.
+    """
+    from llvmlite import ir
 
     word = ir.IntType(64)
     items, piece, *given = arguments
@@ -219,7 +273,5 @@ def share(builder: Any, function: Any, arguments: list[Any]) -> None:
             for number, value in enumerate(given):
                 parts = builder.insert_value(parts, value, number)
             builder.store(parts, packed)
-            kind_of_run = ir.FunctionType(ir.VoidType(), [word] * 4)
-            run = get_or_insert_function(builder.module, kind_of_run, symbol("run"))
             addresses = [builder.ptrtoint(pointer, word) for pointer in (one, packed)]
-            builder.call(run, [*addresses, items, piece])
+            builder.call(_code_of_run(builder), [*addresses, items, piece, word(0)])

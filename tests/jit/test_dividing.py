@@ -47,11 +47,21 @@ def test_every_piece_is_done_once(items, length, counts):
     assert seen[seen > 0].tolist() == counts
 
 
-def test_pieces_are_several_for_each_thread_and_never_empty():
-    length = dividing.length_of.built
+@pytest.mark.parametrize("items", [0, 1, 5, 1_000_000])
+def test_pieces_of_no_length_are_several_for_each_thread(items):
     pool.start()
-    assert length(5) == 1
-    assert 1 < 1_000_000 // length(1_000_000) <= 8 * pool.MOST
+    share_out = dividing.divided(piece, 3, FAST)
+
+    @numba.njit
+    def call(items, x, out, seen):
+        share_out(items, 0, x, out, seen)
+
+    x, out, seen = np.arange(float(items)), np.full(items, np.nan), np.zeros(items + 1, np.int64)
+    call(items, x, out, seen)
+    np.testing.assert_array_equal(out, 2 * x)
+    assert seen.sum() == items
+    assert np.count_nonzero(seen) <= 8 * pool.MOST
+    assert items < 100 or np.count_nonzero(seen) > 4 * (1 + len(pool.threads()))
 
 
 def test_what_is_written_is_held_apart_from_what_is_read():

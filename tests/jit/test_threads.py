@@ -124,7 +124,7 @@ from einbench.host.machine import limit_threads
 from einbench.host.threading_layer import running_layer
 from einbench.jit.linked import Pointer, linked
 from einbench.jit.compiled import Compiled
-from einbench.jit.pool import num_threads
+from einbench.jit.pool_code import num_threads
 
 def counted(values):
     result = np.empty(1, values.dtype)

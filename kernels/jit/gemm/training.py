@@ -68,7 +68,7 @@ from einbench.jit.linked import (
     linked,
     pointer,
 )
-from einbench.jit.pool import num_threads
+from einbench.jit.pool_code import num_threads
 from einbench.jit.simd.softmax import entropy_gradient_rows
 
 Array = npt.NDArray[Any]
