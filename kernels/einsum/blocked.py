@@ -82,7 +82,7 @@ def _compile(dtype: np.dtype[Any], axes: Sequence[int], *, shared: bool) -> Any:
     dispatcher = jit_of(function)
     sources: frozenset[str] = frozenset().union(*(each.sources for each in used.values()))
     about = f"einsum machine {dtype.char} {digest_of(sources)} {source}"
-    dispatcher._cache = CodeCache(function, about)
+    dispatcher._cache = CodeCache(function, about, by_address=True)
     types = [
         numba.types.Array(
             numba.from_dtype(dtype), count, "A" if count else "C", readonly=place < len(axes) - 1

@@ -136,7 +136,7 @@ def _compile_locked(
     dispatcher: Any = numba.njit(fastmath=set(FASTMATH), error_model="numpy", nogil=True)(function)
     # what the code depends on, besides what the cache adds
     about = f"einsum {dtype.char} {_digest()} {source}"
-    dispatcher._cache = CodeCache(function, about)
+    dispatcher._cache = CodeCache(function, about, by_address=True)
     types = [
         numba.types.Array(
             numba.from_dtype(dtype), axes, "C" if contiguous or axes == 0 else "A",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, TypeGuard
 
@@ -22,7 +22,7 @@ import numpy as np
 
 from einbench.host.cpu import third_level_bytes
 from einbench.host.forking import importing
-from einbench.jit.code_cache import IMPORTED_S, keep
+from einbench.jit.code_cache import IMPORTED_S, before, keep
 
 
 def jit_of(
@@ -53,7 +53,7 @@ def callback_of(
     options = {"error_model": "numpy", "fastmath": set(fastmath) if fastmath else False}
     # what numba.cfunc does, with another cache
     compiled = CFunc(function, (signature.args, signature.return_type), {}, options)
-    keep(compiled, function, options).compile()
+    keep(compiled, function, options, by_address=True).compile()
     return compiled
 
 
@@ -136,32 +136,34 @@ def copy_for_numba(
 
 def prepare(body: FunctionType, dtype: np.dtype[Any]) -> None:
     """Make ready what the intrinsics need that a body calls, itself or through helpers."""
-    for name in globals_of(body):
-        used = body.__globals__.get(name)
+    for used in _called_by(body):
         if isinstance(used, Intrinsic):
             used.prepare(dtype)
-        elif isinstance(used, Helper):
+        else:
             prepare(used.function, dtype)
-        elif used is not body and _is_beside(used, body):
-            prepare(used, dtype)
 
 
 def sources_of(body: FunctionType) -> frozenset[str]:
     """Files of the helpers and intrinsics that a body calls, itself or through helpers."""
-    found: frozenset[str] = frozenset()
+    return frozenset[str]().union(*(used.sources for used in _called_by(body)))
+
+
+def _called_by(body: FunctionType) -> Iterator[Helper | Intrinsic]:
+    """Helpers and intrinsics that it and functions of its module that it calls look up.
+
+    Attributes are among these names too: one that is a helper's as well is one more to look at,
+    and ``dis``, which knows, takes longer than a first answer may.
+    """
     seen, waiting = {body}, [body]
     while waiting:
-        # attributes are among these names too: one that is a helper's as well is a file more to
-        # look at, and ``dis``, which knows, takes longer to import than a first answer may
         calling = waiting.pop()
         for name in calling.__code__.co_names:
             used = calling.__globals__.get(name)
             if isinstance(used, Helper | Intrinsic):
-                found |= used.sources
+                yield used
             elif _is_beside(used, calling) and used not in seen:
                 seen.add(used)
                 waiting.append(used)
-    return found
 
 
 def digest_of(sources: frozenset[str]) -> str:
@@ -188,33 +190,39 @@ def copy_of(
 ) -> FunctionType:
     """``body`` under another name, over globals in which ``prange`` is numba's.
 
+    What it calls is replaced when it is to be compiled, and not where its code is on disk.
+
     The name is part of the key of the cache on disk: without it the sequential and the
     parallel form of one body would overwrite each other.
     """
     scope = dict(body.__globals__)
     scope["prange"] = prange
-    for used in globals_of(body):
-        called = scope.get(used)
-        if called is body:
-            raise TypeError(f"{body.__name__} calls itself, which cannot be compiled: write a loop")
-        if isinstance(called, Helper | Intrinsic):
-            scope[used] = called.built
-        elif _is_beside(called, body):
-            scope[used] = jit(copy_of(called, name, called.__defaults__ or (), prange, jit))
     copy = FunctionType(body.__code__, scope, body.__name__, defaults or None, body.__closure__)
     copy.__qualname__ = f"{body.__qualname__}.{name}"
     copy.__module__ = body.__module__
+
+    def replace_callees() -> None:
+        for used in _globals_of(body):
+            called = scope.get(used)
+            if called is body:
+                raise TypeError(
+                    f"{body.__name__} calls itself, which cannot be compiled: write a loop"
+                )
+            if isinstance(called, Helper | Intrinsic):
+                scope[used] = called.built
+            elif _is_beside(called, body):
+                scope[used] = jit(copy_of(called, name, called.__defaults__ or (), prange, jit))
+
+    before[copy] = replace_callees
     return copy
 
 
-@functools.lru_cache(maxsize=256)
-def globals_of(body: FunctionType) -> tuple[str, ...]:
-    """Names that the body looks up in its module, each once."""
+def _globals_of(body: FunctionType) -> set[str]:
+    """Names that the body looks up in its module."""
     import dis
 
     # co_names would hold attributes too: the ``zeros`` of ``np.zeros`` is no global
-    loaded = (i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL")
-    return tuple(dict.fromkeys(loaded))
+    return {i.argval for i in dis.get_instructions(body) if i.opname == "LOAD_GLOBAL"}
 
 
 def _is_beside(called: Any, body: FunctionType) -> TypeGuard[FunctionType]:

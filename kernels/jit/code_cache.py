@@ -17,6 +17,7 @@ import os
 import pickle
 import sys
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
@@ -30,11 +31,13 @@ from einbench.host.warned import warn_once
 IMPORTED_S = time.time()
 #: called, in the thread that asked, where there is no code and compiling begins
 on_miss: list[Callable[[], object]] = []
+#: what must be done before a function is compiled, and takes longer than loading its code
+before: weakref.WeakKeyDictionary[FunctionType, Callable[[], None]] = weakref.WeakKeyDictionary()
 #: code that was used by no program for so long is removed
 _KEPT_S = 60 * 24 * 3600.0
 _SUFFIX = ".code"
 #: of what a file holds
-_FORM = 5
+_FORM = 6
 _DIGEST_BYTES = 32
 #: functions that code may call without numba's libraries: LLVM's, the linked ones of this package,
 #: and those that are added as threads are launched, which is done before such code is loaded
@@ -59,18 +62,31 @@ def folder() -> str:
     return os.path.join(chosen, "einbench") if chosen else user_cache("compiled")  # noqa: PTH118
 
 
-def keep(compiled: Any, function: FunctionType, options: dict[str, Any]) -> Any:
-    """The dispatcher or callback, its code kept on disk if the function is in a file."""
+def keep(
+    compiled: Any, function: FunctionType, options: dict[str, Any], *, by_address: bool = False
+) -> Any:
+    """The dispatcher or callback, its code kept on disk if the function is in a file.
+
+    What is called by its address alone is loaded without what other code would be linked with.
+    """
     file = function.__code__.co_filename
-    try:
+    facts = None
+    with contextlib.suppress(OSError):  # typed into a prompt
         facts = os.stat(file)  # noqa: PTH116 - numba's names of files are strings
-    except OSError:
-        return compiled  # typed into a prompt
     # the code in memory may be older than a file that was written since: it has no name on disk
-    if facts.st_mtime <= IMPORTED_S:
+    if facts is not None and facts.st_mtime <= IMPORTED_S:
         source = _source_digest(file, facts.st_mtime_ns, facts.st_size)
-        compiled._cache = CodeCache(function, f"{source} {sorted(map(str, options.items()))}")
+        about = f"{source} {sorted(map(str, options.items()))}"
+        compiled._cache = CodeCache(function, about, by_address=by_address)
+    else:
+        _before_compiling(function)
     return compiled
+
+
+def _before_compiling(function: FunctionType) -> None:
+    prepare = before.pop(function, None)
+    if prepare is not None:
+        prepare()
 
 
 @functools.lru_cache(maxsize=512)
@@ -82,14 +98,21 @@ def _source_digest(file: str, *changed: int) -> str:
 class CodeCache:
     """What numba calls before and after it compiles a function."""
 
-    def __init__(self, function: FunctionType, about: str) -> None:
+    def __init__(self, function: FunctionType, about: str, *, by_address: bool = False) -> None:
         self._function = function
         self._about = about
+        self._by_address = by_address
         #: shown in numba's statistics
         self.cache_path = folder()
 
     def load_overload(self, signature: Any, context: Any) -> Any:
-        """The code of this form; None where there is none that could be used."""
+        """The code of this form; None, and ready to be compiled, where there is none to be used."""
+        found = self._load(signature, context)
+        if found is None:
+            _before_compiling(self._function)
+        return found
+
+    def _load(self, signature: Any, context: Any) -> Any:
         from numba.core.compiler import CompileResult
 
         path = ""
@@ -120,7 +143,10 @@ class CodeCache:
         path = ""
         try:
             path = self._path(signature, result.codegen)
-            payload = dumps((_called(result.library), _without_libraries(result._reduce())))
+            parts = _without_libraries(result._reduce())
+            if self._by_address:
+                parts = _without_bitcode(parts, result.library)
+            payload = dumps((_called(result.library), parts))
             write_whole(path, _digest(path, payload) + payload)
             _remove_unused(self.cache_path)
         except Exception as problem:  # a constant that cannot be pickled raises anything too
@@ -141,7 +167,7 @@ class CodeCache:
             [getattr(numba.config, name, None) for name in _SETTINGS], codegen.magic_tuple(),
             function.__module__, function.__qualname__, function.__code__.co_firstlineno,
             function.__code__.co_code, dumps(closure) if closure else b"",
-            self._about, str(signature),
+            self._about, self._by_address, str(signature),
         )  # fmt: skip
         name = _sha256(repr(key).encode()).hex()
         return os.path.join(self.cache_path, name + _SUFFIX)  # noqa: PTH118 - as above
@@ -200,6 +226,19 @@ def _without_libraries(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     numbas = [str(each.globals.get("__name__")).startswith("numba.") for each in environments]
     pairs = zip(environments, numbas, strict=True)
     return (*rest, own, tuple(_Constants(each) if bare else each for each, bare in pairs))
+
+
+def _without_bitcode(parts: tuple[Any, ...], library: Any) -> tuple[Any, ...]:
+    """Of what other code would be linked with the names alone, by which addresses are found.
+
+    Parsing the whole of it takes half as long again as loading the code does.
+    """
+    from llvmlite.binding import parse_assembly
+
+    (name, kind, (code, _)), *rest = parts
+    defined = (f.name for f in library._final_module.functions if not f.is_declaration)
+    stubs = "".join(f'define void @"{each}"() {{ ret void }}\n' for each in defined)
+    return (name, kind, (code, parse_assembly(stubs).as_bitcode())), *rest
 
 
 class _Constants:

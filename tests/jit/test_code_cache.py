@@ -294,3 +294,36 @@ def test_code_is_loaded_without_what_it_does_not_call(tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.stdout.split("\n")[0] == said
         assert done.stderr == ""
+
+
+#: says which functions of the pool were not made ready to be compiled
+STARTING = """
+import pickle
+import sys
+from pathlib import Path
+from llvmlite.binding import parse_bitcode
+from numba.core.compiler import CompileResult
+from einbench.jit import code_cache, pool
+
+pool.start()
+print(sorted(each.__name__ for each in code_cache.before))
+for file in Path(sys.argv[1]).rglob("*.code"):
+    _, parts = pickle.loads(code_cache._read(str(file)))
+    module = parse_bitcode(parts[0][2][1])
+    lengths = [len(list(b.instructions)) for f in module.functions for b in f.blocks]
+    print(parts[1].unique_name.split(".")[0], max(lengths) == 1)
+"""
+
+
+def test_nothing_is_prepared_or_parsed_that_loading_does_not_need(tmp_path: Path) -> None:
+    """Callees are replaced before compiling; what is called by address has no code to link."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    for first in (True, False):
+        done = subprocess.run(
+            [sys.executable, "-c", STARTING, str(tmp_path)], env=environment, text=True,
+            capture_output=True, check=True, timeout=240,
+        )  # fmt: skip
+        waiting, *kept = done.stdout.splitlines()
+        assert (waiting == "[]") is first
+        assert first or ("'_run'" in waiting and "'_serve'" in waiting)
+        assert {"_claim_pieces False", "_run True", "_serve False"} <= set(kept)
