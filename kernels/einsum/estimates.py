@@ -116,10 +116,11 @@ def _product(task: Task) -> float | None:
 
 def _loops(task: Task) -> tuple[float, float]:
     """Of loops compiled for one thread, and for all."""
-    operations = float(task.contraction.iterations * max(1, len(task.strides) - 1))
+    loops = nest(task)
+    operations = float(loops.products)
     if task.dtype.kind == "c":
         operations *= 4
-    if len(task.strides) > 2:
+    if len(task.strides) > 2 and not loops.steps:
         operations *= 2  # products of three are computed anew in every round
     rate = rates.LOOPS_ON_VECTORS if task.dtype.itemsize <= 8 else rates.LOOPS
     if task.dtype.itemsize == 8:
@@ -129,7 +130,7 @@ def _loops(task: Task) -> tuple[float, float]:
         for each in (*task.strides, task.out_strides)
     ):
         rate /= 3  # an array whose elements lie apart is gathered
-    seconds, dtype = operations / (rate * nest(task).vector), task.dtype
+    seconds, dtype = operations / (rate * loops.vector), task.dtype
     least = moving(task)
     serial, parallel = (
         max(seconds * rates.pace(kind, dtype), least) for kind in ("loops", "loops parallel")

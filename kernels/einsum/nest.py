@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+from einbench.einsum import factored
 from einbench.einsum.shapes import Indices
 from einbench.einsum.task import Task, by_memory, in_order
 
@@ -55,6 +56,17 @@ class Nest:
     summed: Indices
     innermost: int | None
     unrolled: Indices
+    #: how products of more than two are taken apart; empty: they are made as a whole
+    steps: tuple[factored.Step, ...] = ()
+
+    @property
+    def products(self) -> int:
+        """How many products of two numbers there are."""
+        looped = prod(n for i, n in self.sizes.items() if i not in self.unrolled)
+        if self.steps:
+            return looped * factored.products(self.steps, self.sizes)
+        # what is in an innermost loop is made anew in every round
+        return prod(self.sizes.values()) * max(1, len(self.operands) - 1)
 
     @property
     def vector(self) -> float:
@@ -96,13 +108,17 @@ def nest(task: Task, unroll_from: int = WORTH_UNROLLING) -> Nest:
     if unroll_from == ANY_SIZES:
         sizes = dict.fromkeys(sizes, _LONG)
     many = task.contraction.iterations >= unroll_from
-    unrolled = _unrolled(memory, sizes) if many else ()
+    unrolled, apart = _unrolling(memory, sizes) if many else ((), ())
     looped = list(dict.fromkeys(i for each in memory.values() for i in each))
     looped = [i for i in looped if i not in unrolled]
-    iterations = prod(sizes[i] for i in looped) * prod(sizes[i] for i in unrolled)
+    terms = prod(sizes[i] for i in unrolled)
+    iterations = prod(sizes[i] for i in looped) * terms
 
     def often(number: int) -> bool:
-        return iterations >= _READ_OFTEN * prod(sizes[i] for i in memory[number])
+        # what is taken apart is read once for each entry of the long axes
+        own = prod(sizes[i] for i in memory[number] if i in unrolled)
+        read = iterations // terms * own if apart else iterations
+        return read >= _READ_OFTEN * prod(sizes[i] for i in memory[number])
 
     def cost(index: int) -> float:
         """Of loops with this index innermost: vectors of strided elements are expensive."""
@@ -134,7 +150,7 @@ def nest(task: Task, unroll_from: int = WORTH_UNROLLING) -> Nest:
         else:
             packed = _packed(indices, steps[number], shaped, task.dtype.itemsize)
             laid.append(_laid(indices, place, fused, shaped, contiguous=packed, copied=False))
-    return Nest(tuple(laid[:-1]), laid[-1], sizes, free, summed, innermost, unrolled)
+    return Nest(tuple(laid[:-1]), laid[-1], sizes, free, summed, innermost, unrolled, apart)
 
 
 def _indices(task: Task, number: int) -> Indices:
@@ -172,6 +188,16 @@ def _fits(
         return True
     behind = each.index(second) == each.index(first) + 1
     return behind and steps[first] == steps[second] * sizes[second]
+
+
+def _unrolling(
+    memory: dict[int, list[int]], sizes: dict[int, int]
+) -> tuple[Indices, tuple[factored.Step, ...]]:
+    """Indices that are unrolled, and how products of more than two are taken apart."""
+    arrays = [*memory.values()]
+    if apart := factored.steps(arrays, sizes):
+        return factored.small(arrays, sizes), apart
+    return _unrolled(memory, sizes), ()
 
 
 def _unrolled(memory: dict[int, list[int]], sizes: dict[int, int]) -> Indices:

@@ -8,8 +8,9 @@ same bits.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from einbench.einsum.nest import Laid, Nest
 
@@ -74,10 +75,12 @@ class Writer:
         made = [line for line in lines[1:begin] if line.startswith("    parts = ")]
         names = [f"a{n}" for n in range(len(self._nest.operands))]
         given = ", ".join([*names, "out", *(["parts"] if made else [])])
+        unsigned = "np.uint64(first), np.uint64(first + count)"
         piece = [
             f"def piece(first, count, {given}):",
             *(line for line in lines[1:begin] if line not in made),
-            f"    for {name} in range(first, first + count):",
+            # unsigned where it is an index: see `_piece`
+            f"    for {name} in range({'first, first + count' if name == 'p' else unsigned}):",
             *lines[begin + 1 : end],
         ]
         whole = [*lines[:begin], f"    share_out({count}, 0, {given})"]
@@ -135,7 +138,10 @@ class Writer:
             if outer or not self._parallel:
                 hoisted = self._hoist(last)
             self._open([last], shared=not outer)
-            self._add(hoisted, first=True)
+            if nest.steps:
+                self._factors(hoisted)
+            else:
+                self._add(hoisted, first=True)
         for combination in self._combinations(self._kept):
             self._say(f"{self._at('out', nest.out, combination)} = {_sum(combination)}")
 
@@ -210,17 +216,44 @@ class Writer:
                 self._say(f"{name} = {product if fresh else self._plus(name, product)}")
                 fresh = False
 
+    def _factors(self, hoisted: set[str]) -> None:
+        """Every sum, operands taken two at a time; what is in between has names of its own."""
+        nest = self._nest
+        for n, laid in enumerate(nest.operands):
+            if laid.indices and not any(name.split("_")[0] == f"t{n}" for name in hoisted):
+                self._load(n, laid)
+        names: list[Callable[[dict[int, int]], str]]
+        names = [functools.partial(_local, n, laid) for n, laid in enumerate(nest.operands)]
+        for number, step in enumerate(nest.steps):
+            last = number == len(nest.steps) - 1
+            kept = self._kept if last else step.indices
+            name = _sum if last else functools.partial(_between, number, kept)
+            for combination in self._combinations(kept):
+                total = ""
+                for added in self._combinations(step.summed):
+                    every = combination | added
+                    product = self._times([names[n](every) for n in (step.first, step.second)])
+                    total = self._plus(total, product) if total else product
+                self._say(f"{name(combination)} = {total}")
+            names.append(name)
+
     def _hoist(self, innermost: int) -> set[str]:
         """Elements that the innermost loop does not change, in local variables before it."""
         names: set[str] = set()
         for n, laid in enumerate(self._nest.operands):
-            if innermost in laid.indices or not laid.indices:
-                continue
-            own = [i for i in self._nest.unrolled if i in laid.indices]
-            for combination in self._combinations(own):
-                name = _local(n, laid, combination)
-                self._say(f"{name} = {self._at(f'a{n}', laid, combination)}")
-                names.add(name)
+            if innermost not in laid.indices and laid.indices:
+                names |= self._load(n, laid)
+        return names
+
+    def _load(self, n: int, laid: Laid) -> set[str]:
+        """Every element of an operand in the present round, in a local variable."""
+        names = set()
+        for combination in self._combinations(
+            [i for i in laid.indices if i in self._nest.unrolled]
+        ):
+            name = _local(n, laid, combination)
+            self._say(f"{name} = {self._at(f'a{n}', laid, combination)}")
+            names.add(name)
         return names
 
     def _combinations(self, indices: Sequence[int]) -> Iterator[dict[int, int]]:
@@ -239,6 +272,9 @@ class Writer:
             factors.append(
                 name if name in hoisted | self._scalars else self._at(f"a{n}", laid, combination)
             )
+        return self._times(factors)
+
+    def _times(self, factors: Sequence[str]) -> str:
         if self._kind == "b":
             return " & ".join(factors)
         text = factors[0]
@@ -256,6 +292,10 @@ class Writer:
 
 def _sum(combination: dict[int, int]) -> str:
     return "_".join(["s", *map(str, combination.values())])
+
+
+def _between(number: int, indices: Sequence[int], combination: dict[int, int]) -> str:
+    return "_".join([f"u{number}", *(str(combination[i]) for i in indices)])
 
 
 def _local(n: int, laid: Laid, combination: dict[int, int]) -> str:
