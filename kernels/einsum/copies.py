@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -31,8 +31,6 @@ def product(
     output = indices[step.c]
     products = prod(sizes[i] for i in {*output, *(i for n in operands for i in indices[n])})
     elements = {n: prod(sizes[i] for i in indices[n]) for n in operands}
-    # what other threads have copied comes from the caches of their cores
-    away = _AWAY * item / VECTOR_BYTES * (1 - 1 / rates.threads())
     least = products * item / VECTOR_BYTES / rates.threads()
     if best[0].cycles < _FAR * least or products < _OFTEN * max(elements.values()):
         return best, shared
@@ -48,7 +46,9 @@ def product(
         choices.append(made)
     for copies in itertools.product(*choices):
         taken = [each for each in copies if each is not None]
-        before = [replace(job, cycles=job.cycles + away * elements[n]) for n, _, _, job in taken]
+        before = [
+            replace(job, cycles=job.cycles + away([elements[n]], item)) for n, _, _, job in taken
+        ]
         if sum(job.cycles for job in before) >= sum(job.cycles for job in best):
             continue
         here, new = dict(places), step
@@ -63,6 +63,11 @@ def product(
     if apart is not None and apart.cycles < sum(job.cycles for job in best):
         return [apart], {}
     return best, shared
+
+
+def away(elements: Iterable[int], item: int) -> float:
+    """Cycles of reading so many that any thread has written, from the caches of their cores."""
+    return _AWAY * sum(elements) * item / VECTOR_BYTES * (1 - 1 / rates.threads())
 
 
 def _apart(

@@ -27,8 +27,8 @@ _MOST_PARTS = 1 << 14
 _MOST_BYTES = 1 << 33
 #: seconds of a cycle and of a call, and bytes that threads together read or write a second
 _CYCLE_S, _CALL_S, _BYTES = 3e-10, 1e-6, 1.5e11
-#: times that are taken for equal, and what memory costs that one thread writes and another reads
-_NEAR, _AWAY = 1.1, 1.5
+#: times that are taken for equal, and how much longer all takes where pieces read what others made
+_NEAR, _BETWEEN = 1.1, 1.5
 #: the index of pieces that have sums of their own
 _PART = -1
 
@@ -44,6 +44,21 @@ class Program:
     jobs: int
     shared: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class _Division:
+    """Jobs where one index is divided, and the elements of arrays between them, by number."""
+
+    jobs: list[Job]
+    #: what all pieces of later jobs read
+    between: dict[int, int]
+    #: sums of the pieces' own, which are read once
+    parts: dict[int, int]
+
+    def cycles(self, item: int) -> float:
+        own = sum(job.cycles for job in self.jobs)
+        return own * (_BETWEEN if self.between else 1.0) + copies.away(self.parts.values(), item)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -77,14 +92,12 @@ def program(task: Task, rank: int = 0) -> Program:
     options = [each for each in found if each is not None]
     if not options:
         raise Refusal("there is no index to divide")
-    cycles = [
-        sum(job.cycles for job in jobs) * (_AWAY if shared else 1.0) for jobs, shared in options
-    ]
+    cycles = [each.cycles(item) for each in options]
     near = (each <= _NEAR * min(cycles) for each in cycles)
-    jobs, shared = options[list(near).index(True)]
+    best = options[list(near).index(True)]
     moved = sum(prod(sizes[i] for i in indices[n]) for n in range(count + 1)) * item
     moving_s = moved / _BYTES * rates.pace("pass", task.dtype)
-    return _program(jobs, shared, count, item, moving_s, rates.pace("machine", task.dtype))
+    return _program(best, count, item, moving_s, rates.pace("machine", task.dtype))
 
 
 rates.on_change.append(program.cache_clear)
@@ -122,8 +135,8 @@ def _inner(
 def _divided(
     steps: Sequence[Step], index: int, indices: Sequence[Indices], places: dict[int, Place],
     sizes: dict[int, int], item: int,
-) -> tuple[list[Job], dict[int, int]] | None:  # fmt: skip
-    """Jobs where this index is divided, and the elements of arrays that all pieces share."""
+) -> _Division | None:  # fmt: skip
+    """Jobs where this index is divided; None where others are better whatever it is."""
     places = dict(places)
     summed = index not in indices[steps[-1].c]
     chunked = [s for s in steps if index in indices[s.c] or (summed and s is steps[-1])]
@@ -139,9 +152,9 @@ def _divided(
     last = steps[-1]
     if not summed:
         if len(steps) == 1:
-            return copies.product(last, indices, places, sizes, item)
+            return _Division(*copies.product(last, indices, places, sizes, item), {})
         jobs.append(together(chunked, index, places, indices, sizes, item))
-        return jobs, shared
+        return _Division(jobs, shared, {})
     # sums of their own lie behind each other; the result's number is given to what adds them up
     output, number = indices[last.c], len(indices)
     shape = tuple(sizes[i] for i in output)
@@ -154,17 +167,19 @@ def _divided(
     pieces = -(-main.items // main.length)
     if pieces == 1:
         # nothing is divided: one step needs no parts, and several have a better index
-        return ([*jobs, alone(last, places, sizes, item)], shared) if len(chunked) == 1 else None
+        if len(chunked) > 1:
+            return None
+        return _Division([*jobs, alone(last, places, sizes, item)], shared, {})
     places[number] = Place({**parts, _PART: prod(shape)})
     adding = alone(Step(number, None, last.c), places, {**sizes, _PART: pieces}, item)
-    return [*jobs, main, adding], {**shared, number: pieces * prod(shape)}
+    return _Division([*jobs, main, adding], shared, {number: pieces * prod(shape)})
 
 
 def _program(
-    jobs: Sequence[Job], shared: dict[int, int], count: int, item: int, moving_s: float,
-    pace: float,
+    division: _Division, count: int, item: int, moving_s: float, pace: float
 ) -> Program:  # fmt: skip
     """The table of all jobs, with arrays numbered anew: those that all share come first."""
+    jobs, shared = division.jobs, {**division.between, **division.parts}
     elements = 0
     number = {n: n for n in range(count + 1)}
     places = [0] * (count + 1)
