@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,30 @@ def test_a_wrong_kernel_is_left_out_and_never_served(memory, monkeypatch):
     assert choice["kernel"] != "matmul"
     assert choice["left_out"]["matmul"].startswith("rejected: wrong at [59, ")
     np.testing.assert_allclose(einbench.einsum("ij,jk->ik", A, B), A @ B, rtol=1e-12)
+
+
+def test_loops_expected_to_be_the_fastest_are_not_left_out_for_paths_that_compile(
+    memory, monkeypatch
+):
+    known = {"einsum": 3e-4, "path": 2e-4, "path_second": 2e-4, "numba_parallel": 1e-4}
+    monkeypatch.setattr(rule, "costs", lambda task: known)
+    chosen.costs_of.cache_clear()
+    path = kernels.KERNELS["path"]
+
+    def slow(task):
+        time.sleep(measured._COMPILING_S)  # as its steps are compiled
+        return path(task)
+
+    monkeypatch.setitem(kernels.KERNELS, "path", slow)
+    a = RNG.random((20_000, 3, 3))
+    einbench.einsum("nij,njk,nkl->nil", a, a, a)
+    (choice,) = only_document(memory)["choices"]
+    seen = {*choice["times"], *choice["left_out"]}
+    assert seen == set(known)
+    late = {name for name, why in choice["left_out"].items() if why == measured._NO_TIME}
+    assert "path_second" in late
+    assert not late & {"numba_parallel", "path"}
+    chosen.costs_of.cache_clear()
 
 
 def nothing_written(task):
