@@ -134,7 +134,9 @@ def _looked_at(
     out: Array,
     left_out: dict[str, str],
 ) -> dict[str, _Seen]:
-    """Kernels that are right and not far from the fastest, simplest first; why others are not."""
+    """Kernels that are right and not far from the fastest, in the order of `KERNELS`; why others
+    are not.
+    """
     began_s = time.perf_counter()
     judge = Judge(task, operands)
     seen: dict[str, _Seen] = {}
@@ -180,8 +182,8 @@ def _looked_at(
 def _turn(costs: Mapping[str, float], name: str) -> int:
     """Kernels that compile nothing are called first: they say what compiling is worth.
 
-    Then comes the loop that is expected to be the fastest: steps of paths may have to be compiled,
-    and use up the time of those that come later.
+    Then comes a loop that is expected to be the fastest of all kernels, then paths, whose steps may
+    have to be compiled and use up the time of those that come later, then the other loops.
     """
     if name in _COMPILED:
         return 1 if costs[name] == min(costs.values()) else 3

@@ -16,9 +16,11 @@ from math import prod
 
 from einbench.einsum.shapes import Indices
 
-#: largest size of an axis that is small, most products for one entry of the others, and most
-#: operands: of more there are too many orders to look at
-_FEW, _MOST_PRODUCTS, _MOST_OPERANDS = 4, 128, 5
+#: largest size of an axis that is small, and most operands: of more there are many orders
+_FEW, _MOST_OPERANDS = 4, 5
+#: most products for one entry of the others, and most numbers that are loaded: code of twice as
+#: many takes LLVM more than twice as long, ten seconds for 512 numbers
+_MOST_PRODUCTS, _MOST_LOADED = 128, 80
 #: most numbers that all entries share: more than registers hold are loaded for each
 _MOST_SHARED = 32
 
@@ -48,8 +50,9 @@ def steps(arrays: Sequence[Sequence[int]], sizes: Mapping[int, int]) -> tuple[St
     # where nothing is summed every entry is written once, and one array of many is best in order
     if all(i in arrays[-1] for i in few) or not 2 <= len(arrays) - 1 <= _MOST_OPERANDS:
         return ()
-    shared = sum(prod(sizes[i] for i in each) for each in arrays if set(each) <= set(few))
-    if shared > _MOST_SHARED:
+    loaded = {n: prod(sizes[i] for i in each if i in few) for n, each in enumerate(arrays[:-1])}
+    shared = sum(size for n, size in loaded.items() if set(arrays[n]) <= set(few))
+    if shared > _MOST_SHARED or not 0 < sum(loaded.values()) <= _MOST_LOADED:
         return ()
     *held, (_, out) = ((n, tuple(i for i in each if i in few)) for n, each in enumerate(arrays))
     count, found = _fewest(held, out, sizes, len(held))

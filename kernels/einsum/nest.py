@@ -1,8 +1,8 @@
 """The order of nested loops: which index is innermost, which are unrolled, which axes are fused.
 
-The innermost index is one along which arrays are contiguous. Indices of a few values at the end of
-an array are unrolled, so that their products stay in registers. Axes that lie behind each other
-in every array are one axis.
+The innermost index is one along which arrays are contiguous. Indices of a few values are unrolled
+where they are at the end of an array, or where all others are in the result (`factored`), so that
+their products stay in registers. Axes that lie behind each other in every array are one axis.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Nest:
     summed: Indices
     innermost: int | None
     unrolled: Indices
-    #: how products of more than two are taken apart; empty: they are made as a whole
+    #: how they are computed two operands at a time, on small axes in registers; empty: as loops
     steps: tuple[factored.Step, ...] = ()
 
     @property
@@ -193,7 +193,7 @@ def _fits(
 def _unrolling(
     memory: dict[int, list[int]], sizes: dict[int, int]
 ) -> tuple[Indices, tuple[factored.Step, ...]]:
-    """Indices that are unrolled, and how products of more than two are taken apart."""
+    """Indices that are unrolled, and the steps of two operands each, where there are any."""
     arrays = [*memory.values()]
     if apart := factored.steps(arrays, sizes):
         return factored.small(arrays, sizes), apart

@@ -159,6 +159,8 @@ def _called_by(body: FunctionType) -> Iterator[Helper | Intrinsic]:
         calling = waiting.pop()
         for name in calling.__code__.co_names:
             used = calling.__globals__.get(name)
+            if isinstance(used, Helper) and used.function in seen:
+                continue  # an attribute of its own name
             if isinstance(used, Helper | Intrinsic):
                 yield used
             elif _is_beside(used, calling) and used not in seen:

@@ -31,7 +31,7 @@ from einbench.host.warned import warn_once
 IMPORTED_S = time.time()
 #: called, in the thread that asked, where there is no code and compiling begins
 on_miss: list[Callable[[], object]] = []
-#: what must be done before a function is compiled, and takes longer than loading its code
+#: what must be done once before a function is compiled, and need not where its code is on disk
 before: weakref.WeakKeyDictionary[FunctionType, Callable[[], None]] = weakref.WeakKeyDictionary()
 #: code that was used by no program for so long is removed
 _KEPT_S = 60 * 24 * 3600.0
@@ -67,7 +67,8 @@ def keep(
 ) -> Any:
     """The dispatcher or callback, its code kept on disk if the function is in a file.
 
-    What is called by its address alone is loaded without what other code would be linked with.
+    What is called by its address alone, and by no other compiled code, is kept without what that
+    would be linked with.
     """
     file = function.__code__.co_filename
     facts = None
@@ -84,9 +85,10 @@ def keep(
 
 
 def _before_compiling(function: FunctionType) -> None:
-    prepare = before.pop(function, None)
+    prepare = before.get(function)
     if prepare is not None:
-        prepare()
+        prepare()  # where it raises, the next one who compiles tries again
+        del before[function]
 
 
 @functools.lru_cache(maxsize=512)

@@ -97,15 +97,18 @@ def _claim_pieces(state: Words, thread: int) -> None:
 def _run(function: int, given: int, total: int, piece: int, exactly: int) -> int:
     """All pieces, with the workers that spin; ``function(first, count, given)`` is one piece.
 
-    A piece of 0 is as long as leaves every thread some. By ``exactly`` so many threads with the
-    caller, where that is not 0: then 0, and nothing is done, where the pool is at work. A
-    worker that comes late finds its share untouched or claimed by another: as many pieces as there
-    are threads may wait for each other, for each gets a thread.
+    A piece of 0 is as long as leaves every thread some. As many threads take part as are asked
+    for, and where the pool is at work the caller does all. Where ``exactly`` is not 0 so many do,
+    the caller among them, and where the pool is at work nothing is done. Whether all is done is
+    what it returns, 1 or 0. A worker that comes late finds its share untouched or claimed by
+    another: as many pieces as there are threads may wait for each other, for each gets a thread.
     """
     state = shared()
     threads = exactly if exactly > 0 else num_threads()
     if piece == 0:
-        piece = (total - 1) // (_PIECES * threads) + 1
+        piece = total // (_PIECES * threads)
+        if piece == 0:
+            piece = 1
     pieces = (total + piece - 1) // piece
     threads = least(threads, pieces)
     if threads <= 1 or exchange(state, OWNED, 1) != 0:

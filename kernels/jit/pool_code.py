@@ -44,7 +44,8 @@ def symbol(part: str) -> str:
 
 
 def _intrinsic(build: Any) -> Intrinsic:
-    return Intrinsic(build, __file__)
+    # all that the symbols are named by: code on disk that calls one of another name ends a process
+    return Intrinsic(build, __file__, also=SOURCES)
 
 
 def words_of(part: str) -> Intrinsic:

@@ -12,7 +12,7 @@ from einbench.einsum.nest import nest
 from einbench.einsum.shapes import bind
 from einbench.einsum.task import Array, Task
 
-SIZES = {"n": 700, "m": 9, "i": 3, "j": 3, "k": 3, "l": 3, "a": 4, "b": 4, "c": 2}
+SIZES = {"d": 4, "f": 4, "n": 700, "m": 9, "i": 3, "j": 3, "k": 3, "l": 3, "a": 4, "b": 4, "c": 2}
 
 
 def drawn(text: str, dtype: str) -> list[Array]:
@@ -73,7 +73,7 @@ def test_the_steps_are_those_of_fewest_products(text, count):
         "nm,nm->nm",  # none is small
         "ni,nj->nij", "ni,nj,nk->nijk",  # nothing is summed
         "ijab,nab->nij",  # 144 numbers that all entries share
-        "nab,nbij,nija,nab->n",  # too many products
+        "nab,nbij,nija,nab->n",  # too many numbers of each entry
         "ij,jk,kl->il",  # none is long
     ],
 )  # fmt: skip

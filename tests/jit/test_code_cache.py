@@ -327,3 +327,21 @@ def test_nothing_is_prepared_or_parsed_that_loading_does_not_need(tmp_path: Path
         assert (waiting == "[]") is first
         assert first or ("'_run'" in waiting and "'_serve'" in waiting)
         assert {"_claim_pieces False", "_run True", "_serve False"} <= set(kept)
+
+
+def test_what_is_to_be_done_before_compiling_is_tried_again_where_it_raised() -> None:
+    tried: list[int] = []
+
+    def prepare() -> None:
+        tried.append(len(tried))
+        if len(tried) == 1:
+            raise MemoryError
+
+    def function() -> None: ...
+
+    code_cache.before[function] = prepare
+    with pytest.raises(MemoryError):
+        code_cache._before_compiling(function)
+    for _ in range(2):
+        code_cache._before_compiling(function)
+    assert tried == [0, 1]

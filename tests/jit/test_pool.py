@@ -61,6 +61,11 @@ def in_order(first: int, _count: int, c: Pointer, counter: Integers) -> None:
     c[first] = add(counter, 0, 1)
 
 
+@pytest.mark.parametrize("name", ["run", "num_threads", "shared", "lock", "least"])
+def test_code_depends_on_all_that_the_symbols_it_calls_are_named_by(name: str) -> None:
+    assert getattr(pool_code, name).sources >= set(pool_code.SOURCES)
+
+
 def counting(c: Array, asked: Array) -> Array:
     found = c.copy()
     count_up(found.size, asked[0], found)
