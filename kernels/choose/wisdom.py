@@ -14,6 +14,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
+from importlib.util import source_hash
 from itertools import count
 from typing import Any
 
@@ -37,6 +38,9 @@ _SUFFIX = ".json"
 _ITS_IMPORTS = ("dataclasses", "decimal", "errno", "fcntl", "logging", "pathlib", "secrets")
 #: characters that stand for themselves in the name of a file
 _AS_THEY_ARE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+#: longest name of a file without what is put behind it: file systems take 255 bytes. A longer one
+#: is cut to half of that, and a hash of the whole name follows
+_MOST_NAME, _CUT = 180, "~"
 
 
 def wisdom() -> Wisdom:
@@ -153,8 +157,17 @@ class Wisdom:
             names = os.listdir(self.folder)  # noqa: PTH208 - as above
         except OSError:
             names = []
-        found = {_operation_name(n.removesuffix(_SUFFIX)) for n in names if n.endswith(_SUFFIX)}
+        stems = (name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX))
+        found = {self._stated(s) if _CUT in s else _operation_name(s) for s in stems}
         return sorted(found | set(self._unwritten))
+
+    def _stated(self, stem: str) -> str:
+        """The name that a file states of whose own name only a part is left."""
+        with contextlib.suppress(OSError, Damaged, Unreadable, TypeError, KeyError):
+            stated = load(os.path.join(self.folder, stem + _SUFFIX), _MOST_BYTES)["operation"]  # noqa: PTH118
+            if isinstance(stated, str) and _file_name(stated) == stem:
+                return stated
+        return _operation_name(stem)
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[None]:
@@ -259,9 +272,13 @@ def _file_name(operation: str) -> str:
 
     Capitals too: on some file systems ``aB`` and ``ab`` would be one file.
     """
-    return "".join(
+    name = "".join(
         letter if letter in _AS_THEY_ARE else f"%{ord(letter):x}%" for letter in operation
     )
+    if len(name) <= _MOST_NAME:
+        return name
+    digest = source_hash(operation.encode("utf-8", "surrogatepass")).hex()
+    return f"{name[: _MOST_NAME // 2]}{_CUT}{digest}"
 
 
 def _operation_name(file_name: str) -> str:

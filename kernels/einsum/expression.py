@@ -181,6 +181,8 @@ def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None
             fitting |= {f"path{which}", f"blocked{which}"}
     if many == 2:
         fitting |= _products(shown)
+    if not shown.fits_numpy:
+        fitting -= {"einsum", "einsum_path"}
     for name in KERNELS:
         if name not in fitting:
             continue

@@ -45,7 +45,7 @@ class Contraction:
     @property
     def fits_numpy(self) -> bool:
         """Whether one call of NumPy's takes as many indices and operands."""
-        return len(self.sizes) <= 52 and len(self.inputs) <= 31
+        return len(self.sizes) <= 52 and len(self.inputs) <= 63
 
     @cached_property
     def text(self) -> str:

@@ -102,7 +102,8 @@ def test_an_operation_is_forgotten_alone(kept: Wisdom) -> None:
 def test_every_operation_has_a_file_of_its_own(one: str, other: str) -> None:
     names = [module._file_name(name) for name in (one, other)]
     assert (names[0] == names[1]) == (one == other)
-    assert module._operation_name(names[0]) == one
+    assert module._CUT in names[0] or module._operation_name(names[0]) == one
+    assert len(names[0]) <= module._MOST_NAME
     assert names[0].isascii()
     assert not set(names[0]) & set('/\\.\0 :*?"<>|')
 
@@ -113,6 +114,20 @@ def test_an_expression_is_remembered_under_its_own_name(kept: Wisdom) -> None:
         assert name in kept.operations()
         assert batches(Wisdom(kept.folder).book(name)) == [1]
     assert {p.parent for p in Path(kept.folder).parent.rglob("*.json")} == {Path(kept.folder)}
+
+
+def test_expressions_of_many_operands_have_files_of_their_own(kept: Wisdom) -> None:
+    names = [",".join(["abc"] * 60) + end for end in ("->abc", "->acb")]
+    for number, name in enumerate(names):
+        kept.remember(name, choice(number + 1))
+    assert kept.unwritten == []
+    later = Wisdom(kept.folder)
+    assert later.operations() == names
+    assert [batches(later.book(name)) for name in names] == [[1], [2]]
+    assert later.forget(names[0]) == 1
+    (left,) = Path(kept.folder).glob("*.json")
+    left.write_text("{}")  # nothing is known of what it was
+    assert len(Wisdom(kept.folder).operations()) == 1
 
 
 def test_a_damaged_file_is_set_aside_and_not_deleted(kept: Wisdom) -> None:

@@ -103,3 +103,14 @@ def test_compare_ranks_the_kernels_of_an_expression():
     comparison = einbench.compare(op, batches=16, budget_s=0.2)
     timed = {record.kernel for record in comparison.records if record.median_s is not None}
     assert timed >= {"einsum", "loop", "numba"}
+
+
+@pytest.mark.parametrize(("operands", "numpy"), [(40, True), (63, True), (64, False)])
+def test_numpys_own_loop_is_a_kernel_of_as_many_operands_as_it_takes(operands, numpy):
+    op = einbench.expression(",".join(["nab"] * operands) + "->nab", n=5, a=2, b=2)
+    assert ({"einsum", "einsum_path"} <= set(op.kernels)) is numpy
+    arrays = op.draw(n=5)
+    for name in {"einsum", "path", "broadcast"} & set(op.kernels):
+        np.testing.assert_allclose(
+            op[name](**arrays), np.prod([*arrays.values()], axis=0), rtol=1e-4
+        )
