@@ -69,6 +69,10 @@ class Draw:
         """The largest size that all axes may have at once: 64 of four, 16 of six."""
         return int(_MOST_ENTRIES ** (1 / max(1, len(self.operation.axes))) + 1e-9)
 
+    def most_of(self, axes: int, entries: int) -> int:
+        """The largest size that so many axes may have where the others have so many entries."""
+        return max(1, int((_MOST_ENTRIES / entries) ** (1 / axes)))
+
     def tens(self, rows: int) -> dict[str, int]:
         """Sizes of the axes that are not given, each drawn: from 9 to 40 where there are few."""
         axes = self.operation.sizes

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import zip_longest
+from math import prod
+from types import MappingProxyType
 
 import numpy as np
 
@@ -27,6 +29,8 @@ _FEW = 6
 _LONG = 160
 #: as many rows as MNIST has, about
 _TALL = (20_001, 70_000)
+#: of so many axes even a few of each may be too many
+_MANY_AXES = 4
 _HOSTILE = "hostile rows among harmless ones"
 
 
@@ -57,8 +61,8 @@ def many_sizes(draw: Draw) -> Iterator[Probe]:
     middle = int(rng.integers(40, 200))
     if draw.by_rows:
         yield mixed(draw, middle, **draw.tens(middle))
-        many = mixed(draw, int(rng.integers(*_TALL)), **_few(draw, _LONG))
-        yield replace(many, series="tall")
+        rows = int(rng.integers(*_TALL))
+        yield replace(mixed(draw, rows, **_few(draw, rows)), series="tall")
         return
     yield from hostile(draw, middle, series="values", **draw.tens(middle))
     yield from nonfinite(draw, middle, series="values", **draw.tens(middle))
@@ -114,7 +118,7 @@ def _asked(draw: Draw, batch: int, wrong: str, series: str, **sizes: int) -> Pro
     """Harmless values or hostile ones, as it is drawn."""
     if draw.rng.integers(2):
         return _plain(draw, batch, wrong, series, **sizes)
-    chosen = {**_few(draw, batch), **sizes}
+    chosen = _few(draw, batch, sizes)
     if draw.by_rows:
         asked = mixed(draw, batch, **chosen)
         return replace(asked, exposes=f"{wrong.format(batch=batch)} ({_HOSTILE})", series=series)
@@ -127,7 +131,7 @@ def _asked(draw: Draw, batch: int, wrong: str, series: str, **sizes: int) -> Pro
 def _plain(draw: Draw, batch: int, wrong: str, series: str, **sizes: int) -> Probe:
     """Whole numbers where their sums are exact, else harmless ones."""
     op = draw.operation
-    chosen = {**_few(draw, batch), **sizes}
+    chosen = _few(draw, batch, sizes)
     name = ", ".join(f"{axis} {n}" for axis, n in {"rows": batch, **chosen}.items())
     exact = draw.exact(batch, **chosen)
     # under options that make the sums exact, and now and then under the others
@@ -139,7 +143,15 @@ def _plain(draw: Draw, batch: int, wrong: str, series: str, **sizes: int) -> Pro
     return Probe(name, wrong.format(batch=batch), inputs, draw.options, judged, series=series)
 
 
-def _few(draw: Draw, batch: int) -> dict[str, int]:
-    """Of every axis but the leading one: one to a few, so that loops can be asked long ones."""
+def _few(
+    draw: Draw, batch: int, stated: Mapping[str, int] = MappingProxyType({})
+) -> dict[str, int]:
+    """Sizes of every axis but the leading one: those that are stated, and one to a few of others,
+    so that loops can be asked long ones.
+    """
     most = _FEW if batch < _LONG else 3
-    return {axis: int(draw.rng.integers(1, most + 1)) for axis in draw.operation.sizes}
+    axes = list(draw.operation.sizes)
+    others = len(axes) - len(stated)
+    if others >= _MANY_AXES:
+        most = min(most, draw.most_of(others, batch * prod(stated.values())))
+    return {axis: int(draw.rng.integers(1, most + 1)) for axis in axes} | dict(stated)
