@@ -30,6 +30,8 @@ def is_plain(method: str) -> bool:
 def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, method: str) -> str:
     """The source of ``contract(x0, ...)``, which gives the result of an expression in new memory.
 
+    It refuses operands of other shapes, and those that would have to be narrowed to the dtype.
+
     Args:
         text: the expression.
         shapes: of the operands.
@@ -48,7 +50,10 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
     names = [f"x{n}" for n in range(len(shapes))]
     given = ", ".join(names)
     body = [
-        f"operands = [np.array(x, np.{kind.name}, order='C', copy=None) for x in [{given}]]",
+        f"operands = [np.asarray(x) for x in [{given}]]",
+        f"if not all(np.can_cast(x.dtype, np.{kind.name}) for x in operands):",
+        f'    raise TypeError("expected operands of {kind.name}; convert others with astype")',
+        f"operands = [np.array(x, np.{kind.name}, order='C', copy=None) for x in operands]",
         f"if [x.shape for x in operands] != {list(shapes)}:",
         f'    raise ValueError("expected operands of shapes {list(shapes)}")',
         f"[{given}] = operands",

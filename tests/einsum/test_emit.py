@@ -51,3 +51,25 @@ def test_emitted_source_computes_the_expression(text, method):
     )
     with pytest.raises(ValueError, match="expected operands of shapes"):
         scope["contract"](*[np.ones((2, 2, 2, 2))] * len(operands))
+
+
+@pytest.mark.parametrize("dtype", ["f8", "c8", "i8", "O"])
+def test_emitted_source_takes_no_operands_that_it_would_have_to_narrow(dtype):
+    scope: dict[str, object] = {}
+    exec(compile(emit("ij,j->i", [(3, 4), (4,)], "float32", "einsum"), "<emitted>", "exec"), scope)
+    exact, other = np.ones((3, 4), "f4"), np.ones(4, "i2")
+    assert scope["contract"](exact, other).dtype == np.float32
+    with pytest.raises(TypeError, match="expected operands of float32; convert others"):
+        scope["contract"](exact, other.astype(dtype))
+
+
+@pytest.mark.parametrize("parallel", ["numba", "numba_parallel"])
+def test_emitted_source_takes_small_axes_two_operands_at_a_time(parallel):
+    shapes = [(3000, 3, 3)] * 3
+    scope: dict[str, object] = {}
+    source = emit("nij,njk,nlk->nil", shapes, "float64", parallel)
+    exec(compile(source, "<emitted>", "exec"), scope)
+    operands = [np.random.default_rng(n).random(shape) for n, shape in enumerate(shapes)]
+    found = scope["contract"](*operands)
+    np.testing.assert_allclose(found, np.einsum("nij,njk,nlk->nil", *operands))
+    assert "u0_0_0 = " in source
