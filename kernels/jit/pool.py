@@ -127,7 +127,7 @@ def _run(function: int, given: int, total: int, piece: int, exactly: int) -> int
         # Linux may wake a thread on the waker's own core although another is idle; both then share
         # it until the load is balanced, some milliseconds later. In a virtual machine of two cores
         # a product of 1,000 rows, after a pause of 50 ms, took 5.0 and not 3.0 ms in two turns of
-        # three
+        # three. A function of its own would take numba a tenth of a second more to compile
         core = own_core()
         if 0 <= core < MOST_CORES and core != state[KEPT_OFF]:
             state[KEPT_OFF] = core

@@ -48,21 +48,27 @@ def _intrinsic(build: Any) -> Intrinsic:
     return Intrinsic(build, __file__, also=SOURCES)
 
 
+def _address(builder: Any, part: str) -> Any:
+    """Memory behind a symbol, as a pointer to words."""
+    from llvmlite import ir
+    from numba.core.cgutils import get_or_insert_function
+
+    # the linker looks up added symbols for functions only; this one is not called
+    kind = ir.FunctionType(ir.VoidType(), [])
+    address = get_or_insert_function(builder.module, kind, symbol(part))
+    return builder.bitcast(address, ir.IntType(64).as_pointer())
+
+
 def words_of(part: str) -> Intrinsic:
     """Memory behind a symbol, as a pointer to int64."""
 
     def build() -> Any:
-        from llvmlite import ir
         from numba import types
-        from numba.core.cgutils import get_or_insert_function
         from numba.extending import intrinsic
 
         def words(typing: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-                # the linker looks up added symbols for functions only; this one is not called
-                kind = ir.FunctionType(ir.VoidType(), [])
-                address = get_or_insert_function(builder.module, kind, symbol(part))
-                return builder.bitcast(address, ir.IntType(64).as_pointer())
+                return _address(builder, part)
 
             pointer: Any = types.CPointer
             return pointer(types.int64)(), generate
@@ -84,10 +90,7 @@ def _build_num_threads() -> Any:
             kind = ir.FunctionType(ir.IntType(32), [])
             asked = get_or_insert_function(builder.module, kind, "get_num_threads")
             count = builder.sext(builder.call(asked, []), word)
-            kind = ir.FunctionType(ir.VoidType(), [])
-            state = get_or_insert_function(builder.module, kind, symbol("state"))
-            words = builder.bitcast(state, word.as_pointer())
-            there = builder.load(builder.gep(words, [word(END + 1)]))
+            there = builder.load(builder.gep(_address(builder, "state"), [word(END + 1)]))
             return _least(builder, _least(builder, count, there), word(MOST))
 
         return types.int64(), generate
