@@ -6,9 +6,11 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from einbench.choose import environment
+from einbench.einsum import preparing
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +25,12 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     environment.refresh()
     yield tmp_path / "wisdom"
     environment.refresh()
+
+
+@pytest.fixture
+def compiled_machine() -> None:
+    """The machine of float64 is there: while it is not, calls it may be best at choose nothing."""
+    preparing.preparing(np.dtype("float64")).wait(None)
 
 
 @pytest.fixture

@@ -35,7 +35,9 @@ def command(*arguments: str) -> str:
 
 
 @pytest.fixture
-def elsewhere(memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def elsewhere(
+    memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled_machine: None
+):
     """Exports what calls chose with memory of their own, and begins anew without it."""
 
     def export(*calls, change=lambda documents: None) -> str:

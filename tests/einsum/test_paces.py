@@ -145,6 +145,7 @@ def test_with_wisdom_off_nothing_is_measured(monkeypatch):
     assert rates.used() == {}
 
 
+@pytest.mark.usefixtures("compiled_machine")
 def test_a_call_of_three_operands_is_chosen_among_several_orders(memory):
     rng = np.random.default_rng(0)
     a, b, c = rng.random((300, 40)), rng.random((40, 50)), rng.random((50, 300))
