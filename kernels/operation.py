@@ -20,14 +20,14 @@ import numpy.typing as npt
 
 from einbench.arguments import Bound, bind, choose_options
 from einbench.body import Body, Function, Plain
+from einbench.collection import Collection
 from einbench.inputs import Input
 from einbench.jit.compiled import Compiled
 from einbench.kernel import Array, Kernel, Origin, Sizes
 from einbench.names import check_dtype, normalise, shortened, unknown
 from einbench.possible import refuse_impossible, refuse_wrong_types
 from einbench.prepared import Prepared
-
-_INT64 = np.dtype(np.int64)
+from einbench.results import Results, results_of
 
 #: called with every operation that gets or loses a kernel, or that is forgotten
 listeners: list[Callable[[Operation], object]] = []
@@ -121,8 +121,7 @@ class Operation:
     integer_outputs: Sequence[str] = ()
     leading: str | None = "batch"
     baseline: str = ""
-    _kernels: dict[str, Kernel] = field(default_factory=dict, init=False, repr=False)
-    _places: dict[str, tuple[bool, bool, int]] = field(default_factory=dict, init=False, repr=False)
+    _kernels: Collection = field(default_factory=Collection, init=False, repr=False)
     _simplest: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -137,18 +136,13 @@ class Operation:
         self._settle()
 
     def _settle(self) -> None:
-        """Kernels in their order, and the baseline among them."""
-        in_order = sorted(self._kernels.items(), key=lambda item: self._places[item[0]])
-        self._kernels.clear()
-        self._kernels.update(in_order)
         if self._simplest:
-            simplest = "loop" if "loop" in self._kernels else next(iter(self._kernels), "loop")
-            object.__setattr__(self, "baseline", simplest)
+            object.__setattr__(self, "baseline", self._kernels.simplest)
 
     @property
     def kernels(self) -> Mapping[str, Kernel]:
         """Method -> Kernel, simplest first: interpreted, compiled, compiled for threads."""
-        return MappingProxyType(self._kernels)
+        return self._kernels.in_order
 
     def kernel(
         self,
@@ -208,18 +202,16 @@ class Operation:
                 "one: a function of the problem may compile what it returns"
             )
         # decorators are evaluated from the top and applied from the bottom: the place in the
-        # order is taken now, so that stacked ones read as they stand; compiled ones come last
-        last = max((place[2] for place in self._places.values()), default=-1)
-        place = (compile, parallel, last + 1)
-        if key not in self._kernels:
-            self._places[key] = place
+        # order is taken now, so that stacked ones read as they stand
+        self._kernels.reserve(key)
+        origin = Origin(module, compile, prepare, parallel, fastmath)
 
         def register(function: Function) -> Function:
             if not callable(function):
                 raise TypeError(
                     f"operation {self.name}: kernel {key!r} must be a function, got {function!r}"
                 )
-            self._refuse_taken(key, module, function)
+            self._kernels.refuse_taken(self.name, key, module, function)
             body: Body
             if compile:
                 body = Compiled(
@@ -233,36 +225,15 @@ class Operation:
                 body = Prepared(function, self)
             else:
                 body = Plain(function)
-            self._kernels[key] = Kernel(
+            self._kernels.add(Kernel(
                 self, key, body, extra_elements, tuple(requires), normalise(family or key),
-                runtime or ("numba" if compile else "numpy"),
-                Origin(module, compile, prepare, parallel, fastmath), varies=varies,
-            )  # fmt: skip
-            self._places[key] = (compile, parallel, self._places.get(key, place)[2])
+                runtime or ("numba" if compile else "numpy"), origin, varies=varies,
+            ))  # fmt: skip
             self._settle()
             notify(self)
             return function
 
         return register
-
-    def _refuse_taken(self, key: str, module: str, function: Function) -> None:
-        """Raise where a name stands for a kernel that is not the caller's own to replace."""
-        there = self._kernels.get(key)
-        if there is None:
-            return
-        whose = there.origin.module
-        if _of_the_package(whose):
-            whose = "einbench's own"
-        elif whose == module:
-            beside = _beside(there.body.source, function)
-            if not beside:
-                return
-            whose = f"the function {beside} of this file"
-        raise ValueError(
-            f"operation {self.name} has a kernel {key!r} already, {whose or 'another module'}: "
-            f"choose another name, taken are {', '.join(self._kernels)}; or call "
-            f"op.remove({key!r}) first"
-        )
 
     def remove(self, method: str) -> None:
         """Remove a kernel, one that was added at run time say.
@@ -270,22 +241,21 @@ class Operation:
         Raises:
             ValueError: there is none of that name.
         """
-        key = self[method].method
-        del self._kernels[key], self._places[key]
+        self._kernels.remove(self[method].method)
         self._settle()
         notify(self)
 
     def __getitem__(self, method: str) -> Kernel:
         key = normalise(method)
-        if key not in self._kernels:
-            raise ValueError(unknown("kernel", method, self._kernels, f" of {self.name}"))
-        return self._kernels[key]
+        if key not in self.kernels:
+            raise ValueError(unknown("kernel", method, self.kernels, f" of {self.name}"))
+        return self.kernels[key]
 
     def __contains__(self, method: object) -> bool:
-        return isinstance(method, str) and normalise(method) in self._kernels
+        return isinstance(method, str) and normalise(method) in self.kernels
 
     def __iter__(self) -> Iterator[Kernel]:
-        return iter(self._kernels.values())
+        return iter(self.kernels.values())
 
     def bind(self, *arrays: Any, **named: Any) -> Bound:
         """The arguments of a call by position or by name, checked; see ``einbench.arguments``."""
@@ -316,41 +286,9 @@ class Operation:
         """Of an output, where the floating inputs have that dtype."""
         return np.dtype(np.int64 if name in self.integer_outputs else dtype)
 
-    def _results(self, arrays: Sequence[Array]) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
-        """Shape and dtype of every output, of arrays that fit; every call of a kernel asks."""
-        floating, plan = self._result_plan
-        dtype = arrays[floating].dtype
-        found = []
-        for whole, places, integer in plan:
-            if whole is None:
-                shape = tuple([arrays[place].shape[axis] for place, axis in places])
-            else:
-                shape = arrays[whole].shape
-            found.append((shape, _INT64 if integer else dtype))
-        return found
-
     @cached_property
-    def _result_plan(self) -> tuple[int, list[tuple[int | None, list[tuple[int, int]], bool]]]:
-        """The first floating input; of every output where its axes are, and whether it is integer.
-
-        Where an output has just the axes of an input, that input's number comes first.
-        """
-        named = {each.names: number for number, each in enumerate(self.inputs.values())}
-        held = {
-            axis: (place, number)
-            for place, each in enumerate(self.inputs.values())
-            for number, axis in enumerate(each.names)
-        }
-        plan = [
-            (
-                named.get(tuple(axes.split())),
-                [held[axis] for axis in axes.split()],
-                name in self.integer_outputs,
-            )
-            for name, axes in self.outputs.items()
-        ]
-        floating = next(n for n, each in enumerate(self.inputs.values()) if not each.integer)
-        return floating, plan
+    def _results(self) -> Results:
+        return results_of(self)
 
     def traffic_bytes(self, sizes: Sizes, dtype: npt.DTypeLike) -> tuple[int, int]:
         """Compulsory traffic (read, written): what is read of every input, and every output."""
@@ -434,22 +372,5 @@ class Operation:
         return self
 
     def __repr__(self) -> str:
-        kernels = shortened(", ".join(self._kernels), 100)
+        kernels = shortened(", ".join(self.kernels), 100)
         return f"<Operation {self.name}: {shortened(self.formula, 100)} [{kernels}]>"
-
-
-def _beside(there: Function, function: Function) -> str:
-    """The name of the function that is there, where one file defines both under different names.
-
-    At a prompt all functions are of one file that is none, and may be renamed.
-    """
-    code, new = getattr(there, "__code__", None), getattr(function, "__code__", None)
-    if code is None or new is None or code.co_filename != new.co_filename:
-        return ""
-    if code.co_name == new.co_name or code.co_filename.startswith("<"):
-        return ""
-    return str(code.co_name)
-
-
-def _of_the_package(module: str) -> bool:
-    return module.partition(".")[0] == "einbench"

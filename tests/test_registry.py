@@ -191,6 +191,16 @@ def test_stacked_decorators_stand_in_the_order_they_are_read_in(make: Make) -> N
     assert list(op.kernels) == ["one", "two", "three"]
 
 
+def test_a_decorator_serves_after_its_name_was_taken_and_given_back(make: Make) -> None:
+    op = make()
+    held = op.kernel("late")
+    op.kernel("late")(doubled)
+    op.remove("late")
+    op.kernel("one")(doubled)
+    held(doubled)
+    assert list(op.kernels) == ["one", "late"]
+
+
 def test_a_kernel_added_after_others_were_taken_out_comes_last(make: Make) -> None:
     op = make()
     for name in ("one", "two", "three"):
