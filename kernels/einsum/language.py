@@ -6,6 +6,7 @@ Nothing of an expression is executed; what is no letter, dot, comma, space or ar
 from __future__ import annotations
 
 import functools
+import re
 import string
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ ELLIPSIS = "..."
 _LETTERS = frozenset(string.ascii_letters)
 #: what people write for the arrow
 _ARROWS = ("->", "=>", "\N{RIGHTWARDS ARROW}", "\N{RIGHTWARDS DOUBLE ARROW}", ">")
+
+#: two words with a space between them, which letters of an operand may be but seldom are
+_WORDS = re.compile(r"\w{3,} +\w{3,}")
 
 
 @dataclass(frozen=True)
@@ -97,4 +101,7 @@ def _letters(text: str, part: str, begin: int, whose: str) -> tuple[str, ...]:
 
 
 def _fault(text: str, position: int, what: str) -> ValueError:
-    return ValueError(f"{quoted(text)}, position {position}: {what}")
+    found = f"{quoted(text)}, position {position}: {what}"
+    if _WORDS.search(text):
+        found += "; words are for expression(text, axes='named'), --axes named"
+    return ValueError(found)

