@@ -65,9 +65,11 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
             body.append(f"{name} = np.array({name}, order='C', copy=None)")
     body.append(f"out = np.empty({inner.out_shape}, np.{kind.name})")
     body += writer.lines(task, names, "out", written)
+    result = "out"
+    if inner.out_shape != contraction.out_shape:
+        result += f".reshape({contraction.out_shape})"
     # a scalar where NumPy gives one
-    scalar = "" if contraction.out_shape else "[()]"
-    body.append(f"return out.reshape({contraction.out_shape}){scalar}")
+    body.append(f"return {result}" + "[()]" * (not contraction.out_shape))
     parts = [
         f'"""y = einsum("{text}"): kernel {written}, written by einbench."""',
         "",
@@ -117,7 +119,7 @@ class _Writer:
         for name, each in zip(names, contraction.inputs, strict=True):
             order = tuple(each.index(i) for i in indices if i in each)
             where = ", ".join(":" if i in each else "None" for i in indices)
-            views.append(f"{name}.transpose({order})[{where or '...'}]")
+            views.append(f"{_transposed(name, order)}[{where or '...'}]")
         axes = tuple(range(len(contraction.output), len(indices)))
         return [f"np.sum({' * '.join(views)}, axis={axes}, out={out})"]
 
@@ -151,10 +153,12 @@ class _Writer:
         return [*lines, *self.lines(last.task, names, out, quickest(last.task)[0])]
 
 
+def _transposed(name: str, order: tuple[int, ...]) -> str:
+    return name if order == tuple(range(len(order))) else f"{name}.transpose({order})"
+
+
 def _view(name: str, laid: Laid) -> str:
-    text = name
-    if laid.order != tuple(range(len(laid.order))):
-        text += f".transpose({laid.order})"
+    text = _transposed(name, laid.order)
     if laid.copied:
         text = f"np.ascontiguousarray({text})"
     return text if laid.shape is None else f"{text}.reshape({laid.shape})"
@@ -162,17 +166,27 @@ def _view(name: str, laid: Laid) -> str:
 
 def _matmul(task: Task, names: Sequence[str], out: str) -> list[str]:
     plan = product(task)
-    first, second = (1, 0) if plan.swapped else (0, 1)
-    left, right = _matrix(names[first], plan.left), _matrix(names[second], plan.right)
+    output, (first, second) = task.contraction.output, task.contraction.inputs
+    pairs = [(names[0], first), (names[1], second)]
+    left, right = [
+        _matrix(name, matrix, task.contraction.shape(axes))
+        for (name, axes), matrix in zip(
+            reversed(pairs) if plan.swapped else pairs, (plan.left, plan.right), strict=True
+        )
+    ]
     if not plan.out.copied:
-        return [f"np.matmul({left}, {right}, out={_matrix(out, plan.out)})"]
-    output = task.contraction.output
+        made = _matrix(out, plan.out, task.contraction.out_shape)
+        return [f"np.matmul({left}, {right}, out={made})"]
     inner = task.contraction.shape(tuple(output[i] for i in plan.out.order))
-    return [f"{out}.transpose({plan.out.order})[...] = np.matmul({left}, {right}).reshape({inner})"]
+    made = f"np.matmul({left}, {right})" + f".reshape({inner})" * (inner != plan.out.shape)
+    return [f"{_transposed(out, plan.out.order)}[...] = {made}"]
 
 
-def _matrix(name: str, matrix: Matrix) -> str:
-    moved = f"{name}.transpose({matrix.order})"
+def _matrix(name: str, matrix: Matrix, shape: tuple[int, ...]) -> str:
+    """An array of that shape as a stack of matrices."""
+    moved = _transposed(name, matrix.order)
+    if matrix.shape == tuple(shape[axis] for axis in matrix.order):
+        return moved
     return f"{moved}.reshape({matrix.shape})"
 
 
@@ -182,4 +196,5 @@ def _tensordot(task: Task, names: Sequence[str], out: str) -> list[str]:
     axes = ([left.index(i) for i in groups.summed], [right.index(i) for i in groups.summed])
     made = (*groups.rows, *groups.columns)
     order = tuple(made.index(i) for i in task.contraction.output)
-    return [f"{out}[...] = np.tensordot({names[0]}, {names[1]}, {axes}).transpose({order})"]
+    found = f"np.tensordot({names[0]}, {names[1]}, {axes})"
+    return [f"{out}[...] = {_transposed(found, order)}"]

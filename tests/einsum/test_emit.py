@@ -13,6 +13,8 @@ CASES = (
     ("bij,bjk->bik", ("einsum", "matmul", "broadcast", "numba", "numba_parallel", "loop")),
     ("ij,jk->ki", ("einsum_path", "matmul", "tensordot", "numba")),
     ("iij,k->ik", ("matmul", "numba", "broadcast")),
+    ("bij,bjk->ikb", ("matmul",)),
+    ("bij,jk->kbi", ("matmul", "tensordot")),
     ("bi,ij,bj->b", ("path", "numba", "numba_parallel", "einsum")),
     ("ij,jk->ik", ("blocked",)),
     ("bi,ij,bj->b", ("blocked",)),
