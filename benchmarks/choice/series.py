@@ -26,7 +26,7 @@ import numpy as np
 import einbench
 from einbench.choose import environment
 from einbench.choose.auto import auto
-from einbench.choose.deciding import passes
+from einbench.choose.looked_at import passes
 from einbench.choose.signature import signature
 from einbench.operation import Operation
 

@@ -9,7 +9,8 @@ from typing import Any
 from einbench.arguments import Bound, check_out
 from einbench.choose import allowance, environment
 from einbench.choose.book import RIGORS
-from einbench.choose.deciding import Decision, decide, may_measure
+from einbench.choose.deciding import decide, may_measure
+from einbench.choose.decision import Decision
 from einbench.choose.dispatch import empty, renewed
 from einbench.choose.serving import serve
 from einbench.chunked import any_chunked, cluster, refuse_out

@@ -22,7 +22,7 @@ from einbench.problem import Problem
 from einbench.registry import operations
 
 if TYPE_CHECKING:
-    from einbench.choose.deciding import Decision
+    from einbench.choose.decision import Decision
 
 #: axis of the canonical form -> the operation's own
 Names = Mapping[str, str]

@@ -4,75 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from einbench.arguments import Bound
 from einbench.choose import allowance, policy
 from einbench.choose.book import RIGORS, Remembered
+from einbench.choose.decision import Decision, NoKernelLeft
 from einbench.choose.environment import Environment, Threads, environment
-from einbench.choose.fewer import on_threads, text, threads_of
-from einbench.choose.recall import Recalled, hint, recall
+from einbench.choose.fewer import on_threads
+from einbench.choose.looked_at import MEASURING, REFUSALS, passes, passes_in, why_wrong_here
+from einbench.choose.recall import hint, recall
 from einbench.choose.signature import Signature, signature
 from einbench.choose.telling import Progress, telling
 from einbench.choose.wisdom import Wisdom, wisdom
 from einbench.host import background
-from einbench.host.locks import ForkedLock
 from einbench.kernel import Kernel
 from einbench.names import is_expression
 from einbench.operation import Operation
 from einbench.plugins import of_plugin
 from einbench.problem import Problem
-
-if TYPE_CHECKING:
-    from einbench.choose.estimate import Estimate
-    from einbench.choose.outcome import Measured
-
-#: one measurement at a time: two at once would disturb each other
-_MEASURING = ForkedLock()
-#: what `_why_wrong_here` found, of so many at most
-_WRONG: dict[tuple[Kernel, Environment, Signature], str] = {}
-_MOST_LOOKED_AT = 4096
-#: to look at inputs of more bytes takes so long that a look at as many rows or more stands for one,
-#: and at no more than so many times as many
-_LARGE_BYTES, _MOST_TIMES = 1 << 18, 4
-#: what a kernel raises that refuses its arrays
-_REFUSALS = ("ValueError: ", "IndexError: ")
-
-
-class NoKernelLeft(ValueError):  # noqa: N818 - what is the matter, as users read it
-    """Of an operation at this size: none is right, can run, and fits into memory."""
-
-
-class Decision(NamedTuple):
-    """The kernel to call, for what, and the evidence for it."""
-
-    kernel: Kernel
-    signature: Signature
-    #: from memory, measured now, or estimated; just one of them, and none where it is a default
-    recalled: Recalled | None = None
-    measured: Measured | None = None
-    estimate: Estimate | None = None
-    #: what was chosen in another environment
-    hint: Remembered | None = None
-    #: ``off`` or ``frozen``, where the default kernel serves because of that
-    unmeasured: str = ""
-
-    def __repr__(self) -> str:
-        sizes = ", ".join(f"{axis} {size}" for axis, size in self.signature.sizes)
-        name = f"{self.kernel.operation.name} at {sizes}" if sizes else self.kernel.operation.name
-        kernel = text(self.kernel.method, threads_of(self.kernel))
-        return f"{name}, {self.signature.dtype}: {kernel}, {self.origin}"
-
-    @property
-    def origin(self) -> str:
-        """How it became known: measured, remembered, interpolated, estimated, or the default."""
-        if self.recalled is not None:
-            return "remembered" if self.recalled.exact else "interpolated"
-        if self.unmeasured:
-            return "default"
-        return "measured" if self.measured is not None else "estimated"
 
 
 def decide(
@@ -148,7 +100,7 @@ def decide(
             return found
         arrived_s = clock()
         report(0.0, "waiting for another measurement")
-        with _MEASURING.lock, memory.measuring():
+        with MEASURING.lock, memory.measuring():
             waited_s = clock() - arrived_s
             # another thread or process may have measured it while this one waited
             if not again and (found := _from_memory(asked, between)):
@@ -178,13 +130,13 @@ class _Asked(NamedTuple):
     memory: Wisdom
 
     def passes(self, kernel: Kernel) -> bool:
-        return _passes(self.op, kernel, self.here, self.requested, self.memory)
+        return passes_in(self.op, kernel, self.here, self.requested, self.memory)
 
     def why_wrong(self, kernel: Kernel) -> str:
         theirs = kernel.available and of_plugin(kernel.origin.module)
         if theirs and not passes(kernel, self.requested, write=False):
             return "it does not pass the check in a process of its own"
-        return _why_wrong_here(kernel, self.bound, self.here, self.requested)
+        return why_wrong_here(kernel, self.bound, self.here, self.requested)
 
 
 def _said(op: Operation, requested: Signature) -> str:
@@ -271,7 +223,7 @@ def _unmeasured(asked: _Asked, choice: str) -> Decision:
 
 def _raise_refused(reasons: Collection[str]) -> None:
     """Raise where all are refusals: what every kernel refuses is the caller's error."""
-    if reasons and all(why.startswith(_REFUSALS) for why in reasons):
+    if reasons and all(why.startswith(REFUSALS) for why in reasons):
         raise ValueError(min(reasons, key=len).partition(": ")[2])
 
 
@@ -286,74 +238,6 @@ def _from_memory(asked: _Asked, between: bool) -> Decision | None:
     if not timed_here and asked.why_wrong(found.kernel):
         return None
     return Decision(found.kernel, requested, recalled=found)
-
-
-def passes(kernel: Kernel, requested: Signature, *, write: bool = True) -> bool:
-    """Whether a kernel passed the check here, or does now; which is remembered if ``write``."""
-    op = kernel.operation
-    return _passes(op, kernel, environment(op), requested, wisdom(), write=write)
-
-
-def _passes(
-    op: Operation,
-    kernel: Kernel,
-    here: Environment,
-    requested: Signature,
-    memory: Wisdom,
-    *,
-    write: bool = True,
-) -> bool:
-    """Check a kernel that imported wisdom names, before it is first called."""
-    with _MEASURING.lock:
-        if kernel.method in memory.book(op.name).passed(here, requested.dtype):
-            return True
-        from einbench.choose.measuring import check_one
-
-        verdict = check_one(kernel, requested.dtype)
-        if verdict.passed and write:
-            memory.remember(
-                op.name, passed={(here, requested.dtype): {kernel.method: verdict.error}}
-            )
-        return verdict.passed
-
-
-def _why_wrong_here(kernel: Kernel, bound: Bound, here: Environment, requested: Signature) -> str:
-    """What is wrong at this size with a kernel not timed there; looked at once a process."""
-    key = (kernel, here, requested)
-    if key not in _WRONG and _right_above(kernel, bound, here, requested):
-        return ""
-    if key not in _WRONG:
-        from einbench.choose.first_use import why_wrong
-
-        with _MEASURING.lock:
-            problem = Problem.of(kernel.operation, bound.arrays, bound.options)
-            if len(_WRONG) > _MOST_LOOKED_AT:
-                _WRONG.clear()
-            found = why_wrong(kernel, problem)
-        if found.startswith(_REFUSALS):
-            return found  # other numbers in such arrays may be taken
-        _WRONG[key] = found
-    return _WRONG[key]
-
-
-def _right_above(kernel: Kernel, bound: Bound, here: Environment, requested: Signature) -> bool:
-    """Whether it was looked at at sizes that are not smaller, and these are large."""
-    if sum(array.nbytes for array in bound.arrays) < _LARGE_BYTES:
-        return False
-    return any(
-        not why
-        and looked_at is kernel
-        and there == here
-        and seen.kind == requested.kind
-        and all(
-            n <= m <= _MOST_TIMES * n for n, m in zip(_sizes(requested), _sizes(seen), strict=True)
-        )
-        for (looked_at, there, seen), why in tuple(_WRONG.items())
-    )
-
-
-def _sizes(asked: Signature) -> list[int]:
-    return [size for _, size in asked.sizes]
 
 
 def _measure(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from einbench.choose.between import Between
 from einbench.choose.book import Remembered
-from einbench.choose.deciding import Decision
+from einbench.choose.decision import Decision
 from einbench.choose.signature import layout_name
 from einbench.contexts import BESIDE
 from einbench.kernel import Kernel

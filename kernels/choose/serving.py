@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from einbench.choose import policy
-from einbench.choose.deciding import Decision, passes
+from einbench.choose.decision import Decision
+from einbench.choose.looked_at import passes
 from einbench.host.warned import warn_once
 from einbench.kernel import Kernel
 from einbench.units import one_line

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from einbench.choose import environment, paces, policy
 from einbench.choose.book import RIGORS
-from einbench.choose.deciding import Decision, NoKernelLeft, decide
+from einbench.choose.deciding import decide
+from einbench.choose.decision import Decision, NoKernelLeft
 from einbench.choose.environment import Threads
 from einbench.choose.recall import recall
 from einbench.choose.usual import refuse_unknown_axes, signature_of, usual, with_inputs

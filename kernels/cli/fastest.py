@@ -149,7 +149,7 @@ def fastest(
             raise ValueError(
                 f"{option}: one at a time where it is timed; several need --from or --machine"
             )
-    from einbench.choose.deciding import NoKernelLeft
+    from einbench.choose.decision import NoKernelLeft
     from einbench.choose.environment import limited
     from einbench.choose.tune import plan
 

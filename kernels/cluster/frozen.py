@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench.choose import environment, policy
-from einbench.choose.deciding import decide, passes
+from einbench.choose.deciding import decide
+from einbench.choose.looked_at import passes
 from einbench.choose.signature import signature
 from einbench.cluster.connect import connected, current_client
 from einbench.cluster.waiting import through_deaths

@@ -12,7 +12,7 @@ from einbench.report.grid import Batch, Block, Cell, batch_text, blocks, listed
 from einbench.units import ratio_text, seconds_text
 
 if TYPE_CHECKING:
-    from einbench.choose.deciding import Decision
+    from einbench.choose.decision import Decision
     from einbench.record import Record
 
 _WIDTH = 80

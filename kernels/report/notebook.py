@@ -22,7 +22,7 @@ from einbench.report.provenance import cost_text, machine_text
 from einbench.report.summary import all_batches, row_names, win
 
 if TYPE_CHECKING:
-    from einbench.choose.deciding import Decision
+    from einbench.choose.decision import Decision
     from einbench.record import Record
     from einbench.report.compared import Compared
 

@@ -15,7 +15,7 @@ from einbench.units import seconds_text
 
 if TYPE_CHECKING:
     from einbench.choose.book import Remembered
-    from einbench.choose.deciding import Decision
+    from einbench.choose.decision import Decision
     from einbench.choose.environment import Environment
     from einbench.choose.estimate import Estimate
     from einbench.choose.outcome import Measured

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from einbench.arguments import check_out
 from einbench.choose import environment, policy
 from einbench.choose.book import RIGORS
-from einbench.choose.deciding import Decision, decide
+from einbench.choose.deciding import decide
+from einbench.choose.decision import Decision
 from einbench.choose.serving import serve
 from einbench.chunked import any_chunked, cluster, refuse_out
 from einbench.contexts import check_context

@@ -23,7 +23,8 @@ from einbench.check.judging import Verdict
 from einbench.check.verdicts import check_small
 from einbench.choose import measuring
 from einbench.choose.book import RIGORS, Book, Passed, Remembered, Spread, Time
-from einbench.choose.deciding import Decision, decide
+from einbench.choose.deciding import decide
+from einbench.choose.decision import Decision
 from einbench.choose.environment import Environment, Machine, Threads
 from einbench.choose.signature import Signature
 from einbench.contexts import CONTEXTS

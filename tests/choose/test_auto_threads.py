@@ -159,7 +159,7 @@ def test_counts_of_threads_are_left_as_they_were_by_two_threads_at_once(
 FORK = """
 import signal, threading, time
 from einbench.jit import compiled
-from einbench.choose import deciding, dispatch
+from einbench.choose import dispatch, looked_at
 import einbench.choose.wisdom as written
 written._MEASURING_TIMEOUT_S = 0.5  # the lock on disk is the parent's, and is kept meanwhile
 entered, leave = threading.Event(), threading.Event()
@@ -199,7 +199,7 @@ LOCKED = """with LOCK:
     ("hold", "ask"),
     [
         (LOCKED.replace("LOCK", "wisdom()._lock"), "doubled"),
-        (LOCKED.replace("LOCK", "deciding._MEASURING.lock"), "doubled"),
+        (LOCKED.replace("LOCK", "looked_at.MEASURING.lock"), "doubled"),
         (LOCKED.replace("LOCK", "dispatch._LISTING.lock"), "doubled"),
         (LOCKED.replace("LOCK", "compiled._LOCK.lock"), "relu"),
         (MEASURING, "doubled"),

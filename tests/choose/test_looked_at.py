@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.choose import deciding, first_use
+from einbench.choose import first_use, looked_at
 from einbench.choose.environment import environment, threads
 from einbench.choose.signature import signature
 
@@ -21,7 +21,7 @@ LARGE = 64
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Rows of every look; none is wrong unless a test says so."""
     seen: list[int] = []
-    monkeypatch.setattr(deciding, "_WRONG", {})
+    monkeypatch.setattr(looked_at, "_WRONG", {})
 
     def why_wrong(kernel: Any, problem: Any) -> str:
         seen.append(problem.rows)
@@ -34,7 +34,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def look(rows: int, features: int = 1024, method: str = "numba") -> str:
     bound = RELU.bind(np.ones((rows, features), np.float32))
     asked = signature(RELU, bound, threads())
-    return deciding._why_wrong_here(RELU[method], bound, environment(RELU), asked)
+    return looked_at.why_wrong_here(RELU[method], bound, environment(RELU), asked)
 
 
 def test_large_sizes_are_looked_at_from_above(looks: list[int]) -> None:

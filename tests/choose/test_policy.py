@@ -12,7 +12,7 @@ import pytest
 from choose_support import Bench, choice, run
 
 import einbench
-from einbench.choose import candidates, deciding, environment, measuring, policy
+from einbench.choose import candidates, environment, looked_at, measuring, policy
 from einbench.choose.kept import refuse_unwritable
 from einbench.choose.signature import signature
 from einbench.choose.wisdom import wisdom
@@ -217,5 +217,5 @@ def test_a_kernel_that_raises_under_off_leaves_memory_alone(
 ) -> None:
     bench = start(loop=1e-3, last=1e-3)
     decided = bench.decide(choice="off")
-    assert deciding.passes(bench.op["loop"], decided.signature, write=False)
+    assert looked_at.passes(bench.op["loop"], decided.signature, write=False)
     assert not files(folder)

@@ -10,7 +10,7 @@ import pytest
 import einbench
 from einbench.choose.between import Between
 from einbench.choose.book import Remembered, Time
-from einbench.choose.deciding import Decision
+from einbench.choose.decision import Decision
 from einbench.choose.environment import Threads, environment
 from einbench.choose.estimate import Estimate
 from einbench.choose.outcome import Measured, Spent
