@@ -20,7 +20,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from einbench.choose.book import Remembered, book
+from einbench.choose.book import Remembered
+from einbench.choose.book_on_disk import book
 from einbench.host.documents import load
 
 from .study import Study

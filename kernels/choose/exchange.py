@@ -20,15 +20,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from einbench.choose import contraction, paces
-from einbench.choose.book import (
-    MOST_CHOICES,
-    SCHEMA,
-    Book,
-    Remembered,
-    book,
-    check_schema,
-    document,
-)
+from einbench.choose.book import MOST_CHOICES, Book, Remembered
+from einbench.choose.book_on_disk import SCHEMA, book, check_schema, document
 from einbench.choose.environment import Environment
 from einbench.choose.kept import held, refuse_unwritable
 from einbench.choose.shown import changed, environments, operation_of

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable
 
 from einbench.choose import policy
-from einbench.choose.book import SCHEMA, NewerSchema, check_schema
+from einbench.choose.book_on_disk import SCHEMA, NewerSchema, check_schema
 from einbench.choose.wisdom import Wisdom
 from einbench.host.documents import Damaged, Unreadable, load
 from einbench.host.folders import OFF

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from einbench.choose.book import SCHEMA, Book
+from einbench.choose.book import Book
+from einbench.choose.book_on_disk import SCHEMA
 from einbench.choose.environment import machine as kind_of_machine
 from einbench.choose.exchange import Export, Imported, books_of, import_choices
 from einbench.choose.kept import held, refuse_unwritable

@@ -19,7 +19,8 @@ from itertools import count
 from typing import Any
 
 from einbench.choose import policy
-from einbench.choose.book import Book, Remembered, book, document
+from einbench.choose.book import Book, Remembered
+from einbench.choose.book_on_disk import book, document
 from einbench.choose.environment import Environment
 from einbench.host.documents import Damaged, Unreadable, load, write_whole
 from einbench.host.folders import wisdom_folder

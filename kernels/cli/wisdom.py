@@ -110,7 +110,7 @@ def import_(file: str) -> int:
     Choices of this machine stay as they are. A kernel that was chosen on another is checked here
     before it is first called, and only kernels that are registered here can be.
     """
-    from einbench.choose.book import NewerSchema
+    from einbench.choose.book_on_disk import NewerSchema
     from einbench.choose.exchange import import_choices, read_export
     from einbench.choose.wisdom import wisdom as remembered
     from einbench.host.documents import Unreadable

@@ -13,16 +13,8 @@ from choose_support import BOOKS, HERE, SIGNATURES, choice, choices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from einbench.choose.book import (
-    MOST_CHOICES,
-    SCHEMA,
-    Book,
-    NewerSchema,
-    Remembered,
-    Time,
-    book,
-    document,
-)
+from einbench.choose.book import MOST_CHOICES, Book, Remembered, Time
+from einbench.choose.book_on_disk import SCHEMA, NewerSchema, book, document
 from einbench.host.documents import Damaged
 
 #: of everything JSON can hold

@@ -12,7 +12,8 @@ import pytest
 
 import einbench
 from einbench.choose import environment, measuring
-from einbench.choose.book import Spread, book, document
+from einbench.choose.book import Spread
+from einbench.choose.book_on_disk import book, document
 from einbench.choose.tune import exactly, plan, tune
 from einbench.choose.wisdom import wisdom
 from einbench.contexts import AFTER_BLAS, AFTER_PAUSE, ALONE, PROGRAM

@@ -11,7 +11,8 @@ from choose_support import choice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from einbench.choose.book import MOST_CHOICES, Book, NewerSchema, document
+from einbench.choose.book import MOST_CHOICES, Book
+from einbench.choose.book_on_disk import NewerSchema, document
 from einbench.choose.environment import environment
 from einbench.choose.exchange import Export, exported, import_choices, read_export
 from einbench.choose.wisdom import Wisdom, wisdom

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from choose_support import OPERATION, batches
 
-from einbench.choose.book import book
+from einbench.choose.book_on_disk import book
 from einbench.choose.wisdom import Wisdom
 
 WRITER = (

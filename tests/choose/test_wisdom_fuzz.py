@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from einbench import registry
 from einbench.choose import environment
-from einbench.choose.book import NewerSchema, book
+from einbench.choose.book_on_disk import NewerSchema, book
 from einbench.choose.wisdom import Wisdom, _at, wisdom
 from einbench.host.documents import Damaged
 

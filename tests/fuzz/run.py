@@ -27,7 +27,7 @@ TIMEOUT_S = 60
 MOST_BYTES = 2**16
 #: what reads the files: atheris sees which branches of these an input takes
 _INSTRUMENTED = [
-    "einbench.choose.book", "einbench.choose.exchange", "einbench.einsum.language",
+    "einbench.choose.book_on_disk", "einbench.choose.exchange", "einbench.einsum.language",
     "einbench.einsum.named", "einbench.einsum.expression", "einbench.gate.settings",
     "einbench.host.documents", "einbench.mnist", "einbench.network.npz", "einbench.network.storage",
     "einbench.network.loading", "einbench.network.layers", "einbench.record", "einbench.records",

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from einbench.choose.book import book
+from einbench.choose.book_on_disk import book
 from einbench.choose.kept import held
 from einbench.choose.wisdom import Wisdom
 from einbench.host.documents import load
