@@ -26,7 +26,7 @@ import pytest
 import einbench
 from einbench.check.sized import judge_output
 from einbench.kernel import Kernel
-from einbench.measure.run import compile_s
+from einbench.measure.recorded import compile_s
 from einbench.units import one_line
 
 from .provenance import blas_text

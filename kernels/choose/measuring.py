@@ -35,7 +35,10 @@ from einbench.measure.beside import round_s
 from einbench.measure.candidate import Clock
 from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
 from einbench.measure.disturbance import QUIET
-from einbench.measure.run import Predictions, Results, compile_s, contexts, run
+from einbench.measure.predict import Predictions
+from einbench.measure.recorded import compile_s
+from einbench.measure.run import Results, run
+from einbench.measure.timed import contexts
 from einbench.measure.timing import OVERDRAFT
 from einbench.operation import Operation
 from einbench.plugins import of_plugin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,10 @@ class Prediction:
     def measured(self) -> bool:
         """Whether the call was made at the full batch."""
         return self.measured_batch == self.batch and self.part == 1.0
+
+
+#: by method
+Predictions = Mapping[str, Prediction]
 
 
 def predict(

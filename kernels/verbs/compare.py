@@ -18,8 +18,9 @@ from einbench.host import cgroup
 from einbench.host.machine import limit_threads, machine
 from einbench.measure.conditions import Conditions, Limits
 from einbench.measure.external import ExternalKernels
+from einbench.measure.predict import Predictions
 from einbench.measure.roofline import Roofline
-from einbench.measure.run import Predictions, run
+from einbench.measure.run import run
 from einbench.measure.workload import (
     Images,
     load_images,

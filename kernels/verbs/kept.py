@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from einbench.choose.environment import environment
-from einbench.measure.predict import Prediction
-from einbench.measure.run import Predictions
+from einbench.measure.predict import Prediction, Predictions
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.record import Record

@@ -14,7 +14,7 @@ import einbench
 from einbench import registry
 from einbench.choose import beside, measuring
 from einbench.host import background
-from einbench.measure import run
+from einbench.measure import timed
 
 
 def _support() -> Any:
@@ -53,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Makes a bench: ``start(loop=2e-3, quick=1e-3)``, seconds a row, simplest first."""
     # on a fake clock a pause takes no time, and there would be hundreds
-    monkeypatch.setattr(run, "PRECEDING", {})
+    monkeypatch.setattr(timed, "PRECEDING", {})
 
     def make(facts: dict[str, Any] | None = None, **seconds: Any) -> Any:
         bench = SUPPORT.Bench(**(facts or {}))
@@ -75,7 +75,7 @@ def auto(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     quick = {rigor: (1e-3, 1, *rest[2:]) for rigor, rest in measuring.BUDGETS.items()}
     monkeypatch.setattr(measuring, "BUDGETS", quick)
     monkeypatch.setattr(measuring, "check_small", SUPPORT.checked_once)
-    monkeypatch.setattr(run, "PRECEDING", {})
+    monkeypatch.setattr(timed, "PRECEDING", {})
     einbench.auto.refresh()
     yield einbench.auto
     monkeypatch.undo()

@@ -17,14 +17,14 @@ from einbench.choose.book_on_disk import book, document
 from einbench.choose.tune import exactly, plan, tune
 from einbench.choose.wisdom import wisdom
 from einbench.contexts import AFTER_BLAS, AFTER_PAUSE, ALONE, PROGRAM
-from einbench.measure import run
+from einbench.measure import timed
 from einbench.measure.beside import PRECEDING
 
 
 @pytest.fixture
 def softmax(auto: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Small arrays, of which measuring is quick, in every context."""
-    monkeypatch.setattr(run, "PRECEDING", PRECEDING)
+    monkeypatch.setattr(timed, "PRECEDING", PRECEDING)
     return einbench.operation("softmax").draw(batch=4)
 
 
@@ -49,7 +49,7 @@ def bench(start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
 
     made.op.remove("pool")
     made.op.kernel("pool")(pooled)
-    monkeypatch.setattr(run, "PRECEDING", {AFTER_BLAS: after_blas})
+    monkeypatch.setattr(timed, "PRECEDING", {AFTER_BLAS: after_blas})
     return made
 
 
@@ -121,14 +121,14 @@ def test_a_choice_for_one_context_spends_its_time_there(
 def test_of_one_context_as_many_blocks_are_timed_as_its_rounds_leave_time_for(
     start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "PRECEDING", PRECEDING)
+    monkeypatch.setattr(timed, "PRECEDING", PRECEDING)
     blocks: dict[str, int] = {}
 
-    def timed(*given: Any, limits: Any, **more: Any) -> Any:
+    def noted(*given: Any, limits: Any, **more: Any) -> Any:
         blocks[context] = limits.blocks
         raise LookupError
 
-    monkeypatch.setattr(measuring, "run", timed)
+    monkeypatch.setattr(measuring, "run", noted)
     for context in (ALONE, AFTER_PAUSE, PROGRAM):
         with pytest.raises(LookupError):
             start(one=0.02, other=0.02).decide(1, context=context)
