@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -37,34 +36,14 @@ from einbench.problem import Problem
 from einbench.record import Record
 from einbench.records.journal import Journal
 from einbench.registry import as_operations, operations
+from einbench.verbs.budget import BUDGET_S, Budget, Plan, weight_of
 from einbench.verbs.comparison import Comparison
 from einbench.verbs.kept import Cell, Kept, written_whole
 
 BATCHES = (1, 128, 10_000, 60_000)
 DTYPES = ("float32",)
-#: most seconds of timing by default, and the wall time that bounds it with all checks
-BUDGET_S = 75.0
-_WALL_S = 95.0
-_CALL_S = 1.0
-#: every cell gets this much, however late it is
-_LEAST_S = 0.05
-#: seconds beside timing that a cell of weight 1 takes, before any has shown it, and for how
-#: much weight of cells that guess counts
-_OVERHEAD_S = 1.2
-_PRIOR = 5.0
-
 #: (part done between 0 and 1, what is being done)
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """One operation in one dtype at all its batches, and what each part weighs in time."""
-
-    operation: Operation
-    dtype: Any
-    problems: tuple[Problem, ...]
-    weights: tuple[float, ...]
 
 
 def compare(
@@ -178,7 +157,7 @@ def compare(
     report = progress or (lambda part, label: None)
     before = cgroup.throttled()
     with limit_threads(threads) as used, external.started(used):
-        clock = _Budget(plans, budget_s, start_s, bounded=not settings.get("with"))
+        clock = Budget(plans, budget_s, start_s, bounded=not settings.get("with"))
         roofline = Roofline(used)
         conditions = Conditions(layout, used, seed, reuse_outputs=reuse_outputs, context=context)
         try:
@@ -202,12 +181,12 @@ def _beyond_defaults(sizes: Mapping[str, int], memory_bytes: int | None) -> dict
 
 
 def _measured(
-    plan: _Plan,
+    plan: Plan,
     images: Images,
     conditions: Conditions,
     memory_bytes: int | None,
     external: ExternalKernels,
-    clock: _Budget,
+    clock: Budget,
     roofline: Roofline,
     kept: Kept,
     report: Progress,
@@ -248,43 +227,6 @@ def _throttling(before: cgroup.Throttled | None) -> dict[str, Any]:
     return {"throttled_periods": max(now.periods - before.periods, 0), "throttled_s": seconds}
 
 
-class _Budget:
-    """Shares out what is left of the seconds in proportion to what cells weigh.
-
-    Compiling, checking and exact probes take about as long as timing. What they took so far
-    says what they will take, and only the rest of the wall time is there for the clock.
-    """
-
-    def __init__(
-        self, plans: list[_Plan], budget_s: float | None, start_s: float, *, bounded: bool = True
-    ) -> None:
-        self._weight = self._all = sum(sum(plan.weights) for plan in plans)
-        self._left_s = BUDGET_S if budget_s is None else budget_s
-        self._start_s = start_s
-        # a budget given by the caller is kept whatever the wall clock says
-        self._wall_s = _WALL_S if budget_s is None and bounded else float("inf")
-        self.timed_s = 0.0
-        self.call_s = min(_CALL_S, max(0.05, self._left_s / 20))
-
-    @property
-    def part_done(self) -> float:
-        return 1 - self._weight / self._all if self._all else 1.0
-
-    def share_s(self, weight: float) -> float:
-        """Seconds of timing for a cell of that weight."""
-        gone_s = time.perf_counter() - self._start_s
-        done = self._all - self._weight
-        rate = (gone_s - self.timed_s + _OVERHEAD_S * _PRIOR) / (done + _PRIOR)
-        left_s = min(self._left_s, self._wall_s - gone_s - rate * self._weight)
-        return max(_LEAST_S, left_s * weight / max(self._weight, weight))
-
-    def spent(self, weight: float, seconds: float) -> None:
-        """A cell is done, and took so many seconds of timing."""
-        self.timed_s += seconds
-        self._left_s -= seconds
-        self._weight -= weight
-
-
 def check_batches(batches: int | Iterable[int]) -> tuple[int, ...]:
     """Batches in ascending order without repeats.
 
@@ -304,19 +246,12 @@ def _as_list(values: Any) -> list[Any]:
 
 def _plan(
     op: Operation, dtype: Any, batches: tuple[int, ...], images: Images, sizes: Mapping[str, int]
-) -> _Plan:
+) -> Plan:
     own = {axis: size for axis, size in sizes.items() if axis in op.sizes}
     full = sizes_for(op, images, own)
     requested = batches if op.leading is not None else batches[:1]
     problems = tuple(Problem.at(op, batch, dtype, full) for batch in requested)
-    return _Plan(op, dtype, problems, tuple(map(_weight, problems)))
-
-
-def _weight(problem: Problem) -> float:
-    """Weight of a problem in the budget: seconds of a good kernel on a typical machine."""
-    op, sizes = problem.operation, problem.sizes
-    good_s = op.flops(sizes) / 1e11 + sum(op.traffic_bytes(sizes, problem.dtype)) / 1e10
-    return 0.25 + min(20 * good_s, 5.0)
+    return Plan(op, dtype, problems, tuple(map(weight_of, problems)))
 
 
 def _refuse_same_names(ops: list[Operation]) -> None:
@@ -339,7 +274,7 @@ def _refuse_unknown_axes(ops: list[Operation], sizes: Mapping[str, int]) -> None
             raise ValueError(unknown("axis or argument", axis, known))
 
 
-def _refuse_too_large(plans: list[_Plan], images: Images) -> None:
+def _refuse_too_large(plans: list[Plan], images: Images) -> None:
     for plan in plans:
         if shows_images(plan.problems[-1], images):
             refuse_too_large(plan.problems[-1].rows, images)
