@@ -52,7 +52,7 @@ def einsum(
 
     Args:
         operands: the expression and the arrays, or each array and the list of its subscripts.
-        out: memory for the result; it may overlap an operand.
+        out: memory for the result; it may overlap an operand, and axes of size 1 fill longer ones.
         dtype: of all products and sums.
         order: memory order of the result, C, F, A or K.
         casting: what may be cast: no, equiv, safe, same_kind or unsafe.

@@ -65,7 +65,8 @@ def plan(
     if 0 in contraction.sizes:
         return _result(lambda arrays, out: out.fill(0), fresh)
     work = computed_in(found)
-    task, run = _run(contraction, operands, work, fresh(), kernel, ones=ones)
+    rounded = _rounding(operands, found)
+    task, run = _run(contraction, rounded(operands), work, fresh(), kernel, ones=ones)
     if work is found or work == found:
         # what is summed before any product NumPy sums for every product
         most = max(prod(task.contraction.sizes), _FEW_PRODUCTS)
@@ -76,8 +77,8 @@ def plan(
 
     def narrow(arrays: Sequence[Array], out: Array) -> None:
         made = wide()
-        run(arrays, made)
-        with np.errstate(over="ignore"):
+        run(rounded(arrays), made)
+        with np.errstate(all="ignore"):
             np.copyto(out, made, casting="same_kind")
 
     return _result(narrow, fresh)
@@ -96,7 +97,8 @@ def plan_into(
     subscripts = parse(text)
     contraction = bind(subscripts, [each.shape for each in operands])
     names = names_of(subscripts, contraction)
-    if out.shape != contraction.out_shape:
+    stretched = out.shape != contraction.out_shape
+    if stretched and not _repeats(contraction.out_shape, out.shape):
         raise ValueError(
             f"{quoted(text)}: out has shape {out.shape}; expected {contraction.out_shape}"
         )
@@ -108,6 +110,7 @@ def plan_into(
         return _zeros
     work = computed_in(found)
     made = maker(contraction, operands, work, "K", names)
+    rounded = _rounding(operands, found)
 
     beside: list[Run] = []
 
@@ -118,15 +121,18 @@ def plan_into(
         return beside[0]
 
     def through(*given: Array) -> Array:
-        *arrays, memory = given
+        *operands, memory = given
+        arrays = rounded(operands)
         result = made()
         planned(arrays)(arrays, result)
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
+            if work != found:
+                result = result.astype(found)
             np.copyto(memory, result, casting="unsafe")
         return memory
 
-    if not (out.dtype == work and all(out.strides) and out.flags.aligned):
-        planned(operands)
+    if stretched or not (found == work == out.dtype and all(out.strides) and out.flags.aligned):
+        planned(rounded(operands))
         return through
     run = _run(contraction, operands, work, out, kernel, ones=ones)[1]
 
@@ -158,6 +164,27 @@ def _refuse_too_large(text: str, contraction: Contraction, dtype: np.dtype[Any])
             f"{quoted(text)}: a result of shape {contraction.out_shape}, {dtype}, takes "
             f"{bytes_text(needed)}, and {bytes_text(left)} are left"
         )
+
+
+def _repeats(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether a result of that shape fills memory of the other, repeated along axes of size 1."""
+    return len(shape) == len(wanted) and all(
+        n in (1, m) for n, m in zip(shape, wanted, strict=True)
+    )
+
+
+def _rounding(
+    operands: Sequence[Array], dtype: np.dtype[Any]
+) -> Callable[[Sequence[Array]], Sequence[Array]]:
+    """What rounds operands to float16 where products are of that, and computed in float32."""
+    if dtype.char != "e" or all(each.dtype == dtype for each in operands):
+        return lambda arrays: arrays
+
+    def rounded(arrays: Sequence[Array]) -> Sequence[Array]:
+        with np.errstate(all="ignore"):
+            return [each.astype(dtype, copy=False) for each in arrays]
+
+    return rounded
 
 
 def _zeros(*given: Array) -> Array:
@@ -207,11 +234,12 @@ def _run(
 ) -> tuple[Task, Run]:  # fmt: skip
     """What fills memory like ``out``: steps before the products, the products, what comes after."""
     normal = normalise(contraction, operands, dtype, ones=ones)
-    steps = [
-        _presum(each, operand, dtype, kernel) or each.step(dtype)
-        for each, operand in zip(normal.ready, operands, strict=True)
-    ]
-    ready = [o if step is None else step(o) for o, step in zip(operands, steps, strict=True)]
+    with np.errstate(all="ignore"):  # NumPy's own loop has no warnings
+        steps = [
+            _presum(each, operand, dtype, kernel) or each.step(dtype)
+            for each, operand in zip(normal.ready, operands, strict=True)
+        ]
+        ready = [o if step is None else step(o) for o, step in zip(operands, steps, strict=True)]
     inner = out
     shape = normal.contraction.out_shape
     small: Callable[[], Array] | None = None
@@ -232,14 +260,14 @@ def _run(
         return task, base
 
     def run(arrays: Sequence[Array], out: Array) -> None:
-        given = tuple([a if s is None else s(a) for a, s in zip(arrays, steps, strict=True)])
-        target = out if small is None else small()
-        base(given, target)
-        if factor is not None:
-            with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
+            given = tuple([a if s is None else s(a) for a, s in zip(arrays, steps, strict=True)])
+            target = out if small is None else small()
+            base(given, target)
+            if factor is not None:
                 np.multiply(target, factor, out=target)
-        if small is not None:
-            np.copyto(out, target[where])
+            if small is not None:
+                np.copyto(out, target[where])
 
     return task, run
 
