@@ -26,7 +26,9 @@ def why_no_parts(op: Operation, seed: int = 0) -> str:
     for axis, field, options, mean in _statements(op):
         asked = {name: choice for name, choice in options.items() if name in op.options}
         batch = None if op.leading is None else _ROWS
-        sizes = {a: max(size, 3) for a, size in small_sizes(op).items()}
+        sizes = small_sizes(op)
+        if axis in sizes:
+            sizes[axis] = max(sizes[axis], 3)
         problem = Problem.at(op, batch, "float32", sizes, {**asked, **mean}).draw(seed)
         whole = truth(problem)
         divisor = 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -42,13 +43,26 @@ class Probe:
     whole: Probe | None = None
 
 
+#: entries of a cube of all axes: a reference may multiply so many numbers before it adds; of more
+#: axes than a few there are more probes, and an entry takes longer
+_MOST_ENTRIES, _OF_MANY_AXES, _FEW_AXES = 1 << 24, 1 << 20, 6
+#: of a cube of all axes but that of rows
+_MOST_SMALL = 1 << 16
+
+
 def small_sizes(operation: Operation) -> dict[str, int]:
     """Sizes at which even an interpreted loop takes milliseconds."""
-    return {axis: SMALL.get(axis, min(size, 11)) for axis, size in operation.sizes.items()}
+    sizes = {axis: SMALL.get(axis, min(size, 11)) for axis, size in operation.sizes.items()}
+    return bounded(sizes, _MOST_SMALL)
 
 
-#: entries of a cube of all axes: a reference may multiply so many numbers before it adds
-_MOST_ENTRIES = 1 << 24
+def bounded(sizes: Mapping[str, int], most: int) -> dict[str, int]:
+    """Sizes with a product of at most so many: where it is more, the largest are smaller."""
+    found = dict(sizes)
+    while prod(found.values()) > most and max(found.values(), default=1) > 1:
+        largest = max(found, key=found.__getitem__)
+        found[largest] -= 1
+    return found
 
 
 @dataclass(frozen=True)
@@ -65,18 +79,23 @@ class Draw:
         return small_sizes(self.operation)
 
     @cached_property
+    def entries(self) -> int:
+        """Of a cube of all axes, at most."""
+        return _MOST_ENTRIES if len(self.operation.axes) <= _FEW_AXES else _OF_MANY_AXES
+
+    @cached_property
     def most(self) -> int:
         """The largest size that all axes may have at once: 64 of four, 16 of six."""
-        return int(_MOST_ENTRIES ** (1 / max(1, len(self.operation.axes))) + 1e-9)
+        return int(self.entries ** (1 / max(1, len(self.operation.axes))) + 1e-9)
 
     def most_of(self, axes: int, entries: int) -> int:
         """The largest size that so many axes may have where the others have so many entries."""
-        return max(1, int((_MOST_ENTRIES / entries) ** (1 / axes)))
+        return max(1, int((self.entries / entries) ** (1 / axes)))
 
     def tens(self, rows: int) -> dict[str, int]:
         """Sizes of the axes that are not given, each drawn: from 9 to 40 where there are few."""
         axes = self.operation.sizes
-        most = min(40, int((_MOST_ENTRIES / rows) ** (1 / max(len(axes), 1))))
+        most = max(1, min(40, int((self.entries / rows) ** (1 / max(len(axes), 1)))))
         return {axis: int(self.rng.integers(min(9, most), most + 1)) for axis in axes}
 
     @cached_property
@@ -93,14 +112,19 @@ class Draw:
 
     def __call__(self, batch: int, **sizes: int) -> Inputs:
         """Inputs of so many rows."""
-        chosen = {**self.small, **sizes}
         seed = int(self.rng.integers(2**31))
-        return self.operation.draw(batch, self.dtype, seed, **chosen)
+        return self.operation.draw(batch, self.dtype, seed, **self._with_small(batch, sizes))
 
     def exact(self, batch: int, **sizes: int) -> Inputs | None:
         """Whole numbers that every order of summation adds up to the same; None without such."""
         op = self.operation
         if op.exact is None:
             return None
-        exact = op.exact(self.rng, self.dtype, op.all_sizes(batch, {**self.small, **sizes}))
+        exact = op.exact(self.rng, self.dtype, op.all_sizes(batch, self._with_small(batch, sizes)))
         return {name: exact[name] for name in op.inputs}
+
+    def _with_small(self, batch: int, sizes: Mapping[str, int]) -> dict[str, int]:
+        """These sizes, and small ones of the other axes."""
+        others = {axis: size for axis, size in self.small.items() if axis not in sizes}
+        asked = max(1, batch) * prod(sizes.values())
+        return {**bounded(others, self.entries // asked), **sizes}

@@ -11,13 +11,15 @@ import numpy as np
 from einbench.check.arranged import arranged, arranged_in_tens, shared
 from einbench.check.hostile import hostile, nonfinite
 from einbench.check.labels import labels
-from einbench.check.probe import BATCH, Draw, Probe
+from einbench.check.probe import BATCH, Draw, Probe, bounded
 from einbench.check.sizes import many_sizes
 from einbench.operation import Operation
 
 _HOSTILE_BATCH = 12
 #: beyond the first tile of anything, with a partial one at the end
 MANY = 259
+#: entries of a cube of all axes but that of rows where they are square, and where there are many
+_MOST_SQUARE, _MOST_MANY = 1 << 18, (1 << 24) // MANY
 
 
 def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Probe]:
@@ -42,12 +44,12 @@ def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Pr
         for _, values in _other_options(operation):
             yield Probe("batch 0", f"wrong for an empty batch, {values}", draw(0), values)
     if len(small) > 1:
+        square = bounded(dict.fromkeys(small, BATCH), _MOST_SQUARE)
         yield Probe(
-            "square", "wrong where the weights are square",
-            draw(BATCH - 2, **dict.fromkeys(small, BATCH)), options,
-        )  # fmt: skip
+            "square", "wrong where the weights are square", draw(BATCH - 2, **square), options
+        )
         # a result that equals an input must be new memory as well
-        zeros = {n: np.zeros_like(a) for n, a in draw(BATCH, **dict.fromkeys(small, BATCH)).items()}
+        zeros = {n: np.zeros_like(a) for n, a in draw(BATCH, **square).items()}
         if all(each.kind.free or each.integer for each in operation.inputs.values()):
             yield Probe("square zeros", "wrong on square zeros", zeros, options, "tied")
     for axis in small:
@@ -83,7 +85,7 @@ def exact_probes(
         return
     options = operation.choose_options(operation.exact_options)
     for batch in batches if operation.leading is not None else batches[:1]:
-        chosen = operation.all_sizes(batch, sizes)
+        chosen = operation.all_sizes(batch, bounded(sizes, _MOST_MANY))
         exact = operation.exact(rng, dtype, chosen)
         inputs = {name: exact[name] for name in operation.inputs}
         yield Probe(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,10 @@ def _of_part(
     found = None
     while part < 0.1 and axes:
         sizes = {axis: max(1, int(row.sizes[axis] * part ** (1 / len(axes)))) for axis in axes}
+        for axis in axes:  # of many short ones some stay whole: all would be 1
+            entries = part * prod(row.sizes[each] for each in axes)
+            longest = int(entries * sizes[axis] / prod(sizes.values()))
+            sizes[axis] = min(row.sizes[axis], max(sizes[axis], longest))
         drawn = row.sized(sizes).draw(0)
         call = bound(kernel, drawn)
         with np.errstate(all="ignore"):
