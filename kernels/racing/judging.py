@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ Array = npt.NDArray[Any]
 _AGAIN = 3
 #: a call that takes longer is made once more only
 _SLOW_CALL_S = 0.2
+#: so many calls more are looked at, and so many seconds of them
+_LATER, _LATER_S = 150, 0.1
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ def judge(function: Callable[..., Any], posed: Posed) -> Finding:
     try:
         reason = (
             _repeats(call, outputs, inputs, posed, lambda: took_s[-1] > _SLOW_CALL_S)
+            or _changed(given, posed)
+            or _later(partial(given.call, function), outputs, posed)
             or _changed(given, posed)
             or _earlier(function, outputs, posed)
         )
@@ -123,6 +128,22 @@ def _repeats(
     later = again if isinstance(again, tuple) else (again,)
     if [contract.bits(output) for output in later] != before:
         return "a second call gives another result for the same inputs"
+    return ""
+
+
+def _later(call: Callable[[], Any], outputs: tuple[Array, ...], posed: Posed) -> str:
+    """Whether a later call gives something that is wrong: last bits may be others by then."""
+    before = [contract.bits(output) for output in outputs]
+    began_s = time.perf_counter()
+    for _ in range(_LATER):
+        if time.perf_counter() - began_s > _LATER_S:
+            break
+        parts, strange = results.arrays(call())
+        reason = strange or results.form(parts, posed.parts)
+        if not reason and [contract.bits(part) for part in parts.values()] != before:
+            reason = judge_result(parts, posed)[1]
+        if reason:
+            return f"right at first, and then, in one of {_LATER} calls, {reason}"
     return ""
 
 

@@ -39,8 +39,9 @@ def race(
     result's own precision. Results are compared with the reference run again in wider precision
     where it takes that. Whole numbers must be equal, dtypes and shapes the same. As in the check, a
     function is rejected that changes its arguments, returns a view of them or a buffer that it
-    handed out before, the same for other numbers, or another result the second time. Each has
-    copies of the arguments of its own; the caller's are never passed on.
+    handed out before, the same for other numbers, another result the second time, or a wrong one in
+    150 more calls, or as many as fit into 0.1 s. Each has copies of the arguments of its own; the
+    caller's are never passed on.
 
     Judged are these arguments alone: what a function does on others is not looked at.
 

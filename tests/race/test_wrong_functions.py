@@ -55,9 +55,14 @@ def too_large(a, b):
     raise MemoryError("Unable to allocate 8 EiB")
 
 
+def now_and_then(a, b, calls=[]):  # noqa: B006 - as above
+    calls.append(0)
+    return a @ b * (1 if len(calls) % 40 else 2)
+
+
 def late(a, b, calls=[]):  # noqa: B006 - as above
     calls.append(0)
-    return a @ b * (1 if len(calls) < 9 else 2)
+    return a @ b * (1 if len(calls) < 160 else 2)
 
 
 def late_raise(a, b, calls=[]):  # noqa: B006 - as above
@@ -86,6 +91,7 @@ WRONG = {
     "no memory": (too_large, "unchecked", "could not be checked here"),
     "an exit": (lambda a, b: sys.exit(3), "failed", "raises SystemExit"),
     "once only": (once, "failed", "a second call returns nothing"),
+    "wrong now and then": (now_and_then, "rejected", "right at first, and then, in one of"),
     "wrong later": (late, "rejected", "wrong when it was timed"),
     "raising later": (late_raise, "failed", "raises ZeroDivisionError"),
     "float32 inside": (lambda a, b: np.float64(a.astype("f4") @ b.astype("f4")), "rejected",
