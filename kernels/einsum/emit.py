@@ -16,7 +16,7 @@ from einbench.einsum.language import parse
 from einbench.einsum.nest import Laid, nest
 from einbench.einsum.normal import normalise
 from einbench.einsum.pairs import order_of, steps_of
-from einbench.einsum.products import Matrix, groups_of, product
+from einbench.einsum.products import Matrix, groups_of, product, tensordot
 from einbench.einsum.rule import choose_common
 from einbench.einsum.shapes import bind
 from einbench.einsum.task import Task, in_order
@@ -38,15 +38,12 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
         dtype: of the operands and the result, float32 or float64.
         method: name of the kernel; in place of ``blocked``, which is instructions of this
             processor, the one that is expected to be the fastest of the others.
+
+    Raises:
+        ValueError: the shapes do not fit the expression, or the kernel does not compute it.
     """
     kind = np.dtype(dtype)
     contraction = bind(parse(text), shapes)
-    normal = normalise(contraction, [np.zeros(shape, kind) for shape in shapes], kind)
-    inner = normal.contraction
-    strides = tuple(in_order(inner.shape(each), kind.itemsize) for each in inner.inputs)
-    task = Task(inner, kind, strides, in_order(inner.out_shape, kind.itemsize))
-    written = method if is_plain(method) else choose_common(task)[0]
-    writer = _Writer(kind)
     names = [f"x{n}" for n in range(len(shapes))]
     given = ", ".join(names)
     body = [
@@ -58,6 +55,17 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
         f'    raise ValueError("expected operands of shapes {list(shapes)}")',
         f"[{given}] = operands",
     ]
+    # a scalar where NumPy gives one
+    scalar = "[()]" * (not contraction.out_shape)
+    if 0 in contraction.sizes:
+        body.append(f"return np.zeros({contraction.out_shape}, np.{kind.name}){scalar}")
+        return _source(text, "of no products", ["import numpy as np", "", ""], given, body)
+    normal = normalise(contraction, [np.zeros(shape, kind) for shape in shapes], kind)
+    inner = normal.contraction
+    strides = tuple(in_order(inner.shape(each), kind.itemsize) for each in inner.inputs)
+    task = Task(inner, kind, strides, in_order(inner.out_shape, kind.itemsize))
+    written = method if is_plain(method) else choose_common(task)[0]
+    writer = _Writer(kind)
     for name, ready in zip(names, normal.ready, strict=True):
         body += ready.lines(name)
         if ready.diagonal is not None or ready.kept is not None:
@@ -68,15 +76,16 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
     result = "out"
     if inner.out_shape != contraction.out_shape:
         result += f".reshape({contraction.out_shape})"
-    # a scalar where NumPy gives one
-    body.append(f"return {result}" + "[()]" * (not contraction.out_shape))
-    parts = [
-        f'"""y = einsum("{text}"): kernel {written}, written by einbench."""',
-        "",
-        *writer.head(),
-    ]
-    parts += [f"def contract({given}):", *(f"    {line}" for line in body)]
-    return "\n".join(parts) + "\n"
+    body.append(f"return {result}{scalar}")
+    return _source(text, f"kernel {written}", writer.head(), given, body)
+
+
+def _source(text: str, what: str, head: Sequence[str], given: str, body: Sequence[str]) -> str:
+    lines = [
+        f'"""y = einsum("{text}"): {what}, written by einbench."""', "", *head,
+        f"def contract({given}):", *(f"    {line}" for line in body),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
 
 
 class _Writer:
@@ -191,6 +200,7 @@ def _matrix(name: str, matrix: Matrix, shape: tuple[int, ...]) -> str:
 
 
 def _tensordot(task: Task, names: Sequence[str], out: str) -> list[str]:
+    tensordot(task)  # refuses what it is none of
     groups = groups_of(task)
     left, right = task.contraction.inputs
     axes = ([left.index(i) for i in groups.summed], [right.index(i) for i in groups.summed])

@@ -75,3 +75,21 @@ def test_emitted_source_takes_small_axes_two_operands_at_a_time(parallel):
     found = scope["contract"](*operands)
     np.testing.assert_allclose(found, np.einsum("nij,njk,nlk->nil", *operands))
     assert "u0_0_0 = " in source
+
+
+@pytest.mark.parametrize("method", ["einsum", "tensordot", "numba", "path"])
+@pytest.mark.parametrize(
+    ("text", "shapes"),
+    [("ij,jk->ik", [(0, 1), (3, 16)]), ("dec->cd", [(0, 1, 4)]), ("i,i->", [(0,), (0,)])],
+)
+def test_emitted_source_of_no_products_gives_zeros(text, shapes, method):
+    scope: dict[str, object] = {}
+    exec(compile(emit(text, shapes, "float32", method), "<emitted>", "exec"), scope)
+    operands = [np.ones(shape, np.float32) for shape in shapes]
+    found = scope["contract"](*operands)
+    np.testing.assert_array_equal(found, np.einsum(text, *operands), strict=True)
+
+
+def test_a_kernel_that_does_not_compute_it_is_refused():
+    with pytest.raises(ValueError, match="tensordot cannot"):
+        emit("b,b->b", [(16,), (16,)], "float32", "tensordot")
