@@ -29,7 +29,7 @@ from einbench.cli.parameters import (
 from einbench.cli.progress import bar
 from einbench.cli.resuming import keeping, resume_option, say_resumed
 from einbench.cli.streams import console
-from einbench.cli.target import Target, naming, refuse_unwritable
+from einbench.cli.target import Target, naming, refuse_one_file, refuse_unwritable
 from einbench.libraries.runtimes import LIBRARIES
 from einbench.record import WRONG, Record
 
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
 @isolate_option
 @time_limit_option
 @context_option
-@resume_option("operations at a batch")
+@resume_option("operations at a batch that were finished are")
 @scheduler_option
 @plugins_option
 def compare(
@@ -119,6 +119,7 @@ def compare(
 
     ops, sizes, rows = asked(operations, sizes)
     batches = batches if rows is None else (rows,)
+    refuse_one_file(json=json_path, picture=picture, plot=plot, report=report)
     target = Target.of(json_path, _default_path())
     if scheduler is not None:
         refuse_beside_scheduler(

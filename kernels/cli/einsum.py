@@ -25,7 +25,7 @@ from einbench.cli.parameters import (
 from einbench.cli.progress import bar
 from einbench.cli.resuming import keeping, resume_option, say_resumed
 from einbench.cli.streams import console
-from einbench.cli.target import Target, naming, refuse_unwritable
+from einbench.cli.target import Target, naming, refuse_one_file, refuse_unwritable
 from einbench.libraries.contestants import CONTESTANTS, check_contestants
 from einbench.record import WRONG
 
@@ -92,7 +92,7 @@ def sizes_of(
     "--json", "json_path", metavar="PATH",
     help="Write all numbers as JSON to this file; - is stdout, and tables go to stderr.",
 )  # fmt: skip
-@resume_option("measurements")
+@resume_option("what was measured of the expression, of all its kernels together, is")
 def einsum(
     expression: str | None,
     sizes: dict[str, int],
@@ -121,8 +121,7 @@ def einsum(
     check_contestants(libraries)
     if emitted == "-" and json_path == "-":
         raise click.UsageError("--emit and --json both write to stdout; give one of them a path")
-    if emitted is not None and emitted == json_path:
-        raise click.UsageError(f"--emit and --json both write to {emitted}; give one another path")
+    refuse_one_file(emit=emitted, json=json_path)
     target = Target.of(json_path)
     if emitted not in (None, "-"):
         refuse_unwritable(Path(str(emitted)), "--emit")

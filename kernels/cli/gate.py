@@ -20,7 +20,7 @@ from einbench.cli.parameters import (
 from einbench.cli.progress import bar
 from einbench.cli.resuming import resume_option
 from einbench.cli.streams import console
-from einbench.cli.target import Target, naming, refuse_unwritable
+from einbench.cli.target import Target, naming, refuse_one_file, refuse_unwritable
 from einbench.gate.state import KEPT_DAYS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ FOLDER = ".gate"
     help="End with 2 where a cell was too noisy to be distinguished from its threshold.",
 )  # fmt: skip
 @json_option("every cell")
-@resume_option("launches", f"for {KEPT_DAYS} days in {FOLDER}")
+@resume_option("launches that were finished are", f"for {KEPT_DAYS} days in {FOLDER}")
 @click.option("--summary", metavar="PATH", help="Append the tables as Markdown to this file.")
 def gate(
     base: str,
@@ -98,6 +98,7 @@ def gate(
     from einbench.names import check_dtype, normalise
     from einbench.report.gate import document, markdown, show
 
+    refuse_one_file(json=json_path, summary=summary)
     expressions = [name for name in names if "->" in name]
     if expressions and len(expressions) == len(names):
         _, sizes, rows = asked(names, sizes)

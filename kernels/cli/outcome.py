@@ -79,7 +79,7 @@ class OneLine(click.Group):
                 _stop_writing()
             return WRONG_USE
         except MemoryError as problem:
-            complain(f"not enough memory ({problem}); give a smaller --batch, or less of a --size")
+            complain(f"not enough memory ({problem}); give smaller sizes (--batch, --size)")
             return WRONG_USE
         except (ValueError, TypeError, ImportError) as problem:
             complain(str(problem) or type(problem).__name__)

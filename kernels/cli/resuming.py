@@ -23,11 +23,11 @@ _WHERE = f"beside the results, or for {_KEPT_DAYS} days with remembered choices"
 
 
 def resume_option(what: str, where: str = _WHERE) -> Callable[..., Any]:
-    """``--resume``, of what is measured one after the other, and where that is kept."""
+    """``--resume``: ``what`` is kept, "cells that were finished are", and where."""
     return click.option(
         "--resume", is_flag=True,
-        help=f"Go on where the same command was interrupted or killed: {what} that were finished "
-        f"are kept as they are measured, {where}, and not measured again.",
+        help=f"Go on where the same command was interrupted or killed: {what} kept, {where}, and "
+        "not measured again.",
     )  # fmt: skip
 
 

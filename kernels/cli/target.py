@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -142,6 +143,26 @@ def refuse_unwritable(path: Path, option: str, *, made: bool = False) -> None:
             f"cannot write {path}: nothing can be written in {folder.absolute()} "
             f"({problem.strerror}); {advice}, or change to a folder that can be written"
         ) from problem
+
+
+def refuse_one_file(**given: str | None) -> None:
+    """Raise where two options write one file: the second would take the place of the first.
+
+    Args:
+        given: path by the name of its option, without dashes; None where it was not given.
+
+    Raises:
+        ValueError: they do; the message says which.
+    """
+    taken: dict[str, str] = {}
+    for option, path in given.items():
+        if path is None or path == "-" or special(Path(path)):
+            continue
+        other = taken.setdefault(os.path.realpath(path), option)
+        if other != option:
+            raise ValueError(
+                f"--{other} and --{option} both write to {path}; give one another path"
+            )
 
 
 def _write(path: Path, text: str) -> None:

@@ -19,7 +19,7 @@ from einbench.cli.parameters import (
     whole,
 )
 from einbench.cli.resuming import keeping, resume_option
-from einbench.cli.target import Target, refuse_unwritable
+from einbench.cli.target import Target, refuse_one_file, refuse_unwritable
 from einbench.cli.train_kept import Kept
 from einbench.cli.train_settings import (
     FAMILIES,
@@ -107,7 +107,7 @@ _OF_COMPARING = ("steps", "budget")
     "--plot", metavar="PATH", help="Draw the curves to this .svg or .png (needs einbench[report])."
 )
 @json_option("all numbers")
-@resume_option("epochs, or rounds of turns with --compare,")
+@resume_option("finished epochs, or rounds of turns with --compare, are")
 @plugins_option
 @click.pass_context
 def train(context: click.Context, /, **given: Any) -> int:
@@ -136,6 +136,7 @@ def train(context: click.Context, /, **given: Any) -> int:
         data=given["data"],
         load=given["load"],
     )
+    refuse_one_file(json=given["json_path"], plot=given["plot"], save=given["save"])
     target = Target.of(given["json_path"])
     plot = _plot_path(given["plot"])
     kept = None if compare else Kept.of(given["save"])

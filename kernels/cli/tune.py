@@ -66,7 +66,7 @@ SCHEMA = "einbench.tune/1"
 @again_option
 @context_option
 @json_option("every cell")
-@resume_option("cells")
+@resume_option("cells that were finished are")
 @scheduler_option
 @plugins_option
 def tune(

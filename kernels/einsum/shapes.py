@@ -134,7 +134,7 @@ def _sizes(said: str, full: list[tuple[str, ...]], shapes: Sequence[Shape]) -> d
     for operand, (names, shape) in enumerate(zip(full, shapes, strict=True)):
         own: dict[str, int] = {}
         for axis, (name, size) in enumerate(zip(names, shape, strict=True)):
-            called = "of '...'" if name.startswith(".") else f"index {name!r}"
+            called = "an axis of '...'" if name.startswith(".") else f"index {name!r}"
             if own.setdefault(name, size) != size:
                 raise ValueError(
                     f"{said}: {called} of operand {operand} has sizes {own[name]} and {size} "

@@ -144,8 +144,10 @@ def compare(
     settings: dict[str, Any] = {
         "batches": list(chosen_batches), "dtypes": [d.name for d in chosen_dtypes],
         "layout": layout, "seed": seed, "budget_s": budget_s or BUDGET_S,
-        "data": images.source, "operations": [op.name for op in ops], "context": context,
+        "operations": [op.name for op in ops], "context": context,
     }  # fmt: skip
+    if any(shows_images(problem, images) for plan in plans for problem in plan.problems):
+        settings["data"] = images.source
     settings |= _beyond_defaults(sizes, memory_bytes) | external.settings()
     asked = {
         "memory_bytes": memory_bytes, "reuse_outputs": reuse_outputs, "threads": threads,

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -32,13 +33,24 @@ def run(*args):
     )  # fmt: skip
 
 
-def test_two_outputs_do_not_share_a_file(tmp_path):
-    path = str(tmp_path / "both.py")
-    done = CliRunner().invoke(
-        main, ["einsum", "ij,jk->ik", "--size", "4", "--emit", path, "--json", path]
-    )
-    assert done.exit_code == 2
-    assert f"--emit and --json both write to {path}" in done.output
+@pytest.mark.parametrize(
+    ("command", "one", "other"),
+    [
+        ("einsum ij,jk->ik --size 4", "emit", "json"), ("compare relu", "json", "report"),
+        ("compare relu", "picture", "plot"), ("gate HEAD", "json", "summary"),
+        ("train", "json", "save"),
+    ],
+)  # fmt: skip
+def test_two_outputs_do_not_share_a_file(command, one, other, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("linked").symlink_to(tmp_path)
+    for path in ("both.svg", "linked/both.svg"):
+        done = CliRunner().invoke(
+            main, [*command.split(), f"--{one}", path, f"--{other}", str(tmp_path / "both.svg")]
+        )
+        assert done.exit_code == 2
+        assert f"--{one} and --{other} both write to {tmp_path / 'both.svg'}" in done.output
+    assert not Path("both.svg").exists()
 
 
 @pytest.mark.long

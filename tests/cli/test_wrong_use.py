@@ -89,6 +89,6 @@ def test_memory_that_is_not_there_is_one_line_that_says_what_to_give_less_of(mon
     finished = CliRunner().invoke(main, ["check", "relu"])
     assert (finished.exit_code, finished.stderr.splitlines()[-1]) == (
         2,
-        "einbench: error: not enough memory (Unable to allocate 45.5 PiB); give a smaller "
-        "--batch, or less of a --size",
+        "einbench: error: not enough memory (Unable to allocate 45.5 PiB); give smaller "
+        "sizes (--batch, --size)",
     )

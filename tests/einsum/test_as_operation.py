@@ -210,3 +210,9 @@ def test_operands_that_disagree_are_named_with_their_axis(op):
         op.kernel("matmul")(lambda a, b: a @ b)
     with pytest.raises(ValueError, match=r"two operations are called ij,jk->ik"):
         einbench.compare([op, einbench.expression("ij,jk->ik")], batches=2)
+
+
+def test_what_is_drawn_for_an_expression_is_no_image():
+    op = einbench.expression("ij,jk->ik", i=4, j=4, k=4)
+    assert "data" not in einbench.compare(op, budget_s=0.02).settings
+    assert einbench.compare("relu", 1, budget_s=0.02).settings["data"] == "MNIST"

@@ -86,6 +86,12 @@ def test_hostile_strings_end_in_the_parser(text, monkeypatch):
     assert len(said) < 300
 
 
+def test_sizes_of_an_ellipsis_that_disagree_are_of_an_axis():
+    said = r"an axis of '...' has size 5 in operand 1 \(axis 0\) and 2 in operand 0 \(axis 1\)"
+    with pytest.raises(ValueError, match=said):
+        einbench.einsum("...i,...i->...", np.ones((2, 2, 3)), np.ones((5, 3)))
+
+
 def test_sizes_that_disagree_name_operand_and_axis():
     with pytest.raises(
         ValueError, match=r"'j' has size 4 in operand 1 \(axis 0\) and 3 in operand 0 \(axis 1\)"
