@@ -44,7 +44,7 @@ def _slow_down() -> None:
     from einbench.body import Plain
 
     for name, method in {injected!r}:
-        kernels_of = operations[name]._kernels
+        kernels_of = operations[name]._kernels._kernels
         body = slowed(kernels_of[method].function, {factor!r}, overhead_s)
         kernels_of[method] = dataclasses.replace(kernels_of[method], body=Plain(body))
 
@@ -55,7 +55,7 @@ _slow_down()
 _RENAMED = """
 
 def _rename() -> None:
-    kernels_of = operations[{name!r}]._kernels
+    kernels_of = operations[{name!r}]._kernels._kernels
     import dataclasses
 
     kernel = kernels_of.pop({method!r})
@@ -75,7 +75,7 @@ def _spoil() -> None:
 
     from einbench.body import Plain
 
-    kernels_of = operations[{name!r}]._kernels
+    kernels_of = operations[{name!r}]._kernels._kernels
 
     def zeros(*arrays, **options):
         return np.zeros_like(arrays[0])

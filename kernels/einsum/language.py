@@ -17,7 +17,7 @@ _LETTERS = frozenset(string.ascii_letters)
 _ARROWS = ("->", "=>", "\N{RIGHTWARDS ARROW}", "\N{RIGHTWARDS DOUBLE ARROW}", ">")
 
 #: two words with a space between them, which letters of an operand may be but seldom are
-_WORDS = re.compile(r"\w{3,} +\w{3,}")
+_WORDS = re.compile(r"\w{3} +\w{3}")
 
 
 @dataclass(frozen=True)

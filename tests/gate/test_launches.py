@@ -29,7 +29,7 @@ from einbench.body import Plain
 from einbench.deferred import load
 load()
 from einbench.registry import operations
-_kernels = operations["relu"]._kernels
+_kernels = operations["relu"]._kernels._kernels
 _body = _kernels["ufunc"].function
 def _slow(outputs):
     clock = time.perf_counter
@@ -47,7 +47,7 @@ from einbench.body import Plain
 from einbench.deferred import load
 load()
 from einbench.registry import operations
-_kernels = operations["relu"]._kernels
+_kernels = operations["relu"]._kernels._kernels
 _kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(lambda x: x * 0))
 """
 RENAMED = """
@@ -56,7 +56,7 @@ from einbench.body import Plain
 from einbench.deferred import load
 load()
 from einbench.registry import operations
-_kernels = operations["relu"]._kernels
+_kernels = operations["relu"]._kernels._kernels
 _kernels["maximum"] = dataclasses.replace(_kernels.pop("ufunc"), method="maximum")
 """
 DIES = """
@@ -65,7 +65,7 @@ from einbench.body import Plain
 from einbench.deferred import load
 load()
 from einbench.registry import operations
-_kernels = operations["relu"]._kernels
+_kernels = operations["relu"]._kernels._kernels
 _kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(lambda x: os._exit(7)))
 """
 WANDERS = """
@@ -74,7 +74,7 @@ from einbench.body import Plain
 from einbench.deferred import load
 load()
 from einbench.registry import operations
-_kernels = operations["relu"]._kernels
+_kernels = operations["relu"]._kernels._kernels
 _made = []
 def _body(x):
     _made.append(1)
