@@ -27,7 +27,7 @@ from einbench.kernel import Array, Kernel, Origin, Sizes
 from einbench.names import check_dtype, normalise, shortened, unknown
 from einbench.possible import refuse_impossible, refuse_wrong_types
 from einbench.prepared import Prepared
-from einbench.results import Results, results_of
+from einbench.result_shapes import Results, results_of
 
 #: called with every operation that gets or loses a kernel, or that is forgotten
 listeners: list[Callable[[Operation], object]] = []

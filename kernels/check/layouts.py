@@ -12,7 +12,6 @@ from einbench.names import unknown
 
 Array = npt.NDArray[Any]
 
-
 #: axes along which an array is sliced: each doubles the memory
 _MOST_SLICED = 8
 

@@ -86,16 +86,16 @@ class Draw:
     @cached_property
     def most(self) -> int:
         """The largest size that all axes may have at once: 64 of four, 16 of six."""
-        return int(self.entries ** (1 / max(1, len(self.operation.axes))) + 1e-9)
+        return self.most_of(len(self.operation.axes), 1)
 
     def most_of(self, axes: int, entries: int) -> int:
         """The largest size that so many axes may have where the others have so many entries."""
-        return max(1, int((self.entries / entries) ** (1 / axes)))
+        return max(1, int((self.entries / entries) ** (1 / max(1, axes)) + 1e-9))
 
     def tens(self, rows: int) -> dict[str, int]:
         """Sizes of the axes that are not given, each drawn: from 9 to 40 where there are few."""
         axes = self.operation.sizes
-        most = max(1, min(40, int((self.entries / rows) ** (1 / max(len(axes), 1)))))
+        most = min(40, self.most_of(len(axes), rows))
         return {axis: int(self.rng.integers(min(9, most), most + 1)) for axis in axes}
 
     @cached_property

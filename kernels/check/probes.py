@@ -18,8 +18,8 @@ from einbench.operation import Operation
 _HOSTILE_BATCH = 12
 #: beyond the first tile of anything, with a partial one at the end
 MANY = 259
-#: entries of a cube of all axes but that of rows where they are square, and where there are many
-_MOST_SQUARE, _MOST_MANY = 1 << 18, (1 << 24) // MANY
+#: entries of a cube of all axes but that of rows, where they are square
+_MOST_SQUARE = 1 << 18
 
 
 def probes(operation: Operation, dtype: np.dtype[Any], seed: int) -> Iterator[Probe]:
@@ -85,7 +85,7 @@ def exact_probes(
         return
     options = operation.choose_options(operation.exact_options)
     for batch in batches if operation.leading is not None else batches[:1]:
-        chosen = operation.all_sizes(batch, bounded(sizes, _MOST_MANY))
+        chosen = operation.all_sizes(batch, sizes)
         exact = operation.exact(rng, dtype, chosen)
         inputs = {name: exact[name] for name in operation.inputs}
         yield Probe(

@@ -92,7 +92,7 @@ def sizes_of(
     "--json", "json_path", metavar="PATH",
     help="Write all numbers as JSON to this file; - is stdout, and tables go to stderr.",
 )  # fmt: skip
-@resume_option("what was measured of the expression, of all its kernels together, is")
+@resume_option("the measurement, one of all kernels together, is")
 def einsum(
     expression: str | None,
     sizes: dict[str, int],

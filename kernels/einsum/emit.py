@@ -57,15 +57,15 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
     ]
     # a scalar where NumPy gives one
     scalar = "[()]" * (not contraction.out_shape)
+    writer = _Writer(kind)
     if 0 in contraction.sizes:
         body.append(f"return np.zeros({contraction.out_shape}, np.{kind.name}){scalar}")
-        return _source(text, "of no products", ["import numpy as np", "", ""], given, body)
+        return _source(text, "of no products", writer.head(), given, body)
     normal = normalise(contraction, [np.zeros(shape, kind) for shape in shapes], kind)
     inner = normal.contraction
     strides = tuple(in_order(inner.shape(each), kind.itemsize) for each in inner.inputs)
     task = Task(inner, kind, strides, in_order(inner.out_shape, kind.itemsize))
     written = method if is_plain(method) else choose_common(task)[0]
-    writer = _Writer(kind)
     for name, ready in zip(names, normal.ready, strict=True):
         body += ready.lines(name)
         if ready.diagonal is not None or ready.kept is not None:

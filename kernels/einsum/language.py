@@ -16,7 +16,7 @@ _LETTERS = frozenset(string.ascii_letters)
 #: what people write for the arrow
 _ARROWS = ("->", "=>", "\N{RIGHTWARDS ARROW}", "\N{RIGHTWARDS DOUBLE ARROW}", ">")
 
-#: two words with a space between them, which letters of an operand may be but seldom are
+#: two words with a space between them: hardly the letters of an operand
 _WORDS = re.compile(r"\w{3} +\w{3}")
 
 
@@ -103,5 +103,5 @@ def _letters(text: str, part: str, begin: int, whose: str) -> tuple[str, ...]:
 def _fault(text: str, position: int, what: str) -> ValueError:
     found = f"{quoted(text)}, position {position}: {what}"
     if _WORDS.search(text):
-        found += "; words are for expression(text, axes='named'), --axes named"
+        found += "; where axes are words, give expression(text, axes='named') or --axes named"
     return ValueError(found)

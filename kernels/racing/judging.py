@@ -143,7 +143,7 @@ def _later(call: Callable[[], Any], outputs: tuple[Array, ...], posed: Posed) ->
         if not reason and [contract.bits(part) for part in parts.values()] != before:
             reason = judge_result(parts, posed)[1]
         if reason:
-            return f"right at first, and then, in one of {_LATER} calls, {reason}"
+            return f"right at first, but in a later call: {reason}"
     return ""
 
 

@@ -91,7 +91,7 @@ WRONG = {
     "no memory": (too_large, "unchecked", "could not be checked here"),
     "an exit": (lambda a, b: sys.exit(3), "failed", "raises SystemExit"),
     "once only": (once, "failed", "a second call returns nothing"),
-    "wrong now and then": (now_and_then, "rejected", "right at first, and then, in one of"),
+    "wrong now and then": (now_and_then, "rejected", "right at first, but in a later call"),
     "wrong later": (late, "rejected", "wrong when it was timed"),
     "raising later": (late_raise, "failed", "raises ZeroDivisionError"),
     "float32 inside": (lambda a, b: np.float64(a.astype("f4") @ b.astype("f4")), "rejected",
