@@ -36,7 +36,7 @@ soak.choose = choose
 """
 MEMORY = """
 def choose(run, rng):
-    kept.append(np.ones(1 << 19))
+    kept.append(np.ones(1 << 21))
     threading.Event().wait(0.05)
 soak.choose = choose
 """
