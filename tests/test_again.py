@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import einbench
-from einbench.choose import measuring
+from einbench.choose import effort
 
 OPERATION = """
 import numpy as np
@@ -60,8 +60,8 @@ X = np.linspace(-2, 2, 4000, dtype=np.float32).reshape(1000, 4)
 @pytest.fixture
 def cell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Runs source as a notebook does: one namespace, and a file that is none."""
-    quick = {rigor: (1e-3, 1, *rest[2:]) for rigor, rest in measuring.BUDGETS.items()}
-    monkeypatch.setattr(measuring, "BUDGETS", quick)
+    quick = {rigor: (1e-3, 1, *rest[2:]) for rigor, rest in effort.BUDGETS.items()}
+    monkeypatch.setattr(effort, "BUDGETS", quick)
     namespace: dict[str, Any] = {"__name__": "notebook"}
 
     def run(source: str, **parts: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 import einbench
 from einbench import Input, Operation
-from einbench.choose import measuring
+from einbench.choose import effort
 from einbench.inputs import counted
 
 Array = np.ndarray[Any, Any]
@@ -119,8 +119,8 @@ FORMS = {
 def test_right_kernels_are_chosen_from_and_wrong_ones_rejected(
     form: Form, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = {rigor: (1e-3, 1, *rest[2:]) for rigor, rest in measuring.BUDGETS.items()}
-    monkeypatch.setattr(measuring, "BUDGETS", quick)
+    quick = {rigor: (1e-3, 1, *rest[2:]) for rigor, rest in effort.BUDGETS.items()}
+    monkeypatch.setattr(effort, "BUDGETS", quick)
     plain: dict[str, Any] = {
         "name": "own_for_a_test", "formula": "as it is called", "flops": lambda sizes: 1,
         "scale": lambda outputs, *given, **options: abs(outputs),

@@ -12,7 +12,6 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 
@@ -24,41 +23,35 @@ from einbench.check.verdicts import check_small
 from einbench.choose.apart import Apart, check_apart
 from einbench.choose.beside import missing
 from einbench.choose.candidates import First, first_times
+from einbench.choose.effort import effort
 from einbench.choose.fewer import SHORT_S, fewer, on_threads, text
 from einbench.choose.outcome import Measured, Spent
 from einbench.choose.signature import Signature, layout_name
 from einbench.choose.telling import Progress
+from einbench.choose.untimed import not_timed
 from einbench.host import background
 from einbench.host.memory import available_bytes
 from einbench.kernel import Kernel
 from einbench.measure.beside import round_s
 from einbench.measure.candidate import Clock
-from einbench.measure.conditions import PRUNED_RATIO, Conditions, Limits
+from einbench.measure.conditions import Conditions
 from einbench.measure.disturbance import QUIET
 from einbench.measure.predict import Predictions
 from einbench.measure.recorded import compile_s
 from einbench.measure.run import Results, run
 from einbench.measure.timed import contexts
-from einbench.measure.timing import OVERDRAFT
 from einbench.operation import Operation
 from einbench.plugins import of_plugin
 from einbench.problem import Problem
-from einbench.record import Record, Status
+from einbench.record import Record
 from einbench.units import bytes_text
 
-#: rigor -> seconds of timing, calls of the winner where those take longer, and blocks
-BUDGETS = {"measure": (0.3, 3, 10), "patient": (5.0, 100, 40)}
-#: seconds that timing may take in all, where the winner's calls are not long
-_MOST_S = 0.4
 #: parts of the progress that first calls are, where some kernel is to be compiled and where none is
 _COMPILING, _CALLING = 0.8, 0.2
 #: part of the budget that the winner is timed for on fewer threads
 _FEWER = 0.3
-#: a call as short as this is made whatever the others take
-_CALL_S = 0.02
-#: while other processes use the cores it is measured again, after a pause, if it is short and there
-#: is patience: otherwise what was measured serves, and is measured again on a later occasion
-_TRIES, _PAUSE_S, _LONG_S = {"measure": 1, "patient": 4}, 0.5, 2.0
+#: between tries, in seconds, and a run that is not made again
+_PAUSE_S, _LONG_S = 0.5, 2.0
 
 
 def measure(
@@ -143,12 +136,7 @@ class _Work:
             layout_name(requested.layout), requested.threads.blas, bare=True,
             context=requested.context,
         )  # fmt: skip
-        seconds, calls, self._blocks = BUDGETS[rigor]
-        self._most_s = _MOST_S if budget_s is None and rigor == "measure" else math.inf
-        self._budget_s, self._calls = (seconds, calls) if budget_s is None else (budget_s, 0)
-        self._tries = 1
-        if budget_s is None and clock is time.perf_counter:
-            self._tries = _TRIES[rigor]
+        self._effort = effort(rigor, budget_s, clock)
         self._kernels = {k.method: k for k in problem.operation if k.here}
         self._compiled_s = _compiled_s(problem.operation)
         self._first = First({}, {}, ())
@@ -286,7 +274,7 @@ class _Work:
         BLAS waited for a core.
         """
         quietest: Results | None = None
-        for number in range(self._tries):
+        for number in range(self._effort.tries):
             if number:
                 self._told(0.5, "waiting: other processes use the cores")
                 self.spent.waiting_s += _PAUSE_S
@@ -309,20 +297,8 @@ class _Work:
     ) -> Results:  # fmt: skip
         """Check these at this size and time them, in this share of the budget."""
         seconds = [times[m].seconds for m in kernels if m in times]
-        fastest_s, longest_s = min(seconds, default=0.0), max(seconds, default=0.0)
         each_s = round_s(contexts(self._conditions), seconds)
-        # of long calls there are as many blocks as rounds
-        given_s = share * self._budget_s
-        whole_s = max(given_s, self._calls * fastest_s)
-        blocks = min(self._blocks, max(1, int(whole_s / max(each_s, 1e-9))))
-        # in few blocks the first rounds may take three budgets, and long calls' first is extra
-        most_s = (self._most_s - each_s) / (OVERDRAFT if blocks < OVERDRAFT else 1.0)
-        budget_s = min(given_s, max(most_s, 1e-3))
-        # first times may have been quicker than calls are now: none that is near is left out
-        limits = Limits(
-            budget_s, max(_CALL_S, PRUNED_RATIO * longest_s), least_calls=self._calls,
-            blocks=blocks,
-        )  # fmt: skip
+        limits = self._effort.limits(seconds, each_s, share)
         return run(
             self._problem, self._conditions, verdicts, times, roofline=None, limits=limits,
             clock=self._clock, compiled_s=self._compiled_s, kernels=kernels,
@@ -330,38 +306,12 @@ class _Work:
         )  # fmt: skip
 
     def _not_timed(self, kernel: Kernel) -> Record:
-        """Of a kernel that is unavailable, wrong on small draws, or far from the fastest."""
-        problem, conditions, method = self._problem, self._conditions, kernel.method
-        record = Record(
-            operation=problem.operation.name,
-            kernel=method,
-            sizes=problem.sizes,
-            leading=problem.operation.leading,
-            options=problem.options,
-            dtype=problem.dtype.name,
-            layout=conditions.layout,
-            threads=conditions.threads,
-            context=conditions.context,
-            status="skipped",
+        method = kernel.method
+        return not_timed(
+            kernel, self._problem, self._conditions, self._first, excluded=self._excluded,
+            verdict=self.verdicts.get(method), apart=self._apart.get(method),
             compile_s=self._compile_s(kernel),
-            runtime=kernel.runtime,
-        )
-        if kernel.reason:
-            return replace(record, status="unavailable", reason=kernel.reason)
-        verdict = self.verdicts.get(method)
-        if verdict is not None and not verdict.passed:
-            unknown = verdict.status == "unchecked"
-            apart = self._apart[method].status if method in self._apart else ""
-            return replace(
-                record, status=cast("Status", apart or ("unchecked" if unknown else "rejected")),
-                reason=verdict.reason, error=verdict.error, limit=verdict.limit,
-            )  # fmt: skip
-        seconds = self._first.times.get(method)
-        return replace(
-            record,
-            reason=self._first.why_far(method, self._excluded),
-            predicted_s=None if seconds is None else seconds.seconds,
-        )
+        )  # fmt: skip
 
     def _compiling_s(self) -> float:
         return sum(_compiled_s(self._problem.operation).values())

@@ -170,12 +170,12 @@ def run(script: str, *, check: bool = True, **environment: str) -> subprocess.Co
 OPERATION = """
 import os, sys, warnings
 import numpy as np, einbench
-from einbench.choose import measuring
+from einbench.choose import effort
 from einbench.choose.book import Remembered, Time
 from einbench.choose.environment import Environment, Machine, Threads, environment
 from einbench.choose.signature import Signature
 from einbench.choose.wisdom import wisdom
-measuring.BUDGETS["measure"] = (0.01, 2, *measuring.BUDGETS["measure"][2:])
+effort.BUDGETS["measure"] = (0.01, 2, *effort.BUDGETS["measure"][2:])
 op = einbench.register(einbench.Operation(
     name="doubled", formula="y = 2 x", inputs={"inputs": "batch features"},
     outputs={"outputs": "batch features"}, sizes={"features": 3},

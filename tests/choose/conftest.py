@@ -12,7 +12,7 @@ import pytest
 
 import einbench
 from einbench import registry
-from einbench.choose import beside, measuring
+from einbench.choose import beside, effort, measuring
 from einbench.host import background
 from einbench.measure import timed
 
@@ -72,8 +72,8 @@ def auto(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """
     beside._TODO.clear()
     background.wait()
-    quick = {rigor: (1e-3, 1, *rest[2:]) for rigor, rest in measuring.BUDGETS.items()}
-    monkeypatch.setattr(measuring, "BUDGETS", quick)
+    quick = {rigor: (1e-3, 1, *rest[2:]) for rigor, rest in effort.BUDGETS.items()}
+    monkeypatch.setattr(effort, "BUDGETS", quick)
     monkeypatch.setattr(measuring, "check_small", SUPPORT.checked_once)
     monkeypatch.setattr(timed, "PRECEDING", {})
     einbench.auto.refresh()

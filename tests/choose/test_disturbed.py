@@ -50,7 +50,7 @@ def measured(bench: Any, tries: int, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def init(work: Any, *args: Any) -> None:
         real(work, *args)
-        work._tries = tries
+        work._effort = replace(work._effort, tries=tries)
 
     monkeypatch.setattr(measuring._Work, "__init__", init)
     return bench.decide(again=True)
