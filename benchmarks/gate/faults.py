@@ -44,9 +44,9 @@ def _slow_down() -> None:
     from einbench.body import Plain
 
     for name, method in {injected!r}:
-        kernels_of = operations[name]._kernels._kernels
-        body = slowed(kernels_of[method].function, {factor!r}, overhead_s)
-        kernels_of[method] = dataclasses.replace(kernels_of[method], body=Plain(body))
+        op = operations[name]
+        body = slowed(op[method].function, {factor!r}, overhead_s)
+        op._kernels.add(dataclasses.replace(op[method], body=Plain(body)))
 
 
 _slow_down()
@@ -55,11 +55,12 @@ _slow_down()
 _RENAMED = """
 
 def _rename() -> None:
-    kernels_of = operations[{name!r}]._kernels._kernels
     import dataclasses
 
-    kernel = kernels_of.pop({method!r})
-    kernels_of["{method}_renamed"] = dataclasses.replace(kernel, method="{method}_renamed")
+    op = operations[{name!r}]
+    kernel = op[{method!r}]
+    op.remove({method!r})
+    op._kernels.add(dataclasses.replace(kernel, method="{method}_renamed"))
 
 
 _rename()
@@ -75,12 +76,12 @@ def _spoil() -> None:
 
     from einbench.body import Plain
 
-    kernels_of = operations[{name!r}]._kernels._kernels
+    op = operations[{name!r}]
 
     def zeros(*arrays, **options):
         return np.zeros_like(arrays[0])
 
-    kernels_of[{method!r}] = dataclasses.replace(kernels_of[{method!r}], body=Plain(zeros))
+    op._kernels.add(dataclasses.replace(op[{method!r}], body=Plain(zeros)))
 
 
 _spoil()

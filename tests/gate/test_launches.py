@@ -29,8 +29,8 @@ from einbench.body import Plain
 from einbench.deferred import load
 load()
 from einbench.registry import operations
-_kernels = operations["relu"]._kernels._kernels
-_body = _kernels["ufunc"].function
+_relu = operations["relu"]
+_body = _relu["ufunc"].function
 def _slow(outputs):
     clock = time.perf_counter
     start_s = clock()
@@ -39,7 +39,7 @@ def _slow(outputs):
     while clock() < end_s:
         pass
     return result
-_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(_slow))
+_relu._kernels.add(dataclasses.replace(_relu["ufunc"], body=Plain(_slow)))
 """
 WRONG = """
 import dataclasses
@@ -47,8 +47,8 @@ from einbench.body import Plain
 from einbench.deferred import load
 load()
 from einbench.registry import operations
-_kernels = operations["relu"]._kernels._kernels
-_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(lambda x: x * 0))
+_relu = operations["relu"]
+_relu._kernels.add(dataclasses.replace(_relu["ufunc"], body=Plain(lambda x: x * 0)))
 """
 RENAMED = """
 import dataclasses
@@ -56,8 +56,10 @@ from einbench.body import Plain
 from einbench.deferred import load
 load()
 from einbench.registry import operations
-_kernels = operations["relu"]._kernels._kernels
-_kernels["maximum"] = dataclasses.replace(_kernels.pop("ufunc"), method="maximum")
+_relu = operations["relu"]
+_kernel = _relu["ufunc"]
+_relu.remove("ufunc")
+_relu._kernels.add(dataclasses.replace(_kernel, method="maximum"))
 """
 DIES = """
 import dataclasses, os
@@ -65,8 +67,8 @@ from einbench.body import Plain
 from einbench.deferred import load
 load()
 from einbench.registry import operations
-_kernels = operations["relu"]._kernels._kernels
-_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(lambda x: os._exit(7)))
+_relu = operations["relu"]
+_relu._kernels.add(dataclasses.replace(_relu["ufunc"], body=Plain(lambda x: os._exit(7))))
 """
 WANDERS = """
 import dataclasses
@@ -74,7 +76,7 @@ from einbench.body import Plain
 from einbench.deferred import load
 load()
 from einbench.registry import operations
-_kernels = operations["relu"]._kernels._kernels
+_relu = operations["relu"]
 _made = []
 def _body(x):
     _made.append(1)
@@ -82,7 +84,7 @@ def _body(x):
     if len(_made) > 20_000:
         out[0, 0] += 1
     return out
-_kernels["ufunc"] = dataclasses.replace(_kernels["ufunc"], body=Plain(_body))
+_relu._kernels.add(dataclasses.replace(_relu["ufunc"], body=Plain(_body)))
 """
 CHATTERS = "print('a line that was not requested', flush=True)\n"
 
