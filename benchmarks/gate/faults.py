@@ -14,6 +14,12 @@ def _slow_down() -> None:
     import dataclasses
     import time
 
+    from einbench.body import Plain
+    from einbench.deferred import load
+
+    load()
+    from einbench.registry import operations
+
     def slowed(body, factor, overhead_s):
         clock = time.perf_counter
 
@@ -41,8 +47,6 @@ def _slow_down() -> None:
     # what this way of waiting costs by itself is no part of the factor
     nothing = lambda: None
     overhead_s = fastest_s(slowed(nothing, 1.0, 0.0)) - fastest_s(nothing)
-    from einbench.body import Plain
-
     for name, method in {injected!r}:
         op = operations[name]
         body = slowed(op[method].function, {factor!r}, overhead_s)
@@ -56,6 +60,11 @@ _RENAMED = """
 
 def _rename() -> None:
     import dataclasses
+
+    from einbench.deferred import load
+
+    load()
+    from einbench.registry import operations
 
     op = operations[{name!r}]
     kernel = op[{method!r}]
@@ -75,6 +84,10 @@ def _spoil() -> None:
     import numpy as np
 
     from einbench.body import Plain
+    from einbench.deferred import load
+
+    load()
+    from einbench.registry import operations
 
     op = operations[{name!r}]
 
