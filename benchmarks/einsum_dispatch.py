@@ -7,8 +7,8 @@ their difference within rounds, in microseconds.
 
 from __future__ import annotations
 
+import argparse
 import gc
-import sys
 import time
 from collections.abc import Callable
 from itertools import repeat
@@ -80,7 +80,7 @@ def cost(
     return name, [1e6 * float(np.median(each)) for each in (winner, call, call - winner)]
 
 
-def main(rounds: int = ROUNDS) -> None:
+def main(rounds: int) -> None:
     """A line a case."""
     print(f"{'case':24}{'expression':15}{'winner':>16}{'takes':>9}{'call':>9}{'more':>8}  in us")
     for case, (text, shapes, into) in CASES.items():
@@ -91,5 +91,14 @@ def main(rounds: int = ROUNDS) -> None:
         )
 
 
+def _rounds() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rounds", nargs="?", type=int, default=ROUNDS, help="of all cases")
+    rounds: int = parser.parse_args().rounds
+    return rounds
+
+
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(_rounds())

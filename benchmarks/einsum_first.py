@@ -8,6 +8,7 @@ imported it.
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+ROUNDS = 5
 CASES = {
     "bmm 3x3": ("bij,bjk->bik", [(10_000, 3, 3), (10_000, 3, 3)]),
     "matmul": ("ij,jk->ik", [(200, 200), (200, 200)]),
@@ -36,7 +38,7 @@ einbench.einsum({text!r}, *arrays)
 """
 
 
-def main(rounds: int = 5) -> int:
+def main(rounds: int) -> int:
     """Measure and print."""
     taken: dict[tuple[str, str], list[tuple[float, bool]]] = {}
     for _ in range(rounds):
@@ -81,5 +83,14 @@ def _median(found: list[tuple[float, bool]]) -> float:
     return statistics.median(seconds for seconds, _ in found)
 
 
+def _rounds() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rounds", nargs="?", type=int, default=ROUNDS, help="of processes")
+    rounds: int = parser.parse_args().rounds
+    return rounds
+
+
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main(_rounds()))

@@ -15,6 +15,7 @@ Choosing is off.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import warnings
@@ -262,6 +263,11 @@ def main(
 if __name__ == "__main__":
     # what is computed is set by the case, and by no measurement
     os.environ["EINBENCH_WISDOM"] = "off"
-    given = [int(word) for word in sys.argv[1:] if word.isdecimal()]
-    flags = {name: f"--{name}" in sys.argv for name in ("larger", "kernels", "compiled")}
-    sys.exit(1 if main(*given, **flags) else 0)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cases", nargs="?", type=int, default=20_000, help="to draw")
+    parser.add_argument("seed", nargs="?", type=int, default=0, help="of the draws")
+    for flag in ("larger", "kernels", "compiled"):
+        parser.add_argument(f"--{flag}", action="store_true", help="see above")
+    sys.exit(1 if main(**vars(parser.parse_args())) else 0)

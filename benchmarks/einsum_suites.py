@@ -11,6 +11,7 @@ many differ. Choosing is off. With ``--compiled`` loops are compiled as well.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -38,17 +39,19 @@ HOW = frozenset(
 
 def main(words: list[str]) -> int:
     """Run what was asked for; 1 where something differs."""
-    names = [word for word in words if not word.startswith("-")] or list(SUITES)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
+    parser.add_argument("--compiled", action="store_true", help="loops too")
+    asked = parser.parse_args(words)
+    names = asked.suites or list(SUITES)
     if strange := [name for name in names if name not in SUITES]:
-        print(f"no suite {strange[0]!r}; expected some of: {', '.join(SUITES)}", file=sys.stderr)
-        return 2
-    if strange := [word for word in words if word.startswith("-") and word != "--compiled"]:
-        print(f"no option {strange[0]!r}; expected --compiled or none", file=sys.stderr)
-        return 2
+        parser.error(f"no suite {strange[0]!r}; expected some of: {', '.join(SUITES)}")
     differ = 0
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            differ += _suite(name, Path(folder), compiled="--compiled" in words)
+            differ += _suite(name, Path(folder), compiled=asked.compiled)
     return 1 if differ else 0
 
 

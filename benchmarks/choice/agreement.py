@@ -24,7 +24,7 @@ from einbench.choose.book import Remembered
 from einbench.choose.book_on_disk import book
 from einbench.host.documents import load
 
-from .study import Study
+from .study import Study, parser
 
 #: log of the greatest ratio that enters the spread: only such kernels are chosen by noise
 _NEAR = math.log(1.4)
@@ -32,12 +32,14 @@ SCHEMA = "einbench.choice-agreement/1"
 
 
 def main(arguments: list[str]) -> None:
-    """Tune twice and compare; ``--folders A B`` compares what two runs left behind."""
-    path, *options = arguments
-    study = Study(path, SCHEMA)
-    if options[:1] == ["--folders"]:
-        _compare(study, Path(options[1]), Path(options[2]))
-    elif "--summary" not in options:
+    """Tune twice and compare, or compare what two runs left behind; other options are tune's."""
+    expected = parser(__doc__)
+    expected.add_argument("--folders", nargs=2, type=Path, help="of two runs, in place of both")
+    asked, options = expected.parse_known_args(arguments)
+    study = Study(asked.path, SCHEMA)
+    if asked.folders:
+        _compare(study, *asked.folders)
+    elif not asked.summary:
         with tempfile.TemporaryDirectory(prefix="tunes-") as temporary:
             folders = [Path(temporary) / name for name in ("one", "other")]
             for folder in folders:

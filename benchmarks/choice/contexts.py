@@ -17,7 +17,6 @@ time is up; a stopped study goes on.
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import statistics
@@ -40,7 +39,7 @@ from einbench.measure.timing import Timing, interleave
 from einbench.operation import Operation
 from einbench.problem import Problem
 
-from .study import Study
+from .study import Study, parser
 
 SCHEMA = "einbench.choice-contexts/2"
 SEED = 18
@@ -56,11 +55,9 @@ _RESAMPLES = 2000
 
 def main() -> None:
     """Measure for so many seconds, keep every signature, and print the shares."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("path")
-    parser.add_argument("--seconds", type=float, default=540.0)
-    parser.add_argument("--summary", action="store_true", help="print what there is")
-    given = parser.parse_args()
+    expected = parser(__doc__)
+    expected.add_argument("--seconds", type=float, default=540.0)
+    given = expected.parse_args()
     study = Study(given.path, SCHEMA)
     end_s = time.perf_counter() + (0.0 if given.summary else given.seconds)
     number = len(study.rows)

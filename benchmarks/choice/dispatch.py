@@ -37,7 +37,7 @@ from einbench.inputs import Input
 from einbench.operation import Operation
 from einbench.registry import forget, register
 
-from .study import Study
+from .study import Study, parser
 
 SCHEMA = "einbench.choice-dispatch/1"
 #: microseconds allowed, by the most arrays that they are allowed for
@@ -68,15 +68,17 @@ print(time.perf_counter() - start_s, "numba" in sys.modules)
 
 
 def main(arguments: list[str]) -> None:
-    """Measure, keep and print."""
-    study = Study(arguments[0], SCHEMA)
-    study.rows.clear()
-    _look_up(study)
-    _chosen(study)
-    for name in _FIRST:
-        study.keep(f"first answer, {name}", _first_answer(name))
-    study.summary = _summary(study)
-    study.write()
+    """Measure and keep, unless only ``--summary`` is requested, and print."""
+    asked = parser(__doc__).parse_args(arguments)
+    study = Study(asked.path, SCHEMA)
+    if not asked.summary:
+        study.rows.clear()
+        _look_up(study)
+        _chosen(study)
+        for name in _FIRST:
+            study.keep(f"first answer, {name}", _first_answer(name))
+        study.summary = _summary(study)
+        study.write()
     for name, row in study.rows.items():
         print(f"{name}: {json.dumps(row)}")
     print(json.dumps(study.summary, indent=1))

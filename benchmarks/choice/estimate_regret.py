@@ -28,7 +28,7 @@ from einbench.choose.wisdom import Wisdom, wisdom
 from einbench.problem import Problem
 
 from .regret import draw
-from .study import Study
+from .study import Study, parser
 
 SCHEMA = "einbench.choice-estimate/1"
 SIGNATURES = 60
@@ -40,8 +40,9 @@ _TIE = 1.02
 
 def main(arguments: list[str]) -> None:
     """Measure what is missing, choose anew, and print; with ``--summary`` print only."""
-    study = Study(next(a for a in arguments if not a.startswith("-")), SCHEMA)
-    if "--summary" not in arguments:
+    asked = parser(__doc__).parse_args(arguments)
+    study = Study(asked.path, SCHEMA)
+    if not asked.summary:
         for number in range(SIGNATURES):
             name = f"{number:03}"
             if name not in study.rows:

@@ -25,7 +25,7 @@ from einbench.measure.timing import interleave
 from einbench.measure.workload import load_images, sizes_for, workload
 from einbench.problem import Problem
 
-from .study import Study
+from .study import Study, parser
 
 SCHEMA = "einbench.choice-policies/1"
 METHODS = ("loop", "einsum", "matmul", "numba")
@@ -37,8 +37,9 @@ _CALL_S = 0.25
 
 def main(arguments: list[str]) -> None:
     """Measure what is missing, and print the table."""
-    study = Study(arguments[0], SCHEMA)
-    if "--summary" not in arguments:
+    asked = parser(__doc__).parse_args(arguments)
+    study = Study(asked.path, SCHEMA)
+    if not asked.summary:
         images = load_images(None)
         for op in einbench.operations.values():
             # without two of the methods there is nothing to compare

@@ -26,7 +26,7 @@ from einbench.measure.timing import interleave
 from einbench.operation import Operation
 from einbench.problem import Problem
 
-from .study import Study
+from .study import Study, parser
 
 SCHEMA = "einbench.choice-regret/1"
 SIGNATURES = 120
@@ -39,8 +39,9 @@ MOST_ELEMENTS = 50_000_000
 
 def main(arguments: list[str]) -> None:
     """Measure what is missing, unless ``--summary`` is requested, and print what there is."""
-    study = Study(next(a for a in arguments if not a.startswith("-")), SCHEMA)
-    if "--summary" not in arguments:
+    asked = parser(__doc__).parse_args(arguments)
+    study = Study(asked.path, SCHEMA)
+    if not asked.summary:
         for number in range(SIGNATURES):
             if f"{number:03}" not in study.rows:
                 study.keep(f"{number:03}", _row(number))

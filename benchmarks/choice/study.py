@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,16 @@ from typing import Any
 from einbench.host.documents import write_whole
 from einbench.host.machine import machine
 from einbench.moment import now
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Of a study's command: where it is kept, and whether to print only."""
+    asked = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    asked.add_argument("path", help="JSON file that keeps the study")
+    asked.add_argument("--summary", action="store_true", help="print what there is")
+    return asked
 
 
 class Study:

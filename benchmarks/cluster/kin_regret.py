@@ -9,7 +9,7 @@ times of each machine's own run; a kernel that was timed on one of the two only 
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,4 +73,10 @@ def _quantiles(regrets: Sequence[float]) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="a document of results, or a folder"
+    )
+    main(parser.parse_args().paths)

@@ -11,6 +11,7 @@ soon as it has ended, and a study that was stopped goes on.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -60,10 +61,15 @@ class Try:
 
 def main(arguments: list[str]) -> None:
     """Run what is still missing of the study, unless only ``--summary`` is requested."""
-    target = Path(next(a for a in arguments if a != "--summary"))
-    document = _load(target)
-    if "--summary" not in arguments:
-        _study(document, target)
+    expected = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    expected.add_argument("target", type=Path, help="JSON file that keeps the study")
+    expected.add_argument("--summary", action="store_true", help="print what there is")
+    asked = expected.parse_args(arguments)
+    document = _load(asked.target)
+    if not asked.summary:
+        _study(document, asked.target)
     print("\n".join(summary(document)))
 
 
