@@ -109,7 +109,8 @@ def _called(
             continue
         limit_s = min(_CALL_S, max(_SHORT_S, _far_s(fastest_s)))
         try:
-            found = predict(kernel, problem, limit_s, clock=clock)
+            # what is doubtful is called again below
+            found = predict(kernel, problem, limit_s, clock=clock, calls=1)
             if found.seconds <= limit_s:
                 at_size = Prediction(problem.rows, problem.rows, found.seconds)
                 found = _least(bare(kernel, problem), at_size, 1, 0.0, clock)
