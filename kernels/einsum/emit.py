@@ -1,16 +1,20 @@
 """A kernel as plain Python that imports NumPy, and numba where it compiles loops.
 
-For operands of these shapes and one dtype, in C order; others are refused, or copied to it.
+For operands of one dtype in C order: others are refused, or copied to it. Sizes may be others than
+those it was chosen for, but for small ones, which are written into loops.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from einbench.einsum import emitted_sizes
 from einbench.einsum.compiling import FASTMATH, source_of
+from einbench.einsum.emitted_sizes import Sizes, tuple_of
 from einbench.einsum.estimates import quickest
 from einbench.einsum.language import parse
 from einbench.einsum.nest import Laid, nest
@@ -18,7 +22,7 @@ from einbench.einsum.normal import normalise
 from einbench.einsum.pairs import order_of, steps_of
 from einbench.einsum.products import Matrix, groups_of, product, tensordot
 from einbench.einsum.rule import choose_common
-from einbench.einsum.shapes import bind
+from einbench.einsum.shapes import bind, names_of
 from einbench.einsum.task import Task, in_order
 
 
@@ -30,11 +34,12 @@ def is_plain(method: str) -> bool:
 def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, method: str) -> str:
     """The source of ``contract(x0, ...)``, which gives the result of an expression in new memory.
 
-    It refuses operands of other shapes, and those that would have to be narrowed to the dtype.
+    It takes operands of other sizes as well, but for axes that have up to 4 elements here, and
+    refuses those that would have to be narrowed to the dtype.
 
     Args:
         text: the expression.
-        shapes: of the operands.
+        shapes: of operands that the kernel is fast for.
         dtype: of the operands and the result, float32 or float64.
         method: name of the kernel; in place of ``blocked``, which is instructions of this
             processor, the one that is expected to be the fastest of the others.
@@ -43,7 +48,9 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
         ValueError: the shapes do not fit the expression, or the kernel does not compute it.
     """
     kind = np.dtype(dtype)
-    contraction = bind(parse(text), shapes)
+    subscripts = parse(text)
+    contraction = bind(subscripts, shapes)
+    whole = emitted_sizes.names_of_sizes(contraction, names_of(subscripts, contraction))
     names = [f"x{n}" for n in range(len(shapes))]
     given = ", ".join(names)
     body = [
@@ -51,16 +58,16 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
         f"if not all(np.can_cast(x.dtype, np.{kind.name}) for x in operands):",
         f'    raise TypeError("expected operands of {kind.name}; convert others with astype")',
         f"operands = [np.array(x, np.{kind.name}, order='C', copy=None) for x in operands]",
-        f"if [x.shape for x in operands] != {list(shapes)}:",
-        f'    raise ValueError("expected operands of shapes {list(shapes)}")',
         f"[{given}] = operands",
+        *emitted_sizes.checked(whole, contraction, names, shapes),
     ]
+    out_shape = tuple_of(whole.of(contraction.output))
     # a scalar where NumPy gives one
     scalar = "[()]" * (not contraction.out_shape)
     writer = _Writer(kind)
     if 0 in contraction.sizes:
-        body.append(f"return np.zeros({contraction.out_shape}, np.{kind.name}){scalar}")
-        return _source(text, "of no products", writer.head(), given, body)
+        body.append(f"return np.zeros({out_shape}, np.{kind.name}){scalar}")
+        return _source(text, "of no products", "", writer.head(), given, body)
     normal = normalise(contraction, [np.zeros(shape, kind) for shape in shapes], kind)
     inner = normal.contraction
     strides = tuple(in_order(inner.shape(each), kind.itemsize) for each in inner.inputs)
@@ -71,18 +78,22 @@ def emit(text: str, shapes: Sequence[tuple[int, ...]], dtype: npt.DTypeLike, met
         if ready.diagonal is not None or ready.kept is not None:
             # what is no array in C order becomes one
             body.append(f"{name} = np.array({name}, order='C', copy=None)")
-    body.append(f"out = np.empty({inner.out_shape}, np.{kind.name})")
-    body += writer.lines(task, names, "out", written)
+    sizes = emitted_sizes.of_normal(whole, contraction, normal)
+    body.append(f"out = np.empty({tuple_of(sizes.of(inner.output))}, np.{kind.name})")
+    body += writer.lines(task, sizes, names, "out", written)
     result = "out"
     if inner.out_shape != contraction.out_shape:
-        result += f".reshape({contraction.out_shape})"
+        result += f".reshape({out_shape})"
     body.append(f"return {result}{scalar}")
-    return _source(text, f"kernel {written}", writer.head(), given, body)
+    return _source(text, f"kernel {written}", whole.said(), writer.head(), given, body)
 
 
-def _source(text: str, what: str, head: Sequence[str], given: str, body: Sequence[str]) -> str:
+def _source(
+    text: str, what: str, sizes: str, head: Sequence[str], given: str, body: Sequence[str]
+) -> str:
+    doc = f'"""y = einsum("{text}"): {what}, written by einbench.'
     lines = [
-        f'"""y = einsum("{text}"): {what}, written by einbench."""', "", *head,
+        *((doc, "", *textwrap.wrap(sizes, 88), '"""') if sizes else (doc + '"""',)), "", *head,
         f"def contract({given}):", *(f"    {line}" for line in body),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
@@ -107,7 +118,9 @@ class _Writer:
             lines += ["", "", function.rstrip("\n")]
         return [*lines, "", ""]
 
-    def lines(self, task: Task, names: Sequence[str], out: str, method: str) -> list[str]:
+    def lines(
+        self, task: Task, sizes: Sizes, names: Sequence[str], out: str, method: str
+    ) -> list[str]:
         """What fills ``out`` from these arrays, all in C order."""
         contraction = task.contraction
         given = ", ".join(names)
@@ -115,14 +128,14 @@ class _Writer:
             more = ", optimize=True" if method == "einsum_path" else ""
             return [f'np.einsum("{contraction.text}", {given}, out={out}{more})']
         if method == "matmul":
-            return _matmul(task, names, out)
+            return _matmul(task, sizes, names, out)
         if method == "tensordot":
             return _tensordot(task, names, out)
         name, rank = order_of(method)
         if name == "path":
-            return self._path(task, list(names), out, rank)
+            return self._path(task, sizes, list(names), out, rank)
         if method in ("loop", "numba", "numba_parallel"):
-            return self._loops(task, names, out, method)
+            return self._loops(task, sizes, names, out, method)
         views = []
         indices = (*contraction.output, *task.summed)
         for name, each in zip(names, contraction.inputs, strict=True):
@@ -132,7 +145,9 @@ class _Writer:
         axes = tuple(range(len(contraction.output), len(indices)))
         return [f"np.sum({' * '.join(views)}, axis={axes}, out={out})"]
 
-    def _loops(self, task: Task, names: Sequence[str], out: str, method: str) -> list[str]:
+    def _loops(
+        self, task: Task, sizes: Sizes, names: Sequence[str], out: str, method: str
+    ) -> list[str]:
         parallel = method == "numba_parallel"
         number = len(self._functions)
         source = source_of(task, parallel=parallel).replace("def loops(", f"def loops{number}(")
@@ -142,61 +157,75 @@ class _Writer:
             source = f'@numba.njit({options}fastmath={{{flags}}}, error_model="numpy")\n{source}'
         self._functions.append(source)
         laid = nest(task)
-        views = [
-            _view(name, each)
-            for name, each in zip((*names, out), (*laid.operands, laid.out), strict=True)
-        ]
+        contraction = task.contraction
+        arrays = zip(
+            (*names, out), (*laid.operands, laid.out), (*contraction.inputs, contraction.output),
+            strict=True,
+        )  # fmt: skip
+        views = [_view(name, each, sizes.among(indices)) for name, each, indices in arrays]
         return [f"loops{number}({', '.join(views)})"]
 
-    def _path(self, task: Task, names: list[str], out: str, rank: int) -> list[str]:
+    def _path(self, task: Task, sizes: Sizes, names: list[str], out: str, rank: int) -> list[str]:
         lines: list[str] = []
-        *before, last = steps_of(task, rank)
-        for step in before:
-            made = f"t{self._made}"
-            self._made += 1
+        held = list(task.contraction.inputs)
+        steps = steps_of(task, rank)
+        for step in steps:
             right, left = names.pop(step.second), names.pop(step.first)
-            shape = step.task.contraction.out_shape
-            lines.append(f"{made} = np.empty({shape}, np.{self._dtype.name})")
-            lines += self.lines(step.task, (left, right), made, quickest(step.task)[0])
+            both = list(dict.fromkeys((*held[step.first], *held.pop(step.second))))
+            del held[step.first]
+            output = step.task.contraction.output
+            own, made = sizes.among(both), out
+            if step is not steps[-1]:
+                made = f"t{self._made}"
+                self._made += 1
+                shape = tuple_of(own.of(output))
+                lines.append(f"{made} = np.empty({shape}, np.{self._dtype.name})")
+            lines += self.lines(step.task, own, (left, right), made, quickest(step.task)[0])
+            held.append(tuple(both[i] for i in output))
             names.append(made)
-        return [*lines, *self.lines(last.task, names, out, quickest(last.task)[0])]
+        return lines
 
 
 def _transposed(name: str, order: tuple[int, ...]) -> str:
     return name if order == tuple(range(len(order))) else f"{name}.transpose({order})"
 
 
-def _view(name: str, laid: Laid) -> str:
+def _view(name: str, laid: Laid, sizes: Sizes) -> str:
+    """An array of these sizes as the loops take it."""
     text = _transposed(name, laid.order)
     if laid.copied:
         text = f"np.ascontiguousarray({text})"
-    return text if laid.shape is None else f"{text}.reshape({laid.shape})"
+    if laid.shape is None:
+        return text
+    return f"{text}.reshape({tuple_of(sizes.fused(laid.order, laid.shape))})"
 
 
-def _matmul(task: Task, names: Sequence[str], out: str) -> list[str]:
+def _matmul(task: Task, sizes: Sizes, names: Sequence[str], out: str) -> list[str]:
     plan = product(task)
     output, (first, second) = task.contraction.output, task.contraction.inputs
     pairs = [(names[0], first), (names[1], second)]
     left, right = [
-        _matrix(name, matrix, task.contraction.shape(axes))
+        _matrix(name, matrix, sizes.among(axes))
         for (name, axes), matrix in zip(
             reversed(pairs) if plan.swapped else pairs, (plan.left, plan.right), strict=True
         )
     ]
     if not plan.out.copied:
-        made = _matrix(out, plan.out, task.contraction.out_shape)
+        made = _matrix(out, plan.out, sizes.among(output))
         return [f"np.matmul({left}, {right}, out={made})"]
-    inner = task.contraction.shape(tuple(output[i] for i in plan.out.order))
-    made = f"np.matmul({left}, {right})" + f".reshape({inner})" * (inner != plan.out.shape)
+    inner = sizes.among([output[i] for i in plan.out.order])
+    made = f"np.matmul({left}, {right})"
+    if inner.numbers != plan.out.shape:
+        made += f".reshape({tuple_of(inner.texts)})"
     return [f"{_transposed(out, plan.out.order)}[...] = {made}"]
 
 
-def _matrix(name: str, matrix: Matrix, shape: tuple[int, ...]) -> str:
-    """An array of that shape as a stack of matrices."""
+def _matrix(name: str, matrix: Matrix, sizes: Sizes) -> str:
+    """An array of these sizes as a stack of matrices."""
     moved = _transposed(name, matrix.order)
-    if matrix.shape == tuple(shape[axis] for axis in matrix.order):
+    if matrix.shape == sizes.among(matrix.order).numbers:
         return moved
-    return f"{moved}.reshape({matrix.shape})"
+    return f"{moved}.reshape({tuple_of(sizes.fused(matrix.order, matrix.shape))})"
 
 
 def _tensordot(task: Task, names: Sequence[str], out: str) -> list[str]:

@@ -17,7 +17,7 @@ from math import prod
 from einbench.einsum.shapes import Indices
 
 #: largest size of an axis that is small, and most operands: of more there are many orders
-_FEW, _MOST_OPERANDS = 4, 5
+FEW, _MOST_OPERANDS = 4, 5
 #: most products for one entry of the others, and most numbers that are loaded: code of twice as
 #: many takes LLVM more than twice as long, ten seconds for 512 numbers
 _MOST_PRODUCTS, _MOST_LOADED = 128, 80
@@ -39,7 +39,7 @@ class Step:
 def small(arrays: Sequence[Sequence[int]], sizes: Mapping[int, int]) -> Indices:
     """The small indices of all arrays, the result last; none where a longer one is summed."""
     names = dict.fromkeys(i for each in arrays for i in each)
-    found = tuple(i for i in names if sizes[i] <= _FEW)
+    found = tuple(i for i in names if sizes[i] <= FEW)
     long = [i for i in names if i not in found]
     return found if long and all(i in arrays[-1] for i in long) else ()
 

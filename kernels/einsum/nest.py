@@ -18,8 +18,8 @@ from einbench.einsum import factored
 from einbench.einsum.shapes import Indices
 from einbench.einsum.task import Task, by_memory, in_order
 
-#: largest size of an index that is unrolled, and most products of all that are
-_FEW, _MOST_TERMS = 4, 32
+#: most products of all indices that are unrolled
+_MOST_TERMS = 32
 #: products below which unrolled code, compiled anew for every small size, is of no use
 WORTH_UNROLLING = 4096
 #: in place of that number: one code for all sizes, that of axes of so many elements
@@ -208,7 +208,7 @@ def _unrolled(memory: dict[int, list[int]], sizes: dict[int, int]) -> Indices:
         for index in reversed(each):
             if index in found:
                 continue
-            if sizes[index] > _FEW or terms * sizes[index] > _MOST_TERMS:
+            if sizes[index] > factored.FEW or terms * sizes[index] > _MOST_TERMS:
                 break
             found.append(index)
             terms *= sizes[index]

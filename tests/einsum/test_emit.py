@@ -29,8 +29,8 @@ SIZES = {"b": 40, "i": 20, "j": 30, "k": 7, "a": 1}
     ("text", "method"), [(text, method) for text, methods in CASES for method in methods]
 )
 def test_emitted_source_computes_the_expression(text, method):
-    shapes = [tuple(SIZES[i] for i in part) for part in text.split("->")[0].split(",")]
-    source = emit(text, shapes, "float64", method)
+    parts = text.split("->")[0].split(",")
+    source = emit(text, [tuple(SIZES[i] for i in part) for part in parts], "float64", method)
     imported = {
         alias.name
         for node in ast.walk(ast.parse(source))
@@ -42,7 +42,7 @@ def test_emitted_source_computes_the_expression(text, method):
     scope: dict[str, object] = {}
     exec(compile(source, "<emitted>", "exec"), scope)
     rng = np.random.default_rng(0)
-    operands = [rng.random(shape) for shape in shapes]
+    operands = [rng.random([SIZES[i] for i in part]) for part in parts]
     found = scope["contract"](*operands)
     expected = np.einsum(text, *operands)
     assert type(found) is type(expected)
@@ -53,6 +53,22 @@ def test_emitted_source_computes_the_expression(text, method):
     )
     with pytest.raises(ValueError, match="expected operands of shapes"):
         scope["contract"](*[np.ones((2, 2, 2, 2))] * len(operands))
+    for least in (0, 1, 2, 33):
+        sizes = {i: 1 if n == 1 else least + k for k, (i, n) in enumerate(SIZES.items())}
+        operands = [rng.random([sizes[i] for i in part]) for part in parts]
+        np.testing.assert_allclose(scope["contract"](*operands), np.einsum(text, *operands))
+
+
+def test_small_sizes_are_those_that_it_was_written_for():
+    scope: dict[str, object] = {}
+    source = emit("nij,njk->nik", [(9000, 3, 3)] * 2, "float64", "numba")
+    exec(compile(source, "<emitted>", "exec"), scope)
+    assert (
+        scope["contract"](np.ones((5, 3, 3)), np.ones((5, 3, 3))).tolist() == [[[3.0] * 3] * 3] * 5
+    )
+    for shapes in ([(5, 3, 4), (5, 4, 3)], [(5, 3, 3), (6, 3, 3)]):
+        with pytest.raises(ValueError, match=r"expected operands of shapes \(n_n, 3, 3\), \(n_n,"):
+            scope["contract"](*map(np.ones, shapes))
 
 
 @pytest.mark.parametrize("dtype", ["f8", "c8", "i8", "O"])
