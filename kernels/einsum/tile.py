@@ -33,6 +33,8 @@ _APART = 64
 _PACKED_ROWS, FAR = 24, 256
 #: elements between rows from which on the next panels are brought to the cache beforehand
 _FOREIGN = 8192
+#: of so many of those a panel is read as it is: it stays in the first-level cache
+_LEAST_KEPT, _MOST_KEPT = 16, 48
 #: products of a sum that takes less time than its result takes to be stored
 _SHORT = 8
 
@@ -263,10 +265,12 @@ def product(
             more = 1 if add != 0 or p > 0 else 0
             left, panel = at(a, p * a_step), at(b, p * b_step + first * b_col)
             row, beside = b_step, wide
+            packed = b_col != 1 or (rows >= _PACKED_ROWS and b_step >= FAR)
             if b_col == 1 and b_step >= _FOREIGN:
                 # rows of the next panel lie too far apart to be foreseen
                 fetch(depth, strip, min(strip + width, columns - first), panel, b_step)
-            if b_col != 1 or (rows >= _PACKED_ROWS and b_step >= FAR):
+                packed = packed and (depth < _LEAST_KEPT or depth > _MOST_KEPT)
+            if packed:
                 pack(depth, width, panel, b_step, b_col, work)
                 panel, row, beside = work, wide, wide * depth
             if not scattered:

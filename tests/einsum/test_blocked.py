@@ -46,6 +46,8 @@ CASES = (
     ("ij,jk->ki", {"i": 61, "j": 530, "k": 67}),
     ("ji,kj->ik", {"i": 130, "j": 700, "k": 49}),
     ("ij,kj->ik", {"i": 3, "j": 2, "k": 1500}),
+    # rows that lie far apart, as few as are read as they are, and fewer and more
+    *(("pi,pn->in", {"p": p, "i": 29, "n": 8203}) for p in (15, 16, 48, 49)),
     ("bij,bjk->bik", {"b": 40, "i": 9, "j": 11, "k": 13}),
     ("bqhd,bkhd->bhqk", {"b": 3, "q": 33, "k": 31, "h": 4, "d": 17}),
     ("mbej,imae->ijab", {"m": 5, "b": 24, "e": 24, "j": 12, "i": 12, "a": 24}),
