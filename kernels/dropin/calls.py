@@ -101,12 +101,14 @@ def einsum(
     # what a kernel raises is no reason to plan again
     if call is not None:
         return call(*operands[1:])
-    return _planned(operands if out is None else operands[:-1], out, dtype, order, casting)
+    given = operands if out is None else operands[:-1]
+    return _planned(given, out, dtype, order, casting, optimize)
 
 
 def _planned(
-    arguments: Sequence[Any], out: Any, dtype: npt.DTypeLike | None, order: str, casting: str
-) -> Any:
+    arguments: Sequence[Any], out: Any, dtype: npt.DTypeLike | None, order: str, casting: str,
+    optimize: Any,
+) -> Any:  # fmt: skip
     """A call with operands of a new kind, or with something that is wrong."""
     text, given = _expression(arguments)
     order, casting = _checked(order, casting)
@@ -115,8 +117,12 @@ def _planned(
             refuse_out(quoted(text))
         return cluster("contraction").call(text, given, dtype, casting)
     if any(_has_own_way(each) for each in (*given, out)):
-        more = {} if dtype is None else {"dtype": dtype}
-        return np.einsum(text, *given, out=out, order=order, casting=casting, **more)  # type: ignore[call-overload]
+        # theirs may know fewer arguments: only what was given
+        more: dict[str, Any] = {n: v for n, v in (("out", out), ("dtype", dtype)) if v is not None}
+        more |= {"order": order} if order != "K" else {}
+        more |= {"casting": casting} if casting != "safe" else {}
+        more |= {"optimize": optimize} if optimize is not False else {}
+        return np.einsum(text, *given, **more)
     for number, each in enumerate((*given, out)):
         # NumPy would compute with what lies below the mask, and return none
         refuse_masks(
@@ -186,6 +192,7 @@ def _expression(arguments: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
 
 
 def _checked(order: Any, casting: Any) -> tuple[str, str]:
+    order, casting = (x.decode("latin-1") if isinstance(x, bytes) else x for x in (order, casting))
     if order is None:
         order = "K"
     if not isinstance(order, str) or order.upper() not in ("C", "F", "A", "K"):

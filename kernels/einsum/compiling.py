@@ -102,7 +102,12 @@ def _functions(source: str, dtype: np.dtype[Any]) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=256)
 def _code(source: str) -> CodeType:
-    return compile(source, "<loops of einsum>", "exec")
+    try:
+        return compile(source, "<loops of einsum>", "exec")
+    except SyntaxError as problem:
+        if "nested blocks" not in str(problem):
+            raise
+        raise Refusal("its loops are nested more deeply than Python compiles") from None
 
 
 def _compile(

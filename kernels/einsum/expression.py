@@ -15,7 +15,7 @@ from einbench.einsum.facts import facts, task_of
 from einbench.einsum.kernels import KERNELS
 from einbench.einsum.language import ELLIPSIS, parse, quoted
 from einbench.einsum.named import as_letters, dotted
-from einbench.einsum.nest import ANY_SIZES
+from einbench.einsum.nest import ANY_SIZES, MOST_NESTED, nest
 from einbench.einsum.pairs import ORDERS, order_of, orders_of
 from einbench.einsum.plans import plan, plan_into
 from einbench.einsum.products import broadcast, groups_of
@@ -23,7 +23,7 @@ from einbench.einsum.rule import choose_common
 from einbench.einsum.shapes import Contraction, bind, letter
 from einbench.einsum.task import Array, Refusal, Run, Task
 from einbench.einsum.temporaries import elements
-from einbench.inputs import Input, Kind
+from einbench.inputs import IN_SUMS, Input, Kind
 from einbench.kernel import BLAS_VARIES
 from einbench.operation import Operation
 from einbench.pickling import keep_recipe, recipe
@@ -153,7 +153,8 @@ def _operation(
 ) -> Operation:
     kind = Kind("values", decades=len(shown.inputs) <= _MOST_DECADES)
     inputs = {
-        f"x{n}": Input(" ".join(axes[i] for i in each), kind) for n, each in enumerate(shown.inputs)
+        f"x{n}": Input(" ".join(axes[i] for i in each), kind, IN_SUMS)
+        for n, each in enumerate(shown.inputs)
     }
     return Operation(
         name=name,
@@ -181,6 +182,10 @@ def _add_kernels(op: Operation, shown: Contraction, axes: Sequence[str]) -> None
             fitting |= {f"path{which}", f"blocked{which}"}
     if many == 2:
         fitting |= _products(shown)
+    if len(axes) > MOST_NESTED:
+        task = task_of(Contraction(shown.inputs, shown.output, (DEFAULT_SIZE,) * len(axes)))
+        if nest(task).depth > MOST_NESTED:
+            fitting -= {"numba", "numba_parallel"}
     if not shown.fits_numpy:
         fitting -= {"einsum", "einsum_path"}
     for name in KERNELS:

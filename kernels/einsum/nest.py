@@ -18,6 +18,8 @@ from einbench.einsum import factored
 from einbench.einsum.shapes import Indices
 from einbench.einsum.task import Task, by_memory, in_order
 
+#: loops within each other that Python compiles
+MOST_NESTED = 20
 #: most products of all indices that are unrolled
 _MOST_TERMS = 32
 #: products below which unrolled code, compiled anew for every small size, is of no use
@@ -58,6 +60,11 @@ class Nest:
     unrolled: Indices
     #: how they are computed two operands at a time, on small axes in registers; empty: as loops
     steps: tuple[factored.Step, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """Loops within each other."""
+        return len(self.free) + len(self.summed) + (self.innermost is not None)
 
     @property
     def products(self) -> int:

@@ -103,7 +103,8 @@ def plan_into(
             f"{quoted(text)}: out has shape {out.shape}; expected {contraction.out_shape}"
         )
     found = common([each.dtype for each in operands], out.dtype, dtype, casting)
-    if not (is_own(found) and is_own(out.dtype) and all(is_own(o.dtype) for o in operands)):
+    own = is_own(found) and is_own(out.dtype) and all(is_own(o.dtype) for o in operands)
+    if not own or _may_overlap_itself(out):
         rest = _numpy(text, dtype=dtype, casting=casting)
         return lambda *given: rest(*given[:-1], out=given[-1])
     if 0 in contraction.sizes:
@@ -164,6 +165,17 @@ def _refuse_too_large(text: str, contraction: Contraction, dtype: np.dtype[Any])
             f"{quoted(text)}: a result of shape {contraction.out_shape}, {dtype}, takes "
             f"{bytes_text(needed)}, and {bytes_text(left)} are left"
         )
+
+
+def _may_overlap_itself(array: Array) -> bool:
+    """Whether two of its elements may share memory: what comes out is NumPy's to say."""
+    reach = array.itemsize
+    steps = zip(map(abs, array.strides), array.shape, strict=True)
+    for step, size in sorted(each for each in steps if each[1] > 1):
+        if step < reach:
+            return True
+        reach += step * (size - 1)
+    return False
 
 
 def _repeats(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

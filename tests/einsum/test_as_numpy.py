@@ -151,3 +151,25 @@ def test_what_is_left_is_asked_of_the_machine(monkeypatch):
     line = np.ones(1 << 13)
     with pytest.raises(MemoryError, match=r"takes 537 MB, and 268 MB are left"):
         einbench.einsum("i,j->ij", line, line)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides"), [((3, 3), (8, 0)), ((3, 3), (0, 8)), ((3, 3), (8, 8)), ((3, 3), (16, 8))]
+)
+def test_out_whose_elements_share_memory_is_filled_by_numpy(shape, strides):
+    operand = np.arange(9.0).reshape(3, 3)
+    filled = []
+    for einsum in (einbench.einsum, numpys):
+        out = np.lib.stride_tricks.as_strided(np.zeros(9), shape, strides)
+        einsum("ij,jk->ik", operand, operand, out=out)
+        filled.append(out.tolist())
+    assert filled[0] == filled[1]
+
+
+def test_order_and_casting_may_be_bytes_as_for_numpy():
+    operand = np.ones((2, 3), np.float32)
+    found = einbench.einsum("ij,ij->ji", operand, operand, order=b"F", casting=b"safe", dtype="f8")
+    assert found.dtype == np.float64
+    assert found.flags.f_contiguous
+    with pytest.raises(ValueError, match="order='X'"):
+        einbench.einsum("ij->ji", operand, order=b"X")

@@ -27,6 +27,19 @@ def op():
     return einbench.expression("ij,jk->ik", j=3, k=2)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda a, b: np.nan_to_num(a) @ b, lambda a, b: a @ np.clip(b, -1e30, 1e30)],
+    ids=["NaN as zero", "clipped"],
+)
+def test_kernels_are_asked_for_nan_and_infinity(op, wrong):
+    op.kernel("wrong")(wrong)
+    found = {v.method: v for v in einbench.check(op)}
+    assert not found["wrong"].passed
+    assert "does not come out where the mathematics puts it" in found["wrong"].reason
+    assert all(verdict.passed for method, verdict in found.items() if method != "wrong")
+
+
 def pickled(value):
     return pickle.loads(pickle.dumps(value))  # noqa: S301
 

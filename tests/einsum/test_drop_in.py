@@ -149,6 +149,19 @@ def test_arrays_of_other_libraries_are_given_to_them():
     assert einbench.einsum("i,i->", Other(), np.ones(3)) == ("einsum", "i,i->")
 
 
+def test_other_libraries_are_given_the_arguments_that_were_given():
+    class Other:
+        def __array_function__(self, function, types, arguments, keywords):
+            return keywords
+
+    out = np.zeros(())
+    for given in (
+        {}, {"optimize": True}, {"dtype": "f8"}, {"order": "F"}, {"casting": "unsafe"},
+        {"out": out, "dtype": np.dtype("f8"), "optimize": "greedy"},
+    ):  # fmt: skip
+        assert einbench.einsum("i->", Other(), **given) == given
+
+
 def test_a_subclass_is_a_plain_array_as_in_numpy():
     class Matrix(np.ndarray):
         pass
