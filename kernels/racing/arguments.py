@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from einbench import draws
-from einbench.check.unchanged import moved_copy, same_bits
+from einbench.check.unchanged import moved_copy
+from einbench.racing import copies
 
 Array = npt.NDArray[Any]
 Change = Callable[[Any], Any]
@@ -20,11 +23,12 @@ Change = Callable[[Any], Any]
 _WIDER: Mapping[str, type[Any]] = {
     "e": np.float64, "f": np.float64, "d": np.longdouble, "F": np.complex128, "D": np.clongdouble,
 }  # fmt: skip
+_NUMBERS = (bool, int, float, complex)
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """By position and by name; arrays may lie inside lists, tuples and dictionaries."""
+    """By position and by name; arrays may lie inside lists, dictionaries and named tuples."""
 
     positional: tuple[Any, ...]
     named: Mapping[str, Any]
@@ -36,51 +40,61 @@ class Arguments:
 
     def mapped(self, change: Change) -> Arguments:
         """With every value changed; what was one object twice is one again."""
-        known: dict[int, Any] = {}
+        known: dict[int, tuple[Any, Any]] = {}
 
         def mapped(value: Any) -> Any:
-            if type(value) in (list, tuple):
-                return type(value)([mapped(each) for each in value])
-            if type(value) is dict:
-                return {key: mapped(each) for key, each in value.items()}
-            if not isinstance(value, np.ndarray):
-                return change(value)
+            if type(value) in _NUMBERS or isinstance(value, np.generic):
+                return change(value)  # Python may keep equal numbers in one object
             if id(value) not in known:
-                known[id(value)] = change(value)
-            return known[id(value)]
+                new = (copies.rebuilt(value, mapped) if copies.is_container(value)
+                       else change(value))  # fmt: skip
+                known[id(value)] = value, new  # while it is known, its id is no other's
+            return known[id(value)][1]
 
         return Arguments(mapped(self.positional), mapped(dict(self.named)))
 
     def copied(self) -> Arguments:
-        """The same values in other memory, in the same memory order."""
-        return self.mapped(_copied)
+        """The same values in other memory, in the same memory order; see `copies`."""
+        with _silent():
+            return self.mapped(copies.copied)
+
+    def called(self, function: Callable[..., Any]) -> tuple[str, ...]:
+        """What the function calls each argument; by its place where it tells no parameters."""
+        return (*_parameters(function, len(self.positional)), *self.named)
 
     def names(self, function: Callable[..., Any]) -> tuple[str, ...]:
-        """Of all values: that of the function's parameter, ``blocks[2]`` inside a list.
+        """Of all values: that of the function's parameter, ``blocks[2]`` inside a list."""
+        outer = zip(self.called(function), self.outer, strict=True)
+        return tuple(name for called, value in outer for name in _names(called, value))
 
-        Of a function that tells no parameters they are called by their places.
-        """
-        called = _parameters(function, len(self.positional))
-        named = [*zip(called, self.positional, strict=True), *self.named.items()]
-        return tuple(name for outer, value in named for name, _ in _inside(outer, value))
+    @property
+    def outer(self) -> tuple[Any, ...]:
+        """The arguments themselves, those by name last."""
+        return (*self.positional, *self.named.values())
 
     def values(self) -> list[Any]:
         """All of them, those inside lists, tuples and dictionaries one by one."""
-        outer = [*self.positional, *self.named.values()]
-        return [value for each in outer for _, value in _inside("", each)]
+        return [value for each in self.outer for value in _leaves(each)]
 
     @property
     def arrays(self) -> list[Array]:
         """Those values that are arrays."""
         return [value for value in self.values() if isinstance(value, np.ndarray)]
 
-    def changed(self, before: Arguments) -> int | None:
-        """The place among all values of the first that is not as before; None where all are."""
-        now, then = self.values(), before.values()
-        if len(now) != len(then):
-            return 0
-        pairs = enumerate(zip(now, then, strict=True))
-        return next((place for place, (one, other) in pairs if not _same(one, other)), None)
+    def changed(self, before: Arguments, names: Sequence[str]) -> str:
+        """The first value that is not as before, by arguments' names; empty where all are."""
+        trios = zip(names, self.outer, before.outer, strict=True)
+        with _silent():
+            found = (copies.difference(*each) for each in trios)
+            return next(filter(None, found), "")
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without warnings, as of sparse matrices that ``==`` is slow: it is not the caller's."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _parameters(function: Callable[..., Any], count: int) -> list[str]:
@@ -94,37 +108,20 @@ def _parameters(function: Callable[..., Any], count: int) -> list[str]:
     return [names[n] if n < len(names) else f"{rest}[{n - len(names)}]" for n in range(count)]
 
 
-def _inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if type(value) in (list, tuple):
-        for number, each in enumerate(value):
-            yield from _inside(f"{name}[{number}]", each)
-    elif isinstance(value, Mapping) and type(value) is dict:
-        for key, each in value.items():
-            yield from _inside(f"{name}[{key!r}]" if name else str(key), each)
-    else:
-        yield name, value
+def _names(name: str, value: Any) -> Iterator[str]:
+    if not copies.is_container(value):
+        yield name
+        return
+    for key, each in copies.entries(value):
+        yield from _names(copies.label(name, value, key), each)
 
 
-def _copied(value: Any) -> Any:
-    if type(value) is np.ndarray and not value.dtype.hasobject:
-        copy = moved_copy(value)
-        copy.flags.writeable = value.flags.writeable
-        return copy
-    return value.copy() if isinstance(value, np.ndarray) else value
-
-
-def _same(one: Any, other: Any) -> bool:
-    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
-        return one is other or type(one) is type(other)
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    if one.flags.writeable != other.flags.writeable:
-        return False
-    if one.dtype.kind == "c":
-        return _same(one.real, other.real) and _same(one.imag, other.imag)
-    if one.dtype.kind in "biuf" and one.itemsize <= 8:
-        return same_bits(one, other)
-    return one.dtype.hasobject or one.tobytes() == other.tobytes()
+def _leaves(value: Any) -> Iterator[Any]:
+    if not copies.is_container(value):
+        yield value
+        return
+    for _, each in copies.entries(value):
+        yield from _leaves(each)
 
 
 def floating(value: Any) -> bool:

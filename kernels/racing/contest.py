@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from einbench.measure.blocks import interleave_in_blocks
 from einbench.measure.candidate import Call
 from einbench.measure.memory import peak_extra_bytes
 from einbench.measure.ranking import rank
-from einbench.racing import results
+from einbench.racing import copies, results
 from einbench.racing.judging import Finding, judge_result
 from einbench.racing.posed import Posed
 from einbench.record import Record
@@ -27,6 +27,8 @@ RACE = "race"
 _BLOCKS = 5
 #: memory is measured in calls that are no slower: counting makes them several times slower
 _TRACED_CALL_S = 0.02
+#: of an argument with more entries only their number is shown, and of its text so many letters
+_ENTRIES, _TEXT = 8, 40
 
 
 def contest(
@@ -110,15 +112,33 @@ def _setting(posed: Posed) -> tuple[dict[str, int], dict[str, str], str]:
     """Sizes of arrays by axis, other arguments as text, and the dtype of the arrays."""
     sizes: dict[str, int] = {}
     options: dict[str, str] = {}
-    dtypes: list[str] = []
-    for name, value in zip(posed.names, posed.arguments.values(), strict=True):
-        if isinstance(value, np.ndarray):
-            dtypes.append(value.dtype.name)
-            sizes |= {f"{name}.{axis}": size for axis, size in enumerate(value.shape)}
-        else:
-            options[name] = (text := ascii(value)) if len(ascii(value)) <= 40 else f"{text[:39]}..."
-    found = dict.fromkeys(dtypes or [a.dtype.name for a in posed.parts.values()])
-    return sizes, options, " and ".join(found)
+    for name, value in zip(posed.called, posed.arguments.outer, strict=True):
+        _describe(name, value, sizes, options)
+    found = [*posed.arguments.arrays] or posed.parts.values()
+    return sizes, options, " and ".join(dict.fromkeys(a.dtype.name for a in found))
+
+
+def _describe(name: str, value: Any, sizes: dict[str, int], options: dict[str, str]) -> None:
+    """Note an argument's sizes or text; of long lists and the like only how long they are."""
+    if isinstance(value, np.ndarray):
+        sizes |= {f"{name}.{axis}": size for axis, size in enumerate(value.shape)}
+    elif not copies.is_container(value) or len(value) > _ENTRIES:
+        options[name] = _text(value)
+    else:
+        for key, each in copies.entries(value):
+            _describe(copies.label(name, value, key), each, sizes, options)
+
+
+def _text(value: Any) -> str:
+    """One short line."""
+    kind, shape = type(value).__name__, getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"{kind} of {' x '.join(map(str, shape))}"
+    sized = isinstance(value, Collection) and not isinstance(value, str | bytes | range)
+    if sized and len(value) > _ENTRIES:
+        return f"{kind} of {len(value):,}"
+    text = " ".join(ascii(value).split())
+    return text if len(text) <= _TEXT else f"{text[: _TEXT - 1]}..."
 
 
 def _layout(posed: Posed) -> str:

@@ -107,8 +107,8 @@ def _raised(reason: str) -> Finding:
 
 
 def _changed(given: Arguments, posed: Posed) -> str:
-    place = given.changed(posed.arguments)
-    return "" if place is None else f"changes its input {posed.names[place]}"
+    changed = given.changed(posed.arguments, posed.called)
+    return f"changes its input {changed}" if changed else ""
 
 
 def _arrays_of(given: Arguments, posed: Posed) -> dict[str, Array]:

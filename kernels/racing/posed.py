@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,8 @@ class Posed:
     """The arguments, and the truth that results for them are judged by."""
 
     arguments: Arguments
+    #: what the reference calls each of them
+    called: tuple[str, ...]
     #: names of all values in them, in order
     names: tuple[str, ...]
     #: dtypes and shapes of a result, by name
@@ -90,11 +92,11 @@ def pose(name: str, function: Callable[..., Any], arguments: Arguments, seed: in
     start_s = time.perf_counter()
     again = _numbers(quoted, function, second)
     call_s = time.perf_counter() - start_s
-    names = arguments.names(function)
-    for called in (first, second):
-        if (place := called.changed(arguments)) is not None:
+    called, names = arguments.called(function), arguments.names(function)
+    for given in (first, second):
+        if changed := given.changed(arguments, called):
             raise ValueError(
-                f"{quoted} changes its argument {names[place]}: the others would get another one; "
+                f"{quoted} changes its argument {changed}: the others would get another one; "
                 "copy it inside the function"
             )
     if results.form(again, parts) or any(bits(again[n]) != before[n] for n in parts):
@@ -116,10 +118,17 @@ def pose(name: str, function: Callable[..., Any], arguments: Arguments, seed: in
     truth, between = _truth(function, arguments, parts, call_s, np.random.default_rng([seed, 5]))
     others, other = _others(function, arguments, seed)
     posed = Posed(
-        arguments, names, parts, truth, between, not views, others, told_apart=False, call_s=call_s
-    )
-    apart = other is not None and not error(posed.units(other), truth).units <= truth.limit
-    return Posed(**{**vars(posed), "told_apart": apart})
+        arguments, called, names, parts, truth, between, not views, others, told_apart=False,
+        call_s=call_s,
+    )  # fmt: skip
+    return replace(posed, told_apart=other is not None and _apart(other, posed))
+
+
+def _apart(other: Parts, posed: Posed) -> bool:
+    """Whether this is another result; shapes may depend on values, as those of ``a[a > 0]``."""
+    if _unlike(other, posed.parts):
+        return True
+    return not error(posed.units(other), posed.truth).units <= posed.truth.limit
 
 
 def _numbers(quoted: str, function: Callable[..., Any], arguments: Arguments) -> dict[str, Array]:
@@ -145,8 +154,9 @@ def _numbers(quoted: str, function: Callable[..., Any], arguments: Arguments) ->
 def _nothing(parts: Parts) -> str:
     if not any(a.size for a in parts.values()):
         return "nothing but empty arrays"
-    zero = all(not np.isnan(a).any() for a in parts.values())
-    return "zeros alone" if zero else "no finite number but zeros"
+    return (
+        "zeros alone" if not any(a.any() for a in parts.values()) else "no finite number but zeros"
+    )
 
 
 def _truth(
@@ -266,15 +276,15 @@ def _others(
     others = arguments.mapped(
         (lambda v: change(v) if isinstance(v, np.ndarray) else v) if arguments.arrays else change
     )
-    return others, _quietly(function, others.copied())
+    return others, _quietly(function, others)
 
 
 def _quietly(function: Callable[..., Any], arguments: Arguments) -> dict[str, Array] | None:
-    """Its result for arguments that it need not take."""
+    """Its result for copies of arguments that it need not take."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            parts, strange = results.arrays(arguments.call(function))
+            parts, strange = results.arrays(arguments.copied().call(function))
         except (Exception, SystemExit):
             return None
     return None if strange else parts

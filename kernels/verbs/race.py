@@ -40,8 +40,12 @@ def race(
     where it takes that. Whole numbers must be equal, dtypes and shapes the same. As in the check, a
     function is rejected that changes its arguments, returns a view of them or a buffer that it
     handed out before, the same for other numbers, another result the second time, or a wrong one in
-    150 more calls, or as many as fit into 0.1 s. Each has copies of the arguments of its own; the
-    caller's are never passed on.
+    150 more calls, or as many as fit into 0.1 s.
+
+    Each has copies of the arguments of its own: of arrays, of lists, dictionaries and named tuples
+    with all that is in them, and of other objects that define ``==`` and can be copied, as sets,
+    bytearrays, tables and tensors do. The rest, generators, files and models say, is passed on as
+    it is: what a function changes in that is not seen, and stays changed.
 
     Judged are these arguments alone: what a function does on others is not looked at.
 

@@ -31,8 +31,9 @@ def load_ipython_extension(shell: Any) -> None:
         """Race the functions of a cell: ``%%race [--budget SECONDS] [--threads N] [arguments]``.
 
         Contestants, the first of which is the reference, are the functions that the cell defines,
-        but those whose name begins with ``_``; lines ``name: expression``; and lines that name a
-        function of an earlier cell. All else in the cell is run before, and stays defined.
+        or assigns to a name, ``f = np.positive``, but classes, arguments, and those whose name
+        begins with ``_``; lines ``name: expression``; and lines that name a function of an earlier
+        cell. All else in the cell is run before, and stays defined.
 
         Arguments are written as in a call, or with spaces between them: ``%%race a b``. Without
         any, they are the variables that the reference's parameters name, or the arrays that
@@ -68,7 +69,7 @@ def _raced(shell: Any, line: str, cell: str) -> Comparison:
     settings, rest = _settings(line)
     source = shell.transform_cell(cell)
     file = shell.compile.cache(source)
-    found = _run(ast.parse(source, file), shell.user_ns, file)
+    found = _run(ast.parse(source, file), shell.user_ns, file, _named_in(rest))
     if not found.functions:
         raise _Usage(
             "no contestants: define functions in the cell, or write lines name: expression, the "
@@ -104,7 +105,7 @@ def _settings(line: str) -> tuple[dict[str, Any], str]:
     return settings, line.strip()
 
 
-def _run(tree: ast.Module, scope: dict[str, Any], file: str) -> _Cell:
+def _run(tree: ast.Module, scope: dict[str, Any], file: str, given: set[str]) -> _Cell:
     """Run all that defines something; what is raced is only noted."""
     found = _Cell()
     for statement in tree.body:
@@ -121,9 +122,29 @@ def _run(tree: ast.Module, scope: dict[str, Any], file: str) -> _Cell:
         match statement:
             case ast.FunctionDef(name=name) if not name.startswith("_"):
                 found.add(name, scope[name])
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda()):
-                found.add(name, scope[name])
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ) if name not in given and _is_contestant(name, scope.get(name)):
+                if name in found.functions and name in _names_in(value):
+                    found.functions[name] = scope[name]  # f = compiled(f) is no second one
+                else:
+                    found.add(name, scope[name])
     return found
+
+
+def _is_contestant(name: str, value: Any) -> bool:
+    """Whether what is assigned is raced; a class is more often a dtype than a function."""
+    return callable(value) and not isinstance(value, type) and not name.startswith("_")
+
+
+def _names_in(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _named_in(text: str) -> set[str]:
+    """Variables that are arguments."""
+    return _names_in(_call(text)) if text else set()
 
 
 def _arguments(
@@ -146,12 +167,18 @@ def _arguments(
         raise _Usage(
             f"%%race {text}: where lines are name: expression, arguments are names of variables"
         )
+    known = [*names, *(each.arg for each in call.keywords if each.arg)]
+    if expressions and (twice := [name for name in known if known.count(name) > 1]):
+        raise _Usage(
+            f"%%race {text}: {twice[0]!r} is given twice; where lines are name: expression, "
+            "give it once: expressions may use it as often as they like"
+        )
     collect = ast.Expression(ast.Call(ast.parse("lambda *a, **k: (a, k)", mode="eval").body,
                                       call.args, call.keywords))  # fmt: skip
-    code = compile(ast.fix_missing_locations(collect), "<%%race>", "eval")
     try:
+        code = compile(ast.fix_missing_locations(collect), "<%%race>", "eval")
         positional, named = eval(code, dict(scope))  # noqa: S307 - the user's line
-    except NameError as problem:
+    except (NameError, SyntaxError) as problem:
         raise _Usage(f"%%race {text}: {problem}") from None
     return positional, named, [*names, *named]
 

@@ -81,6 +81,30 @@ def test_keyword_arguments_are_parameters_of_expressions_too(run):
     assert outcomes(comparison) == {"sum": "ok", "add": "ok"}
 
 
+def test_functions_may_take_one_argument_twice(run):
+    cell = "m = lambda x, y: x + y\ndef n(x, y): return y + x"
+    assert outcomes(run(f"%%race --budget 0.05 a a\n{cell}")) == {"m": "ok", "n": "ok"}
+
+
+def test_whatever_can_be_called_is_raced_where_the_cell_assigns_it(run):
+    comparison = run(
+        "%%race --budget 0.05 a scale\n"
+        "from functools import partial\n"
+        "class Adder:\n    def __call__(self, a, scale): return 1 + a\n"
+        "scale, dtype, number = partial(np.add, 1), np.float64, 3\n"
+        "dtype = np.float64\n"
+        "scale = partial(np.add, 1)\n"
+        "_unraced = np.positive\n"
+        "_nor_this = lambda a, scale: a\n"
+        "def mine(a, scale): return a + 1\n"
+        "instance = Adder()\n"
+        "typed: object = lambda a, scale: scale(a)\n"
+        "mine = partial(mine)\n"
+    )
+    assert outcomes(comparison) == {"mine": "ok", "instance": "ok", "typed": "ok"}
+    assert run("%%race --budget 0.05 a\nr = np.positive\nm = lambda a: +a").records[0].kernel == "r"
+
+
 def test_what_a_cell_defines_stays_and_magics_in_it_work(run):
     run(
         "%%race --budget 0.05 a\nscale = 3\n%precision 3\n"
@@ -104,6 +128,10 @@ def test_what_a_cell_defines_stays_and_magics_in_it_work(run):
         ("%%race\ndef m(zz): return zz\nn: a", "'zz', a parameter of m, is no variable"),
         ("%%race a\nm: a.sun()\nn: a.sum()", "raises AttributeError"),
         ("%%race a\nscale\nn: a.sum()", "'scale' is no function"),
+        ("%%race a a\nm: a + 1\nn: 1 + a", "'a' is given twice"),
+        ("%%race a a=b\nm: a + 1\nn: 1 + a", "'a' is given twice"),
+        ("%%race a axis=0 axis=1\nm: a.sum(axis)\nn: a.sum(axis)", "'axis' is given twice"),
+        ("%%race a, axis=0, axis=1\ndef m(a, axis): return a\nn = m", "repeated: axis"),
     ],
 )
 def test_wrong_use_is_one_line(run, cell, said, capsys):
