@@ -119,10 +119,15 @@ class _Roofline(_Suite):
 
 
 def made(
-    found: _listing.Listed, batches: Sequence[int], ready: Ready, module: str
+    found: _listing.Listed, batches: Sequence[int], ready: Ready, module: str, **stated: object
 ) -> dict[str, Any]:
-    """Classes by name, in each of which asv finds one benchmark, ``<operation>.<quantity>``."""
+    """Classes by name, in each of which asv finds one benchmark, ``<operation>.<quantity>``.
+
+    What is ``stated`` of it beside its name is kept in asv's benchmarks.json.
+    """
     classes = [_made(*each, found, batches, ready, module) for each in _QUANTITIES]
+    for each in classes:
+        vars(each)["measure"].__dict__.update(stated)
     return {each.__name__: each for each in classes}
 
 

@@ -57,6 +57,8 @@ setup_cache.pretty_source = "checked = einbench.compare()"  # type: ignore[attr-
 _listed = _listing.listed(
     expressions=json.dumps([[text, sizes] for text, _, sizes in _ASKED.values()])
 )
-for (_name, (_, _batch, _)), _found in zip(_ASKED.items(), _listed, strict=True):
+for (_name, (_text, _batch, _sizes)), _found in zip(_ASKED.items(), _listed, strict=True):
     _named = replace(_found, operation=_name)
-    globals().update(_cells.made(_named, (_batch,), _ready, __name__))
+    # the name stays what histories go by; einbench export reads what the benchmark is of
+    _stated = {"expression": _text, "sizes": _sizes}
+    globals().update(_cells.made(_named, (_batch,), _ready, __name__, **_stated))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -117,7 +117,7 @@ def einsum(
     from einbench.verbs.compare import compare
 
     expression, emitted = _told_apart(expression, emitted)
-    op, letters, rows = _operation(expression, sizes)
+    op, letters, rows, given = _operation(expression, sizes)
     check_contestants(libraries)
     if emitted == "-" and json_path == "-":
         raise click.UsageError("--emit and --json both write to stdout; give one of them a path")
@@ -140,6 +140,7 @@ def einsum(
                 time_limit_s=time_limit,
                 context=context,
                 keep=journal,
+                **given,  # type: ignore[arg-type]  # no axis is called as an argument
             )
         say_resumed(journal, "cell", "cells")
         if comparison.interrupted and not comparison.records:
@@ -151,7 +152,7 @@ def einsum(
         if json_path is not None:
             target.write(comparison.document())
         if emitted is not None:
-            drawn = op.draw(rows, dtype, seed)
+            drawn = op.draw(rows, dtype, seed, **given)
             with limit_threads(threads):
                 _write(op, tuple(drawn.values()), letters, comparison, emitted, tables)
         (journal.end if comparison.interrupted else journal.finish)()
@@ -171,16 +172,42 @@ def _told_apart(expression: str | None, emitted: str | None) -> tuple[str, str |
     return expression, emitted
 
 
-def _operation(text: str, sizes: dict[str, int]) -> tuple[Operation, str, int | None]:
-    """At these sizes; the expression in letters; and rows, where their axis is called batch."""
+class _Asked(NamedTuple):
+    """What is raced, and at which sizes."""
+
+    operation: Operation
+    #: the expression, its axes as letters
+    letters: str
+    #: None where no axis is that of rows
+    rows: int | None
+    #: of the other axes, where the operation was not made for these sizes
+    sizes: dict[str, int]
+
+
+def _operation(text: str, sizes: dict[str, int]) -> _Asked:
+    """What is registered under that name, a plugin's say, else an operation made for the sizes."""
     from einbench.einsum.expression import expression
     from einbench.einsum.named import as_letters, is_named
-    from einbench.names import unknown
-    from einbench.report.grid import listed
+    from einbench.registry import operations
 
     name = spelt(text)
     axes = "named" if is_named(name) else "letters"
-    every = expression(name, axes=axes).axes
+    letters = as_letters(name).text if is_named(name) else name
+    made = expression(name, axes=axes)
+    there = operations.get(made.name)
+    given = _sizes_of_all(text, (there or made).axes, sizes)
+    if there is not None:
+        rows = given.pop(there.leading) if there.leading else None
+        return _Asked(there, letters, rows, given)
+    rows = given.pop("batch", None)  # an axis of this name is always that of rows
+    return _Asked(expression(name, axes=axes, **given), letters, rows, {})
+
+
+def _sizes_of_all(text: str, every: Sequence[str], sizes: Mapping[str, int]) -> dict[str, int]:
+    """The size of each axis; one without is refused."""
+    from einbench.names import unknown
+    from einbench.report.grid import listed
+
     given = {axis: size for axis, size in sizes.items() if axis}
     if strange := [axis for axis in given if axis not in every]:
         raise click.UsageError(unknown("axis", strange[0], every, f" in {text}"))
@@ -190,9 +217,7 @@ def _operation(text: str, sizes: dict[str, int]) -> tuple[Operation, str, int | 
         have = f"axis {missing[0]} has" if len(missing) == 1 else f"axes {listed(missing)} have"
         meant = ",".join(f"{axis}=100" for axis in missing)
         raise click.UsageError(f"{have} no size: give --size {meant}, or --size 100 for all")
-    rows = given.pop("batch", None)  # an axis of this name is always that of rows
-    letters = as_letters(name).text if is_named(name) else name
-    return expression(name, axes=axes, **given), letters, rows
+    return given
 
 
 def _write(
@@ -211,7 +236,9 @@ def _write(
 
     timed = [r for r in comparison.records if r.status == "ok" and r.median_s is not None]
     winner = next((record for record in timed if record.winner), None)
-    plain = [r for r in timed if r.runtime in HERE and is_plain(r.kernel)]
+    here = [r for r in timed if r.runtime in HERE]
+    # a kernel that was added to the expression has source of its own
+    plain = [r for r in here if is_plain(r.kernel) and not _added(op, r.kernel)]
     best = winner if winner in plain else min(plain, key=lambda r: r.median_s or 0, default=None)
     if best is None or winner is None:
         raise ValueError("no kernel passed the check and was timed: there is nothing to emit")
@@ -231,10 +258,19 @@ def _write(
             f"{ratio_text(slower)} its time"
         )
     if best is not winner:
-        what = "instructions of this processor" if winner.runtime in HERE else "a library's call"
+        what = "instructions of this processor" if winner in here else "a library's call"
+        if winner in here and _added(op, winner.kernel):
+            what = f"a function of {op[winner.kernel].origin.module or 'another module'}"
         said = f"{winner.kernel} is {what}: emitted is {best.kernel}, {ratio_text(slower)} its time"
     if said:
         console(tables).print(said, markup=False, soft_wrap=True)
+
+
+def _added(op: Operation, kernel: str) -> bool:
+    """Whether a kernel is none of those that are made of every expression."""
+    from einbench.einsum.expression import expression
+
+    return kernel in op and op[kernel].origin.module != expression.__module__
 
 
 def _over_kernel(kernel: Kernel, arrays: Sequence[Array], source: str) -> float:

@@ -76,8 +76,9 @@ SCHEMA = "einbench.fastest/1"
 )  # fmt: skip
 @click.option(
     "--machine", metavar="NAME",
-    help="Time nothing: what this machine remembers, by fingerprint or processor, or the nearest "
-    "kin of one that FILE.json describes (einbench machine --json); with --from its results.",
+    help="Time nothing: what this machine remembers, by fingerprint, processor or FILE.json "
+    "(einbench wisdom export); or the nearest kin of one that FILE.json describes (einbench "
+    "machine --json); with --from its results.",
 )  # fmt: skip
 @click.option(
     "--commit", metavar="REV", help="With --from: results of this one, by default the latest."

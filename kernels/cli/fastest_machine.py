@@ -9,20 +9,25 @@ import click
 
 from einbench.choose import machines
 from einbench.choose.book import Book
+from einbench.choose.book_on_disk import SCHEMA as WISDOM
+from einbench.choose.canonical import canonical, problem_as
 from einbench.choose.environment import Threads
 from einbench.choose.machines import Known
 from einbench.choose.recall import Recalled, recall
 from einbench.choose.usual import signature_of
-from einbench.choose.wisdom import wisdom
+from einbench.choose.wisdom import Wisdom, wisdom
 from einbench.cli.described import Found, description, is_description, named, of_description
 from einbench.cli.streams import console
 from einbench.cli.target import Target
+from einbench.host.documents import Unreadable, load
 from einbench.operation import Operation
 from einbench.problem import Problem
 from einbench.records.kin import of_known, ranked
 from einbench.units import ratio_text, seconds_text
 
 SCHEMA = "einbench.answers/1"
+#: of an export
+_MOST_BYTES = 64 * 1024 * 1024
 
 
 def answer(
@@ -32,7 +37,7 @@ def answer(
     context: str,
     json_path: str | None,
 ) -> int:
-    """Print what the machine of this name, or the nearest kin of a described one, answers.
+    """Print what the machine of this name, of an export, or the nearest kin of a described answers.
 
     Returns:
         1 where nothing is remembered of a cell.
@@ -43,20 +48,12 @@ def answer(
     from einbench.report.terminal import print_line
 
     target = Target.of(json_path)
-    memory = wisdom()
-    known, unread = machines.known(memory)
-    for line in unread:
-        click.echo(f"einbench: warning: {line}", err=True)
-    own = machines.here(memory)
-    everything = [k for k in (own, *known) if any(book.choices for book in k.books.values())]
-    everything = list({k.facts["fingerprint"]: k for k in reversed(everything)}.values())[::-1]
-    if not everything:
-        raise ValueError(
-            f"nothing is remembered in {memory.folder}: einbench tune fills it, here and with "
-            "--scheduler ADDRESS from every machine of a cluster"
-        )
+    own = _exported(given)
+    everything = [own] if own else _everything(wisdom())
     measured = [of_known(each) for each in everything]
-    if is_description(given):
+    if own:
+        found = [Found(own.facts, None, "")]
+    elif is_description(given):
         found = [of_description(description(given), measured)]
     else:
         found = named(given, measured)
@@ -78,14 +75,56 @@ def answer(
     return 0 if all(row["kernel"] for row in answers) else 1
 
 
+def _exported(given: str) -> Known | None:
+    """What a file that ``einbench wisdom export`` wrote says of its machine; None of any other.
+
+    Raises:
+        ValueError: it is an export, and names no machine or is damaged.
+    """
+    if not is_description(given):
+        return None
+    try:
+        document = load(given, _MOST_BYTES)
+    except Unreadable:
+        return None  # `description` says what is wrong with it
+    if not isinstance(document, Mapping) or document.get("schema") != WISDOM:
+        return None
+    try:
+        return machines.read(document)
+    except Unreadable as problem:
+        raise ValueError(f"--machine {given}: {problem}") from None
+
+
+def _everything(memory: Wisdom) -> list[Known]:
+    """What this machine and those whose choices were brought home remember, each machine once.
+
+    Raises:
+        ValueError: nothing.
+    """
+    known, unread = machines.known(memory)
+    for line in unread:
+        click.echo(f"einbench: warning: {line}", err=True)
+    own = machines.here(memory)
+    everything = [k for k in (own, *known) if any(book.choices for book in k.books.values())]
+    if not everything:
+        raise ValueError(
+            f"nothing is remembered in {memory.folder}: einbench tune fills it, here and with "
+            "--scheduler ADDRESS from every machine of a cluster"
+        )
+    return list({k.facts["fingerprint"]: k for k in reversed(everything)}.values())[::-1]
+
+
 def _row(
     source: Known, found: Found, problem: Problem, threads: int | None, context: str
 ) -> dict[str, Any]:
     op = problem.operation
-    book = _usable(source.books.get(op.name, Book()), op)
+    form = canonical(op)
+    # what is remembered of an expression is its canonical form's, axes and all
+    twin, same = (form[0], problem_as(*form, problem)) if form else (op, problem)
+    book = _usable(source.books.get(twin.name, Book()), twin)
     counts = sorted({c.signature.threads for c in book.choices})
     asked = [t for t in counts if threads is None or t.blas == threads]
-    answers = [(each, a) for each in asked if (a := _recalled(op, book, problem, each, context))]
+    answers = [(each, a) for each in asked if (a := _recalled(book, same, each, context))]
     row: dict[str, Any] = {
         "operation": op.name, "sizes": dict(problem.sizes), "dtype": problem.dtype.name,
         "machine": dict(source.facts), "kin_of": found.asked and dict(found.asked),
@@ -99,14 +138,19 @@ def _row(
 
 
 def _usable(book: Book, op: Operation) -> Book:
-    """Choices of kernels that are registered here."""
-    return Book(tuple(c for c in book.choices if all(kernel in op for kernel in c.tie)))
+    """Choices of kernels that there are here, without the times of others."""
+    return Book(
+        tuple(
+            c._replace(times={kernel: time for kernel, time in c.times.items() if kernel in op})
+            for c in book.choices
+            if all(kernel in op for kernel in (c.kernel, *c.tie))
+        )
+    )
 
 
-def _recalled(
-    op: Operation, book: Book, problem: Problem, threads: Threads, context: str
-) -> Recalled | None:
+def _recalled(book: Book, problem: Problem, threads: Threads, context: str) -> Recalled | None:
     """The newest code's answer."""
+    op = problem.operation
     key = signature_of(problem, threads, context)
     environments = dict.fromkeys(
         choice.environment for choice in sorted(book.choices, key=lambda c: c.date, reverse=True)

@@ -9,7 +9,7 @@ from einbench.cli.described import description, is_description, of_description
 from einbench.cli.saved import read_saved
 from einbench.cli.streams import console
 from einbench.cli.target import Target
-from einbench.names import normalise, unknown
+from einbench.names import is_expression, normalise, unknown
 from einbench.records.choice import Cell, cells
 from einbench.records.columns import Row
 from einbench.records.kin import of_rows
@@ -80,10 +80,8 @@ def _narrowed(
         rows = _of_machine(rows, machine, where)
     if commit is not None:
         rows = _of_commit(rows, commit, where)
-    for operation in operations:
-        _of(rows, "operation", [normalise(operation)], operation, where)
     if operations:
-        rows = [row for row in rows if row["operation"] in map(normalise, operations)]
+        rows = _of_operations(rows, operations, where)
     for dtype in dtypes:
         _of(rows, "dtype", [normalise(dtype)], dtype, where)
     if dtypes:
@@ -96,6 +94,28 @@ def _narrowed(
     if batches:
         rows = [row for row in rows if row["batch"] is None or row["batch"] in batches]
     return rows
+
+
+def _of_operations(rows: list[Row], operations: Sequence[str], where: str) -> list[Row]:
+    """Rows of these operations; those of an expression whatever its letters."""
+    forms = {name: _forms(name) for name in _known(rows, ["operation"])}
+    wanted = set()
+    for given in operations:
+        asked = _forms(normalise(given))
+        found = {name for name, each in forms.items() if each & asked}
+        _of(rows, "operation", list(found), given, where)
+        wanted |= found
+    return [row for row in rows if row["operation"] in wanted]
+
+
+def _forms(name: str) -> set[str]:
+    """The name, and of an expression the canonical form."""
+    if not is_expression(name):
+        return {name}
+    # loaded only where there is an expression
+    from einbench.choose.contraction import book_of
+
+    return {name, book_of(name)}
 
 
 def _of(rows: list[Row], column: str, wanted: list[str], given: str, where: str) -> list[Row]:

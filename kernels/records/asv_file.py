@@ -4,6 +4,9 @@ A file holds, for every benchmark, parallel lists over the product of its parame
 belong to a kernel: ``<operation>.time_kernel`` (seconds), ``.peakmem_kernel`` (bytes of the
 process), ``.track_error`` (units of rounding) and ``.track_roofline`` (a fraction); they become
 one row. NaN is how asv says "skipped", null how it says "failed".
+
+A benchmark may have a name of its own for an expression, ``chain``: then its attributes
+``expression`` and ``sizes``, which asv keeps in benchmarks.json, say what it is of.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from einbench.host.documents import Unreadable
+from einbench.names import is_expression
 from einbench.records.columns import count, mapping, number, sequence, text
 from einbench.records.dates import from_milliseconds
 from einbench.records.found import Found
@@ -81,13 +85,19 @@ def rows(
         operation, _, kind = name.rpartition(".")
         module, _, operation = operation.rpartition(".")
         values = dict(zip(names, sequence(entry), strict=False))
-        parameters = _parameters(values, mapping(mapping(benchmarks).get(name)))
+        benchmark = mapping(mapping(benchmarks).get(name))
+        parameters = _parameters(values, benchmark)
         if kind not in _KINDS or not operation or parameters is None:
             found.foreign.append(text(name) or "one without a name")
             continue
+        expression, sizes = _asked(benchmark)
+        if expression:
+            # two benchmarks of one expression are told apart as those of two modules are
+            module, operation = ".".join(filter(None, (module, operation))), expression
+        fixed = tuple((axis, n) for axis, n in sizes.items() if axis not in parameters)
         for place, key in enumerate(itertools.product(*parameters.values())):
             found.refuse_more(len(cells))
-            chosen = tuple(zip(parameters, key, strict=True))
+            chosen = (*zip(parameters, key, strict=True), *fixed)
             cells.setdefault((operation, module, chosen), {})[kind] = _Value.of(values, place)
     if not cells:
         raise Unreadable("asv's, but none of its benchmarks is of kernels")
@@ -97,6 +107,15 @@ def rows(
         name = ".".join(filter(None, (module, operation)))
         found.add(_facts(operation, dict(chosen), cell) | shared, name, {"module": module})
     return found
+
+
+def _asked(benchmark: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """The expression that a benchmark states, and sizes of its axes; empty where it states none."""
+    stated = text(benchmark.get("expression")) or ""
+    if not is_expression(stated):
+        return "", {}
+    sizes = {str(text(axis)): count(n) for axis, n in mapping(benchmark.get("sizes")).items()}
+    return stated, {axis: str(n) for axis, n in sizes.items() if n is not None}
 
 
 def _joined(cells: Mapping[_Key, dict[str, Any]]) -> dict[_Key, dict[str, Any]]:

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import einbench
 from einbench.cli import main
-from einbench.cli.einsum import _over_kernel, _write
+from einbench.cli.einsum import _operation, _over_kernel, _write
 from einbench.kernel import HERE
 
 BMM = ["einsum", "qij,qjk->qik", "--size", "4", "--size", "q=300", "--budget", "0.2"]
@@ -144,6 +145,7 @@ def test_wrong_use_is_one_line_and_status_2(args, said):
         ("torch", "torch", "torch is a library's call: emitted is numba, 6x its time"),
         ("numba", "here", "numba is emitted as numba compiles and shares its loops: 2x its time"),
         ("matmul", "here", "matmul as Python: winner.py"),
+        ("mine", "here", f"mine is a function of {__name__}: emitted is numba, 6x its time"),
     ],
 )
 def test_what_is_no_plain_python_is_said_and_the_best_that_is_emitted(
@@ -161,6 +163,7 @@ def test_what_is_no_plain_python_is_said_and_the_best_that_is_emitted(
     comparison = SimpleNamespace(records=records)
     monkeypatch.setitem(_write.__globals__, "_over_kernel", lambda *arguments: 2.0)
     op = einbench.expression("ij,jk->ik", i=3, j=4, k=5)
+    op.kernel("mine")(lambda x0, x1: x0 @ x1)
     arrays = tuple(op.draw().values())
     _write(op, arrays, "ij,jk->ik", comparison, "winner.py", sys.stdout)
     printed = capsys.readouterr().out
@@ -175,3 +178,54 @@ def test_emitted_loops_are_timed_beside_their_kernel():
     arrays = tuple(op.draw().values())
     source = "from time import sleep\ndef contract(x0, x1):\n    sleep(0.01)\n"
     assert _over_kernel(op["numba"], arrays, source) > 10
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """The path of a distribution whose entry point adds a kernel to an expression."""
+    (tmp_path / "their_module.py").write_text(
+        "import einbench\n\n"
+        "def register():\n"
+        "    op = einbench.register(einbench.expression('ij,jk->ik'))\n"
+        "    op.kernel('plugged')(lambda x0, x1: x0 @ x1)\n",
+        encoding="utf-8",
+    )
+    info = tmp_path / "theirs-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n", "utf-8")
+    (info / "entry_points.txt").write_text(
+        "[einbench.kernels]\na = their_module:register\n", "utf-8"
+    )
+    return str(tmp_path)
+
+
+def test_kernels_of_a_plugin_are_raced_too(plugin, monkeypatch):
+    monkeypatch.syspath_prepend(plugin)
+    done = run(
+        "--plugins", "einsum", "ij,jk->ik", "--size", "6", "--size", "i=20", "--budget", "0.1",
+        "--json", "a.json", "--emit", "b.py",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    records = {r["kernel"]: r for r in json.loads(Path("a.json").read_text("utf-8"))["records"]}
+    assert {"plugged", "einsum", "numba"} <= {*records}
+    assert records["plugged"]["sizes"] == {"i": 20, "j": 6, "k": 6}
+    assert records["plugged"]["status"] in ("ok", "skipped")
+    scope = {}
+    exec(compile(Path("b.py").read_text("utf-8"), "<emitted>", "exec"), scope)
+    a, b = np.ones((20, 6), "f4"), np.ones((6, 6), "f4")
+    np.testing.assert_array_equal(scope["contract"](a, b), a @ b)
+
+
+def test_a_registered_expression_is_raced_at_the_sizes_that_are_given():
+    op = einbench.register(einbench.expression("ij,jk->ik", j=3))
+    op.kernel("matmul_of_mine")(lambda x0, x1: x0 @ x1)
+    try:
+        with click.Context(main):
+            asked = _operation("ij , jk", {"": 7, "i": 9})
+            assert asked[:1] + asked[2:] == (op, 9, {"j": 7, "k": 7})
+            with pytest.raises(click.UsageError, match="axes i and k have no size"):
+                _operation("ij,jk->ik", {"j": 3})
+    finally:
+        einbench.forget(op)
+    with click.Context(main):
+        assert _operation("ij,jk->ik", {"": 7}).operation is not op

@@ -158,6 +158,24 @@ def test_without_results_there_is_an_operation_to_time(einbench, args, message):
     assert message in line
 
 
+@pytest.mark.parametrize(
+    "text", ["ij,jk->ik", "ab,bc->ac", "ij,jk", "rows terms, terms units -> rows units"]
+)
+def test_an_expression_is_found_whatever_its_letters(samples, einbench, tmp_path, text):
+    sizes = {"i": 128, "j": 5, "k": 5}
+    rows = [
+        samples.record("loop", 1.0, operation=name, sizes=sizes, leading="i")
+        for name in ("ij,jk->ik", "ij,kj->ik", "a mistake, of - another->")
+    ]
+    samples.comparison(*rows, samples.record("loop", 1.0)).to_json(tmp_path / "a.json")
+    finished = einbench("fastest", "--from", "a.json", text, "--json", "-")
+    assert finished.status == 0, finished.errors
+    (winner,) = json.loads(finished.out)["winners"]
+    assert (winner["operation"], winner["batch"]) == ("ij,jk->ik", 128)
+    (line,) = einbench("fastest", "--from", "a.json", "ab,cb->ca").errors
+    assert "no operation 'ab,cb->ca' in a.json; known: ij,jk->ik, ij,kj->ik" in line
+
+
 def test_a_commit_that_may_be_several_is_refused(samples, einbench, tmp_path):
     for commit in ("aa1", "aa2"):
         document = samples.asv(["loop"], [1.0], commit=commit)

@@ -126,6 +126,44 @@ def test_other_parameters_of_asv_are_reported_by_their_names(samples, tmp_path):
     assert (row["threads"], row["layout"]) == (2, "F")
 
 
+def test_benchmarks_of_expressions_say_which(samples, einbench, tmp_path):
+    document = samples.asv(["loop", "path"], [2.0, 1.0])
+    entry = document["results"].pop("softmax.time_kernel")
+    document["results"] = {
+        f"{name}.{kind}": entry for name in ("chain", "wide", "twin")
+        for kind in ("time_kernel", "track_error")
+    }  # fmt: skip
+    samples.write(tmp_path / "reference" / "1a2b3c4d-env.json", document)
+    names = {"param_names": ["kernel", "batch", "dtype"], "expression": "ij,jk,kl->il"}
+    sizes = {"chain": {"j": 4, "k": 5, "l": 6}, "wide": {"j": 4, "k": 5, "l": 700}}
+    sizes["twin"] = sizes["wide"]
+    samples.write(tmp_path / "benchmarks.json", {
+        name: names | {"sizes": sizes[name.partition(".")[0]]} for name in document["results"]
+    } | {"version": 2})  # fmt: skip
+    reading = read([tmp_path])
+    assert (len(reading.rows), reading.warnings) == (6, [])
+    assert {row["operation"] for row in reading.rows} == {"ij,jk,kl->il"}
+    assert [row["sizes"]["l"] for row in reading.rows].count(700) == 4
+    assert reading.rows[0]["sizes"] == sizes["chain"]
+    assert {row["batch"] for row in reading.rows} == {128}
+    found = einbench("fastest", "--from", tmp_path, "ab,bc,cd->ad", "--json", "-")
+    winners = json.loads(found.out)["winners"]
+    assert [(w["kernel"], w["sizes"]["l"]) for w in winners] == [
+        ("path", 6), ("path", 700), ("path", 700),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "stated", [{"expression": 3}, {"expression": "chain"}, {"sizes": {"j": 4}}]
+)
+def test_a_benchmark_that_states_no_expression_keeps_its_name(samples, tmp_path, stated):
+    samples.write(tmp_path / "reference" / "1a2b3c4d-env.json", samples.asv(["loop"], [1.0]))
+    names = {"param_names": ["kernel", "batch", "dtype"]}
+    samples.write(tmp_path / "benchmarks.json", {"softmax.time_kernel": names | stated})
+    (row,) = read([tmp_path]).rows
+    assert (row["operation"], row["sizes"]) == ("softmax", None)
+
+
 def test_pytest_benchmark_rows_have_what_their_suite_says(samples, tmp_path):
     document = samples.pytest_benchmark(
         ("loop", [3e-3, 1e-3, 2e-3, 5e-3, 4e-3, 6e-3, 7e-3], {"speedup": 1.0}),
