@@ -121,6 +121,12 @@ def pose(name: str, function: Callable[..., Any], arguments: Arguments, seed: in
         arguments, called, names, parts, truth, between, not views, others, told_apart=False,
         call_s=call_s,
     )  # fmt: skip
+    zeros = tuple(map(np.zeros_like, posed.units(parts)))
+    if error(zeros, truth).units <= truth.limit:
+        raise ValueError(
+            f"{quoted} returns what rounding makes of zero, from which zeros cannot be told: give "
+            "arguments with another result"
+        )
     return replace(posed, told_apart=other is not None and _apart(other, posed))
 
 

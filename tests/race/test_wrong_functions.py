@@ -152,6 +152,11 @@ USES = {
     "a changing reference": ({"a": _changing, "b": np.matmul}, (A, B), "changes its argument a"),
     "its own buffer": ({"a": buffered, "b": np.matmul}, (A, B), "a buffer it handed out"),
     "zeros": ({"a": lambda x: 0 * x, "b": np.abs}, (A,), "returns zeros alone"),
+    "rounding": (
+        {"a": lambda x: (x - x.mean()).sum(), "b": np.abs},
+        (A,),
+        "returns what rounding makes of zero",
+    ),
     "NaN": ({"a": lambda x: x * np.nan, "b": np.abs}, (A,), "no finite number but zeros"),
     "nothing in it": ({"a": np.abs, "b": np.fabs}, (A[:0],), "nothing but empty arrays"),
     "words": ({"a": str, "b": repr}, (A,), "returns str; expected NumPy arrays"),
