@@ -170,7 +170,7 @@ def run(script: str, *, check: bool = True, **environment: str) -> subprocess.Co
 OPERATION = """
 import os, sys, warnings
 import numpy as np, einbench
-from einbench.choose import effort
+from einbench.choose import effort, measuring
 from einbench.choose.book import Remembered, Time
 from einbench.choose.environment import Environment, Machine, Threads, environment
 from einbench.choose.signature import Signature

@@ -87,6 +87,7 @@ def test_asv_runs_one_and_its_results_are_read_back(asv, tmp_path):  # noqa: F81
     (file,) = [f for f in (tmp_path / "results").rglob("*.json") if "existing" in f.name]
     rows = {row["kernel"]: row for row in read([file]).rows}
     row = rows["einsum_path"]
-    assert (row["operation"], row["batch"], row["harness"]) == ("chain", 40, "asv")
+    assert (row["operation"], row["batch"], row["harness"]) == ("ij,jk,kl,lm->im", 40, "asv")
+    assert dict(row["sizes"]) == dict.fromkeys("jklm", 40)
     assert row["median_s"] > 0
     assert row["error"] == 1.0
