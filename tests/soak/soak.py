@@ -8,8 +8,8 @@ keeps is counted. Status 1, with what was found:
 
 - a wrong answer, or something raised;
 - memory that is not flat: the least of the last third of the run is beyond 1.05 times the least of
-  the middle third, and in less than five minutes, in which kernels are still compiled, 64 MB beyond
-  it. What is kept raises the least; arrays of a measurement, which come and go, do not;
+  the middle third, and in less than five minutes, in which kernels are still compiled, 128 MB
+  beyond it. What is kept raises the least; arrays of a measurement, which come and go, do not;
 - at the end a child process, a thread of Python, an open file or a segment of shared memory that
   was not there after the first round.
 """
@@ -38,7 +38,7 @@ CHOOSING_THREADS = 8
 #: most of the middle third's memory that the last third may have
 FLAT = 1.05
 #: seconds of a run in which kernels are still compiled, and MB that it may take for them
-_WARM_S, _COMPILED_MB = 300.0, 64.0
+_WARM_S, _COMPILED_MB = 300.0, 128.0
 _SAMPLE_S = 0.5
 _SIZES = 64
 _SHARED = Path("/dev/shm")  # noqa: S108 - where Linux keeps segments of shared memory

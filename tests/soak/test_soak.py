@@ -20,7 +20,8 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 SOAK = """
 import os, sys, tempfile, threading, numpy as np, soak
-soak.CHOOSING_THREADS, soak._SAMPLE_S, soak.compare = 1, 0.05, lambda run, rng: None
+soak.CHOOSING_THREADS, soak._SAMPLE_S, soak._COMPILED_MB = 1, 0.05, 32.0
+soak.compare = lambda run, rng: None
 kept = []
 {change}
 with tempfile.TemporaryDirectory() as os.environ["EINBENCH_WISDOM"]:
