@@ -41,15 +41,20 @@ class Shown(NamedTuple):
 def named(memory: Wisdom, requested: Iterable[str]) -> list[str]:
     """The operations requested, in reading order; all that are remembered where none is.
 
+    An expression with kernels of one's own is remembered as it is spelt, any other by its
+    canonical form.
+
     Raises:
         ValueError: one is neither registered nor remembered.
     """
     there = held(memory)
     known = [*operations, *(name for name in there if name not in operations)]
-    wanted = [contraction.book_of(spelling(name)) for name in requested] or there
-    for name in wanted:
-        if name not in known:
+    spelt = [spelling(name) for name in requested]
+    books = {name: name if name in there else contraction.book_of(name) for name in spelt}
+    for name, book in books.items():
+        if book not in known:
             raise ValueError(unknown("operation", name, known))
+    wanted = [*books.values()] or there
     return [name for name in known if name in wanted]
 
 

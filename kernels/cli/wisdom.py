@@ -53,14 +53,14 @@ def show(operations: tuple[str, ...], json_path: str | None) -> int:
     A choice made under another version, on another processor or from other code is a hint: it
     is kept, and not used.
     """
+    from einbench.choose.shown import shown
     from einbench.choose.wisdom import wisdom as remembered
-    from einbench.cli.wisdom_named import shown_of
     from einbench.cli.wisdom_shown import print_choices, shown_document
 
     memory = remembered()
     target = Target.of(json_path)
     with in_one_line():
-        found = shown_of(memory, operations)
+        found = shown(memory, operations)
     if target.path or target.stdout:
         target.write(shown_document(found))
     print_choices(found, console(target.tables))
@@ -147,8 +147,8 @@ def forget(operations: tuple[str, ...]) -> int:
     Files that a newer einbench wrote, and damaged ones that were set aside, stay.
     """
     from einbench.choose.kept import why_closed
+    from einbench.choose.shown import named
     from einbench.choose.wisdom import wisdom as remembered
-    from einbench.cli.wisdom_named import named
 
     memory = remembered()
     closed: list[str] = []
